@@ -1,0 +1,6 @@
+message(STATUS "fakenews ${PROJECT_VERSION} (${FN_REVISION})")
+message(STATUS "  compiler    ${CMAKE_C_COMPILER_ID} ${CMAKE_C_COMPILER_VERSION}, ${CMAKE_BUILD_TYPE}")
+message(STATUS "  processor   ${CMAKE_SYSTEM_PROCESSOR}")
+message(STATUS "  sanitizers  ${FN_SANITIZE}")
+message(STATUS "  tests       ${FN_TESTS}, fuzz ${FN_FUZZ}, warnings are errors ${FN_WERROR}")
+message(STATUS "  jansson ${JANSSON_VERSION}, libfyaml ${FYAML_VERSION}, xxHash ${XXHASH_VERSION}, zlib ${ZLIB_VERSION}; oneDNN is loaded at first use")

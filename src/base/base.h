@@ -1,0 +1,15 @@
+/* Facade of src/base: what every other folder stands on. */
+#ifndef FN_BASE_BASE_H
+#define FN_BASE_BASE_H
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/hash.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "base/pool.h"
+#include "base/rng.h"
+#include "base/status.h"
+#include "base/str.h"
+
+#endif

@@ -1,0 +1,58 @@
+/* Files and folders. Paths are bytes; errors name the path. Nothing is half-written: outputs appear by rename. */
+#ifndef FN_BASE_FILE_H
+#define FN_BASE_FILE_H
+
+#include "base/str.h"
+
+#include <stdio.h>
+
+/* Whole file appended to *buf (init'ed by the caller); FN_E_LIMIT when it is longer than max_bytes. */
+FN_NODISCARD fn_status fn_file_read(fn_buf *buf, const char *path, size_t max_bytes, fn_err *err);
+/* Writes length bytes to path: temporary file beside it, fsync, rename, fsync of the folder. */
+FN_NODISCARD fn_status fn_file_write(const char *path, const void *data, size_t length, fn_err *err);
+
+/* Read-only mapping of a whole file. An empty file maps to data = NULL, length = 0. */
+typedef struct fn_map {
+  const unsigned char *data;
+  size_t length;
+} fn_map;
+FN_NODISCARD fn_status fn_map_open(fn_map *map_out, const char *path, fn_err *err);
+void fn_map_close(fn_map *map);
+
+/* A file that appears under its name only when it is whole.
+ *   fn_writer w; fn_writer_open(&w, path, err); fn_writer_write(…)…; fn_writer_commit(&w, err)
+ * fn_writer_abort removes the temporary file; harmless after commit, so it can stand in a cleanup. Write errors are
+ * sticky and reported by commit (and by each write). */
+typedef struct fn_writer {
+  FILE *file; /* NULL when not open */
+  char *path, *temporary;
+  uint64_t n_bytes; /* written so far */
+  int error;        /* first errno */
+} fn_writer;
+FN_NODISCARD fn_status fn_writer_open(fn_writer *writer_out, const char *path, fn_err *err);
+FN_NODISCARD fn_status fn_writer_write(fn_writer *writer, const void *data, size_t length, fn_err *err);
+FN_NODISCARD fn_status fn_writer_commit(fn_writer *writer, fn_err *err);
+void fn_writer_abort(fn_writer *writer);
+#define FN_AUTO_WRITER FN_CLEANUP(fn_writer_abort)
+
+bool fn_path_exists(const char *path);
+bool fn_path_is_dir(const char *path);
+/* Joins with one '/'; b absolute gives b. malloc'd; NULL when memory is short. */
+char *fn_path_join(const char *a, const char *b);
+/* Part after the last '/' (points into path). */
+const char *fn_path_base(const char *path);
+/* Creates path and its parents (0777 & ~umask); an existing folder is fine. */
+FN_NODISCARD fn_status fn_dir_create(const char *path, fn_err *err);
+/* Removes path and all below it; does not follow links; a missing path is fine. */
+FN_NODISCARD fn_status fn_dir_remove(const char *path, fn_err *err);
+/* Names in a folder (without . and ..), sorted by bytes. names_out is one allocation of n pointers plus their text:
+ * release with free(). */
+FN_NODISCARD fn_status fn_dir_list(char ***names_out, size_t *n_out, const char *path, fn_err *err);
+/* fsync of a folder, so that a rename inside it survives power loss. */
+FN_NODISCARD fn_status fn_dir_sync(const char *path, fn_err *err);
+/* rename() with an error that names both. */
+FN_NODISCARD fn_status fn_path_rename(const char *from, const char *to, fn_err *err);
+/* Symbolic link at `path` with content `target`, put in place by rename over whatever link was there. */
+FN_NODISCARD fn_status fn_link_replace(const char *path, const char *target, fn_err *err);
+
+#endif

@@ -1,0 +1,21 @@
+/* Content hashes: XXH3-128 (not for secrets). */
+#ifndef FN_BASE_HASH_H
+#define FN_BASE_HASH_H
+
+#include "base/status.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct fn_hash128 {
+  uint64_t high, low;
+} fn_hash128;
+
+fn_hash128 fn_hash_bytes(const void *data, size_t length);
+uint64_t fn_hash64(const void *data, size_t length, uint64_t seed);
+/* 32 lower-case hexadecimal digits, high half first, terminated. */
+void fn_hash_format(char out[33], fn_hash128 hash);
+/* Hash of a file's bytes. */
+FN_NODISCARD fn_status fn_hash_file(fn_hash128 *hash_out, const char *path, fn_err *err);
+
+#endif

@@ -1,0 +1,74 @@
+/* Facade of src/model: one transformer encoder with a classification head, written once over the device table.
+ * Shape letters: B sequences, T packed tokens, C hidden, H heads, D = C/H head size, F feed-forward, V vocabulary,
+ * L layers, K classes. */
+#ifndef FN_MODEL_MODEL_H
+#define FN_MODEL_MODEL_H
+
+#include "data/batch.h"
+#include "tensor/tensor.h"
+
+/* The architecture: config.json's names. Loaded, checked (ranges, activation, family) and saved by model/config.c. */
+typedef struct fn_model_config {
+  char family[32];        /* model_type: "bert" is filled in now */
+  int32_t vocab_size, hidden_size, num_hidden_layers, num_attention_heads, intermediate_size, max_position_embeddings,
+      type_vocab_size, num_labels, pad_token_id;
+  char hidden_act[32];    /* "gelu" (erf), "gelu_new", "gelu_pytorch_tanh", "relu" */
+  double hidden_dropout_prob, attention_probs_dropout_prob, classifier_dropout, layer_norm_eps, initializer_range;
+  int32_t head_size;      /* 0: Hugging Face's BertForSequenceClassification head; > 0: pooled → head_size → ReLU → K */
+  char labels[8][32];     /* id2label: "real", "fake" */
+} fn_model_config;
+
+typedef struct fn_model fn_model;
+
+/* Reads config.json of an HF directory. */
+FN_NODISCARD fn_status fn_model_config_load(fn_model_config *config_out, const char *dir, fn_err *err);
+FN_NODISCARD fn_status fn_model_config_save(const fn_model_config *config, const char *dir, fn_err *err);
+
+/* Model with random weights: normal(0, initializer_range), norms 1, biases 0; a pure function of seed. */
+FN_NODISCARD fn_status fn_model_create(fn_model **model_out, const fn_model_config *config, fn_device *device,
+                                       uint64_t seed, fn_err *err);
+/* HF directory: config.json + model.safetensors. Head tensors that are missing are drawn from seed when
+ * allow_new_head, and *new_head_out (may be NULL) tells; every other missing or misshapen tensor is an error naming
+ * it. overrides: NULL, or a config whose dropout rates, head_size and num_labels replace the file's. */
+FN_NODISCARD fn_status fn_model_load(fn_model **model_out, const char *dir, const fn_model_config *overrides,
+                                     bool allow_new_head, uint64_t seed, fn_device *device, bool *new_head_out,
+                                     fn_err *err);
+/* Writes config.json and model.safetensors (F32, HF names, metadata format=pt) into dir. */
+FN_NODISCARD fn_status fn_model_save(const fn_model *model, const char *dir, fn_err *err);
+void fn_model_destroy(fn_model *model);
+const fn_model_config *fn_model_get_config(const fn_model *model);
+
+/* Named parameters, in a fixed order: HF names, one slab for values and one for gradients. */
+typedef struct fn_parameter {
+  const char *name;
+  size_t offset, n;    /* elements within the slab; offsets are multiples of 16 */
+  int32_t shape[4], n_dims;
+  bool decay;          /* false for biases and norms */
+  bool is_head;
+  int32_t layer;       /* -1 embeddings, 0 … L-1, L pooler and head */
+} fn_parameter;
+size_t fn_model_n_parameters(const fn_model *model); /* count of tensors */
+const fn_parameter *fn_model_parameter(const fn_model *model, size_t i);
+float *fn_model_values(fn_model *model);
+float *fn_model_gradients(fn_model *model); /* NULL until fn_model_plan(…, training = true) */
+size_t fn_model_slab_n(const fn_model *model); /* elements of each slab, padding included (zeros) */
+
+/* Dropout keys of a training step: masks are a function of (seed, step, draw, layer, site, head, position, channel). */
+typedef struct fn_dropout_key {
+  uint64_t seed, step;
+} fn_dropout_key;
+
+/* Workspace for batches up to (T, B, longest): afterwards a step allocates nothing. May be called again to grow. */
+FN_NODISCARD fn_status fn_model_plan(fn_model *model, int32_t max_T, int32_t max_B, int32_t longest, bool training,
+                                     fn_err *err);
+/* Evaluation forward pass: logits_out[B*K], no dropout; bits depend on nothing but row and model. Checks ids against V
+ * and lengths against max_position_embeddings. */
+FN_NODISCARD fn_status fn_model_forward(float *logits_out, fn_model *model, const fn_batch *batch, fn_err *err);
+/* Training pass over one micro-batch: adds to the gradients those of (Σ wᵢ ℓᵢ) · scale, where ℓ is cross-entropy with
+ * label_smoothing and w the batch's weights; *loss_sum_out = Σ wᵢ ℓᵢ (double). logits_out[B*K] may be NULL. dropout
+ * NULL: all dropout off. The caller zeroes gradients at the start of a step and passes scale = 1 / Σ w of the step. */
+FN_NODISCARD fn_status fn_model_forward_backward(double *loss_sum_out, float *logits_out, fn_model *model,
+                                                 const fn_batch *batch, double scale, double label_smoothing,
+                                                 const fn_dropout_key *dropout, fn_err *err);
+
+#endif
