@@ -20,15 +20,17 @@ FN_NODISCARD fn_status fn_json_get_double(double *out, const json_t *object, con
 FN_NODISCARD fn_status fn_json_get_bool(bool *out, const json_t *object, const char *key, const bool *fallback,
                                         const char *name, fn_err *err);
 /* Borrowed text, valid while object lives. */
-FN_NODISCARD fn_status fn_json_get_string(const char **out, const json_t *object, const char *key,
-                                          const char *fallback, const char *name, fn_err *err);
+FN_NODISCARD fn_status fn_json_get_string(const char **out, const json_t *object, const char *key, const char *fallback,
+                                          const char *name, fn_err *err);
 
 #define FN_AUTO_JSON FN_CLEANUP(fn_cleanup_json_)
-static inline void fn_cleanup_json_(json_t **value) { json_decref(*value); }
+static inline void fn_cleanup_json_(json_t **value) {
+  json_decref(*value);
+}
 
 /* Writing: objects in order, built in an fn_buf. Indent 0 writes one line.
- *   fn_json_writer w; fn_json_begin(&w, &buf, 2); fn_json_object(&w, NULL); fn_json_str(&w, "label", s); fn_json_end(&w);
- * key is NULL inside arrays and at the top. */
+ *   fn_json_writer w; fn_json_begin(&w, &buf, 2); fn_json_object(&w, NULL); fn_json_str(&w, "label", s);
+ * fn_json_end(&w); key is NULL inside arrays and at the top. */
 typedef struct fn_json_writer {
   fn_buf *buf;
   int indent, depth;

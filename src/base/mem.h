@@ -49,16 +49,16 @@ char *fn_arena_strndup(fn_arena *arena, const char *text, size_t length);
 
 /* FN_AUTO_FREE char *p = …;  releases p with free() at the end of the scope. FN_STEAL(p) hands it out instead. */
 #define FN_CLEANUP(f) __attribute__((cleanup(f)))
-#define FN_AUTO_FREE FN_CLEANUP(fn_cleanup_free_)
+#define FN_AUTO_FREE  FN_CLEANUP(fn_cleanup_free_)
 static inline void fn_cleanup_free_(void *p) {
   extern void free(void *);
   free(*(void **)p);
 }
-#define FN_STEAL(p)                                                                                                   \
-  __extension__({                                                                                                     \
-    __typeof__(p) fn_steal_ = (p);                                                                                    \
-    (p) = NULL;                                                                                                       \
-    fn_steal_;                                                                                                        \
+#define FN_STEAL(p)                                                                                                    \
+  __extension__({                                                                                                      \
+    __typeof__(p) fn_steal_ = (p);                                                                                     \
+    (p) = NULL;                                                                                                        \
+    fn_steal_;                                                                                                         \
   })
 
 #define FN_COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))

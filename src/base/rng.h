@@ -15,7 +15,9 @@ typedef struct fn_rng {
   uint64_t seed, stream, position; /* position counts 32-bit draws */
 } fn_rng;
 
-static inline fn_rng fn_rng_make(uint64_t seed, uint64_t stream) { return (fn_rng){seed, stream, 0}; }
+static inline fn_rng fn_rng_make(uint64_t seed, uint64_t stream) {
+  return (fn_rng){seed, stream, 0};
+}
 uint32_t fn_rng_u32(fn_rng *rng);
 uint64_t fn_rng_u64(fn_rng *rng);
 /* Uniform in [0, n), n ≥ 1, without bias (Lemire 2019 with rejection). */

@@ -10,7 +10,7 @@
 #include <stdarg.h>
 
 #if defined(__GNUC__)
-#define FN_NODISCARD __attribute__((warn_unused_result))
+#define FN_NODISCARD          __attribute__((warn_unused_result))
 #define FN_PRINTF(fmt, first) __attribute__((format(printf, fmt, first)))
 #else
 #define FN_NODISCARD
@@ -18,18 +18,18 @@
 #endif
 
 /* X(code, name, exit code of the program, HTTP status, meaning) — the one list of outcomes. */
-#define FN_STATUS_LIST(X)                                                                                             \
-  X(FN_OK, "ok", 0, 200, "done")                                                                                      \
-  X(FN_E_INVALID, "invalid", 2, 422, "an argument, a setting or the content of a file is refused")                    \
-  X(FN_E_NOT_FOUND, "not_found", 2, 404, "a file, column, model or setting that was named does not exist")            \
-  X(FN_E_UNSUPPORTED, "unsupported", 2, 501, "well-formed, but of a kind that this program does not handle")          \
-  X(FN_E_LIMIT, "limit", 2, 413, "larger than a stated bound")                                                        \
-  X(FN_E_IO, "io", 1, 500, "reading or writing failed")                                                               \
-  X(FN_E_NO_MEMORY, "no_memory", 1, 503, "an allocation failed")                                                      \
-  X(FN_E_DIVERGED, "diverged", 1, 500, "training produced a loss that is not a finite number")                        \
-  X(FN_E_CANCELLED, "cancelled", 1, 499, "the caller asked to stop")                                                  \
-  X(FN_E_INTERNAL, "internal", 1, 500, "a library below failed in an unexpected way")                                 \
-  X(FN_E_PARTIAL, "partial", 3, 207, "done in part: some rows were refused, each one reported")                       \
+#define FN_STATUS_LIST(X)                                                                                              \
+  X(FN_OK, "ok", 0, 200, "done")                                                                                       \
+  X(FN_E_INVALID, "invalid", 2, 422, "an argument, a setting or the content of a file is refused")                     \
+  X(FN_E_NOT_FOUND, "not_found", 2, 404, "a file, column, model or setting that was named does not exist")             \
+  X(FN_E_UNSUPPORTED, "unsupported", 2, 501, "well-formed, but of a kind that this program does not handle")           \
+  X(FN_E_LIMIT, "limit", 2, 413, "larger than a stated bound")                                                         \
+  X(FN_E_IO, "io", 1, 500, "reading or writing failed")                                                                \
+  X(FN_E_NO_MEMORY, "no_memory", 1, 503, "an allocation failed")                                                       \
+  X(FN_E_DIVERGED, "diverged", 1, 500, "training produced a loss that is not a finite number")                         \
+  X(FN_E_CANCELLED, "cancelled", 1, 499, "the caller asked to stop")                                                   \
+  X(FN_E_INTERNAL, "internal", 1, 500, "a library below failed in an unexpected way")                                  \
+  X(FN_E_PARTIAL, "partial", 3, 207, "done in part: some rows were refused, each one reported")                        \
   X(FN_E_REFUSED, "refused", 4, 409, "a quality gate said no")
 
 typedef enum fn_status {
@@ -59,10 +59,10 @@ fn_status fn_err_errno(fn_err *err, int errno_value, const char *format, ...) FN
 fn_status fn_err_no_memory(fn_err *err, const char *what);
 
 /* Returns the status of a failed call at once. */
-#define FN_TRY(call)                                                                                                  \
-  do {                                                                                                                \
-    fn_status fn_try_status_ = (call);                                                                                \
-    if (fn_try_status_ != FN_OK) return fn_try_status_;                                                               \
+#define FN_TRY(call)                                                                                                   \
+  do {                                                                                                                 \
+    fn_status fn_try_status_ = (call);                                                                                 \
+    if (fn_try_status_ != FN_OK) return fn_try_status_;                                                                \
   } while (0)
 
 #endif

@@ -12,12 +12,18 @@ typedef struct fn_str {
   size_t length;
 } fn_str;
 
-static inline fn_str fn_str_make(const char *data, size_t length) { return (fn_str){data, length}; }
-static inline fn_str fn_str_from(const char *text) { return (fn_str){text, text ? strlen(text) : 0}; }
+static inline fn_str fn_str_make(const char *data, size_t length) {
+  return (fn_str){data, length};
+}
+static inline fn_str fn_str_from(const char *text) {
+  return (fn_str){text, text ? strlen(text) : 0};
+}
 static inline bool fn_str_equal(fn_str a, fn_str b) {
   return a.length == b.length && (a.length == 0 || memcmp(a.data, b.data, a.length) == 0);
 }
-static inline bool fn_str_is(fn_str a, const char *text) { return fn_str_equal(a, fn_str_from(text)); }
+static inline bool fn_str_is(fn_str a, const char *text) {
+  return fn_str_equal(a, fn_str_from(text));
+}
 /* Without ASCII white space at both ends. */
 fn_str fn_str_trim(fn_str s);
 bool fn_str_starts_with(fn_str s, const char *prefix);
@@ -64,7 +70,9 @@ void fn_buf_append_json(fn_buf *buf, fn_str text);
 /* Makes room for at least extra more bytes; false (and failed) when that is not possible. */
 bool fn_buf_reserve(fn_buf *buf, size_t extra);
 FN_NODISCARD fn_status fn_buf_check(const fn_buf *buf, const char *what, fn_err *err);
-static inline fn_str fn_buf_str(const fn_buf *buf) { return (fn_str){buf->data, buf->length}; }
+static inline fn_str fn_buf_str(const fn_buf *buf) {
+  return (fn_str){buf->data, buf->length};
+}
 
 #define FN_AUTO_BUF FN_CLEANUP(fn_buf_deinit)
 

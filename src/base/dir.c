@@ -1,0 +1,137 @@
+#define _XOPEN_SOURCE 700 /* nftw */
+#include "base/file.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+bool fn_path_exists(const char *path) {
+  struct stat st;
+  return lstat(path, &st) == 0;
+}
+
+bool fn_path_is_dir(const char *path) {
+  struct stat st;
+  return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+char *fn_path_join(const char *a, const char *b) {
+  fn_buf buf;
+  fn_buf_init(&buf, 1 << 16);
+  if (b[0] != '/' && a[0]) {
+    fn_buf_append_str(&buf, a);
+    if (buf.length && buf.data[buf.length - 1] != '/') fn_buf_append_char(&buf, '/');
+  }
+  fn_buf_append_str(&buf, b);
+  if (buf.failed) fn_buf_deinit(&buf);
+  return buf.data;
+}
+
+const char *fn_path_base(const char *path) {
+  const char *slash = strrchr(path, '/');
+  return slash ? slash + 1 : path;
+}
+
+fn_status fn_dir_create(const char *path, fn_err *err) {
+  FN_AUTO_FREE char *copy = fn_str_dup(fn_str_from(path));
+  if (!copy) return fn_err_no_memory(err, path);
+  for (char *p = copy;; p++) {
+    if (*p && (*p != '/' || p == copy)) continue;
+    bool last = *p == 0;
+    *p = 0;
+    if (mkdir(copy, 0777) != 0 && (errno != EEXIST || (last && !fn_path_is_dir(copy))))
+      return fn_err_errno(err, errno == ENOENT ? EIO : errno, "%s: cannot make this folder", copy);
+    if (last) return FN_OK;
+    *p = '/';
+  }
+}
+
+static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw) {
+  (void)st, (void)type, (void)ftw;
+  return remove(path) == 0 || errno == ENOENT ? 0 : errno;
+}
+
+fn_status fn_dir_remove(const char *path, fn_err *err) {
+  if (!fn_path_exists(path)) return FN_OK;
+  int r = nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+  if (r != 0) return fn_err_errno(err, r > 0 ? r : errno, "%s: cannot be removed", path);
+  return FN_OK;
+}
+
+static int by_bytes(const void *a, const void *b) {
+  const char *const *x = a, *const *y = b;
+  return strcmp(*x, *y);
+}
+
+fn_status fn_dir_list(char ***names_out, size_t *n_out, const char *path, fn_err *err) {
+  DIR *dir = opendir(path);
+  if (!dir) return fn_err_errno(err, errno, "%s", path);
+  fn_buf text;
+  fn_buf_init(&text, 64 << 20);
+  size_t n = 0;
+  struct dirent *entry;
+  while ((entry = readdir(dir))) {
+    if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0) continue;
+    fn_buf_append(&text, entry->d_name, strlen(entry->d_name) + 1);
+    n++;
+  }
+  closedir(dir);
+  fn_status status = fn_buf_check(&text, path, err);
+  size_t bytes;
+  char **names = NULL;
+  if (status == FN_OK) {
+    if (!fn_size_mul(&bytes, n + 1, sizeof *names) || !fn_size_add(&bytes, bytes, text.length + 1) ||
+        !(names = malloc(bytes)))
+      status = fn_err_no_memory(err, path);
+  }
+  if (status == FN_OK) {
+    char *copy = (char *)(names + n + 1);
+    if (text.length) memcpy(copy, text.data, text.length);
+    for (size_t i = 0; i < n; i++) {
+      names[i] = copy;
+      copy += strlen(copy) + 1;
+    }
+    names[n] = NULL;
+    qsort(names, n, sizeof *names, by_bytes);
+    *names_out = names;
+    *n_out = n;
+  }
+  fn_buf_deinit(&text);
+  return status;
+}
+
+fn_status fn_dir_sync(const char *path, fn_err *err) {
+  int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0) return fn_err_errno(err, errno, "%s", path);
+  fn_status status = FN_OK;
+  if (fsync(fd) != 0 && errno != EINVAL) status = fn_err_errno(err, errno, "%s", path);
+  close(fd);
+  return status;
+}
+
+fn_status fn_path_rename(const char *from, const char *to, fn_err *err) {
+  if (rename(from, to) != 0) return fn_err_errno(err, errno, "%s: cannot be renamed to %s", from, to);
+  return FN_OK;
+}
+
+fn_status fn_link_replace(const char *path, const char *target, fn_err *err) {
+  fn_buf temporary;
+  fn_buf_init(&temporary, 1 << 16);
+  fn_buf_printf(&temporary, "%s.tmp-%ld", path, (long)getpid());
+  fn_status status = fn_buf_check(&temporary, path, err);
+  if (status == FN_OK) {
+    unlink(temporary.data);
+    if (symlink(target, temporary.data) != 0)
+      status = fn_err_errno(err, errno, "%s: cannot make this link", path);
+    else if (rename(temporary.data, path) != 0) {
+      status = fn_err_errno(err, errno, "%s: cannot be replaced", path);
+      unlink(temporary.data);
+    }
+  }
+  fn_buf_deinit(&temporary);
+  return status;
+}

@@ -1,0 +1,293 @@
+#include "base/str.h"
+
+#include <errno.h>
+#include <locale.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static bool is_space(char c) {
+  return c == ' ' || (c >= '\t' && c <= '\r');
+}
+static char lower(char c) {
+  return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+}
+
+fn_str fn_str_trim(fn_str s) {
+  while (s.length && is_space(s.data[0])) s = (fn_str){s.data + 1, s.length - 1};
+  while (s.length && is_space(s.data[s.length - 1])) s.length--;
+  return s;
+}
+
+bool fn_str_starts_with(fn_str s, const char *prefix) {
+  size_t n = strlen(prefix);
+  return s.length >= n && (n == 0 || memcmp(s.data, prefix, n) == 0);
+}
+
+bool fn_str_ends_with(fn_str s, const char *suffix) {
+  size_t n = strlen(suffix);
+  return s.length >= n && (n == 0 || memcmp(s.data + s.length - n, suffix, n) == 0);
+}
+
+bool fn_str_equal_nocase(fn_str a, fn_str b) {
+  if (a.length != b.length) return false;
+  for (size_t i = 0; i < a.length; i++)
+    if (lower(a.data[i]) != lower(b.data[i])) return false;
+  return true;
+}
+
+bool fn_str_to_int64(int64_t *out, fn_str s) {
+  size_t i = 0;
+  bool negative = false;
+  if (s.length && (s.data[0] == '-' || s.data[0] == '+')) negative = s.data[i++] == '-';
+  if (i == s.length) return false;
+  int64_t value = 0;
+  for (; i < s.length; i++) {
+    if (s.data[i] < '0' || s.data[i] > '9') return false;
+    int digit = s.data[i] - '0';
+    if (__builtin_mul_overflow(value, (int64_t)10, &value)) return false;
+    if (__builtin_sub_overflow(value, (int64_t)digit, &value)) return false; /* negative range is the larger one */
+  }
+  if (!negative && value == INT64_MIN) return false;
+  *out = negative ? value : -value;
+  return true;
+}
+
+/* strtod in the "C" locale whatever the caller's is: the point is the only decimal sign that is accepted, and when the
+ * locale has another one the text is rewritten to it. */
+bool fn_str_to_double(double *out, fn_str s) {
+  char text[64];
+  if (s.length == 0 || s.length >= sizeof text - 8) return false;
+  size_t n = 0;
+  const char *point = localeconv()->decimal_point;
+  for (size_t i = 0; i < s.length; i++) {
+    char c = lower(s.data[i]);
+    bool part = (c >= '0' && c <= '9') || c == '+' || c == '-' || c == 'e' || c == '.';
+    if (!part && !fn_str_equal_nocase(s, fn_str_from("inf")) && !fn_str_equal_nocase(s, fn_str_from("-inf")) &&
+        !fn_str_equal_nocase(s, fn_str_from("nan")))
+      return false;
+    if (c == '.') {
+      size_t m = strlen(point);
+      if (m > 4 || n + m >= sizeof text - 1) return false;
+      memcpy(text + n, point, m);
+      n += m;
+    } else {
+      if (n >= sizeof text - 1) return false;
+      text[n++] = c;
+    }
+  }
+  text[n] = 0;
+  char *end;
+  double value = strtod(text, &end);
+  if (end == text || *end) return false;
+  *out = value;
+  return true;
+}
+
+char *fn_str_dup(fn_str s) {
+  char *copy = fn_mem_alloc(s.length + 1, 1);
+  if (!copy) return NULL;
+  if (s.length) memcpy(copy, s.data, s.length);
+  copy[s.length] = 0;
+  return copy;
+}
+
+size_t fn_utf8_decode(uint32_t *code_point_out, const char *data, size_t length) {
+  if (length == 0) return 0;
+  const unsigned char *p = (const unsigned char *)data;
+  uint32_t c = p[0];
+  size_t n;
+  if (c < 0x80)
+    n = 1;
+  else if (c >= 0xC2 && c < 0xE0)
+    n = 2, c &= 0x1F;
+  else if (c >= 0xE0 && c < 0xF0)
+    n = 3, c &= 0x0F;
+  else if (c >= 0xF0 && c < 0xF5)
+    n = 4, c &= 0x07;
+  else
+    return 0;
+  if (n > length) return 0;
+  for (size_t i = 1; i < n; i++) {
+    if ((p[i] & 0xC0) != 0x80) return 0;
+    c = c << 6 | (p[i] & 0x3Fu);
+  }
+  if ((n == 3 && (c < 0x800 || (c >= 0xD800 && c < 0xE000))) || (n == 4 && (c < 0x10000 || c > 0x10FFFF))) return 0;
+  if (code_point_out) *code_point_out = c;
+  return n;
+}
+
+size_t fn_utf8_encode(char out[4], uint32_t c) {
+  if (c < 0x80) {
+    out[0] = (char)c;
+    return 1;
+  }
+  size_t n = c < 0x800 ? 2 : c < 0x10000 ? 3 : 4;
+  for (size_t i = n - 1; i > 0; i--) {
+    out[i] = (char)(0x80 | (c & 0x3F));
+    c >>= 6;
+  }
+  out[0] = (char)((n == 2 ? 0xC0u : n == 3 ? 0xE0u : 0xF0u) | c);
+  return n;
+}
+
+bool fn_utf8_valid(fn_str s, size_t *at) {
+  size_t i = 0;
+  while (i < s.length) {
+    uint64_t eight; /* ASCII eight at a time */
+    if (s.length - i >= 8) {
+      memcpy(&eight, s.data + i, 8);
+      if ((eight & 0x8080808080808080u) == 0) {
+        i += 8;
+        continue;
+      }
+    }
+    size_t n = fn_utf8_decode(NULL, s.data + i, s.length - i);
+    if (n == 0) {
+      if (at) *at = i;
+      return false;
+    }
+    i += n;
+  }
+  return true;
+}
+
+size_t fn_str_distance(const char *a, const char *b) {
+  size_t n = strlen(a), m = strlen(b);
+  if (n > 63 || m > 63) return SIZE_MAX;
+  unsigned char row[64];
+  for (size_t j = 0; j <= m; j++) row[j] = (unsigned char)j;
+  for (size_t i = 1; i <= n; i++) {
+    unsigned char diagonal = row[0];
+    row[0] = (unsigned char)i;
+    for (size_t j = 1; j <= m; j++) {
+      unsigned change = diagonal + (lower(a[i - 1]) != lower(b[j - 1]) ? 1u : 0u);
+      unsigned insert = row[j - 1] + 1u, drop = row[j] + 1u;
+      diagonal = row[j];
+      unsigned best = change < insert ? change : insert;
+      row[j] = (unsigned char)(best < drop ? best : drop);
+    }
+  }
+  return row[m];
+}
+
+void fn_buf_init(fn_buf *buf, size_t max_bytes) {
+  *buf = (fn_buf){.max = max_bytes};
+}
+
+void fn_buf_deinit(fn_buf *buf) {
+  free(buf->data);
+  *buf = (fn_buf){0};
+}
+
+void fn_buf_reset(fn_buf *buf) {
+  buf->length = 0;
+  buf->failed = false;
+  if (buf->data) buf->data[0] = 0;
+}
+
+bool fn_buf_reserve(fn_buf *buf, size_t extra) {
+  if (buf->failed) return false;
+  size_t max = buf->max ? buf->max : (size_t)1 << 30;
+  size_t needed;
+  if (!fn_size_add(&needed, buf->length, extra) || needed > max) {
+    buf->failed = true;
+    return false;
+  }
+  if (needed + 1 <= buf->capacity) return true;
+  size_t next = buf->capacity ? buf->capacity : 256;
+  while (next < needed + 1) next *= 2;
+  char *grown = realloc(buf->data, next);
+  if (!grown) {
+    buf->failed = true;
+    return false;
+  }
+  buf->data = grown;
+  buf->capacity = next;
+  return true;
+}
+
+void fn_buf_append(fn_buf *buf, const void *data, size_t length) {
+  if (!fn_buf_reserve(buf, length)) return;
+  if (length) memcpy(buf->data + buf->length, data, length);
+  buf->length += length;
+  buf->data[buf->length] = 0;
+}
+
+void fn_buf_append_str(fn_buf *buf, const char *text) {
+  fn_buf_append(buf, text, strlen(text));
+}
+void fn_buf_append_char(fn_buf *buf, char c) {
+  fn_buf_append(buf, &c, 1);
+}
+
+void fn_buf_printf(fn_buf *buf, const char *format, ...) {
+  va_list args, again;
+  va_start(args, format);
+  va_copy(again, args);
+  char small[256];
+  int n = vsnprintf(small, sizeof small, format, args);
+  if (n < 0)
+    buf->failed = true;
+  else if ((size_t)n < sizeof small)
+    fn_buf_append(buf, small, (size_t)n);
+  else if (fn_buf_reserve(buf, (size_t)n)) {
+    vsnprintf(buf->data + buf->length, (size_t)n + 1, format, again);
+    buf->length += (size_t)n;
+  }
+  va_end(again);
+  va_end(args);
+}
+
+void fn_buf_append_double(fn_buf *buf, double value) {
+  if (!isfinite(value)) {
+    fn_buf_append_str(buf, "null");
+    return;
+  }
+  char text[40];
+  for (int digits = 15; digits <= 17; digits++) {
+    snprintf(text, sizeof text, "%.*g", digits, value);
+    if (strtod(text, NULL) == value) break;
+  }
+  for (char *p = text; *p; p++)
+    if (*p == ',') *p = '.'; /* a caller's locale with a decimal comma */
+  fn_buf_append_str(buf, text);
+}
+
+void fn_buf_append_json(fn_buf *buf, fn_str text) {
+  fn_buf_append_char(buf, '"');
+  size_t start = 0, i = 0;
+  while (i < text.length) {
+    unsigned char c = (unsigned char)text.data[i];
+    size_t n = c < 0x80 ? 1 : fn_utf8_decode(NULL, text.data + i, text.length - i);
+    if (n > 0 && c >= 0x20 && c != '"' && c != '\\' && c != 0x7F) {
+      i += n;
+      continue;
+    }
+    fn_buf_append(buf, text.data + start, i - start);
+    if (n == 0)
+      fn_buf_append_str(buf, "\xEF\xBF\xBD");
+    else if (c == '"')
+      fn_buf_append_str(buf, "\\\"");
+    else if (c == '\\')
+      fn_buf_append_str(buf, "\\\\");
+    else if (c == '\n')
+      fn_buf_append_str(buf, "\\n");
+    else if (c == '\r')
+      fn_buf_append_str(buf, "\\r");
+    else if (c == '\t')
+      fn_buf_append_str(buf, "\\t");
+    else
+      fn_buf_printf(buf, "\\u%04x", c);
+    start = ++i;
+  }
+  if (text.length > start) fn_buf_append(buf, text.data + start, text.length - start);
+  fn_buf_append_char(buf, '"');
+}
+
+fn_status fn_buf_check(const fn_buf *buf, const char *what, fn_err *err) {
+  if (!buf->failed) return FN_OK;
+  size_t max = buf->max ? buf->max : (size_t)1 << 30;
+  if (buf->length >= max / 2) return fn_err_set(err, FN_E_LIMIT, "%s: longer than %zu bytes", what, max);
+  return fn_err_no_memory(err, what);
+}
