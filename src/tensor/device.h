@@ -1,0 +1,86 @@
+/* The device: where a model's numbers live and who computes on them.
+ *
+ * A device is a table of operations (tensor/ops.h), an allocator and workers. A model is written once over the table;
+ * a new kind of device is a new table. Two are filled in: `reference` is plain C (one source compiled for float and for
+ * double), `fast` has vectorised kernels for the level of the CPU it runs on.
+ *
+ * Bits: with one build and one CPU level the same calls give the same bits with any number of threads, because work is
+ * cut by shape only. The forward operations of `fast` with FN_GEMM_OWN go further: a row's result does not depend on the
+ * rows beside it, and the levels avx2 and avx512 agree. */
+#ifndef FN_TENSOR_DEVICE_H
+#define FN_TENSOR_DEVICE_H
+
+#include "base/base.h"
+
+typedef struct fn_device fn_device;
+
+typedef enum fn_backend {
+  FN_BACKEND_FAST,         /* vectorised kernels, fp32 */
+  FN_BACKEND_REFERENCE,    /* plain C, fp32 */
+  FN_BACKEND_REFERENCE_F64 /* plain C, double throughout: for gradient checks */
+} fn_backend;
+
+/* Who multiplies matrices on the fast backend. */
+typedef enum fn_gemm {
+  FN_GEMM_AUTO,   /* the measured choice: see docs of device.gemm */
+  FN_GEMM_OWN,    /* own kernels */
+  FN_GEMM_ONEDNN, /* oneDNN, loaded at first use; FN_E_UNSUPPORTED when libdnnl.so.2 is not there */
+} fn_gemm;
+
+/* Levels of the CPU, each including those before it. A device takes the highest that the machine has and max_level
+ * allows. */
+typedef enum fn_cpu_level {
+  FN_CPU_BASELINE, /* what the build's target architecture guarantees (x86-64: SSE2; aarch64: NEON) */
+  FN_CPU_AVX2,     /* AVX2 + FMA */
+  FN_CPU_AVX512,   /* AVX-512 F, BW, DQ, VL */
+  FN_CPU_LEVEL_COUNT
+} fn_cpu_level;
+const char *fn_cpu_level_name(fn_cpu_level level); /* "baseline", "avx2", "avx512" */
+/* Highest level this machine and this build have. */
+fn_cpu_level fn_cpu_level_detect(void);
+
+typedef struct fn_device_options {
+  fn_backend backend;
+  fn_gemm gemm;
+  fn_cpu_level max_level; /* FN_CPU_AVX512 for no limit */
+  int n_threads;          /* [1,1024]; 0: fn_cpu_available() */
+  fn_pool *pool;          /* borrowed workers that outlive the device (n_threads is then ignored), or NULL: own ones */
+} fn_device_options;
+#define FN_DEVICE_OPTIONS_INIT {FN_BACKEND_FAST, FN_GEMM_AUTO, FN_CPU_AVX512, 0, NULL}
+
+/* options NULL: the values of FN_DEVICE_OPTIONS_INIT. A device may be used by one thread at a time.
+ * FN_E_INVALID (threads out of range), FN_E_UNSUPPORTED (oneDNN asked for and missing), FN_E_NO_MEMORY. */
+FN_NODISCARD fn_status fn_device_create(fn_device **device_out, const fn_device_options *options, fn_err *err);
+void fn_device_destroy(fn_device *device); /* NULL is fine */
+/* The device's workers; borrowed. NULL when it has one thread. */
+fn_pool *fn_device_pool(const fn_device *device);
+/* One line for logs and run records: "fast avx512, own GEMM, 2 threads". What decides the bits of a training run stands
+ * in it, threads apart, so two runs whose lines differ before the last comma may differ in the last bits. */
+void fn_device_describe(char *buf, size_t size, const fn_device *device);
+
+/* A range of a parameter slab with its own treatment. */
+typedef struct fn_segment {
+  size_t offset, n; /* elements */
+  float lr_multiplier, weight_decay;
+  bool frozen; /* left as it is, and out of the norm */
+} fn_segment;
+
+/* One AdamW step (Loshchilov & Hutter 2019, "Decoupled weight decay regularization"; arithmetic of torch.optim.AdamW):
+ *   g = gradient * gradient_scale;  θ ← θ (1 − lr·λ);  m ← β₁m + (1−β₁)g;  v ← β₂v + (1−β₂)g²
+ *   θ ← θ − lr · (m / (1−β₁ᵗ)) / (√v / √(1−β₂ᵗ) + ε)           with lr and λ of the segment
+ * values, gradients, m, v: slabs of one length, 16-element aligned segments run fastest; n_segments in any order. */
+typedef struct fn_adamw_step {
+  float *values, *gradients, *m, *v;
+  const fn_segment *segments;
+  size_t n_segments;
+  double lr, beta1, beta2, epsilon, gradient_scale;
+  int64_t step; /* from 1 */
+} fn_adamw_step;
+void fn_device_adamw(fn_device *device, const fn_adamw_step *args);
+/* Σ x² over the segments that are not frozen, in double: fixed blocks within each segment, added in order, so that the
+ * result depends neither on threads nor on the level of the CPU. */
+double fn_device_squared_norm(fn_device *device, const float *x, const fn_segment *segments, size_t n_segments);
+/* x[0..n) = 0, by all workers. */
+void fn_device_zero(fn_device *device, float *x, size_t n);
+
+#endif
