@@ -2,7 +2,8 @@
  * parsing, defaults, `--help`, the generated documentation and the texts of errors. This folder knows no option itself.
  *
  * A setting has a key ("train.learning_rate"), a text value and an origin ("config/preset/headline.yaml:7",
- * "command line", "FAKENEWS_TRAIN_LR"). Values are text in Hydra's notation: lists [a,b], maps {a:1,b:0}, null, quotes. */
+ * "command line", "FAKENEWS_TRAIN_LR"). Values are text in Hydra's notation: lists [a,b], maps {a:1,b:0}, null, quotes.
+ */
 #ifndef FN_CONFIG_CONFIG_H
 #define FN_CONFIG_CONFIG_H
 
@@ -31,13 +32,13 @@ typedef struct fn_config_map {
 /* One option. `offset` is where its value goes in the folder's options struct; the member's C type follows from
  * `type` as above. Number options that are nullable store INT64_MIN or NaN for null. */
 typedef struct fn_option {
-  const char *key;           /* "train.batch_size" */
+  const char *key; /* "train.batch_size" */
   fn_option_type type;
   size_t offset;
   const char *default_value; /* text, parsed by the same code as the user's */
   const char *range;         /* NULL: any */
   bool nullable, secret;
-  const char *help;          /* one or two sentences; units */
+  const char *help; /* one or two sentences; units */
 } fn_option;
 
 typedef struct fn_option_table {
@@ -73,7 +74,8 @@ void fn_config_destroy(fn_config *config);
 void fn_config_set_aliases(fn_config *config, const fn_option_alias *aliases);
 
 /* Sets one value; checks name, type and range at once. FN_E_INVALID / FN_E_NOT_FOUND: `origin: train.lr: "fast" is not
- * a number`, `unknown setting "train.epoch", did you mean train.epochs?`. A lower or equal layer set earlier gives way. */
+ * a number`, `unknown setting "train.epoch", did you mean train.epochs?`. A lower or equal layer set earlier gives way.
+ */
 FN_NODISCARD fn_status fn_config_set(fn_config *config, fn_config_layer layer, const char *key, fn_str value,
                                      const char *origin, fn_err *err);
 /* "key=value" or "group=name" (which loads that group file into the GROUP layer). */
@@ -82,7 +84,6 @@ FN_NODISCARD fn_status fn_config_override(fn_config *config, const char *assignm
 FN_NODISCARD fn_status fn_config_load_yaml(fn_config *config, fn_config_layer layer, const char *path, fn_err *err);
 FN_NODISCARD fn_status fn_config_parse_yaml(fn_config *config, fn_config_layer layer, fn_str text, const char *name,
                                             fn_err *err);
-/* A saved configuration as written by fn_config_format_yaml, into the OVERRIDE layer: for resuming a run. */
 /* KEY=VALUE lines; only names that begin with FAKENEWS_ are taken. A missing file is fine. */
 FN_NODISCARD fn_status fn_config_load_dotenv(fn_config *config, const char *path, fn_err *err);
 /* environment: NULL-terminated "NAME=value" strings (the caller passes environ; the library never reads it). */

@@ -1,0 +1,74 @@
+/* The command line: one file per verb (cmd_<verb>.c), each a thin layer over the library. Only this folder prints, reads
+ * the environment and decides exit codes. */
+#ifndef FN_CLI_CLI_H
+#define FN_CLI_CLI_H
+
+#include "config/config.h"
+
+#include <stdio.h>
+
+/* What every verb gets. */
+typedef struct fn_cli {
+  const fn_config *config; /* all settings, already merged */
+  const char *program;     /* argv[0]'s base name */
+  const char *version;     /* "0.1.0 (abc123)" */
+  const char *level;       /* CPU level that is used: "avx512-vnni" … */
+  bool quiet;              /* --quiet: no progress, no remarks */
+  bool tty_out, tty_err;   /* stdout, stderr are terminals */
+  bool color;              /* colours on stderr and stdout tables: --color, NO_COLOR, terminal */
+  const char *hub_cache;   /* folder of the local Hugging Face Hub cache (HF_HUB_CACHE, HF_HOME, …) */
+} fn_cli;
+
+/* Flags of a verb. A flag takes a value unless `is_switch`; `repeats` collects every value up to the next flag
+ * (--input A B C). Positional arguments that are not key=value go to `rest`. */
+typedef struct fn_cli_flag {
+  const char *name;  /* "--data" */
+  const char *value; /* "DIR" in help; NULL for a switch */
+  const char *help;
+  bool repeats, required;
+} fn_cli_flag;
+
+/* Parsed arguments of a verb. */
+typedef struct fn_cli_args {
+  const fn_cli_flag *flags;
+  const char *const *values[24]; /* by flag: values given */
+  size_t n_values[24];
+  const char *const *rest;
+  size_t n_rest;
+} fn_cli_args;
+
+/* Value of a flag, or NULL when it was not given (a switch that was given yields ""). */
+const char *fn_cli_get(const fn_cli_args *args, const char *flag);
+/* All values of a flag. */
+const char *const *fn_cli_get_all(const fn_cli_args *args, const char *flag, size_t *n_out);
+
+/* A verb. run returns a status: its exit code is the program's; on failure main prints err to stderr. */
+typedef struct fn_verb {
+  const char *name, *sub;      /* "data", "prepare"; sub NULL when there is none */
+  const char *summary;         /* one line */
+  const char *usage;           /* "--input [LABEL:]FILE … --out DIR [--tokenizer DIR] [key=value …]" */
+  const fn_cli_flag *flags;    /* ends with name = NULL */
+  const char *options;         /* groups of settings it reads, for help: "data. train." */
+  bool takes_rest;             /* positional arguments are accepted */
+  const char *examples;        /* lines for help */
+  fn_status (*run)(const fn_cli *cli, const fn_cli_args *args, fn_err *err);
+} fn_verb;
+
+extern const fn_verb fn_verb_data_prepare, fn_verb_data_stats, fn_verb_train, fn_verb_evaluate, fn_verb_predict,
+    fn_verb_tokenize, fn_verb_config_show, fn_verb_config_options;
+
+/* Every option table of the program (cli/tables.c). */
+extern const fn_option_table *const fn_cli_tables[];
+extern const size_t fn_cli_n_tables;
+
+/* A remark on stderr ("note: …"), unless --quiet; a warning always. */
+void fn_cli_note(const fn_cli *cli, const char *format, ...) FN_PRINTF(2, 3);
+void fn_cli_warn(const fn_cli *cli, const char *format, ...) FN_PRINTF(2, 3);
+/* Writes to stdout; FN_E_IO when that fails (closed pipe, full disk). */
+FN_NODISCARD fn_status fn_cli_print(fn_str text, fn_err *err);
+/* Set by SIGINT/SIGTERM: long verbs stop at the next safe point and return FN_E_CANCELLED. */
+bool fn_cli_stop_requested(void);
+/* Signal number that asked to stop (exit code 128 + n), 0 when none. */
+int fn_cli_stop_signal(void);
+
+#endif

@@ -1,0 +1,221 @@
+/* YAML settings: nested or dotted keys become one flat list of (key, text). */
+#include "config/config_internal.h"
+
+#include <libfyaml.h>
+#include <stdlib.h>
+
+#define YAML_MAX_BYTES (1u << 20)
+#define YAML_MAX_DEPTH 8
+
+typedef struct walk {
+  fn_config *config;
+  fn_config_layer layer;
+  const char *name, *group; /* group: keys may also be relative to it; NULL outside group files */
+  fn_err *err;
+} walk;
+
+static void scalar_text(fn_buf *out, struct fy_node *node) {
+  size_t length;
+  const char *text = fy_node_get_scalar(node, &length);
+  enum fy_node_style style = fy_node_get_style(node);
+  bool quoted =
+      style == FYNS_SINGLE_QUOTED || style == FYNS_DOUBLE_QUOTED || style == FYNS_LITERAL || style == FYNS_FOLDED;
+  if (!quoted) {
+    fn_buf_append(out, text, length);
+    if (length == 0) fn_buf_append_str(out, "null"); /* "key:" */
+    return;
+  }
+  fn_buf_append_char(out, '"');
+  for (size_t i = 0; i < length; i++) {
+    if (text[i] == '"' || text[i] == '\\') fn_buf_append_char(out, '\\');
+    fn_buf_append_char(out, text[i]);
+  }
+  fn_buf_append_char(out, '"');
+}
+
+/* Back to Hydra's notation. Only flat lists and maps exist as options. */
+static void node_text(fn_buf *out, struct fy_node *node) {
+  void *at = NULL;
+  bool first = true;
+  if (fy_node_is_sequence(node)) {
+    struct fy_node *item;
+    fn_buf_append_char(out, '[');
+    while ((item = fy_node_sequence_iterate(node, &at))) {
+      if (!first) fn_buf_append_char(out, ',');
+      first = false;
+      if (fy_node_is_scalar(item)) scalar_text(out, item);
+    }
+    fn_buf_append_char(out, ']');
+  } else if (fy_node_is_mapping(node)) {
+    struct fy_node_pair *pair;
+    fn_buf_append_char(out, '{');
+    while ((pair = fy_node_mapping_iterate(node, &at))) {
+      if (!first) fn_buf_append_char(out, ',');
+      first = false;
+      scalar_text(out, fy_node_pair_key(pair));
+      fn_buf_append_char(out, ':');
+      if (fy_node_is_scalar(fy_node_pair_value(pair))) scalar_text(out, fy_node_pair_value(pair));
+    }
+    fn_buf_append_char(out, '}');
+  } else {
+    scalar_text(out, node);
+  }
+}
+
+static int line_of(struct fy_node *node) {
+  struct fy_token *token = fy_node_is_scalar(node) ? fy_node_get_scalar_token(node) : NULL;
+  const struct fy_mark *mark = token ? fy_token_start_mark(token) : NULL;
+  return mark ? mark->line + 1 : 0;
+}
+
+static fn_status visit(const walk *w, struct fy_node *mapping, const char *prefix, int depth);
+
+static fn_status visit_pair(const walk *w, struct fy_node_pair *pair, const char *prefix, int depth) {
+  struct fy_node *key_node = fy_node_pair_key(pair), *value = fy_node_pair_value(pair);
+  size_t length;
+  const char *text = key_node && fy_node_is_scalar(key_node) ? fy_node_get_scalar(key_node, &length) : NULL;
+  if (!text) return fn_err_set(w->err, FN_E_INVALID, "%s: a key must be plain text", w->name);
+  FN_AUTO_BUF fn_buf key, origin, relative, line;
+  fn_buf_init(&key, 512);
+  fn_buf_init(&origin, 4096);
+  fn_buf_init(&relative, 512);
+  fn_buf_init(&line, YAML_MAX_BYTES);
+  fn_buf_printf(&key, "%s%s%.*s", prefix, *prefix ? "." : "", (int)length, text);
+  fn_buf_printf(&origin, "%s:%d", w->name, line_of(key_node));
+  FN_TRY(fn_buf_check(&key, w->name, w->err));
+  FN_TRY(fn_buf_check(&origin, w->name, w->err));
+  const char *name = key.data;
+  if (w->group && !fn_config_find(w->config, name)) {
+    fn_buf_printf(&relative, "%s.%s", w->group, name);
+    FN_TRY(fn_buf_check(&relative, w->name, w->err));
+    if (fn_config_find(w->config, relative.data)) name = relative.data;
+  }
+  const fn_setting *setting = fn_config_find(w->config, name);
+  if (!value) return fn_config_set(w->config, w->layer, name, fn_str_from("null"), origin.data, w->err);
+  if (!setting && fy_node_is_mapping(value)) {
+    if (depth >= YAML_MAX_DEPTH) return fn_err_set(w->err, FN_E_LIMIT, "%s: nested too deeply", origin.data);
+    return visit(w, value, name, depth + 1);
+  }
+  node_text(&line, value);
+  FN_TRY(fn_buf_check(&line, origin.data, w->err));
+  if (!setting && depth == 0 && fy_node_is_scalar(value) && fn_config_has_group(w->config, name))
+    return fn_config_select_group(w->config, name, fn_buf_str(&line), origin.data, w->err);
+  return fn_config_set(w->config, w->layer, name, fn_buf_str(&line), origin.data, w->err);
+}
+
+static fn_status visit(const walk *w, struct fy_node *mapping, const char *prefix, int depth) {
+  void *at = NULL;
+  struct fy_node_pair *pair;
+  while ((pair = fy_node_mapping_iterate(mapping, &at))) FN_TRY(visit_pair(w, pair, prefix, depth));
+  return FN_OK;
+}
+
+/* The first diagnostic of libfyaml, in our form. */
+static fn_status yaml_error(struct fy_diag *diag, const char *name, fn_err *err) {
+  void *at = NULL;
+  const struct fy_diag_error *e = diag ? fy_diag_errors_iterate(diag, &at) : NULL;
+  if (!e) return fn_err_set(err, FN_E_INVALID, "%s: not valid YAML", name);
+  return fn_err_set(err, FN_E_INVALID, "%s:%d:%d: not valid YAML: %s", name, e->line, e->column, e->msg);
+}
+
+static fn_status parse(fn_config *config, fn_config_layer layer, fn_str text, const char *name, const char *group,
+                       fn_err *err) {
+  if (text.length > YAML_MAX_BYTES)
+    return fn_err_set(err, FN_E_LIMIT, "%s: longer than %u bytes", name, YAML_MAX_BYTES);
+  struct fy_diag_cfg diag_config;
+  fy_diag_cfg_default(&diag_config);
+  diag_config.fp = NULL;
+  struct fy_diag *diag = fy_diag_create(&diag_config);
+  if (!diag) return fn_err_no_memory(err, name);
+  fy_diag_set_collect_errors(diag, true);
+  struct fy_parse_cfg parse_config = {.flags = FYPCF_QUIET | FYPCF_DEFAULT_VERSION_AUTO, .diag = diag};
+  struct fy_document *document = fy_document_build_from_string(&parse_config, text.data ? text.data : "", text.length);
+  fn_status status = FN_OK;
+  if (!document) {
+    /* A file of comments only holds no document; that is no error. */
+    bool content = false, comment = false;
+    for (size_t i = 0; i < text.length; i++) {
+      if (text.data[i] == '\n')
+        comment = false;
+      else if (text.data[i] == '#')
+        comment = true;
+      else if (!comment && text.data[i] != ' ' && text.data[i] != '\r' && text.data[i] != '\t')
+        content = true;
+    }
+    if (content) status = yaml_error(diag, name, err);
+  } else {
+    struct fy_node *root = fy_document_root(document);
+    walk w = {config, layer, name, group, err};
+    if (root && fy_node_is_mapping(root))
+      status = visit(&w, root, "", 0);
+    else if (root && !(fy_node_is_scalar(root) && fy_node_is_null(root)))
+      status = fn_err_set(err, FN_E_INVALID, "%s: settings must be \"key: value\" lines", name);
+  }
+  fy_document_destroy(document);
+  fy_diag_destroy(diag);
+  return status;
+}
+
+fn_status fn_config_parse_yaml(fn_config *config, fn_config_layer layer, fn_str text, const char *name, fn_err *err) {
+  return parse(config, layer, text, name, NULL, err);
+}
+
+fn_status fn_config_load_yaml(fn_config *config, fn_config_layer layer, const char *path, fn_err *err) {
+  FN_AUTO_BUF fn_buf text;
+  fn_buf_init(&text, YAML_MAX_BYTES);
+  FN_TRY(fn_file_read(&text, path, YAML_MAX_BYTES, err));
+  return parse(config, layer, fn_buf_str(&text), path, NULL, err);
+}
+
+bool fn_config_has_group(const fn_config *config, const char *group) {
+  size_t n = strlen(group);
+  for (const fn_embedded *e = config->groups; e && e->name; e++)
+    if (strncmp(e->name, "config/", 7) == 0 && strncmp(e->name + 7, group, n) == 0 && e->name[7 + n] == '/')
+      return true;
+  FN_AUTO_FREE char *dir = fn_path_join("config", group);
+  return dir && strchr(group, '.') == NULL && fn_path_is_dir(dir);
+}
+
+static fn_status no_such_group(const fn_config *config, const char *group, fn_str name, const char *origin,
+                               fn_err *err) {
+  FN_AUTO_BUF fn_buf names;
+  fn_buf_init(&names, 512);
+  size_t n = strlen(group);
+  for (const fn_embedded *e = config->groups; e && e->name; e++)
+    if (strncmp(e->name, "config/", 7) == 0 && strncmp(e->name + 7, group, n) == 0 && e->name[7 + n] == '/') {
+      size_t length = strlen(e->name + 8 + n);
+      fn_buf_printf(&names, "%s%.*s", names.length ? ", " : "", (int)(length > 5 ? length - 5 : 0), e->name + 8 + n);
+    }
+  return fn_err_set(err, FN_E_NOT_FOUND, "%s: %s: there is no config/%s/%.*s.yaml; built in are: %s", origin, group,
+                    group, (int)name.length, name.data, names.data ? names.data : "none");
+}
+
+fn_status fn_config_select_group(fn_config *config, const char *group, fn_str name, const char *origin, fn_err *err) {
+  bool plain = name.length > 0 && name.length < 64;
+  for (size_t i = 0; plain && i < name.length; i++) {
+    char c = name.data[i];
+    plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
+  }
+  if (!plain) return no_such_group(config, group, name, origin, err);
+  if (config->group_depth >= YAML_MAX_DEPTH)
+    return fn_err_set(err, FN_E_LIMIT, "%s: groups that select groups are nested too deeply", origin);
+  char path[256];
+  snprintf(path, sizeof path, "config/%.64s/%.*s.yaml", group, (int)name.length, name.data);
+  config->group_depth++;
+  fn_status status;
+  if (fn_path_exists(path)) {
+    FN_AUTO_BUF fn_buf text;
+    fn_buf_init(&text, YAML_MAX_BYTES);
+    status = fn_file_read(&text, path, YAML_MAX_BYTES, err);
+    if (status == FN_OK) status = parse(config, FN_CONFIG_GROUP, fn_buf_str(&text), path, group, err);
+  } else {
+    const fn_embedded *e = config->groups;
+    while (e && e->name && strcmp(e->name, path) != 0) e++;
+    if (!e || !e->name)
+      status = no_such_group(config, group, name, origin, err);
+    else
+      status = parse(config, FN_CONFIG_GROUP, fn_str_make((const char *)e->data, e->size), path, group, err);
+  }
+  config->group_depth--;
+  return status;
+}
