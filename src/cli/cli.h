@@ -1,5 +1,5 @@
-/* The command line: one file per verb (cmd_<verb>.c), each a thin layer over the library. Only this folder prints, reads
- * the environment and decides exit codes. */
+/* The command line: one file per verb (cmd_<verb>.c), each a thin layer over the library. Only this folder prints,
+ * reads the environment and decides exit codes. */
 #ifndef FN_CLI_CLI_H
 #define FN_CLI_CLI_H
 
@@ -44,13 +44,13 @@ const char *const *fn_cli_get_all(const fn_cli_args *args, const char *flag, siz
 
 /* A verb. run returns a status: its exit code is the program's; on failure main prints err to stderr. */
 typedef struct fn_verb {
-  const char *name, *sub;      /* "data", "prepare"; sub NULL when there is none */
-  const char *summary;         /* one line */
-  const char *usage;           /* "--input [LABEL:]FILE … --out DIR [--tokenizer DIR] [key=value …]" */
-  const fn_cli_flag *flags;    /* ends with name = NULL */
-  const char *options;         /* groups of settings it reads, for help: "data. train." */
-  bool takes_rest;             /* positional arguments are accepted */
-  const char *examples;        /* lines for help */
+  const char *name, *sub;   /* "data", "prepare"; sub NULL when there is none */
+  const char *summary;      /* one line */
+  const char *usage;        /* "--input [LABEL:]FILE … --out DIR [--tokenizer DIR] [key=value …]" */
+  const fn_cli_flag *flags; /* ends with name = NULL */
+  const char *options;      /* groups of settings it reads, for help: "data. train." */
+  bool takes_rest;          /* positional arguments are accepted */
+  const char *examples;     /* lines for help */
   fn_status (*run)(const fn_cli *cli, const fn_cli_args *args, fn_err *err);
 } fn_verb;
 

@@ -1,0 +1,26 @@
+/* Command line parsing. Internal to src/cli. */
+#ifndef FN_CLI_ARGS_H
+#define FN_CLI_ARGS_H
+
+#include "cli/cli.h"
+
+/* What every verb understands beside its own flags. */
+typedef struct fn_cli_common {
+  const char **configs; /* --config FILE … */
+  size_t n_configs;
+  const char **overrides; /* key=value … */
+  size_t n_overrides;
+  bool quiet, help;
+  const char *color; /* "auto", "always", "never" */
+} fn_cli_common;
+
+/* Parses argv[0..n) (verb names removed). Arrays live in arena, strings in argv. */
+FN_NODISCARD fn_status fn_cli_parse(fn_cli_args *args_out, fn_cli_common *common_out, fn_arena *arena,
+                                    const fn_verb *verb, size_t n, char *const *argv, fn_err *err);
+
+extern const fn_verb *const fn_cli_verbs[]; /* ends with NULL */
+
+void fn_cli_help(FILE *out);
+void fn_cli_help_verb(FILE *out, const fn_verb *verb, const fn_config *config);
+
+#endif

@@ -1,0 +1,164 @@
+/* The program: finds the verb, gathers the settings, runs it, turns its status into an exit code. */
+#include "cli/args.h"
+#include "tensor/device.h"
+#include "train/options.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+extern char **environ;
+extern const fn_embedded fn_embedded_config[];
+
+#define VERSION FN_VERSION " (" FN_REVISION ")"
+
+static volatile sig_atomic_t stop_signal;
+
+bool fn_cli_stop_requested(void) {
+  return stop_signal != 0;
+}
+int fn_cli_stop_signal(void) {
+  return stop_signal;
+}
+
+/* The first signal asks a long verb to stop at its next safe point, the second ends the program at once. */
+static void on_signal(int n) {
+  if (stop_signal) _exit(128 + n);
+  stop_signal = n;
+}
+
+static void catch_signals(void) {
+  struct sigaction action = {.sa_handler = on_signal};
+  sigemptyset(&action.sa_mask);
+  sigaction(SIGINT, &action, NULL);
+  sigaction(SIGTERM, &action, NULL);
+  signal(SIGPIPE, SIG_IGN); /* a closed pipe is a write error, reported as one */
+}
+
+static const char *level_name(void) {
+  return fn_cpu_level_name(fn_cpu_level_detect());
+}
+
+static int print_version(void) {
+  printf("fakenews " VERSION "\nbuild    %s, %s\nfeatures WordPiece, BERT fp32 training and inference, linear family, "
+         "Arrow datasets\ncpu      %s, %d threads\n",
+#if defined(__clang__)
+         "clang " __clang_version__,
+#else
+         "gcc " __VERSION__,
+#endif
+         FN_BUILD_TYPE, level_name(), fn_cpu_available());
+  return fflush(stdout) == 0 ? 0 : 1;
+}
+
+static const fn_verb *find_verb(int argc, char **argv, int *used) {
+  for (size_t i = 0; fn_cli_verbs[i]; i++) {
+    const fn_verb *v = fn_cli_verbs[i];
+    if (strcmp(v->name, argv[1]) != 0) continue;
+    if (!v->sub) return *used = 2, v;
+    if (argc > 2 && strcmp(v->sub, argv[2]) == 0) return *used = 3, v;
+  }
+  return NULL;
+}
+
+static int unknown_verb(int argc, char **argv) {
+  const char *best = NULL;
+  size_t best_distance = 4;
+  bool group = false;
+  for (size_t i = 0; fn_cli_verbs[i]; i++) {
+    const fn_verb *v = fn_cli_verbs[i];
+    group |= v->sub && strcmp(v->name, argv[1]) == 0;
+    size_t d = fn_str_distance(argv[1], v->name);
+    if (d < best_distance) best_distance = d, best = v->name;
+  }
+  if (group) {
+    fprintf(stderr, "fakenews: %s needs one of:", argv[1]);
+    for (size_t i = 0; fn_cli_verbs[i]; i++)
+      if (fn_cli_verbs[i]->sub && strcmp(fn_cli_verbs[i]->name, argv[1]) == 0)
+        fprintf(stderr, " %s", fn_cli_verbs[i]->sub);
+    fputc('\n', stderr);
+    return argc > 2 && (strcmp(argv[2], "--help") == 0 || strcmp(argv[2], "-h") == 0) ? 0 : 2;
+  }
+  fprintf(stderr, "fakenews: unknown verb \"%.100s\"", argv[1]);
+  if (best) fprintf(stderr, "; did you mean %s?", best);
+  fputs("; `fakenews --help` lists the verbs\n", stderr);
+  return 2;
+}
+
+/* HF_HUB_CACHE, else HF_HOME/hub, else (XDG_CACHE_HOME or ~/.cache)/huggingface/hub, as huggingface_hub does. */
+static char *hub_cache(void) {
+  const char *cache = getenv("HF_HUB_CACHE"), *home = getenv("HF_HOME"), *xdg = getenv("XDG_CACHE_HOME");
+  if (cache && *cache) return fn_str_dup(fn_str_from(cache));
+  if (home && *home) return fn_path_join(home, "hub");
+  if (xdg && *xdg) return fn_path_join(xdg, "huggingface/hub");
+  const char *user = getenv("HOME");
+  return fn_path_join(user && *user ? user : "/", ".cache/huggingface/hub");
+}
+
+static fn_status gather_settings(fn_config *config, const fn_cli_common *common, fn_err *err) {
+  for (size_t i = 0; i < common->n_configs; i++)
+    FN_TRY(fn_config_load_yaml(config, FN_CONFIG_FILE, common->configs[i], err));
+  FN_TRY(fn_config_load_dotenv(config, ".env", err));
+  FN_TRY(fn_config_load_environment(config, (const char *const *)environ, err));
+  for (size_t i = 0; i < common->n_overrides; i++) FN_TRY(fn_config_override(config, common->overrides[i], err));
+  return FN_OK;
+}
+
+static fn_status run_verb(const fn_verb *verb, size_t n, char **argv, fn_arena *arena, fn_err *err) {
+  fn_cli_args args;
+  fn_cli_common common;
+  FN_TRY(fn_cli_parse(&args, &common, arena, verb, n, argv, err));
+  fn_config *config;
+  FN_TRY(fn_config_create(&config, fn_cli_tables, fn_cli_n_tables, fn_embedded_config, err));
+  fn_config_set_aliases(config, fn_train_option_aliases);
+  fn_status status = FN_OK;
+  if (common.help) {
+    fn_cli_help_verb(stdout, verb, config);
+  } else {
+    FN_AUTO_FREE char *cache = hub_cache();
+    bool tty_out = isatty(STDOUT_FILENO) == 1, tty_err = isatty(STDERR_FILENO) == 1;
+    const char *no_color = getenv("NO_COLOR");
+    bool color = strcmp(common.color, "always") == 0 ||
+                 (strcmp(common.color, "auto") == 0 && !(no_color && *no_color) && (tty_out || tty_err));
+    fn_cli cli = {.config = config,
+                  .program = "fakenews",
+                  .version = VERSION,
+                  .level = level_name(),
+                  .quiet = common.quiet,
+                  .tty_out = tty_out,
+                  .tty_err = tty_err,
+                  .color = color,
+                  .hub_cache = cache ? cache : ""};
+    status = gather_settings(config, &common, err);
+    if (status == FN_OK) status = verb->run(&cli, &args, err);
+  }
+  fn_config_destroy(config);
+  return status;
+}
+
+int main(int argc, char **argv) {
+  if (argc < 2) {
+    fn_cli_help(stderr);
+    return 2;
+  }
+  if (strcmp(argv[1], "--version") == 0) return print_version();
+  if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0) {
+    fn_cli_help(stdout);
+    return 0;
+  }
+  int used = 0;
+  const fn_verb *verb = find_verb(argc, argv, &used);
+  if (!verb) return unknown_verb(argc, argv);
+  catch_signals();
+  fn_arena arena;
+  fn_arena_init(&arena);
+  fn_err err = {0};
+  fn_status status = run_verb(verb, (size_t)(argc - used), argv + used, &arena, &err);
+  fn_arena_deinit(&arena);
+  if (status == FN_E_CANCELLED && stop_signal) {
+    fprintf(stderr, "fakenews: %s\n", err.message[0] ? err.message : "stopped");
+    return 128 + stop_signal;
+  }
+  if (status != FN_OK && err.message[0]) fprintf(stderr, "fakenews: %s\n", err.message);
+  return fn_status_exit_code(status);
+}

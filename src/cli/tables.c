@@ -1,0 +1,44 @@
+/* The verbs and option tables of the program: the one place where a new one is named. */
+#include "cli/args.h"
+#include "data/options.h"
+#include "linear/options.h"
+#include "tensor/options.h"
+#include "train/options.h"
+#ifdef HAVE_MODEL_OPTIONS
+#include "model/options.h"
+#endif
+#ifdef HAVE_INFER_OPTIONS
+#include "infer/options.h"
+#endif
+
+const fn_verb *const fn_cli_verbs[] = {
+#ifdef HAVE_DATA
+    &fn_verb_data_prepare, &fn_verb_data_stats,
+#endif
+#ifdef HAVE_TRAIN
+    &fn_verb_train,
+#endif
+#ifdef HAVE_EVALUATE
+    &fn_verb_evaluate,
+#endif
+#ifdef HAVE_PREDICT
+    &fn_verb_predict,
+#endif
+#ifdef HAVE_TOKENIZE
+    &fn_verb_tokenize,
+#endif
+    &fn_verb_config_show,  &fn_verb_config_options, NULL,
+};
+
+const fn_option_table *const fn_cli_tables[] = {
+    &fn_data_option_table,
+#ifdef HAVE_MODEL_OPTIONS
+    &fn_model_option_table,
+#endif
+    &fn_train_option_table,  &fn_linear_option_table,
+#ifdef HAVE_INFER_OPTIONS
+    &fn_infer_option_table,
+#endif
+    &fn_tensor_option_table,
+};
+const size_t fn_cli_n_tables = FN_COUNT_OF(fn_cli_tables);
