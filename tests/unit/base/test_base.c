@@ -1,0 +1,219 @@
+#include "../test.h"
+#include "base/base.h"
+
+#include <math.h>
+
+static void test_status(void **state) {
+  (void)state;
+  assert_int_equal(fn_status_exit_code(FN_OK), 0);
+  assert_int_equal(fn_status_exit_code(FN_E_INVALID), 2);
+  assert_int_equal(fn_status_exit_code(FN_E_PARTIAL), 3);
+  assert_int_equal(fn_status_exit_code((fn_status)99), fn_status_exit_code(FN_E_INTERNAL));
+  fn_err err = {0};
+  assert_status(fn_err_set(&err, FN_E_INVALID, "a %d", 1), FN_E_INVALID);
+  assert_status(fn_err_prefix(&err, FN_E_INVALID, "file:%d", 7), FN_E_INVALID);
+  assert_string_equal(err.message, "file:7: a 1");
+  assert_status(fn_err_set(NULL, FN_E_IO, "nobody listens"), FN_E_IO);
+  char big[3000];
+  memset(big, 'x', sizeof big - 1);
+  big[sizeof big - 1] = 0;
+  (void)fn_err_set(&err, FN_E_IO, "%s", big);
+  assert_int_equal(strlen(err.message), sizeof err.message - 1);
+  (void)fn_err_prefix(&err, FN_E_IO, "%s", big);
+  assert_int_equal(strlen(err.message), sizeof err.message - 1);
+}
+
+static void test_numbers(void **state) {
+  (void)state;
+  int64_t i;
+  double d;
+  assert_true(fn_str_to_int64(&i, fn_str_from("-9223372036854775808")) && i == INT64_MIN);
+  assert_true(fn_str_to_int64(&i, fn_str_from("9223372036854775807")) && i == INT64_MAX);
+  assert_false(fn_str_to_int64(&i, fn_str_from("9223372036854775808")));
+  assert_false(fn_str_to_int64(&i, fn_str_from("12 ")));
+  assert_false(fn_str_to_int64(&i, fn_str_from("")));
+  assert_false(fn_str_to_int64(&i, fn_str_from("-")));
+  assert_true(fn_str_to_double(&d, fn_str_from("5e-5")) && d == 5e-5);
+  assert_true(fn_str_to_double(&d, fn_str_from("-inf")) && isinf(d));
+  assert_false(fn_str_to_double(&d, fn_str_from("0x10")));
+  assert_false(fn_str_to_double(&d, fn_str_from("1,5")));
+  assert_false(fn_str_to_double(&d, fn_str_from("fast")));
+  assert_false(fn_str_to_double(&d, fn_str_from("infinity")));
+}
+
+static void test_utf8(void **state) {
+  (void)state;
+  for (uint32_t c = 1; c <= 0x10FFFF; c++) {
+    if (c >= 0xD800 && c < 0xE000) continue;
+    char bytes[4];
+    uint32_t back = 0;
+    size_t n = fn_utf8_encode(bytes, c);
+    assert_int_equal(fn_utf8_decode(&back, bytes, n), n);
+    assert_int_equal(back, c);
+    assert_int_equal(fn_utf8_decode(NULL, bytes, n - 1), 0);
+  }
+  static const char *const bad[] = {"\x80",         "\xC0\x80",         "\xC1\xBF",         "\xE0\x80\x80",
+                                    "\xED\xA0\x80", "\xF0\x80\x80\x80", "\xF4\x90\x80\x80", "\xF5\x80\x80\x80",
+                                    "\xFF",         "\xE2\x28\xA1"};
+  for (size_t i = 0; i < FN_COUNT_OF(bad); i++) assert_int_equal(fn_utf8_decode(NULL, bad[i], strlen(bad[i])), 0);
+  size_t at = 0;
+  assert_false(fn_utf8_valid(fn_str_from("0123456789abc\xFFz"), &at));
+  assert_int_equal(at, 13);
+  assert_true(fn_utf8_valid(fn_str_from("na\xC3\xAFve caf\xC3\xA9 \xF0\x9F\x93\xB0"), NULL));
+}
+
+static void test_buf(void **state) {
+  (void)state;
+  fn_err err = {0};
+  fn_buf buf;
+  fn_buf_init(&buf, 64);
+  fn_buf_append_json(&buf, fn_str_make("a\"\\\n\x01\xFF\xC3\xA9", 8));
+  assert_string_equal(buf.data, "\"a\\\"\\\\\\n\\u0001\xEF\xBF\xBD\xC3\xA9\"");
+  fn_buf_reset(&buf);
+  for (int i = 0; i < 100; i++) fn_buf_append_str(&buf, "0123456789");
+  assert_status(fn_buf_check(&buf, "test", &err), FN_E_LIMIT);
+  assert_true(buf.length <= 64);
+  fn_buf_deinit(&buf);
+  fn_buf_init(&buf, 0);
+  fn_rng rng = fn_rng_make(3, 0);
+  for (int i = 0; i < 2000; i++) { /* every double comes back from its text */
+    uint64_t bits = fn_rng_u64(&rng);
+    double x, y;
+    memcpy(&x, &bits, 8);
+    if (!isfinite(x)) continue;
+    fn_buf_reset(&buf);
+    fn_buf_append_double(&buf, x);
+    assert_true(fn_str_to_double(&y, fn_buf_str(&buf)));
+    assert_true(x == y);
+  }
+  fn_buf_reset(&buf);
+  fn_buf_append_double(&buf, 0.94);
+  fn_buf_append_double(&buf, (double)NAN);
+  assert_string_equal(buf.data, "0.94null");
+  fn_buf_deinit(&buf);
+}
+
+/* Known answers of the Random123 distribution (kat_vectors, philox4x32 10). */
+static void test_philox(void **state) {
+  (void)state;
+  uint32_t out[4];
+  fn_philox(out, (uint32_t[4]){0, 0, 0, 0}, (uint32_t[2]){0, 0});
+  assert_memory_equal(out, ((uint32_t[4]){0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8}), 16);
+  fn_philox(out, (uint32_t[4]){~0u, ~0u, ~0u, ~0u}, (uint32_t[2]){~0u, ~0u});
+  assert_memory_equal(out, ((uint32_t[4]){0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd}), 16);
+  fn_philox(out, (uint32_t[4]){0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344}, (uint32_t[2]){0xa4093822, 0x299f31d0});
+  assert_memory_equal(out, ((uint32_t[4]){0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1}), 16);
+}
+
+static void test_rng(void **state) {
+  (void)state;
+  fn_rng rng = fn_rng_make(1, 2);
+  double sum = 0, squares = 0;
+  int counts[7] = {0};
+  for (int i = 0; i < 70000; i++) {
+    double x = fn_rng_normal(&rng);
+    sum += x;
+    squares += x * x;
+    counts[fn_rng_below(&rng, 7)]++;
+  }
+  assert_true(fabs(sum / 70000) < 4 / sqrt(70000.0));
+  assert_true(fabs(squares / 70000 - 1) < 0.03);
+  for (int i = 0; i < 7; i++) assert_true(abs(counts[i] - 10000) < 400);
+  fn_rng copy = rng;
+  assert_true(fn_rng_u64(&rng) == fn_rng_u64(&copy));
+  uint32_t order[100];
+  bool seen[100] = {false};
+  for (uint32_t i = 0; i < 100; i++) order[i] = i;
+  fn_rng_shuffle(&rng, order, 100);
+  for (int i = 0; i < 100; i++) seen[order[i]] = true;
+  for (int i = 0; i < 100; i++) assert_true(seen[i]);
+}
+
+static void test_json(void **state) {
+  (void)state;
+  fn_err err = {0};
+  json_t *value = NULL;
+  assert_status(fn_json_parse(&value, fn_str_from("{\"a\": 1,\n \"a\": 2}"), "x.json", &err), FN_E_INVALID);
+  assert_contains(err.message, "x.json:2");
+  assert_null(value);
+  assert_ok(fn_json_parse(&value, fn_str_from("{\"n\": 12, \"p\": 0.5, \"s\": \"t\", \"b\": true}"), "x.json", &err));
+  int64_t n = 0, fallback = 7;
+  assert_ok(fn_json_get_int(&n, value, "n", 1, 12, NULL, "x.json", &err));
+  assert_int_equal(n, 12);
+  assert_status(fn_json_get_int(&n, value, "n", 1, 11, NULL, "x.json", &err), FN_E_INVALID);
+  assert_contains(err.message, "accepted are 1 to 11");
+  assert_status(fn_json_get_int(&n, value, "s", 1, 11, NULL, "x.json", &err), FN_E_INVALID);
+  assert_contains(err.message, "must be an integer, not a string");
+  assert_status(fn_json_get_int(&n, value, "none", 1, 11, NULL, "x.json", &err), FN_E_INVALID);
+  assert_ok(fn_json_get_int(&n, value, "none", 1, 11, &fallback, "x.json", &err));
+  assert_int_equal(n, 7);
+  json_decref(value);
+
+  fn_buf buf;
+  fn_buf_init(&buf, 0);
+  fn_json_writer w;
+  fn_json_begin(&w, &buf, 0);
+  fn_json_object(&w, NULL);
+  fn_json_int(&w, "a", 1);
+  fn_json_array(&w, "b");
+  fn_json_double(&w, NULL, 0.25);
+  fn_json_null(&w, NULL);
+  fn_json_end(&w);
+  fn_json_object(&w, "c");
+  fn_json_end(&w);
+  fn_json_text(&w, "d", "x\ty");
+  fn_json_end(&w);
+  assert_string_equal(buf.data, "{\"a\": 1, \"b\": [0.25, null], \"c\": {}, \"d\": \"x\\ty\"}");
+  fn_buf_deinit(&buf);
+}
+
+static void test_memory(void **state) {
+  (void)state;
+  fn_err err = {0};
+  size_t r = 5;
+  assert_false(fn_size_mul(&r, SIZE_MAX, 2));
+  assert_false(fn_size_add(&r, SIZE_MAX, 1));
+  assert_int_equal(r, 5);
+  assert_null(fn_mem_calloc(SIZE_MAX, 2));
+  int *array = NULL;
+  size_t capacity = 0;
+  assert_ok(fn_mem_grow((void **)&array, &capacity, 9, sizeof *array, 100, "numbers", &err));
+  assert_true(capacity >= 9 && capacity <= 100);
+  assert_status(fn_mem_grow((void **)&array, &capacity, 101, sizeof *array, 100, "numbers", &err), FN_E_LIMIT);
+  free(array);
+  fn_arena arena;
+  fn_arena_init(&arena);
+  for (size_t i = 1; i < 3000; i += 7) {
+    unsigned char *p = fn_arena_alloc(&arena, i, 3);
+    assert_non_null(p);
+    assert_int_equal((uintptr_t)p % 16, 0);
+    assert_true(p[0] == 0 && p[i * 3 - 1] == 0);
+    memset(p, 0xAA, i * 3);
+  }
+  assert_null(fn_arena_alloc(&arena, SIZE_MAX, 1));
+  fn_arena_deinit(&arena);
+  void *slab = fn_mem_slab(100);
+  assert_int_equal((uintptr_t)slab % 64, 0);
+  free(slab);
+}
+
+static void test_text(void **state) {
+  (void)state;
+  assert_int_equal(fn_str_distance("train.epoch", "train.epochs"), 1);
+  assert_int_equal(fn_str_distance("", "abc"), 3);
+  assert_true(fn_str_is(fn_str_trim(fn_str_from(" \t a b\r\n")), "a b"));
+  assert_true(fn_str_equal_nocase(fn_str_from("ReAl"), fn_str_from("rEaL")));
+  assert_false(fn_str_ends_with(fn_str_from("x"), "xx"));
+  char out[21];
+  fn_clock_format(out, 1795353637000);
+  assert_string_equal(out, "2026-11-22T13:20:37Z");
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_status), cmocka_unit_test(test_numbers), cmocka_unit_test(test_utf8),
+      cmocka_unit_test(test_buf),    cmocka_unit_test(test_philox),  cmocka_unit_test(test_rng),
+      cmocka_unit_test(test_json),   cmocka_unit_test(test_memory),  cmocka_unit_test(test_text),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
