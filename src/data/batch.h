@@ -7,15 +7,15 @@
 /* B sequences of T tokens in all. Arrays are owned by the batch (one allocation each, grown on demand). */
 typedef struct fn_batch {
   int32_t B, T;
-  int32_t longest;   /* tokens of the longest sequence */
-  int32_t *ids;      /* [T] */
-  int32_t *type_ids; /* [T] 0 or 1 */
+  int32_t longest;    /* tokens of the longest sequence */
+  int32_t *ids;       /* [T] */
+  int32_t *type_ids;  /* [T] 0 or 1 */
   int32_t *positions; /* [T] 0-based within the sequence; a family adds its own offset */
-  int32_t *offsets;  /* [B+1] sequence b is [offsets[b], offsets[b+1]) */
-  int32_t *labels;   /* [B] class, or -1 when unknown */
-  float *weights;    /* [B] weight of the row's loss, ≥ 0 */
-  uint32_t *draws;   /* [B] index of the row in the optimiser step's draw: keys dropout, never its place in the batch */
-  uint32_t *rows;    /* [B] caller's index of the row */
+  int32_t *offsets;   /* [B+1] sequence b is [offsets[b], offsets[b+1]) */
+  int32_t *labels;    /* [B] class, or -1 when unknown */
+  float *weights;     /* [B] weight of the row's loss, ≥ 0 */
+  uint32_t *draws; /* [B] index of the row in the optimiser step's draw: keys dropout, never its place in the batch */
+  uint32_t *rows;  /* [B] caller's index of the row */
   uint8_t *truncated; /* [B] 1 when tokens were cut off */
   size_t capacity_B, capacity_T;
 } fn_batch;
@@ -37,7 +37,8 @@ typedef struct fn_article_ids {
   size_t n_title, n_text;
 } fn_article_ids;
 
-/* Appends one sequence; label -1 = unknown. Window w of long texts starts text_begin tokens into the text (0 normally). */
+/* Appends one sequence; label -1 = unknown. Window w of long texts starts text_begin tokens into the text (0 normally).
+ */
 FN_NODISCARD fn_status fn_batch_append(fn_batch *batch, const fn_tokenizer_info *tokenizer,
                                        const fn_article_ids *article, size_t text_begin,
                                        const fn_sequence_options *options, int32_t label, float weight, uint32_t draw,
