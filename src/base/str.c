@@ -252,6 +252,7 @@ void fn_buf_append_double(fn_buf *buf, double value) {
   for (char *p = text; *p; p++)
     if (*p == ',') *p = '.'; /* a caller's locale with a decimal comma */
   fn_buf_append_str(buf, text);
+  if (value == 0 && signbit(value)) fn_buf_append_str(buf, ".0"); /* "-0" would read back as the integer 0 */
 }
 
 void fn_buf_append_json(fn_buf *buf, fn_str text) {
