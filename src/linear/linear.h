@@ -1,30 +1,66 @@
 /* Facade of src/linear: the linear family. Hashed word and character n-grams, sublinear TF-IDF, L2 logistic
- * regression. Trains in seconds and stands beside every figure of a transformer. */
+ * regression. Trains in seconds and stands beside every figure of a transformer. Binary: 0 real, 1 fake. */
 #ifndef FN_LINEAR_LINEAR_H
 #define FN_LINEAR_LINEAR_H
 
 #include "base/base.h"
 #include "config/config.h"
 #include "data/batch.h"
+#include "linear/options.h"
 
-typedef struct fn_linear_options fn_linear_options; /* linear/options.h, table fn_linear_option_table */
-typedef struct fn_linear fn_linear;                 /* immutable after training or loading */
+#define FN_LINEAR_MODEL_TYPE "fakenews-linear" /* model_type in config.json */
 
+typedef struct fn_linear fn_linear; /* immutable after training or loading; may be shared by threads */
+
+/* One article. Text is UTF-8 (a bad byte reads as U+FFFD); which halves are used is the model's fn_text_mode. */
 typedef struct fn_linear_row {
   fn_str title, text;
-  int32_t label;
-  double weight;
+  int32_t label; /* 0 or 1 */
+  double weight; /* of the row's loss, ≥ 0 and finite; only ratios matter: weights are scaled to mean 1 */
 } fn_linear_row;
 
-/* Trains on n rows; C is chosen on the validation rows by cross-entropy among options' grid. progress may be NULL. */
+/* Weights that make every (group, label) count the same in sum: weight of a row = n / (cells · rows of its cell);
+ * mean 1. groups[n] names the row's group ("" is a group as well), e.g. its dataset. Sets rows[i].weight. */
+FN_NODISCARD fn_status fn_linear_weights_even(fn_linear_row *rows, const fn_str *groups, size_t n, fn_err *err);
+
+/* One value of C tried. */
+typedef struct fn_linear_trial {
+  double c;
+  double validation_loss;       /* weighted mean cross-entropy in nats; NaN without validation rows */
+  double train_loss;            /* same on the training rows, without the penalty */
+  int32_t n_newton, n_products; /* outer steps; products with the Hessian */
+  bool converged;               /* gradient below linear.tolerance before linear.max_iterations */
+  double seconds;
+} fn_linear_trial;
+/* Called after each trial on the caller's thread; false stops training with FN_E_CANCELLED. */
+typedef bool (*fn_linear_progress)(void *arg, const fn_linear_trial *trial);
+
+/* Trains on n rows; C is chosen on the validation rows by cross-entropy among options' grid (ascending, each solution
+ * started from the one before; the rest of the grid is skipped after two rises in a row). n_validation = 0 is allowed
+ * with a single value in the grid. progress may be NULL. Errors (FN_E_INVALID): a class without rows, a label or weight
+ * outside its range. Memory: about 5 bytes per different n-gram of each article. The same rows give the same bits with
+ * any number of threads. */
 FN_NODISCARD fn_status fn_linear_train(fn_linear **linear_out, const fn_linear_row *train, size_t n_train,
-                                       const fn_linear_row *validation, size_t n_validation,
-                                       const fn_linear_options *options, fn_pool *pool, fn_err *err);
+                                       const fn_linear_row *validation, size_t n_validation, fn_text_mode mode,
+                                       const fn_linear_options *options, fn_linear_progress progress,
+                                       void *progress_arg, fn_pool *pool, fn_err *err);
 void fn_linear_destroy(fn_linear *linear);
-/* dir/linear.safetensors (weights, idf) + dir/config.json (model_type "fakenews-linear"). */
+
+/* dir/linear.safetensors (weights, idf) + dir/config.json (model_type "fakenews-linear"); dir must exist. Format:
+ * docs/linear.md. A damaged or foreign file is refused with file and key. */
 FN_NODISCARD fn_status fn_linear_save(const fn_linear *linear, const char *dir, fn_err *err);
 FN_NODISCARD fn_status fn_linear_load(fn_linear **linear_out, const char *dir, fn_err *err);
-/* Logit of class fake for one article; thread-safe with one scratch per thread. */
+
+typedef struct fn_linear_info {
+  fn_text_mode mode;
+  const char *labels[2]; /* "real", "fake"; owned by the model */
+  int32_t hash_bits;
+  int32_t word_min, word_max, char_min, char_max; /* n-gram orders; 0, 0: family not used */
+  double c;                                       /* chosen; stored for the record */
+} fn_linear_info;
+void fn_linear_get_info(fn_linear_info *info_out, const fn_linear *linear);
+
+/* Logit of class fake for one article; thread-safe with one scratch per thread. The same bits wherever it is called. */
 typedef struct fn_linear_scratch fn_linear_scratch;
 FN_NODISCARD fn_status fn_linear_scratch_create(fn_linear_scratch **scratch_out, const fn_linear *linear, fn_err *err);
 void fn_linear_scratch_destroy(fn_linear_scratch *scratch);

@@ -1,0 +1,174 @@
+#include "linear/features.h"
+
+#include "linear/chars.h"
+
+#include <stdlib.h>
+
+#define HASH_FACTOR 0x9E3779B97F4A7C15u
+enum { TOKEN_SEED = 1, WORD_SEED = 2, CHAR_SEED = 32 };
+
+static inline uint64_t chain(uint64_t h, uint64_t x) {
+  return (h ^ x) * HASH_FACTOR;
+}
+
+static inline uint64_t mix(uint64_t h) {
+  h ^= h >> 33;
+  h *= 0xFF51AFD7ED558CCDu;
+  h ^= h >> 33;
+  h *= 0xC4CEB9FE1A85EC53u;
+  return h ^ (h >> 33);
+}
+
+/* What is needed while a document streams by. Newest first: recent[0] is the last token's hash or code point. */
+typedef struct scanner {
+  fn_feature_counter *counter;
+  int32_t min, max, shift;
+  bool inside;        /* in a word (word family) or a piece between white space (char family) */
+  uint64_t token;     /* word family: chain of the word under way */
+  uint64_t recent[8]; /* [max] */
+  int32_t n_recent;   /* valid entries; tokens of the document, characters of the piece */
+} scanner;
+
+static inline void count(scanner *s, uint64_t hash) {
+  uint32_t bucket = (uint32_t)(mix(hash) >> s->shift);
+  uint32_t seen = s->counter->counts[bucket];
+  if (seen == 0) s->counter->touched[s->counter->n++] = bucket;
+  s->counter->counts[bucket] = seen + (seen != UINT32_MAX);
+}
+
+static inline void push(scanner *s, uint64_t value) {
+  memmove(s->recent + 1, s->recent, sizeof s->recent - sizeof s->recent[0]);
+  s->recent[0] = value;
+  if (s->n_recent < s->max) s->n_recent++;
+}
+
+/* Every run of min … max that ends here. */
+static inline void count_runs(scanner *s, uint64_t seed) {
+  for (int32_t n = s->min; n <= s->n_recent; n++) {
+    uint64_t h = seed + (uint64_t)n;
+    for (int32_t i = 0; i < n; i++) h = chain(h, s->recent[i]);
+    count(s, h);
+  }
+}
+
+static void end_token(scanner *s) {
+  push(s, mix(s->token));
+  count_runs(s, WORD_SEED);
+  s->inside = false;
+}
+
+static void word_character(scanner *s, uint32_t c) {
+  fn_char_class class = fn_char_classify(c);
+  if (class == FN_CHAR_WORD) {
+    s->token = chain(s->inside ? s->token : TOKEN_SEED, c);
+    s->inside = true;
+    return;
+  }
+  if (s->inside) end_token(s);
+  if (class == FN_CHAR_OTHER) {
+    s->token = chain(TOKEN_SEED, c);
+    end_token(s);
+  }
+}
+
+static void end_piece(scanner *s) {
+  push(s, ' ');
+  count_runs(s, CHAR_SEED);
+  if (s->n_recent < s->min) { /* the whole piece is shorter than the shortest run */
+    uint64_t h = CHAR_SEED + (uint64_t)s->n_recent;
+    for (int32_t i = 0; i < s->n_recent; i++) h = chain(h, s->recent[i]);
+    count(s, h);
+  }
+  s->inside = false;
+}
+
+static void char_character(scanner *s, uint32_t c) {
+  if (fn_char_classify(c) == FN_CHAR_SPACE) {
+    if (s->inside) end_piece(s);
+    return;
+  }
+  if (!s->inside) {
+    s->inside = true;
+    s->n_recent = 0;
+    push(s, ' ');
+    count_runs(s, CHAR_SEED);
+  }
+  push(s, c);
+  count_runs(s, CHAR_SEED);
+}
+
+static void scan(scanner *s, fn_str text, void (*character)(scanner *, uint32_t)) {
+  for (size_t i = 0; i < text.length;) {
+    uint32_t c = (unsigned char)text.data[i];
+    size_t n = 1;
+    if (c >= 0x80) {
+      n = fn_utf8_decode(&c, text.data + i, text.length - i);
+      if (n == 0) {
+        c = 0xFFFD;
+        n = 1;
+      }
+    }
+    character(s, c);
+    i += n;
+  }
+}
+
+void fn_feature_counter_add(fn_feature_counter *counter, const fn_feature_spec *spec, int family, fn_str title,
+                            fn_str text) {
+  void (*character)(scanner *, uint32_t) = family == FN_FAMILY_WORD ? word_character : char_character;
+  scanner s = {.counter = counter, .min = spec->min[family], .max = spec->max[family], .shift = 64 - spec->hash_bits};
+  if (spec->mode != FN_TEXT_TEXT) scan(&s, title, character);
+  if (spec->mode == FN_TEXT_TITLE_TEXT) character(&s, '\n');
+  if (spec->mode != FN_TEXT_TITLE) scan(&s, text, character);
+  character(&s, '\n'); /* ends what is under way */
+}
+
+void fn_feature_counter_clear(fn_feature_counter *counter) {
+  for (size_t i = 0; i < counter->n; i++) counter->counts[counter->touched[i]] = 0;
+  counter->n = 0;
+}
+
+fn_status fn_feature_counter_init(fn_feature_counter *counter_out, const fn_feature_spec *spec, fn_err *err) {
+  size_t n = fn_feature_spec_n_buckets(spec);
+  fn_feature_counter counter = {fn_mem_calloc(n, sizeof(uint32_t)), fn_mem_calloc(n, sizeof(uint32_t)), 0};
+  if (counter.counts == NULL || counter.touched == NULL) {
+    fn_feature_counter_deinit(&counter);
+    return fn_err_no_memory(err, "n-gram counts");
+  }
+  *counter_out = counter;
+  return FN_OK;
+}
+
+void fn_feature_counter_deinit(fn_feature_counter *counter) {
+  free(counter->counts);
+  free(counter->touched);
+  *counter = (fn_feature_counter){0};
+}
+
+static fn_status parse_orders(int32_t *min_out, int32_t *max_out, fn_config_list list, int64_t limit, const char *key,
+                              fn_err *err) {
+  int64_t min = 0, max = 0;
+  if (list.n != 2 || !fn_str_to_int64(&min, fn_str_from(list.items[0])) ||
+      !fn_str_to_int64(&max, fn_str_from(list.items[1])) || min < 1 || max < min || max > limit) {
+    return fn_err_set(err, FN_E_INVALID, "%s must be [shortest,longest], whole numbers from 1 to %lld in order", key,
+                      (long long)limit);
+  }
+  *min_out = (int32_t)min;
+  *max_out = (int32_t)max;
+  return FN_OK;
+}
+
+fn_status fn_feature_spec_make(fn_feature_spec *spec_out, fn_text_mode mode, const fn_linear_options *options,
+                               fn_err *err) {
+  fn_feature_spec spec = {.mode = mode, .hash_bits = (int32_t)options->hash_bits};
+  if (options->features != FN_LINEAR_CHAR) {
+    FN_TRY(parse_orders(&spec.min[FN_FAMILY_WORD], &spec.max[FN_FAMILY_WORD], options->word_ngrams, FN_WORD_MAX_ORDER,
+                        "linear.word_ngrams", err));
+  }
+  if (options->features != FN_LINEAR_WORD) {
+    FN_TRY(parse_orders(&spec.min[FN_FAMILY_CHAR], &spec.max[FN_FAMILY_CHAR], options->char_ngrams, FN_CHAR_MAX_ORDER,
+                        "linear.char_ngrams", err));
+  }
+  *spec_out = spec;
+  return FN_OK;
+}
