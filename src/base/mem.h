@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 
 /* out = a*b or a+b; false (out untouched) when that does not fit. */
 static inline bool fn_size_mul(size_t *out, size_t a, size_t b) {
@@ -50,10 +51,7 @@ char *fn_arena_strndup(fn_arena *arena, const char *text, size_t length);
 /* FN_AUTO_FREE char *p = …;  releases p with free() at the end of the scope. FN_STEAL(p) hands it out instead. */
 #define FN_CLEANUP(f) __attribute__((cleanup(f)))
 #define FN_AUTO_FREE  FN_CLEANUP(fn_cleanup_free_)
-static inline void fn_cleanup_free_(void *p) {
-  extern void free(void *);
-  free(*(void **)p);
-}
+static inline void fn_cleanup_free_(void *p) { free(*(void **)p); }
 #define FN_STEAL(p)                                                                                                    \
   __extension__({                                                                                                      \
     __typeof__(p) fn_steal_ = (p);                                                                                     \

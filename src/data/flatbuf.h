@@ -8,6 +8,8 @@
 
 #include "base/str.h"
 
+#include <assert.h>
+
 /* One slot of a table that is to be written. size 0 leaves it out; 1, 2, 4, 8 writes that many bytes of `value`.
  * An offset (to a table, string, vector) is a slot of size 4; its target is named later by position `at`. */
 typedef struct fn_fb_slot {
@@ -61,6 +63,6 @@ static inline uint64_t fn_load_u64(const unsigned char *p) {
   memcpy(&v, p, sizeof v);
   return v;
 }
-_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "files are mapped and read as they are: little-endian only");
+static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "files are mapped and read as they are: little-endian only");
 
 #endif
