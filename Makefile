@@ -1,0 +1,74 @@
+# The menu of this project: every target is a thin call of CMake or of a script. `make help` lists them.
+# NO_INSTALL=1 keeps every target from installing system packages.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+export NO_INSTALL JOBS
+JOBS ?= $(shell nproc)
+python := build/venv/bin/python
+
+# configure PRESET and build it: $(call build,dev)
+build = $(if $(NO_INSTALL),,tools/deps.sh build $(2) &&) tools/build.sh $(1)
+
+.PHONY: help
+help: ## this list
+	@awk -F ':.*## ' '/^#@ /{print "\n" substr($$0, 4)} /^[a-z-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' Makefile
+
+#@ To use it
+.PHONY: deps build release demo
+deps: ## install the Debian packages that a build needs (NO_INSTALL=1: only print the line)
+	@tools/deps.sh build
+build release: ## build/release/fakenews
+	@$(call build,release)
+demo: release ## the whole main job on the sample corpus: prepare, train, evaluate, classify
+	@examples/demo.sh
+
+#@ To work on it
+.PHONY: dev test judge check ci fix docs
+dev: ## build/dev: with assertions, tests and warnings as errors
+	@$(call build,dev,test)
+test: dev venv-light ## unit, command-line and meta tests, and the light judges (PyArrow, tokenizers, scikit-learn)
+	@tests/run.sh unit meta cli light
+judge: dev venv-heavy ## the heavy judges: PyTorch and Transformers (downloads gigabytes)
+	@tests/run.sh judge
+check: check-format check-clang check-tidy check-cppcheck check-asan check-tsan test ## everything: format, two compilers, linters, sanitizers, fuzz corpora, tests
+ci: ## what continuous integration runs
+	@.ci/run
+fix: deps-check ## format all sources, regenerate docs/options.md
+	@git ls-files -z '*.c' '*.h' | xargs -0 clang-format-14 -i
+	@$(MAKE) --no-print-directory docs
+docs: release ## regenerate docs/options.md from the option tables
+	@build/release/fakenews config options --markdown >docs/options.md
+
+#@ Parts of check
+.PHONY: check-format check-clang check-tidy check-cppcheck check-asan check-tsan
+check-format: deps-check ## sources are formatted (clang-format-14)
+	@git ls-files -z '*.c' '*.h' | xargs -0 clang-format-14 --dry-run -Werror && echo "format: ok"
+check-clang: deps-check ## unit tests built with clang-14, warnings as errors
+	@$(call build,clang,test) && tests/run.sh --build build/clang unit
+check-tidy: deps-check ## clang-tidy, short set (.clang-tidy)
+	@$(call build,clang,test) && tools/tidy.sh build/clang
+check-cppcheck: deps-check ## cppcheck
+	@$(call build,clang,test) && tools/cppcheck.sh build/clang
+check-asan: ## unit tests and fuzz corpora under address and undefined-behaviour sanitizers
+	@$(call build,asan,test) && tests/run.sh --build build/asan unit
+check-tsan: ## unit tests under the thread sanitizer
+	@$(call build,tsan,test) && tests/run.sh --build build/tsan unit
+
+#@ Now and then
+.PHONY: fuzz coverage bench clean
+fuzz: deps-check ## each libFuzzer target for FUZZ_SECONDS (default 20)
+	@$(call build,fuzz,test) && tools/fuzz.sh build/fuzz $(or $(FUZZ_SECONDS),20)
+coverage: ## line coverage of the unit tests, in build/coverage/report
+	@$(if $(NO_INSTALL),,tools/deps.sh coverage &&) $(call build,coverage,test) && tools/coverage.sh build/coverage
+bench: ## speed of kernels and of training, once bench/ has them
+	@$(call build,release) && tools/bench.sh
+clean: ## remove build/
+	@rm -rf build
+
+.PHONY: deps-check venv-light venv-heavy
+deps-check:
+	@$(if $(NO_INSTALL),:,tools/deps.sh build test check)
+venv-light:
+	@tools/venv.sh light
+venv-heavy:
+	@tools/venv.sh light heavy

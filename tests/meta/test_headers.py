@@ -1,0 +1,48 @@
+"""Each header compiles alone, as C11 and as C++17."""
+
+import shutil
+import subprocess
+
+import pytest
+from meta.source import REPO, sources
+
+COMPILERS = {"C11": ["gcc", "-std=c11", "-xc"], "C++17": ["g++", "-std=c++17", "-xc++"]}
+FLAGS = ["-fsyntax-only", "-Wall", "-Werror", "-D_POSIX_C_SOURCE=200809L", "-D_DEFAULT_SOURCE", f"-I{REPO}/src"]
+# Parts of one header that includes exactly one of them; not included by anything else.
+PARTS = {
+    "src/tensor/cpu/simd_avx2.h": "tensor/cpu/simd.h",
+    "src/tensor/cpu/simd_avx512.h": "tensor/cpu/simd.h",
+    "src/tensor/cpu/simd_plain.h": "tensor/cpu/simd.h",
+}
+
+
+def compile_alone(language, header):
+    code = f'#include "{header}"\n#include "{header}"\n'  # twice: guards
+    command = COMPILERS[language] + FLAGS + ["-"]
+    return subprocess.run(command, input=code, capture_output=True, text=True)
+
+
+@pytest.mark.parametrize("language", COMPILERS)
+def test_headers_compile_alone(language):
+    assert shutil.which(COMPILERS[language][0]), "compiler missing: make deps; tools/deps.sh test"
+    failed = {}
+    for path in sources(".h"):
+        if str(path) in PARTS:
+            continue
+        done = compile_alone(language, path.relative_to("src"))
+        if done.returncode:
+            failed[str(path)] = done.stderr[:800]
+    assert not failed, "\n".join(f"{path} as {language}:\n{text}" for path, text in failed.items())
+
+
+def test_parts_have_one_user():
+    for part, whole in PARTS.items():
+        name = f'"{part.removeprefix("src/")}"'
+        assert [str(p) for p in sources(".c", ".h") if name in (REPO / p).read_text()] == [f"src/{whole}"]
+
+
+@pytest.mark.parametrize("language", COMPILERS)
+def test_header_that_leans_on_another_is_refused(language, tmp_path):
+    header = tmp_path / "bad.h"
+    header.write_text("static inline size_t twice(size_t n) { return 2 * n; }\n")
+    assert compile_alone(language, header).returncode
