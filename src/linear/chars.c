@@ -2,14 +2,21 @@
 
 #include <stdbool.h>
 
+/* Letters, digits and _ are 1, white space 2. */
+const uint8_t fn_ascii_classes[128] = {
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 2, 2, 2, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 2, 2, 2, /* controls */
+    2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, /* digits */
+    0, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 1, /* capitals */
+    0, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, /* small */
+};
+
 static bool is_space(uint32_t c) {
-  if (c <= 0x20) return c == 0x20 || (c >= 0x09 && c <= 0x0D) || (c >= 0x1C && c <= 0x1F);
   if (c < 0x1680) return c == 0x85 || c == 0xA0;
   return c == 0x1680 || (c >= 0x2000 && c <= 0x200A) || c == 0x2028 || c == 0x2029 || c == 0x202F || c == 0x205F ||
          c == 0x3000;
 }
 
-static bool is_word_beyond_ascii(uint32_t c) {
+static bool is_word(uint32_t c) {
   size_t low = 0, high = fn_n_word_ranges;
   while (low < high) {
     size_t middle = low + (high - low) / 2;
@@ -22,12 +29,7 @@ static bool is_word_beyond_ascii(uint32_t c) {
   return low < fn_n_word_ranges && fn_word_ranges[low].first <= c;
 }
 
-fn_char_class fn_char_classify(uint32_t c) {
-  if (c < 0x80) {
-    uint32_t letter = c | 0x20;
-    if ((letter >= 'a' && letter <= 'z') || (c >= '0' && c <= '9') || c == '_') return FN_CHAR_WORD;
-    return is_space(c) ? FN_CHAR_SPACE : FN_CHAR_OTHER;
-  }
+fn_char_class fn_char_classify_beyond_ascii(uint32_t c) {
   if (is_space(c)) return FN_CHAR_SPACE;
-  return is_word_beyond_ascii(c) ? FN_CHAR_WORD : FN_CHAR_OTHER;
+  return is_word(c) ? FN_CHAR_WORD : FN_CHAR_OTHER;
 }

@@ -12,7 +12,12 @@ typedef enum fn_char_class {
 } fn_char_class;
 
 /* Python's str classes: \w, \s and the rest (Unicode version: first line of chars_table.c). */
-fn_char_class fn_char_classify(uint32_t code_point);
+fn_char_class fn_char_classify_beyond_ascii(uint32_t code_point);
+extern const uint8_t fn_ascii_classes[128];
+static inline fn_char_class fn_char_classify(uint32_t code_point) {
+  if (code_point < 128) return (fn_char_class)fn_ascii_classes[code_point];
+  return fn_char_classify_beyond_ascii(code_point);
+}
 
 typedef struct fn_char_range {
   uint32_t first, last;

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #define HASH_FACTOR 0x9E3779B97F4A7C15u
-enum { TOKEN_SEED = 1, WORD_SEED = 2, CHAR_SEED = 32 };
+enum { TOKEN_SEED = 1, WORD_SEED = 2, CHAR_SEED = 3 };
 
 static inline uint64_t chain(uint64_t h, uint64_t x) {
   return (h ^ x) * HASH_FACTOR;
@@ -19,14 +19,15 @@ static inline uint64_t mix(uint64_t h) {
   return h ^ (h >> 33);
 }
 
-/* What is needed while a document streams by. Newest first: recent[0] is the last token's hash or code point. */
+/* What is needed while a document streams by. */
 typedef struct scanner {
   fn_feature_counter *counter;
   int32_t min, max, shift;
-  bool inside;        /* in a word (word family) or a piece between white space (char family) */
+  bool inside;        /* in a word (word family) or in a piece between white space (char family) */
   uint64_t token;     /* word family: chain of the word under way */
-  uint64_t recent[8]; /* [max] */
-  int32_t n_recent;   /* valid entries; tokens of the document, characters of the piece */
+  uint64_t recent[8]; /* ring of the last tokens' hashes, or the last code points; at least max */
+  uint32_t at;        /* place of the newest */
+  int32_t n_recent;   /* valid entries, at most max: tokens of the document, characters of the piece */
 } scanner;
 
 static inline void count(scanner *s, uint64_t hash) {
@@ -36,68 +37,56 @@ static inline void count(scanner *s, uint64_t hash) {
   s->counter->counts[bucket] = seen + (seen != UINT32_MAX);
 }
 
-static inline void push(scanner *s, uint64_t value) {
-  memmove(s->recent + 1, s->recent, sizeof s->recent - sizeof s->recent[0]);
-  s->recent[0] = value;
-  if (s->n_recent < s->max) s->n_recent++;
-}
-
-/* Every run of min … max that ends here. */
-static inline void count_runs(scanner *s, uint64_t seed) {
-  for (int32_t n = s->min; n <= s->n_recent; n++) {
-    uint64_t h = seed + (uint64_t)n;
-    for (int32_t i = 0; i < n; i++) h = chain(h, s->recent[i]);
-    count(s, h);
+/* Adds a token or character and counts every run of min … max that ends with it. */
+static inline void push(scanner *s, uint64_t value, uint64_t seed) {
+  s->at = (s->at + 1) & 7;
+  s->recent[s->at] = value;
+  s->n_recent += s->n_recent < s->max;
+  uint64_t h = seed;
+  for (int32_t n = 1; n <= s->n_recent; n++) {
+    h = chain(h, s->recent[(s->at - (uint32_t)n + 1) & 7]);
+    if (n >= s->min) count(s, h);
   }
 }
 
-static void end_token(scanner *s) {
-  push(s, mix(s->token));
-  count_runs(s, WORD_SEED);
-  s->inside = false;
-}
-
-static void word_character(scanner *s, uint32_t c) {
+static inline void word_character(scanner *s, uint32_t c) {
   fn_char_class class = fn_char_classify(c);
   if (class == FN_CHAR_WORD) {
     s->token = chain(s->inside ? s->token : TOKEN_SEED, c);
     s->inside = true;
     return;
   }
-  if (s->inside) end_token(s);
-  if (class == FN_CHAR_OTHER) {
-    s->token = chain(TOKEN_SEED, c);
-    end_token(s);
-  }
-}
-
-static void end_piece(scanner *s) {
-  push(s, ' ');
-  count_runs(s, CHAR_SEED);
-  if (s->n_recent < s->min) { /* the whole piece is shorter than the shortest run */
-    uint64_t h = CHAR_SEED + (uint64_t)s->n_recent;
-    for (int32_t i = 0; i < s->n_recent; i++) h = chain(h, s->recent[i]);
-    count(s, h);
-  }
+  if (s->inside) push(s, mix(s->token), WORD_SEED);
+  if (class == FN_CHAR_OTHER) push(s, mix(chain(TOKEN_SEED, c)), WORD_SEED);
   s->inside = false;
 }
 
-static void char_character(scanner *s, uint32_t c) {
+/* A piece that is shorter than the shortest run counts as a whole. */
+static void count_short_piece(scanner *s) {
+  uint64_t h = CHAR_SEED;
+  for (int32_t n = 1; n <= s->n_recent; n++) h = chain(h, s->recent[(s->at - (uint32_t)n + 1) & 7]);
+  count(s, h);
+}
+
+static inline void char_character(scanner *s, uint32_t c) {
   if (fn_char_classify(c) == FN_CHAR_SPACE) {
-    if (s->inside) end_piece(s);
+    if (!s->inside) return;
+    push(s, ' ', CHAR_SEED);
+    if (s->n_recent < s->min) count_short_piece(s);
+    s->inside = false;
     return;
   }
   if (!s->inside) {
     s->inside = true;
     s->n_recent = 0;
-    push(s, ' ');
-    count_runs(s, CHAR_SEED);
+    push(s, ' ', CHAR_SEED);
   }
-  push(s, c);
-  count_runs(s, CHAR_SEED);
+  push(s, c, CHAR_SEED);
 }
 
-static void scan(scanner *s, fn_str text, void (*character)(scanner *, uint32_t)) {
+/* Inlined into the two below, so that the call for each character is direct. */
+static inline __attribute__((always_inline)) void scan(scanner *s, fn_str text,
+                                                       void (*character)(scanner *, uint32_t)) {
   for (size_t i = 0; i < text.length;) {
     uint32_t c = (unsigned char)text.data[i];
     size_t n = 1;
@@ -113,14 +102,22 @@ static void scan(scanner *s, fn_str text, void (*character)(scanner *, uint32_t)
   }
 }
 
+static void scan_words(scanner *s, fn_str text) {
+  scan(s, text, word_character);
+}
+static void scan_chars(scanner *s, fn_str text) {
+  scan(s, text, char_character);
+}
+
 void fn_feature_counter_add(fn_feature_counter *counter, const fn_feature_spec *spec, int family, fn_str title,
                             fn_str text) {
-  void (*character)(scanner *, uint32_t) = family == FN_FAMILY_WORD ? word_character : char_character;
+  void (*scan_family)(scanner *, fn_str) = family == FN_FAMILY_WORD ? scan_words : scan_chars;
   scanner s = {.counter = counter, .min = spec->min[family], .max = spec->max[family], .shift = 64 - spec->hash_bits};
-  if (spec->mode != FN_TEXT_TEXT) scan(&s, title, character);
-  if (spec->mode == FN_TEXT_TITLE_TEXT) character(&s, '\n');
-  if (spec->mode != FN_TEXT_TITLE) scan(&s, text, character);
-  character(&s, '\n'); /* ends what is under way */
+  const fn_str line_break = {"\n", 1};
+  if (spec->mode != FN_TEXT_TEXT) scan_family(&s, title);
+  if (spec->mode == FN_TEXT_TITLE_TEXT) scan_family(&s, line_break);
+  if (spec->mode != FN_TEXT_TITLE) scan_family(&s, text);
+  scan_family(&s, line_break); /* ends what is under way */
 }
 
 void fn_feature_counter_clear(fn_feature_counter *counter) {

@@ -13,8 +13,8 @@
  * Hash (part of the file format), 64-bit arithmetic modulo 2^64, K = 0x9E3779B97F4A7C15:
  *   chain(x_1 … x_k) : h_0 = seed, h_i = (h_{i-1} xor x_i)·K      mix(h): finaliser of MurmurHash3 (fmix64)
  *   token            : t = mix(chain over its code points from first to last), seed 1
- *   word n-gram      : mix(chain over its tokens' t from last to first), seed 2 + n
- *   char n-gram      : mix(chain over its code points from last to first), seed 32 + n
+ *   word n-gram      : mix(chain over its tokens' t from last to first), seed 2
+ *   char n-gram      : mix(chain over its code points from last to first), seed 3
  *   bucket           : the top hash_bits bits
  * (Weinberger et al. 2009, "Feature hashing for large scale multitask learning"; here without the random sign, since
  * counts of colliding n-grams add up before the logarithm.) */

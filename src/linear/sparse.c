@@ -199,29 +199,31 @@ void fn_sparse_bind(fn_sparse *sparse, const fn_vocabulary *vocabulary, fn_pool 
   fn_pool_run(pool, sparse->n_chunks, bind_chunk, &b);
 }
 
+/* Four entries at a time are added in float and go to the double sum as one: the rounding is that of the entries. */
 double fn_sparse_dot(const fn_sparse_row *row, const float *u) {
-  const uint32_t *index = row->index;
-  double sum[4] = {0.0};
-  uint32_t k = 0;
-  for (; k + 4 <= row->n_ones; k += 4) {
-    for (uint32_t lane = 0; lane < 4; lane++) sum[lane] += (double)u[index[k + lane]];
+  const uint32_t *index = row->index, *end = index + row->n_ones;
+  double sum = 0.0, sum_many = 0.0;
+  for (; end - index >= 4; index += 4) sum += (double)((u[index[0]] + u[index[1]]) + (u[index[2]] + u[index[3]]));
+  for (; index < end; index++) sum += (double)u[*index];
+  const float *x = row->value;
+  end += row->n_many;
+  for (; end - index >= 4; index += 4, x += 4) {
+    sum_many += (double)((x[0] * u[index[0]] + x[1] * u[index[1]]) + (x[2] * u[index[2]] + x[3] * u[index[3]]));
   }
-  for (; k < row->n_ones; k++) sum[0] += (double)u[index[k]];
-  index += row->n_ones;
-  for (k = 0; k < row->n_many; k++) sum[k % 4] += (double)(row->value[k] * u[index[k]]);
-  return (sum[0] + sum[1]) + (sum[2] + sum[3]);
+  for (; index < end; index++, x++) sum_many += (double)(*x * u[*index]);
+  return sum + sum_many;
 }
 
 void fn_sparse_add(float *sum, const fn_sparse_row *row, float factor) {
-  const uint32_t *index = row->index;
-  for (uint32_t k = 0; k < row->n_ones; k++) sum[index[k]] += factor;
-  index += row->n_ones;
-  for (uint32_t k = 0; k < row->n_many; k++) sum[index[k]] += factor * row->value[k];
+  const uint32_t *index = row->index, *end = index + row->n_ones;
+  for (; index < end; index++) sum[*index] += factor;
+  const float *x = row->value;
+  for (end += row->n_many; index < end; index++, x++) sum[*index] += factor * *x;
 }
 
 void fn_sparse_add_squares(float *sum, const fn_sparse_row *row, float factor) {
-  const uint32_t *index = row->index;
-  for (uint32_t k = 0; k < row->n_ones; k++) sum[index[k]] += factor;
-  index += row->n_ones;
-  for (uint32_t k = 0; k < row->n_many; k++) sum[index[k]] += factor * row->value[k] * row->value[k];
+  const uint32_t *index = row->index, *end = index + row->n_ones;
+  for (; index < end; index++) sum[*index] += factor;
+  const float *x = row->value;
+  for (end += row->n_many; index < end; index++, x++) sum[*index] += factor * (*x * *x);
 }
