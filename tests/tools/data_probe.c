@@ -26,7 +26,7 @@ static fn_status append_line(fn_dataset_writer *writer, fn_str line, fn_err *err
   FN_AUTO_JSON json_t *object = NULL;
   const char *texts[FN_COUNT_OF(keys)];
   int64_t label, cluster, row;
-  fn_split split;
+  fn_split split = FN_SPLIT_TRAIN;
   FN_TRY(fn_json_parse(&object, line, "standard input", err));
   for (size_t i = 0; i < FN_COUNT_OF(keys); i++)
     FN_TRY(fn_json_get_string(&texts[i], object, keys[i], NULL, "standard input", err));
