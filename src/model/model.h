@@ -5,17 +5,19 @@
 #define FN_MODEL_MODEL_H
 
 #include "data/batch.h"
+#include "model/usage.h"
 #include "tensor/tensor.h"
 
 /* The architecture: config.json's names. Loaded, checked (ranges, activation, family) and saved by model/config.c. */
 typedef struct fn_model_config {
-  char family[32];        /* model_type: "bert" is filled in now */
+  char family[32]; /* model_type: "bert" is filled in now */
   int32_t vocab_size, hidden_size, num_hidden_layers, num_attention_heads, intermediate_size, max_position_embeddings,
       type_vocab_size, num_labels, pad_token_id;
-  char hidden_act[32];    /* "gelu" (erf), "gelu_new", "gelu_pytorch_tanh", "relu" */
+  char hidden_act[32]; /* "gelu" (erf), "gelu_new", "gelu_pytorch_tanh", "relu" */
   double hidden_dropout_prob, attention_probs_dropout_prob, classifier_dropout, layer_norm_eps, initializer_range;
-  int32_t head_size;      /* 0: Hugging Face's BertForSequenceClassification head; > 0: pooled → head_size → ReLU → K */
-  char labels[8][32];     /* id2label: "real", "fake" */
+  int32_t head_size; /* 0: Hugging Face's BertForSequenceClassification head; > 0: pooled → head_size → ReLU → K */
+  char labels[8][32]; /* id2label: "real", "fake" */
+  fn_model_usage usage; /* "fakenews": how articles are given to it; not known for directories from elsewhere */
 } fn_model_config;
 
 typedef struct fn_model fn_model;
@@ -41,16 +43,17 @@ const fn_model_config *fn_model_get_config(const fn_model *model);
 /* Named parameters, in a fixed order: HF names, one slab for values and one for gradients. */
 typedef struct fn_parameter {
   const char *name;
-  size_t offset, n;    /* elements within the slab; offsets are multiples of 16 */
+  size_t offset, n; /* elements within the slab; offsets are multiples of 16 */
   int32_t shape[4], n_dims;
-  bool decay;          /* false for biases and norms */
+  bool decay; /* false for biases and norms */
   bool is_head;
-  int32_t layer;       /* -1 embeddings, 0 … L-1, L pooler and head */
+  int32_t layer; /* -1 embeddings, 0 … L-1, L pooler and head */
 } fn_parameter;
 size_t fn_model_n_parameters(const fn_model *model); /* count of tensors */
 const fn_parameter *fn_model_parameter(const fn_model *model, size_t i);
 float *fn_model_values(fn_model *model);
-float *fn_model_gradients(fn_model *model); /* NULL until fn_model_plan(…, training = true) */
+const float *fn_model_values_const(const fn_model *model);
+float *fn_model_gradients(fn_model *model);    /* NULL until fn_model_plan(…, training = true) */
 size_t fn_model_slab_n(const fn_model *model); /* elements of each slab, padding included (zeros) */
 
 /* Dropout keys of a training step: masks are a function of (seed, step, draw, layer, site, head, position, channel). */
