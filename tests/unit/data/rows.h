@@ -27,10 +27,17 @@ static inline const char *in_folder(char *path, const char *dir, const char *nam
   return path;
 }
 
+/* Without fsync, unlike the library's own: tests damage many files. */
+static inline void write_bytes(const char *path, const void *data, size_t length) {
+  FILE *file = fopen(path, "wb");
+  assert_non_null(file);
+  assert_int_equal(fwrite(data, 1, length, file), length);
+  assert_int_equal(fclose(file), 0);
+}
+
 static inline void write_text(const char *dir, const char *name, const char *text) {
-  fn_err err = {0};
   char path[256];
-  assert_ok(fn_file_write(in_folder(path, dir, name), text, strlen(text), &err));
+  write_bytes(in_folder(path, dir, name), text, strlen(text));
 }
 
 /* Row i of an invented dataset: a function of (seed, i). texts[3] holds title, text and hash and lives with the row. */
@@ -67,7 +74,7 @@ static inline void make_row(made_row *made, uint64_t seed, size_t i) {
                        .hash = fn_str_make(made->hash, 32)};
 }
 
-static const size_t made_counts[FN_SPLIT_COUNT] = {1500, 0, 333};
+static const size_t made_counts[FN_SPLIT_COUNT] = {1050, 0, 120};
 
 /* Writes made_counts rows of (seed, i), i counted within the split and seed + split. */
 static inline fn_hash128 write_dataset(const char *dir, uint64_t seed) {

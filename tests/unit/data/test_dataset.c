@@ -103,18 +103,26 @@ static void test_bad_json(void **state) {
        "flatten_indices()", FN_E_UNSUPPORTED},
       {"validation/data-00000-of-00001.arrow", "", "damaged Arrow stream: cut off", FN_E_INVALID},
   };
+  char dir[64], path[256];
+  write_dataset(make_folder(dir), 1);
   for (size_t i = 0; i < FN_COUNT_OF(cases); i++) {
     fn_err err = {0};
-    char dir[64];
     fn_dataset *dataset = NULL;
-    write_dataset(make_folder(dir), 1);
+    FN_AUTO_BUF fn_buf before;
+    fn_buf_init(&before, 0);
+    assert_ok(fn_file_read(&before, in_folder(path, dir, cases[i].file), 64 << 20, &err));
     write_text(dir, cases[i].file, cases[i].text);
     assert_status(fn_dataset_open(&dataset, dir, &err), cases[i].status);
     assert_contains(err.message, cases[i].message);
     assert_contains(err.message, dir);
     assert_null(dataset);
-    remove_folder(dir);
+    write_bytes(path, before.data, before.length);
   }
+  fn_err err = {0};
+  fn_dataset *dataset;
+  assert_ok(fn_dataset_open(&dataset, dir, &err)); /* each case alone was the reason */
+  fn_dataset_close(dataset);
+  remove_folder(dir);
 }
 
 /* A split in several files, one of them without rows, as `datasets` saves large ones; a split that is not there. */
@@ -134,13 +142,13 @@ static void test_shards(void **state) {
   write_text(dir, "validation/state.json", "{\"_data_files\": []}");
   write_text(dir, "dataset_dict.json", "{\"splits\": [\"train\", \"validation\"]}");
   assert_ok(fn_dataset_open(&dataset, dir, &err));
-  assert_int_equal(fn_dataset_n_rows(dataset, FN_SPLIT_TRAIN), 1833);
+  assert_int_equal(fn_dataset_n_rows(dataset, FN_SPLIT_TRAIN), 1170);
   assert_int_equal(fn_dataset_n_rows(dataset, FN_SPLIT_VALIDATION), 0);
   assert_int_equal(fn_dataset_n_rows(dataset, FN_SPLIT_TEST), 0);
-  for (size_t i = 0; i < 1833; i++) {
+  for (size_t i = 0; i < 1170; i++) {
     made_row made;
     fn_row row;
-    make_row(&made, i < 1500 ? 20 : 22, i < 1500 ? i : i - 1500);
+    make_row(&made, i < 1050 ? 20 : 22, i < 1050 ? i : i - 1050);
     fn_dataset_get(&row, dataset, FN_SPLIT_TRAIN, i);
     assert_same_text(row.hash, made.row.hash);
     assert_same_text(row.text, made.row.text);

@@ -69,7 +69,7 @@ static void test_filter(void **state) {
   assert_index(&without, dataset, FN_SPLIT_TRAIN);
   assert_index(&only, dataset, FN_SPLIT_TRAIN);
   assert_int_equal(without.n + only.n, made_counts[FN_SPLIT_TRAIN]);
-  assert_int_equal(only.n, 500); /* every third row */
+  assert_int_equal(only.n, 350); /* every third row */
   assert_int_equal(without.group_counts[2] + without.group_counts[3], 0);
   for (size_t i = 0; i < only.n; i++) assert_int_equal(only.dataset_ids[i], 1);
   fn_row_index_deinit(&without);
