@@ -24,7 +24,6 @@ void fn_train_state_format(fn_buf *out, const fn_train_state *s) {
   fn_json_object(&w, NULL);
   fn_json_int(&w, "format", FORMAT_VERSION);
   fn_json_int(&w, "step", s->step);
-  fn_json_int(&w, "n_steps", s->n_steps);
   fn_json_int(&w, "steps_per_epoch", s->steps_per_epoch);
   fn_json_int(&w, "seed", s->seed);
   fn_json_object(&w, "best");
@@ -106,8 +105,7 @@ fn_status fn_train_state_load(fn_train_state *state_out, const char *path, fn_er
   fn_train_state s = {0};
   int64_t format = 0;
   FN_TRY(fn_json_get_int(&format, root, "format", FORMAT_VERSION, FORMAT_VERSION, NULL, path, err));
-  FN_TRY(fn_json_get_int(&s.n_steps, root, "n_steps", 1, INT64_MAX, NULL, path, err));
-  FN_TRY(fn_json_get_int(&s.step, root, "step", 0, s.n_steps, NULL, path, err));
+  FN_TRY(fn_json_get_int(&s.step, root, "step", 1, INT64_MAX, NULL, path, err));
   FN_TRY(fn_json_get_int(&s.steps_per_epoch, root, "steps_per_epoch", 1, INT64_MAX, NULL, path, err));
   FN_TRY(fn_json_get_int(&s.seed, root, "seed", 0, INT64_MAX, NULL, path, err));
   FN_TRY(fn_json_get_bool(&s.stopped, root, "stopped_early", NULL, path, err));

@@ -34,7 +34,8 @@ typedef struct fn_train_identity {
 
 typedef struct fn_train_state {
   int64_t step; /* optimiser steps done */
-  int64_t steps_per_epoch, n_steps;
+  int64_t steps_per_epoch;
+  int64_t n_steps; /* of the whole run; follows from the settings, which may ask for more later: not in the file */
   int64_t seed;
   fn_best best;
   fn_log_sums log;
