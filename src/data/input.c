@@ -1,0 +1,319 @@
+#include "data/input.h"
+
+#include "data/csv.h"
+#include "data/jsonl.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { CHUNK = 1 << 16 };
+
+struct fn_input {
+  fn_source *source;
+  char *name;
+  fn_input_format format;
+  fn_csv *csv;
+  fn_jsonl *jsonl;
+  fn_buf text; /* FN_INPUT_TEXT: the article; afterwards its column's name is in `columns` */
+  bool done;   /* FN_INPUT_TEXT: handed out */
+  fn_arena names;
+  fn_str *columns; /* CSV and text: [n_columns] */
+  size_t n_columns;
+  fn_value_kind text_kind;
+  fn_str text_field;
+  uint64_t index;
+  bool ended; /* the source is at its end */
+  size_t begin, end;
+  char chunk[CHUNK]; /* bytes read and not parsed yet: chunk[begin, end) */
+  char message[1024];
+};
+
+static fn_status refill(fn_input *input, fn_err *err) {
+  if (input->begin == input->end) input->begin = input->end = 0;
+  size_t n;
+  FN_TRY(fn_source_read(input->source, input->chunk + input->end, CHUNK - input->end, &n, err));
+  input->end += n;
+  input->ended = n == 0;
+  return FN_OK;
+}
+
+static fn_str without_gz(fn_str name) {
+  if (fn_str_ends_with(name, ".gz")) name.length -= 3;
+  return name;
+}
+
+static fn_input_format guess(const fn_input *input) {
+  fn_str name = without_gz(fn_str_from(input->name));
+  if (fn_str_ends_with(name, ".csv")) return FN_INPUT_CSV;
+  if (fn_str_ends_with(name, ".jsonl") || fn_str_ends_with(name, ".ndjson") || fn_str_ends_with(name, ".json"))
+    return FN_INPUT_JSONL;
+  if (fn_str_ends_with(name, ".txt")) return FN_INPUT_TEXT;
+  fn_str start = fn_str_trim(fn_str_make(input->chunk + input->begin, input->end - input->begin));
+  return start.length && start.data[0] == '{' ? FN_INPUT_JSONL : FN_INPUT_CSV;
+}
+
+/* Empty input, byte-order marks and the format. */
+static fn_status look(fn_input *input, fn_input_format format, fn_err *err) {
+  while (input->end < 4 && !input->ended) FN_TRY(refill(input, err));
+  const char *p = input->chunk;
+  if (input->end >= 2 && (memcmp(p, "\xFF\xFE", 2) == 0 || memcmp(p, "\xFE\xFF", 2) == 0))
+    return fn_err_set(err, FN_E_INVALID,
+                      "%s: UTF-16; UTF-8 is accepted: convert the file, for example with iconv -f UTF-16 -t UTF-8",
+                      input->name);
+  if (input->end >= 3 && memcmp(p, "\xEF\xBB\xBF", 3) == 0) input->begin = 3;
+  if (input->begin == input->end && !input->ended) FN_TRY(refill(input, err));
+  input->format = format == FN_INPUT_AUTO ? guess(input) : format;
+  if (input->begin == input->end && input->format != FN_INPUT_TEXT)
+    return fn_err_set(err, FN_E_INVALID, "%s: the file is empty; %s is accepted", input->name,
+                      input->format == FN_INPUT_JSONL ? "one JSON object a line" : "a header line and rows");
+  return FN_OK;
+}
+
+static fn_status parse(fn_record_event *event, fn_record *record, fn_input *input, fn_err *err) {
+  for (;;) {
+    const char *p = input->chunk + input->begin;
+    size_t n = input->end - input->begin, used = 0;
+    if (n == 0 && input->ended)
+      return input->csv ? fn_csv_finish(event, record, input->csv, err)
+                        : fn_jsonl_finish(event, record, input->jsonl, err);
+    if (input->csv)
+      FN_TRY(fn_csv_feed(event, record, &used, input->csv, p, n, err));
+    else
+      FN_TRY(fn_jsonl_feed(event, record, &used, input->jsonl, p, n, err));
+    input->begin += used;
+    if (*event == FN_RECORD_READY) return FN_OK;
+    FN_TRY(refill(input, err));
+  }
+}
+
+/* Errors of the parsers begin with the line; the file's name comes before it. */
+static fn_status parse_named(fn_record_event *event, fn_record *record, fn_input *input, fn_err *err) {
+  fn_err local = {0};
+  fn_status status = parse(event, record, input, &local);
+  if (status == FN_OK) return FN_OK;
+  if (status == FN_E_INVALID && input->csv && local.message[0] >= '0' && local.message[0] <= '9')
+    return fn_err_set(err, status, "%s:%s", input->name, local.message);
+  return fn_err_set(err, status, "%s", local.message);
+}
+
+static fn_status read_header(fn_input *input, fn_err *err) {
+  fn_record_event event;
+  fn_record record;
+  FN_TRY(parse_named(&event, &record, input, err));
+  if (event == FN_RECORD_NONE)
+    return fn_err_set(err, FN_E_INVALID, "%s: the file holds only empty lines; a header line and rows are accepted",
+                      input->name);
+  if (record.status != FN_OK)
+    return fn_err_set(err, record.status, "%s:%" PRIu64 ": header: %s", input->name, record.error_line, record.message);
+  input->columns = fn_arena_alloc(&input->names, record.n_fields, sizeof *input->columns);
+  if (!input->columns) return fn_err_no_memory(err, "a CSV header");
+  for (size_t i = 0; i < record.n_fields; i++) {
+    fn_str name = fn_str_trim(record.fields[i]);
+    char *copy = fn_arena_strndup(&input->names, name.length ? name.data : "", name.length);
+    if (!copy) return fn_err_no_memory(err, "a CSV header");
+    input->columns[i] = fn_str_make(copy, name.length);
+  }
+  input->n_columns = record.n_fields;
+  fn_csv_expect_fields(input->csv, record.n_fields);
+  return FN_OK;
+}
+
+static fn_status start(fn_input *input, fn_input_format format, fn_err *err) {
+  FN_TRY(look(input, format, err));
+  fn_record_limits limits = FN_RECORD_LIMITS_DEFAULT;
+  if (input->format == FN_INPUT_JSONL) return fn_jsonl_create(&input->jsonl, &limits, err);
+  if (input->format == FN_INPUT_CSV) {
+    FN_TRY(fn_csv_create(&input->csv, &limits, err));
+    return read_header(input, err);
+  }
+  input->columns = fn_arena_alloc(&input->names, 1, sizeof *input->columns);
+  if (!input->columns) return fn_err_no_memory(err, "an input");
+  input->columns[0] = fn_str_from("text");
+  input->n_columns = 1;
+  input->text_kind = FN_VALUE_STRING;
+  fn_buf_init(&input->text, limits.max_field_bytes);
+  return FN_OK;
+}
+
+static fn_status create(fn_input **input_out, fn_source *source, const char *name, fn_input_format format,
+                        fn_err *err) {
+  fn_input *input = fn_mem_calloc(1, sizeof *input);
+  char *copy = input ? fn_str_dup(fn_str_from(name)) : NULL;
+  if (!copy) {
+    free(input);
+    fn_source_close(source);
+    return fn_err_no_memory(err, "an input");
+  }
+  input->source = source;
+  input->name = copy;
+  fn_arena_init(&input->names);
+  fn_status status = start(input, format, err);
+  if (status != FN_OK) {
+    fn_input_close(input);
+    return status;
+  }
+  *input_out = input;
+  return FN_OK;
+}
+
+fn_status fn_input_open(fn_input **input_out, const char *path, fn_input_format format, fn_err *err) {
+  fn_source *source;
+  FN_TRY(fn_source_open(&source, path, err));
+  return create(input_out, source, path, format, err);
+}
+
+fn_status fn_input_open_stream(fn_input **input_out, fn_read read, void *arg, const char *name, fn_input_format format,
+                               fn_err *err) {
+  fn_source *source;
+  FN_TRY(fn_source_open_stream(&source, read, arg, name, err));
+  return create(input_out, source, name, format, err);
+}
+
+void fn_input_close(fn_input *input) {
+  if (!input) return;
+  fn_csv_destroy(input->csv);
+  fn_jsonl_destroy(input->jsonl);
+  fn_buf_deinit(&input->text);
+  fn_arena_deinit(&input->names);
+  fn_source_close(input->source);
+  free(input->name);
+  free(input);
+}
+
+const char *fn_input_name(const fn_input *input) {
+  return input->name;
+}
+fn_input_format fn_input_get_format(const fn_input *input) {
+  return input->format;
+}
+
+/* The whole input as one row. */
+static fn_status next_text(fn_input_row *row, bool *more, fn_input *input, fn_err *err) {
+  *more = !input->done;
+  if (input->done) return FN_OK;
+  input->done = true;
+  *row =
+      (fn_input_row){.line = 1, .n_fields = 1, .fields = &input->text_field, .kinds = &input->text_kind, .message = ""};
+  bool limit = false;
+  for (;;) {
+    size_t n = input->end - input->begin;
+    limit = limit || n > input->text.max - input->text.length;
+    if (!limit) fn_buf_append(&input->text, input->chunk + input->begin, n);
+    FN_TRY(fn_buf_check(&input->text, "a text", err));
+    input->begin = input->end;
+    if (input->ended) break;
+    FN_TRY(refill(input, err));
+  }
+  input->text_field = fn_str_make(input->text.data ? input->text.data : "", input->text.length);
+  size_t at;
+  if (limit) {
+    row->status = FN_E_LIMIT;
+    snprintf(input->message, sizeof input->message, "%s: longer than %zu bytes", input->name, input->text.max);
+  } else if (input->text.length && memchr(input->text.data, 0, input->text.length)) {
+    row->status = FN_E_INVALID;
+    snprintf(input->message, sizeof input->message, "%s: holds NUL bytes; text is accepted", input->name);
+  } else if (!fn_utf8_valid(input->text_field, &at)) {
+    row->status = FN_E_INVALID;
+    snprintf(input->message, sizeof input->message, "%s: byte %zu (0x%02x) is not valid UTF-8", input->name, at + 1,
+             (unsigned char)input->text.data[at]);
+  }
+  if (row->status != FN_OK) {
+    row->message = input->message;
+    row->n_fields = 0;
+  }
+  return FN_OK;
+}
+
+fn_status fn_input_next(fn_input_row *row_out, bool *more_out, fn_input *input, fn_err *err) {
+  if (input->format == FN_INPUT_TEXT) return next_text(row_out, more_out, input, err);
+  fn_record_event event;
+  fn_record record;
+  FN_TRY(parse_named(&event, &record, input, err));
+  *more_out = event == FN_RECORD_READY;
+  if (!*more_out) return FN_OK;
+  *row_out = (fn_input_row){
+      .index = input->index++,
+      .line = record.line,
+      .n_fields = record.n_fields,
+      .fields = record.fields,
+      .kinds = record.kinds,
+      .status = record.status,
+      .message = "",
+  };
+  if (record.status != FN_OK) {
+    snprintf(input->message, sizeof input->message, "%s:%" PRIu64 ": %s", input->name, record.error_line,
+             record.message);
+    row_out->message = input->message;
+    row_out->n_fields = 0;
+  }
+  return FN_OK;
+}
+
+const fn_str *fn_input_columns(const fn_input *input, size_t *n_out) {
+  if (input->jsonl) return fn_jsonl_columns(input->jsonl, n_out);
+  *n_out = input->n_columns;
+  return input->columns;
+}
+
+/* How many columns match, and the first of them. */
+static size_t count(size_t *index, const fn_input *input, const char *name, bool any_case) {
+  size_t n, found = 0;
+  const fn_str *columns = fn_input_columns(input, &n);
+  for (size_t i = n; i-- > 0;) {
+    bool same = any_case ? fn_str_equal_nocase(columns[i], fn_str_from(name)) : fn_str_is(columns[i], name);
+    if (!same) continue;
+    *index = i;
+    found++;
+  }
+  return found;
+}
+
+bool fn_input_find(size_t *index_out, const fn_input *input, const char *name) {
+  size_t index = 0;
+  if (count(&index, input, name, false) == 0 && count(&index, input, name, true) != 1) return false;
+  *index_out = index;
+  return true;
+}
+
+static void list_columns(fn_buf *out, const fn_input *input, const char *name) {
+  size_t n, nearest = SIZE_MAX, distance = 4;
+  const fn_str *columns = fn_input_columns(input, &n);
+  for (size_t i = 0; i < n; i++) {
+    char text[64];
+    if (columns[i].length == 0 || columns[i].length >= sizeof text) continue;
+    memcpy(text, columns[i].data, columns[i].length);
+    text[columns[i].length] = 0;
+    size_t d = fn_str_distance(text, name);
+    if (d < distance && d < strlen(name)) distance = d, nearest = i;
+  }
+  if (nearest != SIZE_MAX)
+    fn_buf_printf(out, ", did you mean \"%.*s\"?", (int)columns[nearest].length, columns[nearest].data);
+  fn_buf_append_str(out, n ? " The columns are " : " There are no columns");
+  for (size_t i = 0; i < n && i < 24; i++) {
+    int length = columns[i].length < 40 ? (int)columns[i].length : 40;
+    fn_buf_printf(out, "%s\"%.*s\"", i ? ", " : "", length, columns[i].data);
+  }
+  if (n > 24) fn_buf_printf(out, " and %zu more", n - 24);
+  if (n == 1 && input->csv && columns[0].length &&
+      (memchr(columns[0].data, ';', columns[0].length) || memchr(columns[0].data, '\t', columns[0].length)))
+    fn_buf_append_str(out, " (fields are to be separated by commas)");
+}
+
+fn_status fn_input_require(size_t *index_out, const fn_input *input, const char *name, const char *option,
+                           fn_err *err) {
+  size_t index = 0, exact = count(&index, input, name, false);
+  if (exact == 1 || (exact == 0 && count(&index, input, name, true) == 1)) {
+    *index_out = index;
+    return FN_OK;
+  }
+  if (exact > 1)
+    return fn_err_set(err, FN_E_INVALID, "%s:1: column \"%s\" stands %zu times in the header; once is accepted",
+                      input->name, name, exact);
+  fn_buf FN_AUTO_BUF list = {0};
+  list_columns(&list, input, name);
+  FN_TRY(fn_buf_check(&list, "an error message", err));
+  if (option) fn_buf_printf(&list, "; choose one with %s=NAME", option);
+  return fn_err_set(err, FN_E_NOT_FOUND, "%s%s: no column \"%s\"%s", input->name, input->csv ? ":1" : "", name,
+                    list.data ? list.data : "");
+}

@@ -1,0 +1,58 @@
+/* Rows of articles from outside: CSV, JSON lines or a text file, plain or gzip, from a file or a stream. Used by `data
+ * prepare`, `evaluate` and `predict`; a row that is refused is handed out as such and does not end the reading.
+ *
+ *   fn_input *in; fn_input_open(&in, path, FN_INPUT_AUTO, err);
+ *   for (;;) { fn_input_row row; bool more; fn_input_next(&row, &more, in, err); if (!more) break; … }
+ */
+#ifndef FN_DATA_INPUT_H
+#define FN_DATA_INPUT_H
+
+#include "data/record.h"
+#include "data/source.h"
+
+typedef enum fn_input_format {
+  FN_INPUT_AUTO, /* by the name (.csv .jsonl .ndjson .txt, each also with .gz), else by the first byte: { is JSON lines
+                  */
+  FN_INPUT_CSV,  /* with a header line */
+  FN_INPUT_JSONL,
+  FN_INPUT_TEXT, /* the whole input is one row with the single column "text" */
+} fn_input_format;
+
+typedef struct fn_input fn_input; /* used by one thread */
+
+/* A byte-order mark is skipped. FN_E_INVALID "NAME: …" when the input is empty, is UTF-16, or its CSV header is
+ * refused; errors of fn_source_open. */
+FN_NODISCARD fn_status fn_input_open(fn_input **input_out, const char *path, fn_input_format format, fn_err *err);
+/* name stands in errors, e.g. "standard input". */
+FN_NODISCARD fn_status fn_input_open_stream(fn_input **input_out, fn_read read, void *arg, const char *name,
+                                            fn_input_format format, fn_err *err);
+void fn_input_close(fn_input *input);
+
+const char *fn_input_name(const fn_input *input);
+fn_input_format fn_input_get_format(const fn_input *input); /* never AUTO */
+
+typedef struct fn_input_row {
+  uint64_t index;             /* of the row in this input, from 0, refused rows counted */
+  uint64_t line;              /* where it begins, from 1 */
+  size_t n_fields;            /* columns known so far */
+  const fn_str *fields;       /* [n_fields] in the order of the columns; valid UTF-8 without NUL; "" when missing */
+  const fn_value_kind *kinds; /* [n_fields] all FN_VALUE_STRING for CSV and text */
+  fn_status status;           /* FN_OK, or why the row is refused: then there are no fields */
+  const char *message;        /* "NAME:LINE: what is wrong and what would be accepted", or "" */
+} fn_input_row;
+
+/* Next row, or *more_out = false at the end. Views are valid until the next call. Errors are those that end the
+ * reading: a quote that is never closed, damaged gzip, FN_E_IO, FN_E_NO_MEMORY. */
+FN_NODISCARD fn_status fn_input_next(fn_input_row *row_out, bool *more_out, fn_input *input, fn_err *err);
+
+/* Names of the columns: the CSV header; for JSON lines the keys seen so far, in order of first appearance. Valid until
+ * the next fn_input_next. */
+const fn_str *fn_input_columns(const fn_input *input, size_t *n_out);
+/* Index of the column called name (exactly; else the only one that differs just in letter case), or false. */
+bool fn_input_find(size_t *index_out, const fn_input *input, const char *name);
+/* As fn_input_find, but the column must be there: FN_E_NOT_FOUND names the file, the nearest column, all columns and
+ * the setting to change (option, e.g. "data.columns.text"; NULL: none is named). FN_E_INVALID when it stands twice. */
+FN_NODISCARD fn_status fn_input_require(size_t *index_out, const fn_input *input, const char *name, const char *option,
+                                        fn_err *err);
+
+#endif

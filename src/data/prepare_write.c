@@ -1,0 +1,147 @@
+/* The folder of a prepared dataset: written beside its place, put there by rename. */
+#include "data/dataset_writer.h"
+#include "data/prepare_internal.h"
+#include "data/prepare_json.h"
+#include "data/token_cache.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static char *without_slashes(const char *path) {
+  size_t n = strlen(path);
+  while (n > 1 && path[n - 1] == '/') n--;
+  return fn_str_dup(fn_str_make(path, n));
+}
+
+static char *beside(const char *path, const char *what) {
+  fn_buf name = {0};
+  fn_buf_printf(&name, "%s.%s-%ld", path, what, (long)getpid());
+  if (name.failed) fn_buf_deinit(&name);
+  return name.data;
+}
+
+static bool is_prepared(const char *dir) {
+  FN_AUTO_FREE char *json = fn_path_join(dir, "prepare.json");
+  return json && fn_path_exists(json);
+}
+
+fn_status fn_prepare_check_out(const fn_prepare_request *request, fn_err *err) {
+  const char *out = request->out;
+  struct stat st;
+  if (out[0] == 0) return fn_err_set(err, FN_E_INVALID, "--out needs the name of a folder");
+  if (lstat(out, &st) != 0) return errno == ENOENT || errno == ENOTDIR ? FN_OK : fn_err_errno(err, errno, "%s", out);
+  if (!fn_path_is_dir(out))
+    return fn_err_set(err, FN_E_INVALID, "%s: there is a file of that name; a new folder is accepted", out);
+  char **names;
+  size_t n;
+  FN_TRY(fn_dir_list(&names, &n, out, err));
+  free(names);
+  if (n == 0) return FN_OK;
+  if (!is_prepared(out))
+    return fn_err_set(err, FN_E_INVALID,
+                      "%s: the folder is not empty and no prepared dataset; a new folder is accepted", out);
+  if (!request->replace)
+    return fn_err_set(err, FN_E_INVALID, "%s: there is a prepared dataset already; --replace overwrites it", out);
+  return FN_OK;
+}
+
+static void destroy_writer(fn_dataset_writer **writer) {
+  if (*writer) fn_dataset_writer_destroy(*writer);
+}
+
+static fn_status write_rows(fn_prepared *p, const char *dir, fn_err *err) {
+  fn_dataset_writer FN_CLEANUP(destroy_writer) *writer = NULL;
+  FN_TRY(fn_dataset_writer_create(&writer, dir, err));
+  for (int s = 0; s < FN_SPLIT_COUNT; s++)
+    for (size_t i = 0; i < p->n_articles; i++) {
+      const article *a = &p->articles[i];
+      if (a->drop != KEPT || a->split != s) continue;
+      char hash[33];
+      fn_hash_format(hash, a->hash);
+      fn_row row = {
+          .title = a->title,
+          .text = a->text,
+          .dataset = p->datasets.items[a->dataset],
+          .source = a->source,
+          .label = a->label,
+          .cluster = p->articles[a->cluster].row,
+          .row = a->row,
+          .hash = fn_str_make(hash, 32),
+      };
+      FN_TRY(fn_dataset_writer_append(writer, (fn_split)s, &row, err));
+    }
+  return fn_dataset_writer_finish(writer, &p->report.dataset_hash, err);
+}
+
+static fn_status write_json(const fn_prepared *p, const char *dir, fn_err *err) {
+  FN_AUTO_BUF fn_buf json;
+  fn_buf_init(&json, (size_t)64 << 20);
+  fn_prepare_format_json(&json, p->request->version, p->options, &p->report);
+  FN_TRY(fn_buf_check(&json, "prepare.json", err));
+  FN_AUTO_FREE char *path = fn_path_join(dir, "prepare.json");
+  if (!path) return fn_err_no_memory(err, "a path");
+  return fn_file_write(path, json.data, json.length, err);
+}
+
+static fn_status write_tokens(const fn_prepared *p, const char *dir, fn_err *err) {
+  if (!p->request->tokenizer) return FN_OK;
+  fn_prepare_progress(p, "tokenizing", 0);
+  fn_dataset *dataset;
+  FN_TRY(fn_dataset_open(&dataset, dir, err));
+  fn_token_cache *cache;
+  fn_status status = fn_token_cache_open(&cache, dataset, p->request->tokenizer, p->request->pool, err);
+  if (status == FN_OK) {
+    bool kept = fn_token_cache_get_origin(cache) == FN_TOKEN_CACHE_WRITTEN;
+    fn_token_cache_close(cache);
+    if (!kept) status = fn_err_set(err, FN_E_IO, "%s: the token cache could not be written", dir);
+  }
+  fn_dataset_close(dataset);
+  if (status == FN_OK) fn_prepare_progress(p, "tokenizing", p->report.n_kept);
+  return status;
+}
+
+static fn_status publish(const char *temporary, const char *out, fn_err *err) {
+  if (!is_prepared(out)) return fn_path_rename(temporary, out, err); /* nothing there, or an empty folder */
+  FN_AUTO_FREE char *old = beside(out, "old");
+  if (!old) return fn_err_no_memory(err, "a path");
+  FN_TRY(fn_path_rename(out, old, err));
+  fn_status status = fn_path_rename(temporary, out, err);
+  if (status != FN_OK) {
+    fn_err unused = {0};
+    fn_status back = fn_path_rename(old, out, &unused);
+    (void)back; /* the first error is the one to tell */
+    return status;
+  }
+  return fn_dir_remove(old, err);
+}
+
+static fn_status sync_parent(const char *out, fn_err *err) {
+  const char *base = fn_path_base(out);
+  FN_AUTO_FREE char *parent = fn_str_dup(fn_str_make(out, (size_t)(base - out)));
+  if (!parent) return fn_err_no_memory(err, "a path");
+  return fn_dir_sync(parent[0] ? parent : ".", err);
+}
+
+fn_status fn_prepare_write(fn_prepared *p, fn_err *err) {
+  FN_AUTO_FREE char *out = without_slashes(p->request->out);
+  FN_AUTO_FREE char *temporary = out ? beside(out, "partial") : NULL;
+  if (!temporary) return fn_err_no_memory(err, "a path");
+  FN_TRY(fn_dir_create(temporary, err));
+  fn_prepare_progress(p, "writing", 0);
+  fn_status status = write_rows(p, temporary, err);
+  if (status == FN_OK) status = write_json(p, temporary, err);
+  if (status == FN_OK) status = write_tokens(p, temporary, err);
+  if (status == FN_OK) status = fn_prepare_check_stop(p, err);
+  if (status == FN_OK) status = fn_dir_sync(temporary, err);
+  if (status == FN_OK) status = publish(temporary, out, err);
+  if (status != FN_OK) {
+    fn_err unused = {0};
+    fn_status removed = fn_dir_remove(temporary, &unused);
+    (void)removed; /* the first error is the one to tell */
+    return status;
+  }
+  return sync_parent(out, err);
+}

@@ -1,0 +1,168 @@
+#include "data/source.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <zlib.h>
+
+enum { PIECE = 1 << 16 };
+
+struct fn_source {
+  char *name;
+  int fd; /* -1: bytes come from read */
+  fn_read read;
+  void *arg;
+  bool gzip, member_open, ended;
+  z_stream inflater;
+  size_t begin, end; /* raw bytes not used yet: piece[begin, end) */
+  unsigned char piece[PIECE];
+};
+
+static fn_status read_file(void *arg, void *buffer, size_t capacity, size_t *n_out, fn_err *err) {
+  const fn_source *source = arg;
+  for (;;) {
+    ssize_t n = read(source->fd, buffer, capacity);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return fn_err_errno(err, errno, "%s: reading failed", source->name);
+    *n_out = (size_t)n;
+    return FN_OK;
+  }
+}
+
+/* Refills the empty piece. */
+static fn_status fill(fn_source *source, fn_err *err) {
+  source->begin = source->end = 0;
+  size_t n;
+  FN_TRY(source->read(source->arg, source->piece, PIECE, &n, err));
+  source->end = n;
+  if (n == 0) source->ended = true;
+  return FN_OK;
+}
+
+static bool named_gzip(const char *name) {
+  return fn_str_ends_with(fn_str_from(name), ".gz");
+}
+
+/* Looks at the first two bytes and decides whether this is gzip. */
+static fn_status begin(fn_source *source, fn_err *err) {
+  while (source->end < 2 && !source->ended) {
+    size_t n;
+    FN_TRY(source->read(source->arg, source->piece + source->end, PIECE - source->end, &n, err));
+    source->end += n;
+    if (n == 0) source->ended = true;
+  }
+  source->gzip = source->end >= 2 && source->piece[0] == 0x1F && source->piece[1] == 0x8B;
+  if (!source->gzip && source->end > 0 && named_gzip(source->name))
+    return fn_err_set(err, FN_E_INVALID,
+                      "%s: named .gz, but it is not gzip (it begins with 0x%02x, gzip with 0x1f 0x8b); unpacked files "
+                      "are accepted under a name without .gz",
+                      source->name, source->piece[0]);
+  if (source->gzip) {
+    if (inflateInit2(&source->inflater, 15 + 16) != Z_OK) return fn_err_no_memory(err, "the gzip reader");
+    source->member_open = true;
+  }
+  return FN_OK;
+}
+
+static fn_status create(fn_source **source_out, int fd, fn_read read, void *arg, const char *name, fn_err *err) {
+  fn_source *source = fn_mem_calloc(1, sizeof *source);
+  char *copy = source ? fn_str_dup(fn_str_from(name)) : NULL;
+  if (!copy) {
+    free(source);
+    if (fd >= 0) close(fd);
+    return fn_err_no_memory(err, "an input");
+  }
+  source->name = copy;
+  source->fd = fd;
+  source->read = read ? read : read_file;
+  source->arg = read ? arg : source;
+  fn_status status = begin(source, err);
+  if (status != FN_OK) {
+    fn_source_close(source);
+    return status;
+  }
+  *source_out = source;
+  return FN_OK;
+}
+
+fn_status fn_source_open(fn_source **source_out, const char *path, fn_err *err) {
+  int fd = open(path, O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return fn_err_errno(err, errno, "%s", path);
+  struct stat st;
+  if (fstat(fd, &st) == 0 && S_ISDIR(st.st_mode)) {
+    close(fd);
+    return fn_err_set(err, FN_E_INVALID, "%s: a folder; a CSV, JSON lines or text file is accepted", path);
+  }
+  return create(source_out, fd, NULL, NULL, path, err);
+}
+
+fn_status fn_source_open_stream(fn_source **source_out, fn_read read, void *arg, const char *name, fn_err *err) {
+  return create(source_out, -1, read, arg, name, err);
+}
+
+void fn_source_close(fn_source *source) {
+  if (!source) return;
+  if (source->gzip) inflateEnd(&source->inflater);
+  if (source->fd >= 0) close(source->fd);
+  free(source->name);
+  free(source);
+}
+
+/* After the end of a member: another one, zero padding (as tar and tapes leave it), or the end. */
+static fn_status next_member(fn_source *source, fn_err *err) {
+  for (;;) {
+    while (source->begin < source->end && source->piece[source->begin] == 0) source->begin++;
+    if (source->begin < source->end) break;
+    if (source->ended) return FN_OK;
+    FN_TRY(fill(source, err));
+  }
+  if (source->piece[source->begin] != 0x1F)
+    return fn_err_set(err, FN_E_INVALID, "%s: bytes that are not gzip follow the gzip data", source->name);
+  if (inflateReset(&source->inflater) != Z_OK) return fn_err_set(err, FN_E_INTERNAL, "%s: gzip reset", source->name);
+  source->member_open = true;
+  return FN_OK;
+}
+
+static fn_status read_gzip(fn_source *source, unsigned char *buffer, size_t capacity, size_t *n_out, fn_err *err) {
+  size_t n = 0;
+  while (n == 0 && capacity > 0) {
+    if (!source->member_open) {
+      FN_TRY(next_member(source, err));
+      if (!source->member_open) break;
+    }
+    if (source->begin == source->end && !source->ended) FN_TRY(fill(source, err));
+    if (source->begin == source->end)
+      return fn_err_set(err, FN_E_INVALID, "%s: the gzip data end too early: the file is cut", source->name);
+    size_t room = capacity - n < UINT32_MAX ? capacity - n : UINT32_MAX;
+    size_t there = source->end - source->begin;
+    source->inflater.next_in = source->piece + source->begin;
+    source->inflater.avail_in = (uInt)there;
+    source->inflater.next_out = buffer + n;
+    source->inflater.avail_out = (uInt)room;
+    int result = inflate(&source->inflater, Z_NO_FLUSH);
+    source->begin += there - source->inflater.avail_in;
+    n += room - source->inflater.avail_out;
+    if (result == Z_STREAM_END)
+      source->member_open = false;
+    else if (result == Z_MEM_ERROR)
+      return fn_err_no_memory(err, "the gzip reader");
+    else if (result != Z_OK && result != Z_BUF_ERROR)
+      return fn_err_set(err, FN_E_INVALID, "%s: damaged gzip data (%s)", source->name,
+                        source->inflater.msg ? source->inflater.msg : "wrong check sum");
+  }
+  *n_out = n;
+  return FN_OK;
+}
+
+fn_status fn_source_read(fn_source *source, void *buffer, size_t capacity, size_t *n_out, fn_err *err) {
+  if (source->gzip) return read_gzip(source, buffer, capacity, n_out, err);
+  if (source->begin == source->end && !source->ended) FN_TRY(fill(source, err));
+  size_t n = source->end - source->begin;
+  if (n > capacity) n = capacity;
+  memcpy(buffer, source->piece + source->begin, n);
+  source->begin += n;
+  *n_out = n;
+  return FN_OK;
+}
