@@ -33,6 +33,7 @@ static void catch_signals(void) {
   sigaction(SIGINT, &action, NULL);
   sigaction(SIGTERM, &action, NULL);
   signal(SIGPIPE, SIG_IGN); /* a closed pipe is a write error, reported as one */
+  signal(SIGXFSZ, SIG_IGN); /* so is a file over the limit on its size */
 }
 
 static const char *level_name(void) {
