@@ -132,7 +132,8 @@ fn_status fn_job_rows(fn_job *j, const fn_token_cache *cache, fn_err *err) {
   const fn_row_filter without = {.without = leave_out}, only = {.only = leave_out};
   fn_examples *const lists[FN_SPLIT_COUNT] = {&j->train, &j->validation, &j->test};
   for (int s = 0; s < FN_SPLIT_COUNT; s++) {
-    FN_TRY(fn_examples_add(lists[s], j->dataset, cache, (fn_split)s, &without, err));
+    const fn_status status = fn_examples_add(lists[s], j->dataset, cache, (fn_split)s, &without, err);
+    if (status != FN_OK) return leave_out ? fn_err_prefix(err, status, "data.leave_out") : status;
     if (leave_out) FN_TRY(fn_examples_add(&j->left_out, j->dataset, cache, (fn_split)s, &only, err));
   }
   const size_t *counts = j->train.counts;

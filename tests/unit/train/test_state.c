@@ -77,7 +77,7 @@ static void test_bad_files(void **state) {
   static const struct {
     const char *from, *to;
   } changes[] = {
-      {"\"step\": 120", "\"step\": 0"},       {"\"step\": 120", "\"step\": \"120\""},
+      {"\"step\": 120", "\"step\": 0"},         {"\"step\": 120", "\"step\": \"120\""},
       {"\"format\": 1", "\"format\": 2"},       {"\"seed\": 2018,", ""},
       {"\"identity\"", "\"identities\""},       {"\"best\"", "\"worst\""},
       {"\"build\": \"0.1.0", "\"build\": [\""}, {"4711", "-1"},
