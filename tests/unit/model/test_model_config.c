@@ -121,6 +121,17 @@ static void test_refuses_labels_and_heads(void **state) {
   refuses(BERT "\"fakenews_head\": 512}", FN_E_INVALID, "N from 1 to 65536");
 }
 
+/* Field by field, by way of their text: structs have padding. */
+static void same_config(const fn_model_config *a, const fn_model_config *b) {
+  FN_AUTO_BUF fn_buf x;
+  FN_AUTO_BUF fn_buf y;
+  fn_buf_init(&x, 0);
+  fn_buf_init(&y, 0);
+  fn_model_config_format(&x, a);
+  fn_model_config_format(&y, b);
+  assert_string_equal(x.data, y.data);
+}
+
 static void test_written_reads_the_same(void **state) {
   (void)state;
   fn_model_config c, again;
@@ -138,7 +149,7 @@ static void test_written_reads_the_same(void **state) {
     fn_buf_init(&text, 0);
     fn_model_config_format(&text, &c);
     if (fn_model_config_parse(&again, fn_buf_str(&text), "x", &err) != FN_OK) fail_msg("%s", err.message);
-    assert_memory_equal(&c, &again, sizeof c);
+    same_config(&c, &again);
     assert_non_null(strstr(text.data, head ? "\"BertModel\"" : "\"BertForSequenceClassification\""));
     assert_int_equal(strstr(text.data, "fakenews_head") != NULL, head > 0);
   }
@@ -156,7 +167,7 @@ static void test_files(void **state) {
   fn_model_config_init(&c);
   assert_int_equal(fn_model_config_save(&c, dir, &err), FN_OK);
   assert_int_equal(fn_model_config_load(&again, dir, &err), FN_OK);
-  assert_memory_equal(&c, &again, sizeof c);
+  same_config(&c, &again);
   c.hidden_size = 5;
   assert_int_equal(fn_model_config_save(&c, dir, &err), FN_E_INVALID); /* never writes what it would not read */
   assert_int_equal(fn_model_config_load(&again, dir, &err), FN_OK);

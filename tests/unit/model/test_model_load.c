@@ -160,12 +160,23 @@ static int tear_down(void **state) {
   return fn_dir_remove(root, &err) == FN_OK ? 0 : 1;
 }
 
+/* Field by field, by way of their text: structs have padding. */
+static void same_config(const fn_model_config *a, const fn_model_config *b) {
+  FN_AUTO_BUF fn_buf x;
+  FN_AUTO_BUF fn_buf y;
+  fn_buf_init(&x, 0);
+  fn_buf_init(&y, 0);
+  fn_model_config_format(&x, a);
+  fn_model_config_format(&y, b);
+  assert_string_equal(x.data, y.data);
+}
+
 static void test_saved_loads_the_same(void **state) {
   (void)state;
   fn_model *model;
   loads(under("good"), false, false, &model);
   same_values(model, good, NULL);
-  assert_memory_equal(fn_model_get_config(model), &config, sizeof config);
+  same_config(fn_model_get_config(model), &config);
   fn_err err = {0};
   assert_int_equal(fn_dir_create(under("again"), &err), FN_OK);
   assert_int_equal(fn_model_save(model, under("again"), &err), FN_OK);

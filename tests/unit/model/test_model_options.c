@@ -78,6 +78,17 @@ static void test_scratch_refuses(void **state) {
   assert_int_equal(fn_model_options_scratch(&c, &o, 999, &err), FN_E_UNSUPPORTED);
 }
 
+/* Field by field, by way of their text: structs have padding. */
+static void same_config(const fn_model_config *a, const fn_model_config *b) {
+  FN_AUTO_BUF fn_buf x;
+  FN_AUTO_BUF fn_buf y;
+  fn_buf_init(&x, 0);
+  fn_buf_init(&y, 0);
+  fn_model_config_format(&x, a);
+  fn_model_config_format(&y, b);
+  assert_string_equal(x.data, y.data);
+}
+
 static void test_override(void **state) {
   (void)state;
   fn_model_options o;
@@ -112,7 +123,7 @@ static void test_override(void **state) {
     FILL(&o, fixed[i][0]);
     assert_int_equal(fn_model_options_override(&c, &o, "dir", &err), FN_E_INVALID);
     if (!strstr(err.message, fixed[i][1])) fail_msg("%s", err.message);
-    assert_memory_equal(&c, &before, sizeof c);
+    same_config(&c, &before);
   }
 }
 
