@@ -43,7 +43,8 @@ FN_NODISCARD fn_status fn_tokenizer_encode(fn_tokens *tokens, const fn_tokenizer
 void fn_pair_cut(size_t *first, size_t *second, size_t n_special, size_t max_tokens);
 
 /* A WordPiece vocabulary from texts (BERT's scheme: [PAD] [UNK] [CLS] [SEP] [MASK], single characters, then pieces by
- * frequency-weighted pair merging as in Hugging Face's WordPieceTrainer). Deterministic. next yields texts until false. */
+ * frequency-weighted pair merging as in Hugging Face's WordPieceTrainer). Deterministic. next yields texts until false.
+ */
 typedef bool (*fn_text_next)(void *arg, fn_str *text_out);
 FN_NODISCARD fn_status fn_tokenizer_train(fn_tokenizer **tokenizer_out, fn_text_next next, void *arg,
                                           int32_t vocab_size, int min_frequency, bool lowercase, fn_err *err);
