@@ -16,7 +16,7 @@ typedef struct fn_model_config {
   char hidden_act[32]; /* "gelu" (erf), "gelu_new", "gelu_pytorch_tanh", "relu" */
   double hidden_dropout_prob, attention_probs_dropout_prob, classifier_dropout, layer_norm_eps, initializer_range;
   int32_t head_size; /* 0: Hugging Face's BertForSequenceClassification head; > 0: pooled → head_size → ReLU → K */
-  char labels[8][32]; /* id2label: "real", "fake" */
+  char labels[8][32];   /* id2label: "real", "fake" */
   fn_model_usage usage; /* "fakenews": how articles are given to it; not known for directories from elsewhere */
 } fn_model_config;
 
@@ -51,6 +51,7 @@ typedef struct fn_parameter {
 } fn_parameter;
 size_t fn_model_n_parameters(const fn_model *model); /* count of tensors */
 const fn_parameter *fn_model_parameter(const fn_model *model, size_t i);
+/* Getting them undoes fn_model_prepare, so get them anew before every change. */
 float *fn_model_values(fn_model *model);
 const float *fn_model_values_const(const fn_model *model);
 float *fn_model_gradients(fn_model *model);    /* NULL until fn_model_plan(…, training = true) */
@@ -64,6 +65,9 @@ typedef struct fn_dropout_key {
 /* Workspace for batches up to (T, B, longest): afterwards a step allocates nothing. May be called again to grow. */
 FN_NODISCARD fn_status fn_model_plan(fn_model *model, int32_t max_T, int32_t max_B, int32_t longest, bool training,
                                      fn_err *err);
+/* Packs the weights for evaluation: every fn_model_forward is faster by what packing costs, which matters for small
+ * batches; as much memory again as the weights of the layers. Undone by fn_model_values. FN_E_NO_MEMORY. */
+FN_NODISCARD fn_status fn_model_prepare(fn_model *model, fn_err *err);
 /* Evaluation forward pass: logits_out[B*K], no dropout; bits depend on nothing but row and model. Checks ids against V
  * and lengths against max_position_embeddings. */
 FN_NODISCARD fn_status fn_model_forward(float *logits_out, fn_model *model, const fn_batch *batch, fn_err *err);

@@ -132,12 +132,14 @@ fn_mat fn_mat_make(void *data, size_t n_rows, size_t n_cols) {
 
 fn_mat fn_mat_rows(const fn_device *device, fn_mat m, size_t first, size_t n) {
   assert(first + n <= m.n_rows);
-  return (fn_mat){(unsigned char *)m.data + first * m.stride * device->element_size, n, m.n_cols, m.stride};
+  unsigned char *data = m.data;
+  return (fn_mat){data ? data + first * m.stride * device->element_size : NULL, n, m.n_cols, m.stride};
 }
 
 fn_mat fn_mat_columns(const fn_device *device, fn_mat m, size_t first, size_t n) {
   assert(first + n <= m.n_cols);
-  return (fn_mat){(unsigned char *)m.data + first * device->element_size, m.n_rows, n, m.stride};
+  unsigned char *data = m.data;
+  return (fn_mat){data ? data + first * device->element_size : NULL, m.n_rows, n, m.stride};
 }
 
 void fn_device_profile_enable(fn_device *device, bool on) {

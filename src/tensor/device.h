@@ -5,8 +5,8 @@
  * double), `fast` has vectorised kernels for the level of the CPU it runs on.
  *
  * Bits: with one build and one CPU level the same calls give the same bits with any number of threads, because work is
- * cut by shape only. The forward operations of `fast` with FN_GEMM_OWN go further: a row's result does not depend on the
- * rows beside it, and the levels avx2 and avx512 agree. */
+ * cut by shape only. The forward operations of `fast` with FN_GEMM_OWN go further: a row's result does not depend on
+ * the rows beside it, and the levels avx2 and avx512 agree. */
 #ifndef FN_TENSOR_DEVICE_H
 #define FN_TENSOR_DEVICE_H
 
@@ -46,7 +46,8 @@ typedef struct fn_device_options {
   int n_threads;          /* [1,1024]; 0: fn_cpu_available() */
   fn_pool *pool;          /* borrowed workers that outlive the device (n_threads is then ignored), or NULL: own ones */
 } fn_device_options;
-#define FN_DEVICE_OPTIONS_INIT {FN_BACKEND_FAST, FN_GEMM_AUTO, FN_CPU_AVX512, 0, NULL}
+#define FN_DEVICE_OPTIONS_INIT                                                                                         \
+  { FN_BACKEND_FAST, FN_GEMM_AUTO, FN_CPU_AVX512, 0, NULL }
 
 /* options NULL: the values of FN_DEVICE_OPTIONS_INIT. A device may be used by one thread at a time.
  * FN_E_INVALID (threads out of range), FN_E_UNSUPPORTED (oneDNN asked for and missing), FN_E_NO_MEMORY. */

@@ -8,15 +8,17 @@
 
 /* Operations that a profile tells apart. */
 #define FN_PROFILE_LIST(X)                                                                                             \
-  X(EMBED, "embed") X(EMBED_BACKWARD, "embed backward") X(QKV, "qkv") X(QKV_BACKWARD, "qkv backward")                  \
-  X(ATTENTION, "attention") X(ATTENTION_BACKWARD, "attention backward") X(OUTPUT, "attention output + norm")           \
-  X(OUTPUT_BACKWARD, "attention output + norm backward") X(FFN, "ffn + norm") X(FFN_BACKWARD, "ffn + norm backward")   \
-  X(HEAD, "head and row operations") X(ADAMW, "adamw") X(SQUARED_NORM, "squared norm") X(ZERO, "zero")
+  X(EMBED, "embed")                                                                                                    \
+  X(EMBED_BACKWARD, "embed backward") X(QKV, "qkv") X(QKV_BACKWARD, "qkv backward") X(ATTENTION, "attention")          \
+      X(ATTENTION_BACKWARD, "attention backward") X(OUTPUT, "attention output + norm")                                 \
+          X(OUTPUT_BACKWARD, "attention output + norm backward") X(FFN, "ffn + norm")                                  \
+              X(FFN_BACKWARD, "ffn + norm backward") X(HEAD, "head and row operations") X(ADAMW, "adamw")              \
+                  X(SQUARED_NORM, "squared norm") X(ZERO, "zero")
 typedef enum fn_profile_id {
 #define FN_PROFILE_ENUM(id, name) FN_PROFILE_##id,
   FN_PROFILE_LIST(FN_PROFILE_ENUM)
 #undef FN_PROFILE_ENUM
-  FN_PROFILE_COUNT
+      FN_PROFILE_COUNT
 } fn_profile_id;
 
 struct fn_kernels;
@@ -46,9 +48,13 @@ static inline void *fn_scratch_take(fn_device *device, size_t n_bytes) {
   return device->scratch + at;
 }
 /* Bytes that fn_scratch_take uses for n elements. */
-static inline size_t fn_scratch_need(size_t n, size_t size) { return (n * size + 63) & ~(size_t)63; }
+static inline size_t fn_scratch_need(size_t n, size_t size) {
+  return (n * size + 63) & ~(size_t)63;
+}
 
-static inline uint64_t fn_profile_begin(const fn_device *device) { return device->profiling ? fn_clock_ns() : 0; }
+static inline uint64_t fn_profile_begin(const fn_device *device) {
+  return device->profiling ? fn_clock_ns() : 0;
+}
 static inline void fn_profile_end(fn_device *device, fn_profile_id id, uint64_t begin) {
   if (!device->profiling) return;
   device->profile[id].calls++;
@@ -60,7 +66,8 @@ void fn_blocks_default(fn_ops *ops);
 /* Scratch bytes the default blocks take on top of what their primitives take. */
 size_t fn_blocks_scratch_bytes(const fn_device *device, const fn_device_shape *shape);
 
-/* Cross-entropy of one row, in double for every device: returns w ℓ; gradient[n] = w dℓ/dx. Label -1 counts as weight 0. */
+/* Cross-entropy of one row, in double for every device: returns w ℓ; gradient[n] = w dℓ/dx. Label -1 counts as weight
+ * 0. */
 enum { FN_MAX_CLASSES = 256 };
 double fn_softmax_loss_row(double *gradient, const double *x, size_t n, int32_t label, double weight, double smoothing);
 

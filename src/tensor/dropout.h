@@ -11,8 +11,12 @@
 
 #include "tensor/ops.h"
 
-enum { FN_DROPOUT_MAX_CHANNELS = 1 << 15, FN_DROPOUT_MAX_POSITION = 1 << 20, FN_DROPOUT_MAX_LAYERS = 1 << 12,
-       FN_DROPOUT_MAX_HEADS = 1 << 16 };
+enum {
+  FN_DROPOUT_MAX_CHANNELS = 1 << 15,
+  FN_DROPOUT_MAX_POSITION = 1 << 20,
+  FN_DROPOUT_MAX_LAYERS = 1 << 12,
+  FN_DROPOUT_MAX_HEADS = 1 << 16
+};
 
 /* A site made ready. */
 typedef struct fn_dropout_state {

@@ -17,7 +17,8 @@ typedef struct fn_mat {
   size_t n_rows, n_cols, stride;
 } fn_mat;
 
-/* y = x Wᵀ + b, W [n_out, n_in] as Hugging Face stores it. Gradients are added to; NULL when not wanted. b may be NULL. */
+/* y = x Wᵀ + b, W [n_out, n_in] as Hugging Face stores it. Gradients are added to; NULL when not wanted. b may be NULL.
+ */
 typedef struct fn_linear {
   size_t n_in, n_out;
   const void *w, *b;
@@ -56,8 +57,14 @@ typedef struct fn_dropout {
   uint64_t seed, step;
   uint32_t layer, site;
 } fn_dropout;
-enum fn_dropout_site { FN_SITE_EMBEDDING, FN_SITE_ATTENTION, FN_SITE_ATTENTION_OUT, FN_SITE_FFN_OUT, FN_SITE_POOLED,
-                       FN_SITE_HEAD };
+enum fn_dropout_site {
+  FN_SITE_EMBEDDING,
+  FN_SITE_ATTENTION,
+  FN_SITE_ATTENTION_OUT,
+  FN_SITE_FFN_OUT,
+  FN_SITE_POOLED,
+  FN_SITE_HEAD
+};
 
 typedef enum fn_activation { FN_ACT_GELU, FN_ACT_GELU_TANH, FN_ACT_RELU, FN_ACT_TANH } fn_activation;
 
@@ -82,8 +89,8 @@ typedef struct fn_ops {
   /* Memory in this device's element type. */
   size_t (*scratch_bytes)(const fn_device *device, const fn_device_shape *shape);
   void (*zero)(fn_device *device, void *x, size_t n);
-  /* W of a linear layer in the form that its forward pass streams: prepared_n elements into out, of fn_device_alloc. For
-   * weights that stay as they are for many calls; 0 elements: this device has no such form. */
+  /* W of a linear layer in the form that its forward pass streams: prepared_n elements into out, of fn_device_alloc.
+   * For weights that stay as they are for many calls; 0 elements: this device has no such form. */
   size_t (*prepared_n)(const fn_device *device, const fn_linear *l);
   void (*prepare)(fn_device *device, void *out, const fn_linear *l);
 
@@ -103,7 +110,7 @@ typedef struct fn_ops {
   void (*activation_backward)(fn_device *device, fn_mat dx, fn_mat dy, fn_mat x, fn_activation kind);
   /* y = x · mask / share kept; its own backward. y may be x. d NULL or p = 0: a copy. */
   void (*dropout)(fn_device *device, fn_mat y, fn_mat x, const fn_layout *layout, const fn_dropout *d);
-  void (*add)(fn_device *device, fn_mat y, fn_mat x); /* y += x */
+  void (*add)(fn_device *device, fn_mat y, fn_mat x);                                   /* y += x */
   void (*gather_rows)(fn_device *device, fn_mat y, fn_mat x, const int32_t *rows);      /* y[i] = x[rows[i]] */
   void (*scatter_add_rows)(fn_device *device, fn_mat y, fn_mat x, const int32_t *rows); /* y[rows[i]] += x[i] */
   void (*segment_mean)(fn_device *device, fn_mat y, fn_mat x, const fn_layout *layout); /* y[b] = mean of its rows */
@@ -112,8 +119,8 @@ typedef struct fn_ops {
   void (*attention)(fn_device *device, fn_mat context, void *lse, fn_mat q, fn_mat k, fn_mat v, const fn_attention *a);
   void (*attention_backward)(fn_device *device, fn_mat dq, fn_mat dk, fn_mat dv, fn_mat dcontext, fn_mat context,
                              const void *lse, fn_mat q, fn_mat k, fn_mat v, const fn_attention *a);
-  /* Cross-entropy with smoothing s: target (1-s) at the label plus s/K everywhere. losses[b] = weights[b] ℓ_b (double, on
-   * the host); dlogits = scale · weights[b] · dℓ_b/dlogits. dlogits.data NULL: not wanted. */
+  /* Cross-entropy with smoothing s: target (1-s) at the label plus s/K everywhere. losses[b] = weights[b] ℓ_b (double,
+   * on the host); dlogits = scale · weights[b] · dℓ_b/dlogits. dlogits.data NULL: not wanted. */
   void (*softmax_loss)(fn_device *device, double *losses, fn_mat dlogits, fn_mat logits, const int32_t *labels,
                        const float *weights, double smoothing, double scale);
   void (*to_float)(fn_device *device, float *y, fn_mat x); /* y[n_rows * n_cols] */
@@ -138,7 +145,8 @@ typedef struct fn_ops {
   void (*linear_dropout_residual_norm_backward)(fn_device *device, fn_mat dx, fn_mat dy, fn_mat x, fn_mat xhat,
                                                 const void *rstd, const fn_linear *l, const fn_norm *norm,
                                                 const fn_layout *layout, const fn_dropout *d);
-  /* y = norm(x + dropout(act(x W1ᵀ + b1) W2ᵀ + b2)); keeps pre = x W1ᵀ + b1 [R,F] (pre.data NULL: not kept), xhat, rstd. */
+  /* y = norm(x + dropout(act(x W1ᵀ + b1) W2ᵀ + b2)); keeps pre = x W1ᵀ + b1 [R,F] (pre.data NULL: not kept), xhat,
+   * rstd. */
   void (*ffn)(fn_device *device, fn_mat y, fn_mat xhat, void *rstd, fn_mat pre, fn_mat x, const fn_linear *up,
               const fn_linear *down, fn_activation kind, const fn_norm *norm, const fn_layout *layout,
               const fn_dropout *d);

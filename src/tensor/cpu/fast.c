@@ -20,7 +20,9 @@ static void to_float(fn_device *d, float *y, fn_mat x) {
   for (size_t i = 0; i < x.n_rows; i++) memcpy(y + i * x.n_cols, fn_row(x, i), x.n_cols * sizeof *y);
 }
 
-static size_t max_of(size_t a, size_t b) { return a > b ? a : b; }
+static size_t max_of(size_t a, size_t b) {
+  return a > b ? a : b;
+}
 
 /* The most that any one operation takes; each releases all of it at its end. */
 static size_t scratch_bytes(const fn_device *d, const fn_device_shape *s) {
@@ -35,7 +37,8 @@ static size_t scratch_bytes(const fn_device *d, const fn_device_shape *s) {
   size_t forward = max_of(packed + rows, attention);
   if (!s->training) return forward;
   /* The number of blocks is not monotonous in the rows: batches below max_T may have up to max_T / 8 + 1. */
-  size_t sums = fn_scratch_need((s->max_T / 8 + 1 < 64 ? s->max_T / 8 + 1 : max_of(fn_n_blocks(s->max_T), 64)) * 2 * C, f);
+  size_t sums =
+      fn_scratch_need((s->max_T / 8 + 1 < 64 ? s->max_T / 8 + 1 : max_of(fn_n_blocks(s->max_T), 64)) * 2 * C, f);
   size_t backward = sums + fn_scratch_need(s->max_T * C, f) + fn_scratch_need(s->max_T * F, f) + packed +
                     fn_fast_weight_gradient_scratch(d, s->max_T, widest);
   return max_of(forward, backward);

@@ -6,7 +6,9 @@
 #include "tensor/cpu/onednn.h"
 #include "tensor/device_internal.h"
 
-static inline float *fn_row(fn_mat m, size_t i) { return (float *)m.data + i * m.stride; }
+static inline float *fn_row(fn_mat m, size_t i) {
+  return (float *)m.data + i * m.stride;
+}
 
 /* Work is cut by shape alone: rows per task for R rows. Large enough that a task's rows pay for streaming the packed
  * weights through the cache, small enough that every thread of a usual machine gets some. */
@@ -48,7 +50,8 @@ void fn_fast_multiply(const fn_device *d, float *c, size_t c_stride, const float
 void fn_fast_weight_gradient(fn_device *d, float *dw, float *db, fn_mat dy, fn_mat x);
 size_t fn_fast_weight_gradient_scratch(const fn_device *d, size_t T, size_t widest);
 
-/* dgamma and dbeta are sums over rows: each row block adds its own in scratch memory, then blocks are added in order. */
+/* dgamma and dbeta are sums over rows: each row block adds its own in scratch memory, then blocks are added in order.
+ */
 typedef struct fn_norm_sums {
   float *sums; /* [n_blocks][2][n] */
   const fn_norm *norm;
@@ -89,8 +92,8 @@ void fn_fast_attention_backward(fn_device *d, fn_mat dq, fn_mat dk, fn_mat dv, f
 void fn_fast_embed_norm(fn_device *d, fn_mat y, fn_mat xhat, void *rstd, const fn_embedding *e, const fn_norm *norm,
                         const int32_t *ids, const int32_t *types, const fn_layout *layout, const fn_dropout *drop);
 void fn_fast_embed_norm_backward(fn_device *d, fn_mat dy, fn_mat xhat, const void *rstd, const fn_embedding *e,
-                                 const fn_norm *norm, const int32_t *ids, const int32_t *types,
-                                 const fn_layout *layout, const fn_dropout *drop);
+                                 const fn_norm *norm, const int32_t *ids, const int32_t *types, const fn_layout *layout,
+                                 const fn_dropout *drop);
 void fn_fast_qkv(fn_device *d, fn_mat y, fn_mat x, const fn_linear *parts, size_t n_parts);
 void fn_fast_qkv_backward(fn_device *d, fn_mat dx, bool accumulate, fn_mat dy, fn_mat x, const fn_linear *parts,
                           size_t n_parts);

@@ -80,8 +80,8 @@ void fn_fast_attention(fn_device *d, fn_mat context, void *lse, fn_mat q, fn_mat
 void fn_fast_attention_backward(fn_device *d, fn_mat dq, fn_mat dk, fn_mat dv, fn_mat dcontext, fn_mat context,
                                 const void *lse, fn_mat q, fn_mat k, fn_mat v, const fn_attention *a) {
   uint64_t begin = fn_profile_begin(d);
-  attention_job job = {.d = d, .a = a, .context = context, .q = q, .k = k, .v = v, .dcontext = dcontext,
-                       .dq = dq, .dk = dk, .dv = dv};
+  attention_job job = {
+      .d = d, .a = a, .context = context, .q = q, .k = k, .v = v, .dcontext = dcontext, .dq = dq, .dk = dk, .dv = dv};
   memcpy(&job.lse, &lse, sizeof lse); /* only read */
   job.drop = fn_dropout_make(a->dropout);
   run(d, &job, true);

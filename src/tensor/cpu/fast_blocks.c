@@ -68,8 +68,8 @@ static void output_backward_task(void *arg, size_t i, int worker) {
   (void)worker;
   fn_block_rows(&first, &last, i, j->dy.n_rows);
   start_rows(j, i, first, last);
-  fn_fast_multiply(j->d, fn_row(j->dx, first), j->dx.stride, fn_row(j->dl, first), j->dl.stride, last - first,
-                   &j->down, false);
+  fn_fast_multiply(j->d, fn_row(j->dx, first), j->dx.stride, fn_row(j->dl, first), j->dl.stride, last - first, &j->down,
+                   false);
 }
 
 static fn_mat scratch_mat(fn_device *d, size_t n_rows, size_t n_cols) {

@@ -16,8 +16,7 @@ typedef struct embed_job {
 static void embed_row(const embed_job *j, float *y, size_t r) {
   const fn_embedding *e = j->e;
   const float *word = e->word, *position = e->position, *type = e->type;
-  j->d->kernels->sum3(y, word + (size_t)j->ids[r] * e->width,
-                      type ? type + (size_t)j->types[r] * e->width : NULL,
+  j->d->kernels->sum3(y, word + (size_t)j->ids[r] * e->width, type ? type + (size_t)j->types[r] * e->width : NULL,
                       position ? position + (size_t)(j->positions[r] + e->position_offset) * e->width : NULL, e->width);
 }
 
@@ -99,8 +98,8 @@ static void embed_norm_backward_task(void *arg, size_t i, int worker) {
 }
 
 void fn_fast_embed_norm_backward(fn_device *d, fn_mat dy, fn_mat xhat, const void *rstd, const fn_embedding *e,
-                                 const fn_norm *norm, const int32_t *ids, const int32_t *types,
-                                 const fn_layout *layout, const fn_dropout *drop) {
+                                 const fn_norm *norm, const int32_t *ids, const int32_t *types, const fn_layout *layout,
+                                 const fn_dropout *drop) {
   uint64_t begin = fn_profile_begin(d);
   size_t mark = d->scratch_used;
   fn_norm_sums sums = fn_norm_sums_take(d, norm, dy.n_rows);

@@ -1,7 +1,9 @@
 /* Multiplications of the fast device: by packed weights, and the gradients of weights. */
 #include "tensor/cpu/fast.h"
 
-size_t fn_fast_right_floats(size_t K, size_t N) { return K * ((N + 15) / 16 * 16); }
+size_t fn_fast_right_floats(size_t K, size_t N) {
+  return K * ((N + 15) / 16 * 16);
+}
 
 typedef struct pack_job {
   const fn_kernels *kernels;
@@ -47,8 +49,8 @@ void fn_fast_prepare(fn_device *d, void *out, const fn_linear *l) {
 static void onednn_rows(const fn_device *d, float *c, size_t c_stride, const float *a, size_t a_stride, size_t M,
                         const fn_right *b, bool accumulate) {
   d->onednn->omp_set_num_threads(1);
-  d->onednn->sgemm('N', b->transposed ? 'T' : 'N', (int64_t)M, (int64_t)b->N, (int64_t)b->K, 1.0f, a,
-                   (int64_t)a_stride, b->raw, (int64_t)b->stride, accumulate ? 1.0f : 0.0f, c, (int64_t)c_stride);
+  d->onednn->sgemm('N', b->transposed ? 'T' : 'N', (int64_t)M, (int64_t)b->N, (int64_t)b->K, 1.0f, a, (int64_t)a_stride,
+                   b->raw, (int64_t)b->stride, accumulate ? 1.0f : 0.0f, c, (int64_t)c_stride);
 }
 
 void fn_fast_multiply(const fn_device *d, float *c, size_t c_stride, const float *a, size_t a_stride, size_t M,

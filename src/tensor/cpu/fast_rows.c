@@ -23,8 +23,8 @@ static void norm_task(void *arg, size_t i, int worker) {
   (void)worker;
   fn_block_rows(&first, &last, i, j->x.n_rows);
   for (size_t r = first; r < last; r++)
-    j->d->kernels->norm(fn_row(j->y, r), fn_row(j->z, r), j->rstd + r, fn_row(j->x, r), j->norm->gamma,
-                        j->norm->beta, (float)j->norm->epsilon, j->norm->n);
+    j->d->kernels->norm(fn_row(j->y, r), fn_row(j->z, r), j->rstd + r, fn_row(j->x, r), j->norm->gamma, j->norm->beta,
+                        (float)j->norm->epsilon, j->norm->n);
 }
 
 void fn_fast_norm(fn_device *d, fn_mat y, fn_mat xhat, void *rstd, fn_mat x, const fn_norm *norm) {
@@ -132,8 +132,7 @@ void fn_fast_add(fn_device *d, fn_mat y, fn_mat x) {
 
 void fn_fast_gather_rows(fn_device *d, fn_mat y, fn_mat x, const int32_t *rows) {
   (void)d;
-  for (size_t i = 0; i < y.n_rows; i++)
-    memcpy(fn_row(y, i), fn_row(x, (size_t)rows[i]), y.n_cols * sizeof(float));
+  for (size_t i = 0; i < y.n_rows; i++) memcpy(fn_row(y, i), fn_row(x, (size_t)rows[i]), y.n_cols * sizeof(float));
 }
 
 void fn_fast_scatter_add_rows(fn_device *d, fn_mat y, fn_mat x, const int32_t *rows) {

@@ -19,23 +19,23 @@ typedef struct fn_row_key {
 
 /* One (sequence, head): n_q query rows (a slice of the sequence's), n_k key rows, D channels each. */
 typedef struct fn_head_task {
-  const float *q, *k, *v;        /* rows `stride_*` apart */
+  const float *q, *k, *v; /* rows `stride_*` apart */
   size_t stride_q, stride_k, stride_v;
   size_t n_q, n_k, D;
   float scale;
   int32_t window;
-  const int32_t *q_positions;    /* [n_q] */
-  const uint32_t *q_draws;       /* [n_q] */
+  const int32_t *q_positions; /* [n_q] */
+  const uint32_t *q_draws;    /* [n_q] */
   uint32_t head;
   const fn_dropout_state *dropout;
-  float *context;                /* forward: out */
+  float *context; /* forward: out */
   size_t stride_context;
-  float *lse;                    /* [n_q]; forward: out */
+  float *lse;                         /* [n_q]; forward: out */
   const float *context_in, *dcontext; /* backward */
   size_t stride_dcontext;
   float *dq, *dk, *dv;
   size_t stride_dq, stride_dk, stride_dv;
-  float *scratch;                /* attention_scratch(n_k, D, training) floats, 64-byte aligned */
+  float *scratch; /* attention_scratch(n_k, D, training) floats, 64-byte aligned */
 } fn_head_task;
 
 typedef struct fn_adamw_range {
@@ -61,8 +61,8 @@ typedef struct fn_kernels {
                bool accumulate);
 
   /* One row of n channels each. */
-  void (*norm)(float *y, float *xhat, float *rstd, const float *x, const float *gamma, const float *beta,
-               float epsilon, size_t n);
+  void (*norm)(float *y, float *xhat, float *rstd, const float *x, const float *gamma, const float *beta, float epsilon,
+               size_t n);
   /* dgamma, dbeta (may be NULL) are added to. dx may be dy. */
   void (*norm_backward)(float *dx, float *dgamma, float *dbeta, const float *dy, const float *xhat, float rstd,
                         const float *gamma, size_t n);
@@ -70,8 +70,8 @@ typedef struct fn_kernels {
   void (*bias_dropout_residual)(float *x, const float *bias, const float *residual, const fn_dropout_state *d,
                                 fn_row_key key, size_t n);
   void (*dropout)(float *y, const float *x, const fn_dropout_state *d, fn_row_key key, size_t n);
-  void (*add)(float *y, const float *x, size_t n);                    /* y += x */
-  void (*scale)(float *y, const float *x, float factor, size_t n);    /* y = x factor */
+  void (*add)(float *y, const float *x, size_t n);                                  /* y += x */
+  void (*scale)(float *y, const float *x, float factor, size_t n);                  /* y = x factor */
   void (*sum3)(float *y, const float *a, const float *b, const float *c, size_t n); /* b, c may be NULL */
   /* pre += bias (may be NULL); y = act(pre). y may be pre. */
   void (*bias_activation)(float *y, float *pre, const float *bias, fn_activation kind, size_t n);

@@ -10,12 +10,15 @@
 
 #include <math.h>
 
-#define Q_TILE  48
-#define K_TILE  256
-#define W       (16 * FN_ATTENTION_NV)
-#define LOWEST  (-1e30f) /* below every score, yet finite: e^(-inf - LOWEST) is 0 where e^(-inf + inf) is not a number */
+#define Q_TILE 48
+#define K_TILE 256
+#define W      (16 * FN_ATTENTION_NV)
+#define LOWEST (-1e30f) /* below every score, yet finite: e^(-inf - LOWEST) is 0 where e^(-inf + inf) is not a number  \
+                         */
 
-static size_t up(size_t n, size_t to) { return (n + to - 1) / to * to; }
+static size_t up(size_t n, size_t to) {
+  return (n + to - 1) / to * to;
+}
 
 /* Packed [D, keys] (transposed) or [keys, D]. */
 static void pack_transposed(float *out, const float *src, size_t stride, size_t n, size_t D) {
@@ -171,7 +174,9 @@ static void soften_tile(const fn_head_task *t, const plan *p, float *max, float 
   }
 }
 
-static void store_row(float *to, const float *from, float factor, size_t n) { fn_k_scale(to, from, factor, n); }
+static void store_row(float *to, const float *from, float factor, size_t n) {
+  fn_k_scale(to, from, factor, n);
+}
 
 void fn_k_attention(const fn_head_task *t) {
   plan p;

@@ -37,16 +37,10 @@ static void panel_rows(float *c, size_t stride, const fn_left *a, const float *d
   size_t tail = n - (width - 16);
   switch (width / 16) {
 #if defined(__AVX512F__)
-  case 3:
-    micro_rows(FN_MR, 3, c, stride, data, a->row, a->column, a->panel, b, M, K, tail, accumulate);
-    break;
-  case 2:
-    micro_rows(FN_MR, 2, c, stride, data, a->row, a->column, a->panel, b, M, K, tail, accumulate);
-    break;
+  case 3: micro_rows(FN_MR, 3, c, stride, data, a->row, a->column, a->panel, b, M, K, tail, accumulate); break;
+  case 2: micro_rows(FN_MR, 2, c, stride, data, a->row, a->column, a->panel, b, M, K, tail, accumulate); break;
 #endif
-  default:
-    micro_rows(FN_MR, 1, c, stride, data, a->row, a->column, a->panel, b, M, K, tail, accumulate);
-    break;
+  default: micro_rows(FN_MR, 1, c, stride, data, a->row, a->column, a->panel, b, M, K, tail, accumulate); break;
   }
 }
 

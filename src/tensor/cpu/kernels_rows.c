@@ -8,7 +8,9 @@
 /* Runs `body` with i = 0, 16, … and `lanes` channels left (16, or fewer at the end). */
 #define FN_CHANNELS(n) for (size_t i = 0, lanes; lanes = (n)-i < 16 ? (n)-i : 16, i < (n); i += 16)
 
-static inline vf load(const float *p, size_t lanes) { return lanes == 16 ? vf_load(p) : vf_load_n(p, lanes); }
+static inline vf load(const float *p, size_t lanes) {
+  return lanes == 16 ? vf_load(p) : vf_load_n(p, lanes);
+}
 static inline void store(float *p, vf v, size_t lanes) {
   if (lanes == 16)
     vf_store(p, v);
@@ -17,8 +19,8 @@ static inline void store(float *p, vf v, size_t lanes) {
 }
 
 /* Two passes: the mean first, then the mean of squared differences. */
-void fn_k_norm(float *y, float *xhat, float *rstd, const float *x, const float *gamma, const float *beta,
-               float epsilon, size_t n) {
+void fn_k_norm(float *y, float *xhat, float *rstd, const float *x, const float *gamma, const float *beta, float epsilon,
+               size_t n) {
   float mean = vf_sum(vf_sum_of(x, n)) / (float)n;
   vf m = vf_set(mean), sum = vf_zero();
   FN_CHANNELS(n) {
@@ -120,7 +122,8 @@ void fn_k_column_sums(float *sum, const float *x, size_t stride, size_t n_rows, 
   }
 }
 
-/* Blocks of x² in double: lane l of sixteen sums elements l, l+16, …; then one tree. Plain C: the same at all levels. */
+/* Blocks of x² in double: lane l of sixteen sums elements l, l+16, …; then one tree. Plain C: the same at all levels.
+ */
 double fn_k_squared_norm(const float *x, size_t n) {
   double s[16] = {0};
   size_t i = 0;

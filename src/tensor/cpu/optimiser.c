@@ -1,4 +1,5 @@
-/* What runs over parameter slabs: AdamW, the norm of the gradient, zeroing. Both devices in single precision share it. */
+/* What runs over parameter slabs: AdamW, the norm of the gradient, zeroing. Both devices in single precision share it.
+ */
 #include "tensor/cpu/kernels.h"
 #include "tensor/device_internal.h"
 

@@ -1,5 +1,5 @@
-/* Packed right operands: panels of up to W columns (W a multiple of 16), each [K][width] with width rounded up to 16 and
- * columns that do not exist set to zero. Panel p starts at p·W·K. */
+/* Packed right operands: panels of up to W columns (W a multiple of 16), each [K][width] with width rounded up to 16
+ * and columns that do not exist set to zero. Panel p starts at p·W·K. */
 #ifndef FN_TENSOR_CPU_PACK_H
 #define FN_TENSOR_CPU_PACK_H
 

@@ -21,7 +21,11 @@
 #endif
 
 /* What the levels share. */
-FN_INLINE vf vf_zero(void) { return vf_set(0.0f); }
-FN_INLINE vf vf_neg(vf a) { return vf_sub(vf_zero(), a); }
+FN_INLINE vf vf_zero(void) {
+  return vf_set(0.0f);
+}
+FN_INLINE vf vf_neg(vf a) {
+  return vf_sub(vf_zero(), a);
+}
 
 #endif

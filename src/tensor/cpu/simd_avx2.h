@@ -21,8 +21,12 @@ FN_INLINE vm vm_first(size_t n) {
   return (vm){_mm256_castsi256_ps(_mm256_cmpgt_epi32(c, i)),
               _mm256_castsi256_ps(_mm256_cmpgt_epi32(c, _mm256_add_epi32(i, _mm256_set1_epi32(8))))};
 }
-FN_INLINE vf vf_set(float x) { return (vf){_mm256_set1_ps(x), _mm256_set1_ps(x)}; }
-FN_INLINE vf vf_load(const float *p) { return (vf){_mm256_loadu_ps(p), _mm256_loadu_ps(p + 8)}; }
+FN_INLINE vf vf_set(float x) {
+  return (vf){_mm256_set1_ps(x), _mm256_set1_ps(x)};
+}
+FN_INLINE vf vf_load(const float *p) {
+  return (vf){_mm256_loadu_ps(p), _mm256_loadu_ps(p + 8)};
+}
 FN_INLINE vf vf_load_n(const float *p, size_t n) {
   vm m = vm_first(n);
   return (vf){_mm256_maskload_ps(p, _mm256_castps_si256(m.a)),
@@ -38,7 +42,9 @@ FN_INLINE void vf_store_n(float *p, vf v, size_t n) {
   if (n > 8) _mm256_maskstore_ps(p + 8, _mm256_castps_si256(m.b), v.b);
 }
 #define FN_BOTH(name, f)                                                                                               \
-  FN_INLINE vf name(vf x, vf y) { return (vf){f(x.a, y.a), f(x.b, y.b)}; }
+  FN_INLINE vf name(vf x, vf y) {                                                                                      \
+    return (vf){f(x.a, y.a), f(x.b, y.b)};                                                                             \
+  }
 FN_BOTH(vf_add, _mm256_add_ps)
 FN_BOTH(vf_sub, _mm256_sub_ps)
 FN_BOTH(vf_mul, _mm256_mul_ps)
@@ -46,11 +52,15 @@ FN_BOTH(vf_div, _mm256_div_ps)
 FN_BOTH(vf_max, _mm256_max_ps)
 FN_BOTH(vf_min, _mm256_min_ps)
 #undef FN_BOTH
-FN_INLINE vf vf_fma(vf x, vf y, vf z) { return (vf){_mm256_fmadd_ps(x.a, y.a, z.a), _mm256_fmadd_ps(x.b, y.b, z.b)}; }
+FN_INLINE vf vf_fma(vf x, vf y, vf z) {
+  return (vf){_mm256_fmadd_ps(x.a, y.a, z.a), _mm256_fmadd_ps(x.b, y.b, z.b)};
+}
 FN_INLINE vf vf_fnma(vf x, vf y, vf z) {
   return (vf){_mm256_fnmadd_ps(x.a, y.a, z.a), _mm256_fnmadd_ps(x.b, y.b, z.b)};
 }
-FN_INLINE vf vf_sqrt(vf x) { return (vf){_mm256_sqrt_ps(x.a), _mm256_sqrt_ps(x.b)}; }
+FN_INLINE vf vf_sqrt(vf x) {
+  return (vf){_mm256_sqrt_ps(x.a), _mm256_sqrt_ps(x.b)};
+}
 FN_INLINE vf vf_abs(vf x) {
   const __m256 sign = _mm256_set1_ps(-0.0f);
   return (vf){_mm256_andnot_ps(sign, x.a), _mm256_andnot_ps(sign, x.b)};
@@ -61,10 +71,18 @@ FN_INLINE vm vf_less(vf x, vf y) {
 FN_INLINE vf vf_select(vm m, vf x, vf y) {
   return (vf){_mm256_blendv_ps(y.a, x.a, m.a), _mm256_blendv_ps(y.b, x.b, m.b)};
 }
-FN_INLINE vi vf_round_i(vf x) { return (vi){_mm256_cvtps_epi32(x.a), _mm256_cvtps_epi32(x.b)}; }
-FN_INLINE vf vi_to_f(vi x) { return (vf){_mm256_cvtepi32_ps(x.a), _mm256_cvtepi32_ps(x.b)}; }
-FN_INLINE vf vi_as_f(vi x) { return (vf){_mm256_castsi256_ps(x.a), _mm256_castsi256_ps(x.b)}; }
-FN_INLINE vi vf_as_i(vf x) { return (vi){_mm256_castps_si256(x.a), _mm256_castps_si256(x.b)}; }
+FN_INLINE vi vf_round_i(vf x) {
+  return (vi){_mm256_cvtps_epi32(x.a), _mm256_cvtps_epi32(x.b)};
+}
+FN_INLINE vf vi_to_f(vi x) {
+  return (vf){_mm256_cvtepi32_ps(x.a), _mm256_cvtepi32_ps(x.b)};
+}
+FN_INLINE vf vi_as_f(vi x) {
+  return (vf){_mm256_castsi256_ps(x.a), _mm256_castsi256_ps(x.b)};
+}
+FN_INLINE vi vf_as_i(vf x) {
+  return (vi){_mm256_castps_si256(x.a), _mm256_castps_si256(x.b)};
+}
 
 FN_INLINE float vf_sum(vf v) {
   __m256 b = _mm256_add_ps(v.a, v.b);
@@ -79,21 +97,37 @@ FN_INLINE float vf_max_lane(vf v) {
   return _mm_cvtss_f32(_mm_max_ss(c, _mm_shuffle_ps(c, c, 1)));
 }
 
-FN_INLINE vi vi_set(uint32_t x) { return (vi){_mm256_set1_epi32((int)x), _mm256_set1_epi32((int)x)}; }
+FN_INLINE vi vi_set(uint32_t x) {
+  return (vi){_mm256_set1_epi32((int)x), _mm256_set1_epi32((int)x)};
+}
 FN_INLINE vi vi_load(const uint32_t *p) {
   return (vi){_mm256_loadu_si256((const __m256i *)(const void *)p),
               _mm256_loadu_si256((const __m256i *)(const void *)(p + 8))};
 }
-FN_INLINE vi vi_add(vi x, vi y) { return (vi){_mm256_add_epi32(x.a, y.a), _mm256_add_epi32(x.b, y.b)}; }
-FN_INLINE vi vi_and(vi x, vi y) { return (vi){_mm256_and_si256(x.a, y.a), _mm256_and_si256(x.b, y.b)}; }
-FN_INLINE vi vi_xor(vi x, vi y) { return (vi){_mm256_xor_si256(x.a, y.a), _mm256_xor_si256(x.b, y.b)}; }
-FN_INLINE vi vi_shl(vi x, int n) { return (vi){_mm256_slli_epi32(x.a, n), _mm256_slli_epi32(x.b, n)}; }
-FN_INLINE vi vi_shr(vi x, int n) { return (vi){_mm256_srli_epi32(x.a, n), _mm256_srli_epi32(x.b, n)}; }
+FN_INLINE vi vi_add(vi x, vi y) {
+  return (vi){_mm256_add_epi32(x.a, y.a), _mm256_add_epi32(x.b, y.b)};
+}
+FN_INLINE vi vi_and(vi x, vi y) {
+  return (vi){_mm256_and_si256(x.a, y.a), _mm256_and_si256(x.b, y.b)};
+}
+FN_INLINE vi vi_xor(vi x, vi y) {
+  return (vi){_mm256_xor_si256(x.a, y.a), _mm256_xor_si256(x.b, y.b)};
+}
+FN_INLINE vi vi_shl(vi x, int n) {
+  return (vi){_mm256_slli_epi32(x.a, n), _mm256_slli_epi32(x.b, n)};
+}
+FN_INLINE vi vi_shr(vi x, int n) {
+  return (vi){_mm256_srli_epi32(x.a, n), _mm256_srli_epi32(x.b, n)};
+}
 FN_INLINE vm vi_less(vi x, vi y) {
   return (vm){_mm256_castsi256_ps(_mm256_cmpgt_epi32(y.a, x.a)), _mm256_castsi256_ps(_mm256_cmpgt_epi32(y.b, x.b))};
 }
-FN_INLINE vi vi_mul_even(vi x, vi y) { return (vi){_mm256_mul_epu32(x.a, y.a), _mm256_mul_epu32(x.b, y.b)}; }
-FN_INLINE vi vi_shr64_32(vi x) { return (vi){_mm256_srli_epi64(x.a, 32), _mm256_srli_epi64(x.b, 32)}; }
+FN_INLINE vi vi_mul_even(vi x, vi y) {
+  return (vi){_mm256_mul_epu32(x.a, y.a), _mm256_mul_epu32(x.b, y.b)};
+}
+FN_INLINE vi vi_shr64_32(vi x) {
+  return (vi){_mm256_srli_epi64(x.a, 32), _mm256_srli_epi64(x.b, 32)};
+}
 FN_INLINE vi vi_interleave_even(vi x, vi y) {
   return (vi){_mm256_blend_epi32(x.a, _mm256_slli_epi64(y.a, 32), 0xaa),
               _mm256_blend_epi32(x.b, _mm256_slli_epi64(y.b, 32), 0xaa)};

@@ -32,7 +32,9 @@ FN_INLINE vm vm_first(size_t n) { /* lanes 0 … n-1 */
   FN_EACH for (int j = 0; j < 4; j++) m.v[i][j] = (size_t)(4 * i + j) < n ? -1 : 0;
   return m;
 }
-FN_INLINE vf vf_set(float x) { return (vf){{{x, x, x, x}, {x, x, x, x}, {x, x, x, x}, {x, x, x, x}}}; }
+FN_INLINE vf vf_set(float x) {
+  return (vf){{{x, x, x, x}, {x, x, x, x}, {x, x, x, x}, {x, x, x, x}}};
+}
 FN_INLINE vf vf_load(const float *p) {
   vf r;
   memcpy(&r, p, sizeof r);
@@ -43,8 +45,12 @@ FN_INLINE vf vf_load_n(const float *p, size_t n) {
   memcpy(&r, p, n * sizeof *p);
   return r;
 }
-FN_INLINE void vf_store(float *p, vf a) { memcpy(p, &a, sizeof a); }
-FN_INLINE void vf_store_n(float *p, vf a, size_t n) { memcpy(p, &a, n * sizeof *p); }
+FN_INLINE void vf_store(float *p, vf a) {
+  memcpy(p, &a, sizeof a);
+}
+FN_INLINE void vf_store_n(float *p, vf a, size_t n) {
+  memcpy(p, &a, n * sizeof *p);
+}
 #define FN_BOTH(name, op)                                                                                              \
   FN_INLINE vf name(vf x, vf y) {                                                                                      \
     FN_EACH x.v[i] = x.v[i] op y.v[i];                                                                                 \
@@ -70,7 +76,9 @@ FN_INLINE vf vf_fnma(vf a, vf b, vf c) {
   FN_EACH c.v[i] = f4_fma(-a.v[i], b.v[i], c.v[i]);
   return c;
 }
-FN_INLINE f4 f4_select(i4 m, f4 a, f4 b) { return (f4)((m & (i4)a) | (~m & (i4)b)); }
+FN_INLINE f4 f4_select(i4 m, f4 a, f4 b) {
+  return (f4)((m & (i4)a) | (~m & (i4)b));
+}
 /* As the x86 instructions: the second when the comparison fails. */
 FN_INLINE vf vf_max(vf a, vf b) {
   FN_EACH a.v[i] = f4_select(a.v[i] > b.v[i], a.v[i], b.v[i]);
@@ -129,7 +137,9 @@ FN_INLINE float vf_max_lane(vf a) {
   return m;
 }
 
-FN_INLINE vi vi_set(uint32_t x) { return (vi){{{x, x, x, x}, {x, x, x, x}, {x, x, x, x}, {x, x, x, x}}}; }
+FN_INLINE vi vi_set(uint32_t x) {
+  return (vi){{{x, x, x, x}, {x, x, x, x}, {x, x, x, x}, {x, x, x, x}}};
+}
 FN_INLINE vi vi_load(const uint32_t *p) {
   vi r;
   memcpy(&r, p, sizeof r);
