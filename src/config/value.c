@@ -120,7 +120,7 @@ static bool parse_bool(bool *out, fn_str text) {
 
 fn_status fn_value_parse(fn_value *value_out, fn_arena *arena, const fn_option *option, fn_str text, fn_err *err) {
   text = fn_str_trim(text);
-  fn_value value = {.integer = INT64_MIN, .number = NAN};
+  fn_value value = {.integer = INT64_MIN, .number = (double)NAN};
   bool composite = option->type == FN_OPTION_LIST || option->type == FN_OPTION_MAP;
   item it = {text, false};
   if (!composite) {
