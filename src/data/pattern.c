@@ -104,10 +104,59 @@ static void run(search *s, size_t from) {
   }
 }
 
+static char lower(char c) {
+  return c >= 'A' && c <= 'Z' ? (char)(c + 0x20) : c;
+}
+
+static bool same(const char *a, const char *b, size_t n, bool ignore_case) {
+  if (!ignore_case) return memcmp(a, b, n) == 0;
+  for (size_t i = 0; i < n; i++)
+    if (lower(a[i]) != b[i]) return false;
+  return true;
+}
+
+/* Whether text holds a literal that begins with the byte `first`. */
+static bool holds_from(fn_str text, const char *literal, size_t n, char first, bool ignore_case) {
+  size_t at = 0;
+  while (text.length - at >= n) {
+    const char *p = memchr(text.data + at, first, text.length - at - n + 1);
+    if (!p) return false;
+    if (same(p, literal, n, ignore_case)) return true;
+    at = (size_t)(p - text.data) + 1;
+  }
+  return false;
+}
+
+/* False only when no match is possible: every match holds one of the literals. */
+static bool may_match(const fn_pattern *p, fn_str text) {
+  if (p->anchored || p->literals.n == 0) return true; /* an anchored one is over soon anyway */
+  for (size_t i = 0; i < p->literals.n; i++) {
+    const char *literal = p->literals.texts[i];
+    size_t n = p->literals.lengths[i];
+    char first = literal[0];
+    if (holds_from(text, literal, n, first, p->ignore_case)) return true;
+    bool letter = p->ignore_case && first >= 'a' && first <= 'z';
+    if (letter && holds_from(text, literal, n, (char)(first - 0x20), true)) return true;
+  }
+  return false;
+}
+
+/* Where the search can begin when matches end with the text and have a bounded length. */
+static size_t tail(const fn_pattern *p, fn_str text, size_t from) {
+  if (p->tail_bytes >= text.length - from) return from;
+  from = text.length - p->tail_bytes;
+  while (from > 0 && from < text.length && ((unsigned char)text.data[from] & 0xC0) == 0x80) from--;
+  return from;
+}
+
 fn_status fn_pattern_find(bool *found_out, size_t *begin_out, size_t *end_out, const fn_pattern *p, fn_matcher *matcher,
                           fn_str text, size_t from, fn_err *err) {
   size_t n = p->n_code;
   if (text.length >= UINT32_MAX) return fn_err_set(err, FN_E_LIMIT, "a text of 4 GiB or more");
+  *found_out = false;
+  if (from > text.length) return FN_OK;
+  from = tail(p, text, from);
+  if (!may_match(p, fn_str_make(text.data + from, text.length - from))) return FN_OK;
   FN_TRY(fn_mem_grow((void **)&matcher->memory, &matcher->capacity, n * 8, sizeof *matcher->memory,
                      (size_t)PATTERN_MAX_CODE * 8, "the states of a pattern", err));
   uint32_t *m = matcher->memory;

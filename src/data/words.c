@@ -46,24 +46,26 @@ bool fn_text_is_empty(fn_str s) {
   return true;
 }
 
+/* Never longer than s, so the room is made once. */
 void fn_text_normalise(fn_buf *out, fn_str s) {
-  size_t begin = out->length;
+  if (!fn_buf_reserve(out, s.length)) return;
+  char *begin = out->data + out->length, *to = begin;
   bool gap = false;
-  uint32_t c;
   for (size_t i = 0; i < s.length;) {
+    uint32_t c;
     size_t n = decode(&c, s, i);
     if (is_space(c)) {
       gap = true;
     } else {
-      if (gap && out->length > begin) fn_buf_append_char(out, ' ');
+      if (gap && to > begin) *to++ = ' ';
       gap = false;
-      if (in(c, 'A', 'Z'))
-        fn_buf_append_char(out, (char)(c + 0x20));
-      else
-        fn_buf_append(out, s.data + i, n);
+      for (size_t k = 0; k < n; k++) *to++ = s.data[i + k];
+      if (in(c, 'A', 'Z')) to[-1] = (char)(c + 0x20);
     }
     i += n;
   }
+  out->length += (size_t)(to - begin);
+  *to = 0;
 }
 
 fn_status fn_text_hash(fn_hash128 *hash_out, fn_str title, fn_str text, fn_buf *scratch, fn_err *err) {
