@@ -27,24 +27,23 @@ static fn_status write_config(const fn_job *j, fn_err *err) {
   return fn_file_write(path, text.data, text.length, err);
 }
 
-/* run.json comes last: it makes the folder a run. */
-static fn_status fill_folder(const fn_job *j, fn_err *err) {
-  FN_AUTO_FREE char *record = fn_run_dir_file(&j->run, "run.json");
-  if (!record) return fn_err_no_memory(err, "a path");
-  FN_TRY(write_config(j, err));
-  FN_TRY(fn_run_record_write(&j->record, record, err));
-  return j->job->out ? FN_OK : fn_run_dir_set_latest(&j->run, j->job->runs, err);
+static const char *run_name(const fn_job *j) {
+  static const char *const families[] = {[FN_FAMILY_BERT] = "bert", [FN_FAMILY_LINEAR] = "linear"};
+  return j->options.name ? j->options.name : families[j->options.family];
 }
 
 static fn_status create_folder(fn_job *j, fn_err *err) {
-  const char *name = j->options.name ? j->options.name : j->record.family;
-  FN_TRY(fn_run_dir_create(&j->run, j->job->out, j->job->runs, name, j->job->now_ms, err));
-  const fn_status status = fill_folder(j, err);
-  if (status == FN_OK) return FN_OK;
-  const fn_status removed = fn_dir_remove(j->run.path, NULL); /* the first cause is the one to tell */
-  (void)removed;
-  fn_run_dir_close(&j->run);
-  return status;
+  FN_AUTO_BUF fn_buf config, record;
+  fn_buf_init(&config, 1 << 20);
+  fn_buf_init(&record, 1 << 20);
+  fn_config_format_yaml(&config, j->config, true);
+  fn_run_record_format(&record, &j->record);
+  FN_TRY(fn_buf_check(&config, "the settings", err));
+  FN_TRY(fn_buf_check(&record, "the run's record", err));
+  const fn_run_file files[] = {{"config.yaml", fn_buf_str(&config)}, {"run.json", fn_buf_str(&record)}};
+  FN_TRY(fn_run_dir_create(&j->run, j->job->out, j->job->runs, run_name(j), j->job->now_ms, files, FN_COUNT_OF(files),
+                           err));
+  return j->job->out ? FN_OK : fn_run_dir_set_latest(&j->run, j->job->runs, err);
 }
 
 fn_status fn_job_begin(fn_job *j, int64_t step, int64_t n_steps, fn_err *err) {
@@ -217,6 +216,7 @@ static fn_status open_all(fn_job *j, fn_err *err) {
   FN_TRY(fill_options(j, err));
   const char *data = j->job->data ? j->job->data : j->record.data;
   if (!data) return fn_err_set(err, FN_E_INVALID, "--data is missing: the folder that `data prepare` made");
+  if (!j->resuming) FN_TRY(fn_run_dir_check(j->job->out, run_name(j), err));
   const fn_device_options device = fn_tensor_options_device(&j->tensor_options);
   FN_TRY(fn_device_create(&j->device, &device, err));
   FN_TRY(fn_dataset_open(&j->dataset, data, err));

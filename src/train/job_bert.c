@@ -114,6 +114,10 @@ static fn_status get_config(fn_model_config *config_out, const bert_job *b, fn_e
   if (!b->dir) return fn_model_options_scratch(config_out, &b->model_options, info->vocab_size, err);
   fn_model_config c;
   FN_TRY(fn_model_config_load(&c, b->dir, err));
+  if (b->own_dir) { /* as trained so far: settings are in it */
+    *config_out = c;
+    return FN_OK;
+  }
   FN_TRY(fn_model_options_override(&c, &b->model_options, b->dir, err));
   FN_TRY(fn_model_check_tokenizer(&c, info, b->dir, b->dir, err));
   c.num_labels = 2; /* a head for another task gives way to a new one */

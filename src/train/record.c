@@ -10,11 +10,9 @@ void fn_run_record_deinit(fn_run_record *r) {
   *r = (fn_run_record){0};
 }
 
-fn_status fn_run_record_write(const fn_run_record *r, const char *path, fn_err *err) {
-  FN_AUTO_BUF fn_buf text;
+void fn_run_record_format(fn_buf *out, const fn_run_record *r) {
   fn_json_writer w;
-  fn_buf_init(&text, MAX_RECORD_BYTES);
-  fn_json_begin(&w, &text, 2);
+  fn_json_begin(&w, out, 2);
   fn_json_object(&w, NULL);
   fn_json_int(&w, "format", FORMAT_VERSION);
   fn_json_text(&w, "family", r->family);
@@ -30,9 +28,7 @@ fn_status fn_run_record_write(const fn_run_record *r, const char *path, fn_err *
   fn_json_end(&w);
   fn_json_int(&w, "parameters", r->n_parameters);
   fn_json_end(&w);
-  fn_buf_append_char(&text, '\n');
-  FN_TRY(fn_buf_check(&text, path, err));
-  return fn_file_write(path, text.data, text.length, err);
+  fn_buf_append_char(out, '\n');
 }
 
 static fn_status load(fn_run_record *r, const json_t *root, const char *path, fn_err *err) {

@@ -14,7 +14,8 @@ typedef struct fn_run_record {
 } fn_run_record;
 
 void fn_run_record_deinit(fn_run_record *record);
-FN_NODISCARD fn_status fn_run_record_write(const fn_run_record *record, const char *path, fn_err *err);
+/* The file's text, appended. */
+void fn_run_record_format(fn_buf *out, const fn_run_record *record);
 FN_NODISCARD fn_status fn_run_record_load(fn_run_record *record_out, const char *path, fn_err *err);
 
 #endif

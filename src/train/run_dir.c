@@ -69,52 +69,128 @@ static fn_status check_name(const char *name, fn_err *err) {
       MAX_NAME_BYTES, name, MAX_NAME_BYTES);
 }
 
-/* mkdir, so that two processes of the same second never share a folder. */
-static fn_status create_under_root(char **path_out, const char *root, const char *name, int64_t unix_ms, fn_err *err) {
-  FN_TRY(check_name(name, err));
+/* Folder "<path>.tmp-…" with the files of a new run. */
+static fn_status make_folder(char **folder_out, const char *path, const fn_run_file *files, size_t n, fn_err *err) {
+  FN_AUTO_BUF fn_buf name;
+  fn_buf_init(&name, 1 << 16);
+  fn_buf_printf(&name, "%s.tmp-%ld-%llx", path, (long)getpid(), (unsigned long long)fn_clock_ns());
+  FN_TRY(fn_buf_check(&name, "a path", err));
+  FN_AUTO_FREE char *folder = fn_str_dup(fn_buf_str(&name));
+  if (!folder) return fn_err_no_memory(err, "a path");
+  fn_status status = fn_dir_create(folder, err);
+  for (size_t i = 0; i < n && status == FN_OK; i++) {
+    FN_AUTO_FREE char *file = fn_path_join(folder, files[i].name);
+    status =
+        file ? fn_file_write(file, files[i].text.data, files[i].text.length, err) : fn_err_no_memory(err, "a path");
+  }
+  if (status != FN_OK) {
+    const fn_status removed = fn_dir_remove(folder, NULL); /* the first cause is the one to tell */
+    (void)removed;
+    return status;
+  }
+  *folder_out = FN_STEAL(folder);
+  return FN_OK;
+}
+
+/* Gives the folder its name. *taken: something stands there already. */
+static fn_status rename_folder(bool *taken, const char *folder, const char *path, fn_err *err) {
+  *taken = false;
+  if (rename(folder, path) == 0) return FN_OK;
+  *taken = errno == EEXIST || errno == ENOTEMPTY;
+  return *taken ? FN_OK : fn_err_errno(err, errno, "%s: cannot be renamed to %s", folder, path);
+}
+
+static fn_status sync_parent(const char *path, fn_err *err) {
+  FN_AUTO_FREE char *parent = fn_str_dup(fn_str_make(path, (size_t)(fn_path_base(path) - path)));
+  if (!parent) return fn_err_no_memory(err, "a path");
+  return fn_dir_sync(parent[0] ? parent : ".", err);
+}
+
+/* The first free name of this second; whoever renames first has it. */
+static fn_status place_under_root(char **path_out, const char *folder, const char *base, fn_err *err) {
+  for (int i = 1; i <= MAX_SAME_SECOND; i++) {
+    FN_AUTO_BUF fn_buf path;
+    fn_buf_init(&path, 1 << 16);
+    fn_buf_append_str(&path, base);
+    if (i > 1) fn_buf_printf(&path, "-%d", i);
+    FN_TRY(fn_buf_check(&path, "the run's path", err));
+    bool taken = false;
+    FN_TRY(rename_folder(&taken, folder, path.data, err));
+    if (taken) continue;
+    *path_out = fn_str_dup(fn_buf_str(&path));
+    return *path_out ? FN_OK : fn_err_no_memory(err, "a path");
+  }
+  return fn_err_set(err, FN_E_LIMIT, "%s: more than %d runs were started in this second", base, MAX_SAME_SECOND);
+}
+
+static fn_status create_under_root(char **path_out, const char *root, const char *name, int64_t unix_ms,
+                                   const fn_run_file *files, size_t n, fn_err *err) {
   FN_TRY(fn_dir_create(root, err));
   char time[21];
   fn_clock_format(time, unix_ms);
   for (char *c = time; *c; c++)
     if (*c == ':') *c = '-';
-  for (int i = 1; i <= MAX_SAME_SECOND; i++) {
-    FN_AUTO_BUF fn_buf path;
-    fn_buf_init(&path, 4096);
-    fn_buf_printf(&path, "%s/%s-%s", root, time, name);
-    if (i > 1) fn_buf_printf(&path, "-%d", i);
-    FN_TRY(fn_buf_check(&path, "the run's path", err));
-    if (mkdir(path.data, 0777) == 0) {
-      *path_out = fn_str_dup(fn_buf_str(&path));
-      return *path_out ? FN_OK : fn_err_no_memory(err, "a path");
-    }
-    if (errno != EEXIST) return fn_err_errno(err, errno, "%s", path.data);
+  FN_AUTO_BUF fn_buf base;
+  fn_buf_init(&base, 1 << 16);
+  fn_buf_printf(&base, "%s/%s-%s", root, time, name);
+  FN_TRY(fn_buf_check(&base, "the run's path", err));
+  FN_AUTO_FREE char *folder = NULL;
+  FN_TRY(make_folder(&folder, base.data, files, n, err));
+  const fn_status status = place_under_root(path_out, folder, base.data, err);
+  if (status != FN_OK) {
+    const fn_status removed = fn_dir_remove(folder, NULL);
+    (void)removed;
   }
-  return fn_err_set(err, FN_E_LIMIT, "%s: %d runs named %s were started in this second", root, MAX_SAME_SECOND, name);
+  return status;
 }
 
-static fn_status create_at(char **path_out, const char *path, fn_err *err) {
-  if (fn_path_exists(path)) {
-    char **names = NULL;
-    size_t n = 0;
-    if (!fn_path_is_dir(path)) return fn_err_set(err, FN_E_INVALID, "%s: exists and is not a folder", path);
-    FN_TRY(fn_dir_list(&names, &n, path, err));
-    free(names);
-    if (n > 0)
-      return fn_err_set(err, FN_E_INVALID,
-                        "%s: the folder is not empty; name a new one, or go on with a run by --resume %s", path, path);
+static fn_status refuse_path(const char *path, fn_err *err) {
+  if (!fn_path_is_dir(path)) return fn_err_set(err, FN_E_INVALID, "%s: exists and is not a folder", path);
+  return fn_err_set(err, FN_E_INVALID,
+                    "%s: the folder is not empty; name a new one, or go on with a run by --resume %s", path, path);
+}
+
+static bool is_empty_folder(const char *path) {
+  char **names = NULL;
+  size_t n = 1;
+  if (!fn_path_is_dir(path) || fn_dir_list(&names, &n, path, NULL) != FN_OK) return false;
+  free(names);
+  return n == 0;
+}
+
+fn_status fn_run_dir_check(const char *path, const char *name, fn_err *err) {
+  FN_TRY(check_name(name, err));
+  return path && fn_path_exists(path) && !is_empty_folder(path) ? refuse_path(path, err) : FN_OK;
+}
+
+static fn_status create_at(char **path_out, const char *given, const fn_run_file *files, size_t n, fn_err *err) {
+  size_t length = strlen(given);
+  while (length > 1 && given[length - 1] == '/') length--;
+  FN_AUTO_FREE char *path = fn_str_dup(fn_str_make(given, length));
+  FN_AUTO_FREE char *folder = NULL;
+  if (!path) return fn_err_no_memory(err, "a path");
+  if (fn_path_exists(path) && !is_empty_folder(path)) return refuse_path(path, err);
+  FN_TRY(make_folder(&folder, path, files, n, err));
+  bool taken = false;
+  fn_status status = rename_folder(&taken, folder, path, err);
+  if (taken) status = refuse_path(path, err);
+  if (status != FN_OK) {
+    const fn_status removed = fn_dir_remove(folder, NULL);
+    (void)removed;
+    return status;
   }
-  FN_TRY(fn_dir_create(path, err));
-  *path_out = fn_str_dup(fn_str_from(path));
-  return *path_out ? FN_OK : fn_err_no_memory(err, "a path");
+  *path_out = FN_STEAL(path);
+  return FN_OK;
 }
 
 fn_status fn_run_dir_create(fn_run_dir *run_out, const char *path, const char *root, const char *name, int64_t unix_ms,
-                            fn_err *err) {
+                            const fn_run_file *files, size_t n_files, fn_err *err) {
   FN_AUTO_RUN_DIR fn_run_dir run = FN_RUN_DIR_INIT;
   if (path)
-    FN_TRY(create_at(&run.path, path, err));
+    FN_TRY(create_at(&run.path, path, files, n_files, err));
   else
-    FN_TRY(create_under_root(&run.path, root, name, unix_ms, err));
+    FN_TRY(create_under_root(&run.path, root, name, unix_ms, files, n_files, err));
+  FN_TRY(sync_parent(run.path, err));
   FN_TRY(open_all(&run, err));
   *run_out = run;
   run = (fn_run_dir)FN_RUN_DIR_INIT;

@@ -21,10 +21,19 @@ typedef struct fn_run_dir {
 #define FN_RUN_DIR_INIT                                                                                                \
   { NULL, NULL, -1, -1, 0, -1 }
 
-/* Creates the folder `path`; when it is NULL, <root>/<UTC time>-<name>, where a second run within a second gets -2, -3,
- * … The time in the name has '-' for ':'. FN_E_INVALID when path exists and is not an empty folder. */
+/* A file that a new run begins with. */
+typedef struct fn_run_file {
+  const char *name;
+  fn_str text;
+} fn_run_file;
+
+/* Before anything is computed: would fn_run_dir_create refuse this path (may be NULL) or name? */
+FN_NODISCARD fn_status fn_run_dir_check(const char *path, const char *name, fn_err *err);
+/* Creates the folder `path`; when it is NULL, <root>/<UTC time>-<name> (in the time '-' stands for ':'; a second run in
+ * the same second gets the suffix -2). The folder appears by rename with all its files: it is a run or it is not there.
+ * FN_E_INVALID when path exists and is not an empty folder. */
 FN_NODISCARD fn_status fn_run_dir_create(fn_run_dir *run_out, const char *path, const char *root, const char *name,
-                                         int64_t unix_ms, fn_err *err);
+                                         int64_t unix_ms, const fn_run_file *files, size_t n_files, fn_err *err);
 /* Points <root>/latest at a run that was created under root. */
 FN_NODISCARD fn_status fn_run_dir_set_latest(const fn_run_dir *run, const char *root, fn_err *err);
 /* Opens an existing run to go on with it. FN_E_INVALID when it is no run folder, or another process trains in it. */

@@ -18,6 +18,8 @@ static int remove_root(void **state) {
   return fn_dir_remove(root, NULL) == FN_OK ? 0 : -1;
 }
 
+static const fn_run_file record[] = {{"run.json", {"{}", 2}}};
+
 static char *path_of(const char *name) {
   return fn_path_join(root, name);
 }
@@ -27,8 +29,8 @@ static void test_names_follow_the_time(void **state) {
   fn_err err = {0};
   fn_run_dir a = FN_RUN_DIR_INIT, b = FN_RUN_DIR_INIT;
   const int64_t when = 1795353637000; /* 2026-11-22T13:20:37Z */
-  assert_ok(fn_run_dir_create(&a, NULL, root, "try", when, &err));
-  assert_ok(fn_run_dir_create(&b, NULL, root, "try", when, &err));
+  assert_ok(fn_run_dir_create(&a, NULL, root, "try", when, record, 1, &err));
+  assert_ok(fn_run_dir_create(&b, NULL, root, "try", when, record, 1, &err));
   assert_string_equal(fn_path_base(a.path), "2026-11-22T13-20-37Z-try");
   assert_string_equal(fn_path_base(b.path), "2026-11-22T13-20-37Z-try-2");
   assert_ok(fn_run_dir_set_latest(&b, root, &err));
@@ -39,9 +41,9 @@ static void test_names_follow_the_time(void **state) {
   free(latest);
   fn_run_dir_close(&a);
   fn_run_dir_close(&b);
+  assert_ok(fn_run_dir_check(NULL, "fine", &err));
   const char *const bad[] = {"", "a/b", "a b", ".hidden", "tab\t"};
-  for (size_t i = 0; i < FN_COUNT_OF(bad); i++)
-    assert_status(fn_run_dir_create(&a, NULL, root, bad[i], when, &err), FN_E_INVALID);
+  for (size_t i = 0; i < FN_COUNT_OF(bad); i++) assert_status(fn_run_dir_check(NULL, bad[i], &err), FN_E_INVALID);
 }
 
 static void test_folder_must_be_new(void **state) {
@@ -49,10 +51,11 @@ static void test_folder_must_be_new(void **state) {
   fn_err err = {0};
   fn_run_dir run = FN_RUN_DIR_INIT, other = FN_RUN_DIR_INIT;
   char *path = path_of("given");
-  assert_ok(fn_run_dir_create(&run, path, root, "x", 0, &err));
-  assert_status(fn_run_dir_create(&other, path, root, "x", 0, &err), FN_E_INVALID);
+  assert_ok(fn_run_dir_create(&run, path, root, "x", 0, record, 1, &err));
+  assert_status(fn_run_dir_check(path, "x", &err), FN_E_INVALID);
+  assert_status(fn_run_dir_create(&other, path, root, "x", 0, record, 1, &err), FN_E_INVALID);
   assert_contains(err.message, "not empty");
-  assert_status(fn_run_dir_open(&other, path, &err), FN_E_INVALID);
+  assert_status(fn_run_dir_open(&other, root, &err), FN_E_INVALID);
   assert_contains(err.message, "run.json");
   assert_status(fn_run_dir_open(&other, "/nonexistent/run", &err), FN_E_NOT_FOUND);
   fn_run_dir_close(&run);
@@ -63,11 +66,9 @@ static void test_metrics_are_cut_back(void **state) {
   (void)state;
   fn_err err = {0};
   fn_run_dir run = FN_RUN_DIR_INIT, again = FN_RUN_DIR_INIT;
-  char *path = path_of("metrics"), *record = path_of("metrics/run.json"),
-       *leftover = path_of("metrics/result.json.tmp-7");
+  char *path = path_of("metrics"), *leftover = path_of("metrics/result.json.tmp-7");
   char *metrics = path_of("metrics/metrics.jsonl");
-  assert_ok(fn_run_dir_create(&run, path, root, "x", 0, &err));
-  assert_ok(fn_file_write(record, "{}", 2, &err));
+  assert_ok(fn_run_dir_create(&run, path, root, "x", 0, record, 1, &err));
   assert_ok(fn_file_write(leftover, "half", 4, &err));
   assert_ok(fn_run_dir_metric(&run, fn_str_from("{\"step\":1}"), &err));
   const int64_t at = run.metrics_bytes;
@@ -90,7 +91,6 @@ static void test_metrics_are_cut_back(void **state) {
   assert_string_equal(text.data, "{\"step\":1}\n{\"step\":3}\n");
   fn_buf_deinit(&text);
   free(path);
-  free(record);
   free(leftover);
   free(metrics);
 }
