@@ -21,3 +21,9 @@ elseif(CMAKE_BUILD_TYPE STREQUAL "Release")
   target_compile_options(fn_flags INTERFACE -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3 -fstack-protector-strong)
   target_link_options(fn_flags INTERFACE -Wl,-z,relro,-z,now)
 endif()
+
+# The same sources are built under several presets: a compiler cache, where there is one, saves most of that.
+find_program(FN_CCACHE ccache)
+if(FN_CCACHE AND NOT CMAKE_C_COMPILER_LAUNCHER)
+  set(CMAKE_C_COMPILER_LAUNCHER ${FN_CCACHE})
+endif()
