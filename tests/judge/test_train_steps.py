@@ -28,9 +28,10 @@ def data(program, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def start(program, data, tmp_path_factory):
-    """A small model after one step, as a Hugging Face directory."""
+    """A small model after some training (at random weights attention is even and its gradients are next to nothing)."""
     folder = tmp_path_factory.mktemp("start")
-    subprocess.run([program, "train", "--data", data, "--init", "scratch", "--out", "run", *TINY, "train.max_steps=1"],
+    subprocess.run([program, "train", "--data", data, "--init", "scratch", "--out", "run", *TINY, "train.epochs=6",
+                    "train.learning_rate=3e-3"],
                    check=True, capture_output=True, env=bare_environment(folder), cwd=folder)
     return folder / "run/model"
 
@@ -97,20 +98,18 @@ def test_ten_steps(program, start, data, tmp_path, case):
         assert a["train/learning_rate"] == pytest.approx(b["rate"], rel=1e-12)
     saved = load_file(tmp_path / f"run/checkpoints/step-{STEPS}/model/model.safetensors")
     assert set(saved) == set(weights)
-    n_all = n_noise = 0
+    n_body = n_noise = 0
     for name, value in weights.items():
-        # A gradient that never reaches a millionth of the norm is rounding noise, and AdamW makes whole steps of noise.
-        noise = shares[name] < 1e-6
+        # A gradient that never reaches a ten-millionth of the norm is rounding noise, of which AdamW makes whole steps.
+        noise = shares[name] < 1e-7
         difference = (saved[name] - value).abs()
-        n_all += value.numel()
-        n_noise += int(noise.sum())
         clear = difference[~noise]
         assert clear.numel() == 0 or clear.max() < 1e-5, (name, clear.max())
         assert difference.max() < 2 * RATE * STEPS, name
-    # Key biases have no gradient at all, and most of the vocabulary and positions do not occur.
-    in_batch = n_all - sum(v.numel() for n, v in weights.items() if "embeddings" in n)
-    assert n_noise < n_all and sum(int((shares[n] < 1e-6).sum()) for n in weights
-                                   if "embeddings" not in n and "key.bias" not in n) < 0.01 * in_batch
+        if "embeddings" not in name and "key.bias" not in name:  # most of the vocabulary does not occur; no gradient
+            n_body += value.numel()
+            n_noise += int(noise.sum())
+    assert n_noise < 0.01 * n_body, {n: int((s < 1e-7).sum()) for n, s in shares.items() if (s < 1e-7).any()}
 
 
 def test_validation_figures(program, start, data, tmp_path):
