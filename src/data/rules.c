@@ -51,12 +51,13 @@ static bool is_space(char c) {
   return c == ' ' || (c >= '\t' && c <= '\r');
 }
 
-/* Appends what stands between two cuts. The gap before it is a cut when anything stands there already. */
-static void keep(fn_buf *out, fn_str piece, bool after_cut, bool last) {
+/* Appends what stands before, between or after cuts; nothing of a piece that is white space at the begin of the text.
+ */
+static void keep(fn_buf *out, fn_str piece, bool after_cut) {
   const char *p = piece.data, *end = p + piece.length;
-  if (after_cut && out->length == 0)
+  bool blank = fn_str_trim(piece).length == 0;
+  if (out->length == 0 && (after_cut || blank))
     while (p < end && is_space(*p)) p++;
-  if (p == end && !last) return;
   bool glued = after_cut && out->length && p < end && !is_space(*p) && !is_space(out->data[out->length - 1]);
   if (glued) fn_buf_append_char(out, ' ');
   fn_buf_append(out, p, (size_t)(end - p));
@@ -72,14 +73,15 @@ static fn_status apply(bool *cut, fn_buf *out, const rule *r, fn_matcher *matche
     FN_TRY(fn_pattern_find(&found, &begin, &end, r->pattern, matcher, text, from, err));
     if (!found) break;
     if (!*cut) fn_buf_reset(out);
-    keep(out, fn_str_make(text.data + done, begin - done), *cut, false);
+    keep(out, fn_str_make(text.data + done, begin - done), *cut);
     *cut = true;
     done = from = end;
     if (from >= text.length) break;
   }
   if (!*cut) return FN_OK;
-  keep(out, fn_str_make(text.data + done, text.length - done), true, true);
-  if (done == text.length)
+  fn_str rest = fn_str_make(text.data + done, text.length - done);
+  keep(out, rest, true);
+  if (fn_str_trim(rest).length == 0)
     while (out->length && is_space(out->data[out->length - 1])) out->data[--out->length] = 0;
   return fn_buf_check(out, "a text without boilerplate", err);
 }

@@ -1,0 +1,259 @@
+#include "../test.h"
+#include "data/input.h"
+#include "data/jsonl.h"
+#include "rows.h"
+
+#include <zlib.h>
+
+/* Bytes in memory as a stream that comes in pieces. */
+typedef struct memory {
+  const char *data;
+  size_t length, at, piece;
+} memory;
+
+static fn_status read_memory(void *arg, void *buffer, size_t capacity, size_t *n_out, fn_err *err) {
+  (void)err;
+  memory *m = arg;
+  size_t n = m->length - m->at;
+  if (n > m->piece) n = m->piece;
+  if (n > capacity) n = capacity;
+  memcpy(buffer, m->data + m->at, n);
+  m->at += n;
+  *n_out = n;
+  return FN_OK;
+}
+
+/* name=value for every field, ? for a missing one, * for a JSON value that is no string; one row a line. */
+static fn_status dump(fn_buf *out, const char *name, fn_input_format format, const char *data, size_t length,
+                      size_t piece, fn_err *err) {
+  memory m = {data, length, 0, piece};
+  fn_input *input;
+  FN_TRY(fn_input_open_stream(&input, read_memory, &m, name, format, err));
+  fn_status status;
+  for (;;) {
+    fn_input_row row;
+    bool more;
+    status = fn_input_next(&row, &more, input, err);
+    if (status != FN_OK || !more) break;
+    if (row.status != FN_OK) fn_buf_printf(out, "!%s", row.message);
+    size_t n;
+    const fn_str *columns = fn_input_columns(input, &n);
+    if (row.status == FN_OK && n != row.n_fields) fail_msg("%zu columns, %zu fields", n, row.n_fields);
+    for (size_t i = 0; i < row.n_fields; i++) {
+      const char *mark = row.kinds[i] == FN_VALUE_MISSING ? "?" : row.kinds[i] == FN_VALUE_OTHER ? "*" : "";
+      fn_buf_printf(out, "%s%.*s=%s%.*s", i ? " " : "", (int)columns[i].length, columns[i].data, mark,
+                    (int)row.fields[i].length, row.fields[i].data);
+    }
+    fn_buf_append_char(out, '\n');
+  }
+  fn_input_close(input);
+  return status;
+}
+
+static void check_bytes(const char *name, fn_input_format format, const char *data, size_t length,
+                        const char *expected) {
+  static const size_t pieces[] = {1, 2, 3, 7, 4096};
+  for (size_t p = 0; p < FN_COUNT_OF(pieces); p++) {
+    fn_err err = {0};
+    fn_buf FN_AUTO_BUF out = {0};
+    fn_status status = dump(&out, name, format, data, length, pieces[p], &err);
+    if (status != FN_OK) fn_buf_printf(&out, "E %s", err.message);
+    const char *got = out.data ? out.data : "";
+    if (strncmp(got, expected, strlen(expected)) != 0) fail_msg("got\n%s\nexpected\n%s", got, expected);
+  }
+}
+
+static void check(const char *name, const char *data, const char *expected) {
+  check_bytes(name, FN_INPUT_AUTO, data, strlen(data), expected);
+}
+
+static void csv_with_header(void **state) {
+  (void)state;
+  check("x.csv", "a,b\n1,2\n3,4\n", "a=1 b=2\na=3 b=4\n");
+  check("x.csv",
+        "\xEF\xBB\xBF"
+        "a,b\n1,2\n",
+        "a=1 b=2\n");
+  check("x.csv", "a , b\n1,2\n", "a=1 b=2\n");
+  check("x.csv", "\n\na\n1\n", "a=1\n");
+  check("standard input", "a,b\n1,2\n", "a=1 b=2\n");
+  check("x.csv", "a,b\n1\n3,4\n", "!x.csv:2: 1 field, expected 2");
+}
+
+static void json_lines(void **state) {
+  (void)state;
+  check("x.jsonl", "{\"a\": \"x\", \"b\": 1}\n", "a=x b=*1\n");
+  check("x.jsonl", "{\"a\":\"x\"}\n\n  \n{\"b\":\"y\"}\r\n{\"a\":null,\"b\":true}", "a=x\na=? b=y\na=? b=*true\n");
+  check("standard input", " {\"a\":\"x\"}", "a=x\n");
+  check("x.jsonl", "{\"a\":0.1,\"b\":1.0,\"c\":-12345678901234,\"d\":[1,{\"e\":2}],\"f\":1e300}",
+        "a=*0.1 b=*1.0 c=*-12345678901234 d=*[1,{\"e\":2}] f=*1e+300\n");
+  check("x.jsonl", "{\"a\":\"\\u00e4\\n\\ud83d\\ude42\"}", "a=\xC3\xA4\n\xF0\x9F\x99\x82\n");
+}
+
+static void json_lines_refused(void **state) {
+  (void)state;
+  check("x.jsonl", "{\"a\":1}\n{\"a\":}\n{\"a\":2}\n", "a=*1\n!x.jsonl:2: not JSON at byte 6: ");
+  check("x.jsonl", "[1]\n", "!x.jsonl:1: a JSON array; one object a line is accepted (jq -c '.[]' makes that");
+  check("x.jsonl", "{\"a\":1,\"a\":2}\n{\"a\":3}", "!x.jsonl:1: not JSON at byte 10: duplicate object key");
+  check("x.jsonl", "{\"a\":\"\xFF\"}\n", "!x.jsonl:1: byte 7 (0xff) is not valid UTF-8;");
+  check("x.jsonl", "{\"a\":\"\\ud800\"}\n{\"a\":3}", "!x.jsonl:1: not JSON at byte");
+  check("x.jsonl", "{\"a\":\"\\u0000\"}\n", "!x.jsonl:1: not JSON at byte");
+  check("x.jsonl", "{\"a\":1} x\n", "!x.jsonl:1: not JSON at byte");
+}
+
+static void json_limits(void **state) {
+  (void)state;
+  fn_err err = {0};
+  fn_jsonl *jsonl;
+  fn_record_limits limits = {5, 24, 2};
+  static const char data[] =
+      "{\"a\":\"12345678901234567890\"}\n{\"a\":\"123456\"}\n{\"a\":1,\"b\":2,\"c\":3}\n{\"b\":5}\n";
+  const char *expected[] = {"the line is longer than 24 bytes", "field 1 is longer than 5 bytes",
+                            "more than 2 different keys in the file", ""};
+  assert_ok(fn_jsonl_create(&jsonl, &limits, &err));
+  size_t at = 0, n = 0;
+  while (at < sizeof data - 1) {
+    fn_record record;
+    fn_record_event event;
+    size_t used, piece = sizeof data - 1 - at < 5 ? sizeof data - 1 - at : 5;
+    assert_ok(fn_jsonl_feed(&event, &record, &used, jsonl, data + at, piece, &err));
+    at += used;
+    if (event == FN_RECORD_READY) assert_string_equal(record.message, expected[n++]);
+  }
+  assert_int_equal(n, 4);
+  fn_jsonl_destroy(jsonl);
+}
+
+static void whole_texts(void **state) {
+  (void)state;
+  check("x.txt", "One article,\n\"with\" lines.\n", "text=One article,\n\"with\" lines.\n\n");
+  check("x.txt", "", "text=\n");
+  check("x.txt", "a\xFF", "!x.txt: byte 2 (0xff) is not valid UTF-8");
+  check_bytes("x.txt", FN_INPUT_AUTO, "a\0b", 3, "!x.txt: holds NUL bytes");
+  check_bytes("any", FN_INPUT_TEXT, "a,b\n", 4, "text=a,b\n\n");
+}
+
+static void empty_and_foreign_files(void **state) {
+  (void)state;
+  check("x.csv", "", "E x.csv: the file is empty; a header line and rows is accepted");
+  check("x.csv", "\xEF\xBB\xBF", "E x.csv: the file is empty");
+  check("x.csv", "\r\n\n", "E x.csv: the file holds only empty lines");
+  check("x.jsonl", "", "E x.jsonl: the file is empty; one JSON object a line is accepted");
+  check_bytes("x.csv", FN_INPUT_AUTO,
+              "\xFF\xFE"
+              "a\0,\0",
+              6, "E x.csv: UTF-16; UTF-8 is accepted");
+  check_bytes("x.csv", FN_INPUT_AUTO, "a\0,\0b\0\n\0", 8, "E x.csv:1: header: field 1 holds a NUL byte");
+  check("x.csv", "a,\"b\n1,2\n", "E x.csv:1: the quote that opens field 2 is never closed");
+}
+
+static size_t pack(unsigned char *out, size_t capacity, const char *data, size_t length) {
+  z_stream z = {0};
+  assert_int_equal(deflateInit2(&z, 9, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY), Z_OK);
+  char copy[4096];
+  assert_true(length <= sizeof copy);
+  memcpy(copy, data, length);
+  z.next_in = (unsigned char *)copy;
+  z.avail_in = (uInt)length;
+  z.next_out = out;
+  z.avail_out = (uInt)capacity;
+  assert_int_equal(deflate(&z, Z_FINISH), Z_STREAM_END);
+  size_t n = capacity - z.avail_out;
+  deflateEnd(&z);
+  return n;
+}
+
+static void gzip(void **state) {
+  (void)state;
+  unsigned char bytes[4096];
+  const char *text = "a,b\n1,2\n";
+  size_t n = pack(bytes, sizeof bytes, text, strlen(text));
+  check_bytes("x.csv.gz", FN_INPUT_AUTO, (char *)bytes, n, "a=1 b=2\n");
+  check_bytes("x.csv", FN_INPUT_AUTO, (char *)bytes, n, "a=1 b=2\n"); /* by its first bytes */
+  size_t second = pack(bytes + n, sizeof bytes - n, "3,4\n", 4);
+  check_bytes("x.csv.gz", FN_INPUT_AUTO, (char *)bytes, n + second, "a=1 b=2\na=3 b=4\n");
+  memset(bytes + n + second, 0, 512); /* padding of tapes */
+  check_bytes("x.csv.gz", FN_INPUT_AUTO, (char *)bytes, n + second + 512, "a=1 b=2\na=3 b=4\n");
+  bytes[n + second + 100] = 'x';
+  check_bytes("x.csv.gz", FN_INPUT_AUTO, (char *)bytes, n + second + 512,
+              "a=1 b=2\na=3 b=4\nE x.csv.gz: bytes that are not gzip follow");
+}
+
+static void damaged_gzip(void **state) {
+  (void)state;
+  unsigned char bytes[4096];
+  char text[2048];
+  for (size_t i = 0; i < sizeof text; i++) text[i] = (char)('a' + (int)fn_hash64(&i, sizeof i, 0) % 20);
+  memcpy(text, "a\n", 2);
+  size_t n = pack(bytes, sizeof bytes, text, sizeof text);
+  for (size_t cut = 2; cut < n; cut += 7) {
+    fn_err err = {0};
+    fn_buf FN_AUTO_BUF out = {0};
+    assert_status(dump(&out, "x.csv.gz", FN_INPUT_AUTO, (char *)bytes, cut, 64, &err), FN_E_INVALID);
+    assert_contains(err.message, "x.csv.gz: the gzip data end too early");
+  }
+  bytes[n - 6] ^= 1; /* check sum */
+  check_bytes("x.csv.gz", FN_INPUT_AUTO, (char *)bytes, n, "E x.csv.gz: damaged gzip data (incorrect data check)");
+  check("x.csv.gz", "a,b\n1,2\n", "E x.csv.gz: named .gz, but it is not gzip (it begins with 0x61,");
+  check("x.csv.gz", "", "E x.csv.gz: the file is empty");
+}
+
+static void files(void **state) {
+  (void)state;
+  fn_err err = {0};
+  char dir[64], path[256];
+  make_folder(dir);
+  fn_input *input;
+  assert_status(fn_input_open(&input, in_folder(path, dir, "none.csv"), FN_INPUT_AUTO, &err), FN_E_NOT_FOUND);
+  assert_contains(err.message, "none.csv");
+  assert_status(fn_input_open(&input, dir, FN_INPUT_AUTO, &err), FN_E_INVALID);
+  assert_contains(err.message, "a folder; a CSV, JSON lines or text file is accepted");
+  write_text(dir, "x.csv", "a\n1\n");
+  assert_ok(fn_input_open(&input, in_folder(path, dir, "x.csv"), FN_INPUT_AUTO, &err));
+  assert_string_equal(fn_input_name(input), path);
+  assert_int_equal(fn_input_get_format(input), FN_INPUT_CSV);
+  fn_input_close(input);
+  remove_folder(dir);
+}
+
+static void columns_by_name(void **state) {
+  (void)state;
+  fn_err err = {0};
+  memory m = {"title,Body,label,Label,x,x\n", 27, 0, 100};
+  fn_input *input;
+  size_t index;
+  assert_ok(fn_input_open_stream(&input, read_memory, &m, "f.csv", FN_INPUT_CSV, &err));
+  assert_true(fn_input_find(&index, input, "label") && index == 2);
+  assert_true(fn_input_find(&index, input, "Label") && index == 3);
+  assert_true(fn_input_find(&index, input, "body") && index == 1);
+  assert_false(fn_input_find(&index, input, "LABEL")); /* two differ only in case */
+  assert_status(fn_input_require(&index, input, "x", "data.columns.text", &err), FN_E_INVALID);
+  assert_contains(err.message, "f.csv:1: column \"x\" stands 2 times");
+  assert_status(fn_input_require(&index, input, "tittle", "data.columns.title", &err), FN_E_NOT_FOUND);
+  assert_string_equal(err.message, "f.csv:1: no column \"tittle\", did you mean \"title\"? The columns are \"title\", "
+                                   "\"Body\", \"label\", \"Label\", \"x\", \"x\"; choose one with "
+                                   "data.columns.title=NAME");
+  assert_int_equal(index, 1);
+  fn_input_close(input);
+  memory semicolons = {"title;text;label\n", 17, 0, 100};
+  assert_ok(fn_input_open_stream(&input, read_memory, &semicolons, "f.csv", FN_INPUT_CSV, &err));
+  assert_status(fn_input_require(&index, input, "title", NULL, &err), FN_E_NOT_FOUND);
+  assert_contains(err.message, "fields are to be separated by commas");
+  fn_input_close(input);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(csv_with_header),
+      cmocka_unit_test(json_lines),
+      cmocka_unit_test(json_lines_refused),
+      cmocka_unit_test(json_limits),
+      cmocka_unit_test(whole_texts),
+      cmocka_unit_test(empty_and_foreign_files),
+      cmocka_unit_test(gzip),
+      cmocka_unit_test(damaged_gzip),
+      cmocka_unit_test(files),
+      cmocka_unit_test(columns_by_name),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
