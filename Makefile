@@ -11,7 +11,7 @@ build = $(if $(NO_INSTALL),,tools/deps.sh build $(2) &&) tools/build.sh $(1)
 
 .PHONY: help
 help: ## this list
-	@awk -F ':.*## ' '/^#@ /{print "\n" substr($$0, 4)} /^[a-z-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' Makefile
+	@awk -F ":.*## " '/^#@ /{print "\n" substr($$0, 4)} /^[a-z -]+:.*## /{split($$1, t, " "); printf "  make %-16s %s\n", t[1], $$2}' Makefile
 
 #@ To use it
 .PHONY: deps build release demo
@@ -55,13 +55,11 @@ check-tsan: ## unit tests under the thread sanitizer
 	@$(call build,tsan,test) && tests/run.sh --build build/tsan unit
 
 #@ Now and then
-.PHONY: fuzz coverage bench clean
+.PHONY: fuzz coverage clean
 fuzz: deps-check ## each libFuzzer target for FUZZ_SECONDS (default 20)
 	@$(call build,fuzz,test) && tools/fuzz.sh build/fuzz $(or $(FUZZ_SECONDS),20)
 coverage: ## line coverage of the unit tests, in build/coverage/report
 	@$(if $(NO_INSTALL),,tools/deps.sh coverage &&) $(call build,coverage,test) && tools/coverage.sh build/coverage
-bench: ## speed of kernels and of training, once bench/ has them
-	@$(call build,release) && tools/bench.sh
 clean: ## remove build/
 	@rm -rf build
 
