@@ -23,8 +23,9 @@ typedef struct fn_linear_row {
  * mean 1. groups[n] names the row's group ("" is a group as well), e.g. its dataset. Sets rows[i].weight. */
 FN_NODISCARD fn_status fn_linear_weights_even(fn_linear_row *rows, const fn_str *groups, size_t n, fn_err *err);
 
-/* One value of C tried. */
+/* One value of C tried for one family. */
 typedef struct fn_linear_trial {
+  const char *family; /* "word" or "char" */
   double c;
   double validation_loss;       /* weighted mean cross-entropy in nats; NaN without validation rows */
   double train_loss;            /* same on the training rows, without the penalty */
@@ -56,7 +57,7 @@ typedef struct fn_linear_info {
   const char *labels[2]; /* "real", "fake"; owned by the model */
   int32_t hash_bits;
   int32_t word_min, word_max, char_min, char_max; /* n-gram orders; 0, 0: family not used */
-  double c;                                       /* chosen; stored for the record */
+  double word_c, char_c;                          /* chosen; 0: family not used */
 } fn_linear_info;
 void fn_linear_get_info(fn_linear_info *info_out, const fn_linear *linear);
 

@@ -12,26 +12,24 @@
 
 typedef struct fn_logistic {
   size_t n; /* parameters, b included (the last one) */
-  size_t n_rows;
-  size_t n_families, begin[FN_N_FAMILIES]; /* first parameter of each family */
-  const fn_sparse *sparse[FN_N_FAMILIES];
-  const fn_vocabulary *vocabulary[FN_N_FAMILIES];
+  const fn_sparse *sparse;
+  const fn_vocabulary *vocabulary;
   const fn_linear_row *rows; /* labels and weights */
   double weight_scale;       /* s_i = weight_scale · rows[i].weight */
   double c;
   fn_pool *pool;
   size_t n_blocks;
-  float *curvature;   /* [n_rows] C s_i σ(1-σ) at the last evaluation */
+  float *curvature;   /* [rows] C s_i σ(1-σ) at the last evaluation */
   float *scaled;      /* [n] idf_j v_j */
   float *sums;        /* [n_blocks][n] */
   double *block_loss; /* [n_blocks] Σ s_i ℓ_i */
   double *block_bias; /* [n_blocks] what goes to b */
 } fn_logistic;
 
-/* sparse and vocabularies [n_families] and rows [n_rows] outlive the problem; weights are scaled to mean 1. */
+/* sparse (bound to vocabulary), vocabulary and rows outlive the problem; weights are scaled to mean 1. */
 FN_NODISCARD fn_status fn_logistic_init(fn_logistic *problem_out, const fn_sparse *sparse,
-                                        const fn_vocabulary *vocabularies, size_t n_families, const fn_linear_row *rows,
-                                        fn_pool *pool, fn_err *err);
+                                        const fn_vocabulary *vocabulary, const fn_linear_row *rows, fn_pool *pool,
+                                        fn_err *err);
 void fn_logistic_deinit(fn_logistic *problem);
 
 /* f at v; gradient_out[n]; keeps the curvature for the two below. *loss_out (may be NULL): Σ s_i ℓ_i / Σ s_i. */
@@ -41,8 +39,8 @@ void fn_logistic_product(double *out, fn_logistic *problem, const double *d);
 /* out = diagonal of the Hessian. */
 void fn_logistic_diagonal(double *out, fn_logistic *problem);
 
-/* Weighted mean cross-entropy of other rows (bound to the same vocabularies) at v. */
-double fn_logistic_loss(const fn_logistic *problem, const fn_sparse *sparse, const fn_linear_row *rows, size_t n_rows,
+/* Weighted mean cross-entropy of other rows (bound to the same vocabulary) at v. */
+double fn_logistic_loss(const fn_logistic *problem, const fn_sparse *sparse, const fn_linear_row *rows,
                         const double *v);
 
 #endif

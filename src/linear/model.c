@@ -47,7 +47,8 @@ void fn_linear_get_info(fn_linear_info *info_out, const fn_linear *linear) {
                                .word_max = s->max[FN_FAMILY_WORD],
                                .char_min = s->min[FN_FAMILY_CHAR],
                                .char_max = s->max[FN_FAMILY_CHAR],
-                               .c = linear->c};
+                               .word_c = linear->c[FN_FAMILY_WORD],
+                               .char_c = linear->c[FN_FAMILY_CHAR]};
 }
 
 fn_status fn_linear_scratch_create(fn_linear_scratch **scratch_out, const fn_linear *linear, fn_err *err) {

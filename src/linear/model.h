@@ -8,8 +8,9 @@
 /* logit = bias + Σ over families of (Σ_b t_b weight_b) / sqrt(Σ_b (t_b idf_b)²), t_b = 1 + ln count. */
 struct fn_linear {
   fn_feature_spec spec;
-  double c, bias;
-  float *weight[FN_N_FAMILIES]; /* [buckets] the regression's weight times idf; NULL: family not used */
+  double c[FN_N_FAMILIES];
+  double bias;                  /* mean of the families' */
+  float *weight[FN_N_FAMILIES]; /* [buckets] regression's weight · idf / number of families; NULL: family not used */
   float *idf[FN_N_FAMILIES];    /* [buckets] 0 where training never saw the bucket: it then counts for nothing */
 };
 

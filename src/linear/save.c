@@ -41,7 +41,11 @@ static fn_status write_config(const fn_linear *linear, const char *path, fn_err 
   fn_json_int(&w, "hash_bits", linear->spec.hash_bits);
   write_orders(&w, "word_ngrams", &linear->spec, FN_FAMILY_WORD);
   write_orders(&w, "char_ngrams", &linear->spec, FN_FAMILY_CHAR);
-  fn_json_double(&w, "c", linear->c);
+  fn_json_object(&w, "c");
+  for (int f = 0; f < FN_N_FAMILIES; f++) {
+    if (linear->weight[f] != NULL) fn_json_double(&w, fn_family_names[f], linear->c[f]);
+  }
+  fn_json_end(&w);
   fn_json_end(&w);
   fn_buf_append_char(&buf, '\n');
   FN_TRY(fn_buf_check(&buf, path, err));
@@ -110,7 +114,7 @@ static fn_status check_labels(const json_t *config, const char *path, fn_err *er
   return FN_OK;
 }
 
-static fn_status read_config(fn_feature_spec *spec_out, double *c_out, const char *path, fn_err *err) {
+static fn_status read_config(fn_feature_spec *spec_out, double c_out[FN_N_FAMILIES], const char *path, fn_err *err) {
   FN_AUTO_JSON json_t *config = NULL;
   FN_TRY(fn_json_load(&config, path, MAX_CONFIG_BYTES, err));
   const char *type, *mode;
@@ -139,7 +143,11 @@ static fn_status read_config(fn_feature_spec *spec_out, double *c_out, const cha
   if (spec.max[FN_FAMILY_WORD] == 0 && spec.max[FN_FAMILY_CHAR] == 0) {
     return fn_err_set(err, FN_E_INVALID, "%s: word_ngrams and char_ngrams are both null", path);
   }
-  FN_TRY(fn_json_get_double(c_out, config, "c", 0.0, HUGE_VAL, NULL, path, err));
+  const json_t *c = json_object_get(config, "c");
+  if (!json_is_object(c)) return fn_err_set(err, FN_E_INVALID, "%s: c must be an object with the families' C", path);
+  for (int f = 0; f < FN_N_FAMILIES; f++) {
+    if (spec.max[f] > 0) FN_TRY(fn_json_get_double(&c_out[f], c, fn_family_names[f], 0.0, HUGE_VAL, NULL, path, err));
+  }
   *spec_out = spec;
   return FN_OK;
 }
@@ -191,8 +199,8 @@ fn_status fn_linear_load(fn_linear **linear_out, const char *dir, fn_err *err) {
   FN_AUTO_FREE char *config_path = fn_path_join(dir, CONFIG_FILE);
   if (weights_path == NULL || config_path == NULL) return fn_err_no_memory(err, "path of the model");
   fn_feature_spec spec;
-  double c = 0.0;
-  FN_TRY(read_config(&spec, &c, config_path, err));
+  double c[FN_N_FAMILIES] = {0.0};
+  FN_TRY(read_config(&spec, c, config_path, err));
   fn_safetensors *file = NULL;
   fn_linear *linear = NULL;
   FN_TRY(fn_safetensors_open(&file, weights_path, err));
@@ -203,7 +211,7 @@ fn_status fn_linear_load(fn_linear **linear_out, const char *dir, fn_err *err) {
     fn_linear_destroy(linear);
     return status;
   }
-  linear->c = c;
+  memcpy(linear->c, c, sizeof c);
   *linear_out = linear;
   return FN_OK;
 }

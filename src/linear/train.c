@@ -6,25 +6,35 @@
 
 enum { MAX_GRID = 64 };
 
-typedef struct trainer {
+/* What training gets. */
+typedef struct job {
+  const fn_linear_row *train, *validation;
+  size_t n_train, n_validation;
   fn_feature_spec spec;
-  int family[FN_N_FAMILIES]; /* [n_families] which */
-  size_t n_families;
-  fn_sparse train[FN_N_FAMILIES], validation[FN_N_FAMILIES];
-  fn_vocabulary vocabulary[FN_N_FAMILIES];
+  double grid[MAX_GRID];
+  size_t n_grid;
+  const fn_linear_options *options;
+  fn_linear_progress progress;
+  void *progress_arg;
+  fn_pool *pool;
+} job;
+
+/* One family's regression. */
+typedef struct regression {
+  int family;
+  fn_sparse train, validation;
+  fn_vocabulary vocabulary;
   fn_logistic problem;
   double *v, *best; /* [problem.n] */
-} trainer;
+} regression;
 
-static void trainer_deinit(trainer *t) {
-  for (size_t f = 0; f < FN_N_FAMILIES; f++) {
-    fn_sparse_deinit(&t->train[f]);
-    fn_sparse_deinit(&t->validation[f]);
-    fn_vocabulary_deinit(&t->vocabulary[f]);
-  }
-  fn_logistic_deinit(&t->problem);
-  free(t->v);
-  free(t->best);
+static void regression_deinit(regression *r) {
+  fn_sparse_deinit(&r->train);
+  fn_sparse_deinit(&r->validation);
+  fn_vocabulary_deinit(&r->vocabulary);
+  fn_logistic_deinit(&r->problem);
+  free(r->v);
+  free(r->best);
 }
 
 static fn_status check_rows(const fn_linear_row *rows, size_t n, const char *split, bool need_both, fn_err *err) {
@@ -55,102 +65,97 @@ static fn_status check_rows(const fn_linear_row *rows, size_t n, const char *spl
   return FN_OK;
 }
 
-static fn_status parse_grid(double grid[MAX_GRID], size_t *n_out, fn_config_list list, fn_err *err) {
+static fn_status parse_grid(job *j, fn_config_list list, fn_err *err) {
   if (list.n < 1 || list.n > MAX_GRID) {
     return fn_err_set(err, FN_E_INVALID, "linear.c_grid must hold 1 to %d numbers", MAX_GRID);
   }
   for (size_t i = 0; i < list.n; i++) {
-    if (!fn_str_to_double(&grid[i], fn_str_from(list.items[i])) || !(grid[i] > 0.0) || !isfinite(grid[i])) {
+    double *c = &j->grid[i];
+    if (!fn_str_to_double(c, fn_str_from(list.items[i])) || !(*c > 0.0) || !isfinite(*c)) {
       return fn_err_set(err, FN_E_INVALID, "linear.c_grid: \"%s\" is not a number above 0", list.items[i]);
     }
-    if (i > 0 && grid[i] <= grid[i - 1]) {
+    if (i > 0 && *c <= j->grid[i - 1]) {
       return fn_err_set(err, FN_E_INVALID, "linear.c_grid must ascend: %s does not", list.items[i]);
     }
   }
-  *n_out = list.n;
+  j->n_grid = list.n;
   return FN_OK;
 }
 
-/* Counts, vocabularies and the problem. */
-static fn_status prepare(trainer *t, const fn_linear_row *train, size_t n_train, const fn_linear_row *validation,
-                         size_t n_validation, fn_pool *pool, fn_err *err) {
-  size_t n_buckets = fn_feature_spec_n_buckets(&t->spec);
+/* Counts, vocabulary and the problem. */
+static fn_status prepare(regression *r, const job *j, fn_err *err) {
+  size_t n_buckets = fn_feature_spec_n_buckets(&j->spec);
   FN_AUTO_FREE uint32_t *frequency = fn_mem_calloc(n_buckets, sizeof *frequency);
   if (frequency == NULL) return fn_err_no_memory(err, "document frequencies");
-  for (int family = 0; family < FN_N_FAMILIES; family++) {
-    if (t->spec.max[family] == 0) continue;
-    size_t f = t->n_families++;
-    t->family[f] = family;
-    FN_TRY(fn_sparse_make(&t->train[f], frequency, train, n_train, &t->spec, family, pool, err));
-    FN_TRY(fn_vocabulary_make(&t->vocabulary[f], frequency, n_buckets, n_train, err));
-    fn_sparse_bind(&t->train[f], &t->vocabulary[f], pool);
-    FN_TRY(fn_sparse_make(&t->validation[f], NULL, validation, n_validation, &t->spec, family, pool, err));
-    fn_sparse_bind(&t->validation[f], &t->vocabulary[f], pool);
-  }
-  FN_TRY(fn_logistic_init(&t->problem, t->train, t->vocabulary, t->n_families, train, pool, err));
-  t->v = fn_mem_calloc(t->problem.n, sizeof *t->v);
-  t->best = fn_mem_calloc(t->problem.n, sizeof *t->best);
-  return t->v && t->best ? FN_OK : fn_err_no_memory(err, "weights of the linear family");
+  FN_TRY(fn_sparse_make(&r->train, frequency, j->train, j->n_train, &j->spec, r->family, j->pool, err));
+  FN_TRY(fn_vocabulary_make(&r->vocabulary, frequency, n_buckets, j->n_train, err));
+  fn_sparse_bind(&r->train, &r->vocabulary, j->pool);
+  FN_TRY(fn_sparse_make(&r->validation, NULL, j->validation, j->n_validation, &j->spec, r->family, j->pool, err));
+  fn_sparse_bind(&r->validation, &r->vocabulary, j->pool);
+  FN_TRY(fn_logistic_init(&r->problem, &r->train, &r->vocabulary, j->train, j->pool, err));
+  r->v = fn_mem_calloc(r->problem.n, sizeof *r->v);
+  r->best = fn_mem_calloc(r->problem.n, sizeof *r->best);
+  return r->v && r->best ? FN_OK : fn_err_no_memory(err, "weights of the linear family");
 }
 
-typedef struct search {
-  const fn_linear_row *validation;
-  size_t n_validation;
-  const fn_linear_options *options;
-  fn_linear_progress progress;
-  void *progress_arg;
-} search;
-
-/* Walks up the grid; t->best is the solution of the least validation loss, *c_out its C. */
-static fn_status search_c(double *c_out, trainer *t, const double *grid, size_t n_grid, const search *s, fn_err *err) {
-  fn_logistic *p = &t->problem;
+/* Walks up the grid; r->best becomes the solution of the least validation loss, *c_out its C. */
+static fn_status search_c(double *c_out, regression *r, const job *j, fn_err *err) {
+  fn_logistic *p = &r->problem;
   double least = HUGE_VAL, last = HUGE_VAL;
   int rises = 0;
-  (void)fn_logistic_evaluate(t->best, NULL, p, t->v); /* v = 0, C = 1; best serves as scratch */
-  double norm_0 = fn_vector_norm(t->best, p->n);
-  for (size_t i = 0; i < n_grid && rises < 2; i++) {
+  (void)fn_logistic_evaluate(r->best, NULL, p, r->v); /* v = 0, C = 1; best serves as scratch */
+  double norm_0 = fn_vector_norm(r->best, p->n);
+  for (size_t i = 0; i < j->n_grid && rises < 2; i++) {
     uint64_t start = fn_clock_ns();
     fn_newton_result result;
-    p->c = grid[i];
-    FN_TRY(fn_newton_minimise(&result, t->v, p, norm_0, s->options->tolerance, s->options->max_iterations, err));
-    double loss = (double)NAN;
-    if (s->n_validation > 0) loss = fn_logistic_loss(p, t->validation, s->validation, s->n_validation, t->v);
-    if (n_grid == 1 || loss < least) {
+    p->c = j->grid[i];
+    FN_TRY(fn_newton_minimise(&result, r->v, p, norm_0, j->options->tolerance, j->options->max_iterations, err));
+    double loss = j->n_validation > 0 ? fn_logistic_loss(p, &r->validation, j->validation, r->v) : (double)NAN;
+    if (j->n_grid == 1 || loss < least) {
       least = loss;
-      *c_out = grid[i];
-      memcpy(t->best, t->v, p->n * sizeof *t->best);
+      *c_out = p->c;
+      memcpy(r->best, r->v, p->n * sizeof *r->best);
     }
     rises = loss > last ? rises + 1 : 0;
     last = loss;
-    fn_linear_trial trial = {grid[i],
+    fn_linear_trial trial = {fn_family_names[r->family],
+                             p->c,
                              loss,
                              result.loss,
                              result.n_newton,
                              result.n_products,
                              result.converged,
                              (double)(fn_clock_ns() - start) * 1e-9};
-    if (s->progress != NULL && !s->progress(s->progress_arg, &trial)) {
+    if (j->progress != NULL && !j->progress(j->progress_arg, &trial)) {
       return fn_err_set(err, FN_E_CANCELLED, "training of the linear family was stopped");
     }
   }
   return FN_OK;
 }
 
-/* Ranks become buckets again; idf goes into the weights. */
-static fn_status make_model(fn_linear **linear_out, const trainer *t, double c, fn_err *err) {
-  fn_linear *linear;
-  FN_TRY(fn_linear_make(&linear, &t->spec, err));
-  linear->c = c;
-  linear->bias = t->best[t->problem.n - 1];
-  for (size_t f = 0; f < t->n_families; f++) {
-    const fn_vocabulary *vocabulary = &t->vocabulary[f];
-    const double *v = t->best + t->problem.begin[f];
-    for (size_t j = 0; j < vocabulary->n; j++) {
-      linear->weight[t->family[f]][vocabulary->bucket[j]] = (float)(v[j] * (double)vocabulary->idf[j]);
-      linear->idf[t->family[f]][vocabulary->bucket[j]] = vocabulary->idf[j];
-    }
+/* Ranks become buckets again, idf goes into the weights, and the share in the mean of n_families logits. */
+static void put_into_model(fn_linear *linear, const regression *r, size_t n_families) {
+  double share = 1.0 / (double)n_families;
+  linear->bias += share * r->best[r->problem.n - 1];
+  for (size_t k = 0; k < r->vocabulary.n; k++) {
+    uint32_t bucket = r->vocabulary.bucket[k];
+    linear->weight[r->family][bucket] = (float)(share * r->best[k] * (double)r->vocabulary.idf[k]);
+    linear->idf[r->family][bucket] = r->vocabulary.idf[k];
   }
-  *linear_out = linear;
+}
+
+static fn_status train_families(fn_linear *linear, const job *j, fn_err *err) {
+  size_t n_families = 0;
+  for (int f = 0; f < FN_N_FAMILIES; f++) n_families += j->spec.max[f] > 0;
+  for (int f = 0; f < FN_N_FAMILIES; f++) {
+    if (j->spec.max[f] == 0) continue;
+    regression r = {.family = f};
+    fn_status status = prepare(&r, j, err);
+    if (status == FN_OK) status = search_c(&linear->c[f], &r, j, err);
+    if (status == FN_OK) put_into_model(linear, &r, n_families);
+    regression_deinit(&r);
+    if (status != FN_OK) return status;
+  }
   return FN_OK;
 }
 
@@ -158,21 +163,29 @@ fn_status fn_linear_train(fn_linear **linear_out, const fn_linear_row *train, si
                           const fn_linear_row *validation, size_t n_validation, fn_text_mode mode,
                           const fn_linear_options *options, fn_linear_progress progress, void *progress_arg,
                           fn_pool *pool, fn_err *err) {
-  double grid[MAX_GRID], c = 0.0;
-  size_t n_grid = 0;
-  FN_TRY(parse_grid(grid, &n_grid, options->c_grid, err));
+  job j = {.train = train,
+           .validation = validation,
+           .n_train = n_train,
+           .n_validation = n_validation,
+           .options = options,
+           .progress = progress,
+           .progress_arg = progress_arg,
+           .pool = pool};
+  FN_TRY(fn_feature_spec_make(&j.spec, mode, options, err));
+  FN_TRY(parse_grid(&j, options->c_grid, err));
   FN_TRY(check_rows(train, n_train, "training", true, err));
   FN_TRY(check_rows(validation, n_validation, "validation", false, err));
-  if (n_grid > 1 && n_validation == 0) {
+  if (j.n_grid > 1 && n_validation == 0) {
     return fn_err_set(err, FN_E_INVALID,
                       "there are no validation rows to choose among linear.c_grid; give them, or a single value");
   }
-  trainer t = {0};
-  fn_status status = fn_feature_spec_make(&t.spec, mode, options, err);
-  if (status == FN_OK) status = prepare(&t, train, n_train, validation, n_validation, pool, err);
-  const search s = {validation, n_validation, options, progress, progress_arg};
-  if (status == FN_OK) status = search_c(&c, &t, grid, n_grid, &s, err);
-  if (status == FN_OK) status = make_model(linear_out, &t, c, err);
-  trainer_deinit(&t);
-  return status;
+  fn_linear *linear;
+  FN_TRY(fn_linear_make(&linear, &j.spec, err));
+  fn_status status = train_families(linear, &j, err);
+  if (status != FN_OK) {
+    fn_linear_destroy(linear);
+    return status;
+  }
+  *linear_out = linear;
+  return FN_OK;
 }

@@ -57,13 +57,21 @@ static fn_status read_rows(rows *to, const char *path, fn_err *err) {
 }
 
 static bool show_trial(void *arg, const fn_linear_trial *t) {
-  (void)arg;
-  printf("{\"c\": %g, \"validation_loss\": %.9g, \"train_loss\": %.9g, \"n_newton\": %d, \"n_products\": %d, "
-         "\"converged\": %s, \"seconds\": %.3f}\n",
-         t->c, t->validation_loss, t->train_loss, (int)t->n_newton, (int)t->n_products, t->converged ? "true" : "false",
-         t->seconds);
-  (void)fflush(stdout);
-  return true;
+  fn_buf *buf = arg;
+  fn_json_writer w;
+  fn_buf_reset(buf);
+  fn_json_begin(&w, buf, 0);
+  fn_json_object(&w, NULL);
+  fn_json_text(&w, "family", t->family);
+  fn_json_double(&w, "c", t->c);
+  fn_json_double(&w, "validation_loss", t->validation_loss);
+  fn_json_double(&w, "train_loss", t->train_loss);
+  fn_json_int(&w, "n_newton", t->n_newton);
+  fn_json_int(&w, "n_products", t->n_products);
+  fn_json_bool(&w, "converged", t->converged);
+  fn_json_double(&w, "seconds", t->seconds);
+  fn_json_end(&w);
+  return puts(buf->data) >= 0 && fflush(stdout) == 0;
 }
 
 static fn_status train(const char *path, const char *dir, const char *threads, char **settings, int n_settings,
@@ -81,14 +89,16 @@ static fn_status train(const char *path, const char *dir, const char *threads, c
   FN_TRY(fn_pool_create(&pool, (int)strtol(threads, NULL, 10), err));
   uint64_t start = fn_clock_ns();
   fn_linear *linear;
+  FN_AUTO_BUF fn_buf line;
+  fn_buf_init(&line, 0);
   FN_TRY(fn_linear_train(&linear, r.train, r.n_train, r.validation, r.n_validation, FN_TEXT_TITLE_TEXT, &options,
-                         show_trial, NULL, pool, err));
+                         show_trial, &line, pool, err));
   double seconds = (double)(fn_clock_ns() - start) * 1e-9;
   FN_TRY(fn_dir_create(dir, err));
   FN_TRY(fn_linear_save(linear, dir, err));
   fn_linear_info info;
   fn_linear_get_info(&info, linear);
-  printf("{\"chosen\": %g, \"seconds\": %.3f}\n", info.c, seconds);
+  printf("{\"word_c\": %g, \"char_c\": %g, \"seconds\": %.3f}\n", info.word_c, info.char_c, seconds);
   fn_linear_destroy(linear);
   fn_pool_destroy(pool);
   fn_config_destroy(config);
