@@ -6,8 +6,6 @@
 
 #include <stdlib.h>
 
-enum { MAX_CODE_POINT = 0x110000 };
-
 /* Neighbours (a, b) with their count over all words. As in the engine, merging a pair does not lower its own count. */
 typedef struct pair {
   uint64_t key; /* a << 32 | b */
@@ -75,38 +73,7 @@ static fn_status token_id(int32_t *id_out, trainer *t, fn_str token) {
 
 /* ---- alphabet ---- */
 
-typedef struct letter {
-  uint32_t code_point;
-  bool continues; /* stands somewhere after the first place of a word */
-  uint64_t count;
-} letter;
-
-static int by_count(const void *a, const void *b) {
-  const letter *x = a, *y = b;
-  if (x->count != y->count) return x->count < y->count ? 1 : -1;
-  return (x->code_point > y->code_point) - (x->code_point < y->code_point);
-}
-static int by_code_point(const void *a, const void *b) {
-  const letter *x = a, *y = b;
-  return (x->code_point > y->code_point) - (x->code_point < y->code_point);
-}
-
-/* letters: MAX_CODE_POINT zeroed entries. */
-static void count_letters(letter *letters, const fn_word_counts *counts) {
-  for (size_t i = 0; i < counts->n; i++) {
-    const fn_word_count *w = &counts->words[i];
-    for (size_t at = 0; at < w->length;) {
-      uint32_t c;
-      size_t n = fn_char_read(&c, counts->bytes + w->at + at, w->length - at);
-      letters[c].code_point = c;
-      letters[c].count += w->count;
-      letters[c].continues |= at > 0;
-      at += n;
-    }
-  }
-}
-
-static fn_status add_letters(trainer *t, const letter *letters, size_t n) {
+static fn_status add_letters(trainer *t, const fn_letter *letters, size_t n) {
   for (int continues = 0; continues < 2; continues++)
     for (size_t i = 0; i < n; i++) {
       char token[8] = "##";
@@ -119,19 +86,12 @@ static fn_status add_letters(trainer *t, const letter *letters, size_t n) {
   return FN_OK;
 }
 
-/* The most frequent characters, at most FN_TRAIN_MAX_ALPHABET (as BertWordPieceTokenizer does), and so few that they
- * and their continuing forms fit into vocab_size. */
+/* As many as BertWordPieceTokenizer takes, and so few that they and their continuing forms fit into vocab_size. */
 static fn_status build_alphabet(trainer *t, int32_t vocab_size) {
-  FN_AUTO_FREE letter *letters = fn_mem_calloc(MAX_CODE_POINT, sizeof *letters);
-  if (!letters) return fn_err_no_memory(t->err, "alphabet");
-  count_letters(letters, &t->counts);
-  size_t n = 0, max = ((size_t)vocab_size - t->spec->n_tokens) / 2;
-  for (size_t c = 0; c < MAX_CODE_POINT; c++)
-    if (letters[c].count) letters[n++] = letters[c];
+  FN_AUTO_FREE fn_letter *letters = NULL;
+  size_t n, max = ((size_t)vocab_size - t->spec->n_tokens) / 2;
   if (max > FN_TRAIN_MAX_ALPHABET) max = FN_TRAIN_MAX_ALPHABET;
-  qsort(letters, n, sizeof *letters, by_count);
-  if (n > max) n = max;
-  qsort(letters, n, sizeof *letters, by_code_point);
+  FN_TRY(fn_letters_list(&letters, &n, &t->counts, max, t->err));
   return add_letters(t, letters, n);
 }
 

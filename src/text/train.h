@@ -28,4 +28,16 @@ void fn_word_counts_deinit(fn_word_counts *counts);
 FN_NODISCARD fn_status fn_word_counts_fill(fn_word_counts *counts, fn_text_next next, void *arg,
                                            fn_normalizer_options options, uint32_t max_chars, fn_err *err);
 
+/* A character of the alphabet. */
+typedef struct fn_letter {
+  uint32_t code_point;
+  bool continues; /* stands somewhere after the first place of a word */
+  uint64_t count;
+} fn_letter;
+
+/* The max most frequent characters of the words (the smaller code point when two stand as often), by code point.
+ * *letters_out is malloc'd. */
+FN_NODISCARD fn_status fn_letters_list(fn_letter **letters_out, size_t *n_out, const fn_word_counts *counts, size_t max,
+                                       fn_err *err);
+
 #endif
