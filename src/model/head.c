@@ -14,8 +14,11 @@ void fn_head_forward(const fn_pass *pass, fn_state *state) {
   fn_device *d = m->device;
   fn_head_state *h = &state->head;
   fn_dropout storage;
+  const fn_layer_state *last = &state->layers[m->config.num_hidden_layers - 1];
   if (m->traits.pooling == FN_POOL_MEAN)
-    m->ops->segment_mean(d, h->input, state->layers[m->config.num_hidden_layers - 1].y2, &pass->all);
+    m->ops->segment_mean(d, h->input, last->y2, &pass->all);
+  else if (!last->few)
+    m->ops->gather_rows(d, h->input, last->y2, m->rows.first);
   fn_mat x = h->input;
   if (m->traits.pooling == FN_POOL_FIRST_DENSE) {
     const fn_linear pooler = fn_model_linear(pass, m->parameters.pooler);
@@ -57,13 +60,18 @@ void fn_head_backward(const fn_pass *pass, fn_state *state) {
     m->ops->linear_backward(d, next, false, g, pooled, &dense);
     g = next;
   }
+  if (m->traits.pooling == FN_POOL_MEAN) {
+    m->ops->segment_mean_backward(d, state->dx, g, &pass->all);
+    return;
+  }
   if (m->traits.pooling == FN_POOL_FIRST_DENSE) {
     const fn_linear pooler = fn_model_linear(pass, m->parameters.pooler);
     m->ops->activation_backward(d, g, g, h->pooled_pre, FN_ACT_TANH);
     m->ops->linear_backward(d, state->dfew, false, g, h->input, &pooler);
-  } else if (m->traits.pooling == FN_POOL_MEAN) {
-    m->ops->segment_mean_backward(d, state->dx, g, &pass->all);
   } else {
     m->ops->dropout(d, state->dfew, g, &pass->first, NULL); /* a copy */
   }
+  if (state->layers[m->config.num_hidden_layers - 1].few) return;
+  m->ops->zero(d, state->dx.data, state->dx.n_rows * state->dx.n_cols);
+  m->ops->scatter_add_rows(d, state->dx, state->dfew, m->rows.first);
 }

@@ -31,6 +31,7 @@ struct fn_model {
 
   int32_t max_T, max_B, longest;
   bool training;
+  bool all_rows; /* last layer in full, for tests of the shortcut; set before fn_model_plan */
   void *workspace;
   size_t workspace_n;
   struct fn_layer_state *layers; /* [L] */

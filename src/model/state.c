@@ -3,7 +3,7 @@
 
 /* The last layer's output is read at the first tokens only: K and V need every row, all else those rows. */
 bool fn_layer_is_few(const fn_model *m, int32_t layer) {
-  return layer == m->config.num_hidden_layers - 1 && m->traits.pooling != FN_POOL_MEAN;
+  return layer == m->config.num_hidden_layers - 1 && m->traits.pooling != FN_POOL_MEAN && !m->all_rows;
 }
 
 static size_t width(const fn_model *m) {
@@ -82,7 +82,7 @@ static void carve_head(fn_head_state *s, fn_pass *pass, size_t B) {
   const fn_model *m = pass->model;
   size_t C = width(m), S = (size_t)m->config.head_size;
   bool dense = m->traits.pooling == FN_POOL_FIRST_DENSE;
-  if (m->traits.pooling == FN_POOL_MEAN) s->input = fn_pass_take_mat(pass, B, C);
+  if (!fn_layer_is_few(m, m->config.num_hidden_layers - 1)) s->input = fn_pass_take_mat(pass, B, C);
   if (dense) {
     s->pooled_pre = fn_pass_take_mat(pass, B, C);
     s->pooled = fn_pass_take_mat(pass, B, C);
@@ -115,5 +115,5 @@ void fn_state_carve(fn_state *state, fn_pass *pass, size_t T, size_t B) {
     x = layers[i].y2;
   }
   carve_head(&state->head, pass, B);
-  if (m->traits.pooling != FN_POOL_MEAN) state->head.input = x;
+  if (fn_layer_is_few(m, m->config.num_hidden_layers - 1)) state->head.input = x;
 }

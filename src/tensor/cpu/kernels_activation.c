@@ -17,10 +17,10 @@ FN_INLINE vf gelu(vf *slope, vf x) {
 FN_INLINE vf gelu_tanh(vf *slope, vf x) {
   const vf a = vf_set(1.595769122f), b = vf_set(0.07135481627f); /* 2√(2/π), that times 0.044715 */
   vf x2 = vf_mul(x, x), u2 = vf_mul(x, vf_fma(b, x2, a));
-  vf s = vf_div(vf_set(1.0f), vf_add(vf_set(1.0f), vf_exp(vf_neg(u2))));
-  if (slope) {
+  vf e = vf_exp(vf_neg(u2)), s = vf_div(vf_set(1.0f), vf_add(vf_set(1.0f), e));
+  if (slope) { /* 1 - s = e s, without cancellation */
     vf du2 = vf_fma(vf_mul(vf_set(3.0f), b), x2, a);
-    *slope = vf_fma(vf_mul(vf_mul(x, s), vf_sub(vf_set(1.0f), s)), du2, s);
+    *slope = vf_fma(vf_mul(vf_mul(x, s), vf_mul(e, s)), du2, s);
   }
   return vf_mul(x, s);
 }
