@@ -57,17 +57,21 @@ static fn_record take(fn_csv *csv) {
   return fn_record_builder_finish(b);
 }
 
+static void refuse_nul(fn_csv *csv) {
+  fn_record_builder_refuse(&csv->builder, FN_E_INVALID, csv->line,
+                           "field %zu holds a NUL byte; text is accepted (is this file UTF-16 or binary?)",
+                           csv->builder.n + 1);
+}
+
 /* Unquoted run from p; returns where it stopped. */
 static fn_status unquoted(const char **p_io, fn_csv *csv, const char *end, fn_err *err) {
   const char *p = *p_io, *begin = p;
   while (p < end && !stops_unquoted(*p)) p++;
   *p_io = p;
-  FN_TRY(fn_record_builder_add(&csv->builder, begin, (size_t)(p - begin), csv->line, err));
+  FN_TRY(fn_record_builder_add(&csv->builder, begin, (size_t)(p - begin), err));
   if (p == end || *p == ',' || *p == '\n' || *p == '\r') return FN_OK;
   if (*p == 0) {
-    fn_record_builder_refuse(&csv->builder, FN_E_INVALID, csv->line,
-                             "field %zu holds a NUL byte; text is accepted (is this file UTF-16 or binary?)",
-                             csv->builder.n + 1);
+    refuse_nul(csv);
     *p_io = p + 1;
     return FN_OK;
   }
@@ -79,34 +83,32 @@ static fn_status unquoted(const char **p_io, fn_csv *csv, const char *end, fn_er
   return FN_OK;
 }
 
-/* Inside quotes, from p to the next quote or the end. Lines are counted here: CR, LF and CRLF count once. */
+/* Inside quotes, from p to the next quote or NUL or the end. Lines are counted here: CR, LF and CRLF count once. */
 static fn_status quoted(const char **p_io, fn_csv *csv, const char *end, fn_err *err) {
   const char *p = *p_io, *begin = p;
   bool after_cr = csv->after_cr;
-  for (; p < end && *p != '"'; p++) {
+  for (; p < end && *p != '"' && *p != 0; p++) {
     if (*p == '\n' && !after_cr) csv->line++;
     if (*p == '\r') csv->line++;
     after_cr = *p == '\r';
-    if (*p == 0)
-      fn_record_builder_refuse(&csv->builder, FN_E_INVALID, csv->line,
-                               "field %zu holds a NUL byte; text is accepted (is this file UTF-16 or binary?)",
-                               csv->builder.n + 1);
   }
   csv->after_cr = after_cr;
   *p_io = p;
-  FN_TRY(fn_record_builder_add(&csv->builder, begin, (size_t)(p - begin), csv->line, err));
-  if (p < end) {
+  FN_TRY(fn_record_builder_add(&csv->builder, begin, (size_t)(p - begin), err));
+  if (p == end) return FN_OK;
+  *p_io = p + 1;
+  csv->after_cr = false;
+  if (*p == 0)
+    refuse_nul(csv);
+  else
     csv->state = QUOTE_SEEN;
-    csv->after_cr = false;
-    *p_io = p + 1;
-  }
   return FN_OK;
 }
 
 /* A comma or a line break at p, outside of quotes: closes the field. True when the record is complete. */
 static fn_status separator(bool *complete, const char **p_io, fn_csv *csv, fn_err *err) {
   char c = *(*p_io)++;
-  FN_TRY(fn_record_builder_close(&csv->builder, FN_VALUE_STRING, csv->line, err));
+  FN_TRY(fn_record_builder_close(&csv->builder, FN_VALUE_STRING, err));
   if (c == ',') {
     csv->state = FIELD_BEGIN;
     return FN_OK;
@@ -123,7 +125,7 @@ static fn_status after_quote(bool *complete, const char **p_io, fn_csv *csv, fn_
   if (c == '"') {
     csv->state = QUOTED;
     ++*p_io;
-    return fn_record_builder_add(&csv->builder, "\"", 1, csv->line, err);
+    return fn_record_builder_add(&csv->builder, "\"", 1, err);
   }
   if (c == ',' || c == '\n' || c == '\r') return separator(complete, p_io, csv, err);
   fn_record_builder_refuse(&csv->builder, FN_E_INVALID, csv->line,
@@ -193,7 +195,7 @@ fn_status fn_csv_finish(fn_record_event *event_out, fn_record *record_out, fn_cs
                       "%" PRIu64 ": the quote that opens field %zu is never closed (the record begins on line %" PRIu64
                       "); a quote inside a quoted field is written twice",
                       csv->quote_line, csv->builder.n + 1, csv->builder.line);
-  FN_TRY(fn_record_builder_close(&csv->builder, FN_VALUE_STRING, csv->line, err));
+  FN_TRY(fn_record_builder_close(&csv->builder, FN_VALUE_STRING, err));
   *event_out = FN_RECORD_READY;
   *record_out = take(csv);
   return FN_OK;

@@ -70,11 +70,11 @@ static fn_status add_other(fn_jsonl *jsonl, const json_t *value, fn_err *err) {
     fn_buf_append_double(&text, json_real_value(value));
     if (text.data && !strpbrk(text.data, ".en")) fn_buf_append_str(&text, ".0");
     FN_TRY(fn_buf_check(&text, "a number", err));
-    return fn_record_builder_add(&jsonl->builder, text.data, text.length, jsonl->line, err);
+    return fn_record_builder_add(&jsonl->builder, text.data, text.length, err);
   }
   FN_AUTO_FREE char *text = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
   if (!text) return fn_err_no_memory(err, "a JSON value");
-  return fn_record_builder_add(&jsonl->builder, text, strlen(text), jsonl->line, err);
+  return fn_record_builder_add(&jsonl->builder, text, strlen(text), err);
 }
 
 static fn_status add_fields(fn_jsonl *jsonl, const json_t *object, fn_err *err) {
@@ -83,13 +83,12 @@ static fn_status add_fields(fn_jsonl *jsonl, const json_t *object, fn_err *err) 
     fn_value_kind kind = FN_VALUE_MISSING;
     if (json_is_string(value)) {
       kind = FN_VALUE_STRING;
-      FN_TRY(fn_record_builder_add(&jsonl->builder, json_string_value(value), json_string_length(value), jsonl->line,
-                                   err));
+      FN_TRY(fn_record_builder_add(&jsonl->builder, json_string_value(value), json_string_length(value), err));
     } else if (value && !json_is_null(value)) {
       kind = FN_VALUE_OTHER;
       FN_TRY(add_other(jsonl, value, err));
     }
-    FN_TRY(fn_record_builder_close(&jsonl->builder, kind, jsonl->line, err));
+    FN_TRY(fn_record_builder_close(&jsonl->builder, kind, err));
   }
   return FN_OK;
 }

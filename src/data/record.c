@@ -36,15 +36,19 @@ void fn_record_builder_refuse(fn_record_builder *b, fn_status status, uint64_t l
   va_end(args);
 }
 
-fn_status fn_record_builder_add(fn_record_builder *b, const char *data, size_t length, uint64_t line, fn_err *err) {
+/* Which limit is named, and on which line, must not depend on the pieces in which the bytes come: the one that the
+ * first byte too many passes, and the line where the record begins. */
+fn_status fn_record_builder_add(fn_record_builder *b, const char *data, size_t length, fn_err *err) {
   if (b->status != FN_OK || length == 0) return FN_OK;
-  if (length > b->limits.max_field_bytes - (b->bytes.length - b->begin)) {
-    fn_record_builder_refuse(b, FN_E_LIMIT, line, "field %zu is longer than %zu bytes", b->n + 1,
+  size_t field_room = b->limits.max_field_bytes - (b->bytes.length - b->begin);
+  size_t record_room = b->limits.max_record_bytes - b->bytes.length;
+  if (length > field_room && field_room <= record_room) {
+    fn_record_builder_refuse(b, FN_E_LIMIT, b->line, "field %zu is longer than %zu bytes", b->n + 1,
                              b->limits.max_field_bytes);
     return FN_OK;
   }
-  if (length > b->limits.max_record_bytes - b->bytes.length) {
-    fn_record_builder_refuse(b, FN_E_LIMIT, line, "the record is longer than %zu bytes", b->limits.max_record_bytes);
+  if (length > record_room) {
+    fn_record_builder_refuse(b, FN_E_LIMIT, b->line, "the record is longer than %zu bytes", b->limits.max_record_bytes);
     return FN_OK;
   }
   fn_buf_append(&b->bytes, data, length);
@@ -64,9 +68,9 @@ static fn_status grow(fn_record_builder *b, fn_err *err) {
   return FN_OK;
 }
 
-fn_status fn_record_builder_close(fn_record_builder *b, fn_value_kind kind, uint64_t line, fn_err *err) {
+fn_status fn_record_builder_close(fn_record_builder *b, fn_value_kind kind, fn_err *err) {
   if (b->n >= b->limits.max_fields) {
-    fn_record_builder_refuse(b, FN_E_LIMIT, line, "more than %zu fields", b->limits.max_fields);
+    fn_record_builder_refuse(b, FN_E_LIMIT, b->line, "more than %zu fields", b->limits.max_fields);
     return FN_OK;
   }
   if (b->n == b->capacity) FN_TRY(grow(b, err));

@@ -53,11 +53,9 @@ void fn_record_builder_deinit(fn_record_builder *builder);
 void fn_record_builder_reset(fn_record_builder *builder, uint64_t line);
 /* Adds bytes to the open field. Over the limits the record is refused (not an error of the call). Nothing is kept
  * once the record is refused. FN_E_NO_MEMORY. */
-FN_NODISCARD fn_status fn_record_builder_add(fn_record_builder *builder, const char *data, size_t length, uint64_t line,
-                                             fn_err *err);
+FN_NODISCARD fn_status fn_record_builder_add(fn_record_builder *builder, const char *data, size_t length, fn_err *err);
 /* Closes the open field. */
-FN_NODISCARD fn_status fn_record_builder_close(fn_record_builder *builder, fn_value_kind kind, uint64_t line,
-                                               fn_err *err);
+FN_NODISCARD fn_status fn_record_builder_close(fn_record_builder *builder, fn_value_kind kind, fn_err *err);
 /* Refuses the record; the first reason stays. */
 void fn_record_builder_refuse(fn_record_builder *builder, fn_status status, uint64_t line, const char *format, ...)
     FN_PRINTF(4, 5);

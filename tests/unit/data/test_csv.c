@@ -129,7 +129,7 @@ static void keeps_its_limits(void **state) {
   fn_record_limits limits = {4, 8, 3};
   static const char field[] = "abcd\nabcde\n\"ab\nde\"\nf\n";
   check_limited(field, sizeof field - 1, 0, &limits,
-                "1:<abcd>\n!2: field 1 is longer than 4 bytes\n!4: field 1 is longer than 4 bytes\n5:<f>\n");
+                "1:<abcd>\n!2: field 1 is longer than 4 bytes\n!3: field 1 is longer than 4 bytes\n5:<f>\n");
   static const char record[] = "aaaa,bbbb\naaaa,bbbb,c\nd\n";
   check_limited(record, sizeof record - 1, 0, &limits,
                 "1:<aaaa><bbbb>\n!2: the record is longer than 8 bytes\n3:<d>\n");
