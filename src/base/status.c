@@ -30,6 +30,13 @@ int fn_status_http(fn_status status) {
   return row_of(status)->http;
 }
 
+/* Messages quote names from files of others and end up on terminals: control characters become '?', lines stay. */
+static void make_printable(char *text) {
+  for (; *text; text++) {
+    if (((unsigned char)*text < ' ' && *text != '\n' && *text != '\t') || *text == 0x7f) *text = '?';
+  }
+}
+
 fn_status fn_err_set(fn_err *err, fn_status status, const char *format, ...) {
   if (!err) return status;
   err->status = status;
@@ -39,6 +46,7 @@ fn_status fn_err_set(fn_err *err, fn_status status, const char *format, ...) {
   va_start(args, format);
   vsnprintf(text, sizeof text, format, args);
   va_end(args);
+  make_printable(text);
   memcpy(err->message, text, sizeof text);
   return status;
 }
@@ -63,6 +71,7 @@ fn_status fn_err_prefix(fn_err *err, fn_status status, const char *format, ...) 
   if (old > room - used) old = room - used;
   memcpy(text + used, err->message, old);
   text[used + old] = 0;
+  make_printable(text);
   memcpy(err->message, text, used + old + 1);
   err->status = status;
   return status;

@@ -21,6 +21,8 @@ static void test_status(void **state) {
   assert_int_equal(strlen(err.message), sizeof err.message - 1);
   (void)fn_err_prefix(&err, FN_E_IO, "%s", big);
   assert_int_equal(strlen(err.message), sizeof err.message - 1);
+  (void)fn_err_set(&err, FN_E_IO, "tensor \"%s\"\n  é", "\x1b[2J\x07\x7f"); /* nothing a terminal would obey */
+  assert_string_equal(err.message, "tensor \"?[2J??\"\n  é");
 }
 
 static void test_numbers(void **state) {

@@ -1,5 +1,5 @@
 /* config.json: defaults, ranges, families, labels, heads, what is written. */
-#include "../unit.h"
+#include "../test.h"
 #include "model/config.h"
 
 #include <math.h>

@@ -1,7 +1,7 @@
 /* Logits, loss and gradients of small classifiers against Transformers' (tests/golden/model_goldens.json, made by
  * make_model_goldens.py in double). Weights and batches come from the formula that both sides share. */
 #include "../../golden/formula.h"
-#include "../unit.h"
+#include "../test.h"
 #include "model/config.h"
 
 #include <stdio.h>

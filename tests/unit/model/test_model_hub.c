@@ -1,5 +1,5 @@
 /* Names of models: directories, the local Hub cache, misses that say how to download. */
-#include "../unit.h"
+#include "../test.h"
 #include "model/hub.h"
 
 #include <stdio.h>

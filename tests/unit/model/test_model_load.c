@@ -1,6 +1,6 @@
 /* Directories of weights: what we save loads again, what others save loads too, and what does not fit is named tensor
  * by tensor. A full disk leaves the old state. */
-#include "../unit.h"
+#include "../test.h"
 #include "model/allocate.h"
 #include "model/config.h"
 

@@ -1,5 +1,5 @@
 /* model.*: sizes from scratch, and what may be changed over a directory. */
-#include "../unit.h"
+#include "../test.h"
 #include "model/config.h"
 #include "model/options.h"
 

@@ -1,5 +1,5 @@
 /* safetensors: every rule of the format, hostile headers, writing in the reference's order, conversions. */
-#include "../unit.h"
+#include "../test.h"
 #include "tensor/safetensors.h"
 
 #include <math.h>
