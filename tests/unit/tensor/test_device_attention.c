@@ -108,22 +108,26 @@ static void test_dropout(void **state) {
   each_device(dropout, &shape);
 }
 
-/* Kept share within three standard deviations, for several rates; the scale makes the expectation whole. */
+/* Kept share within three standard deviations at every site, for several rates; the scale makes the expectation whole.
+ */
+static void check_share(double rate, uint32_t site) {
+  const fn_dropout drop = {rate, 3, 1, 2, site};
+  const fn_dropout_state s = fn_dropout_make(&drop);
+  size_t kept = 0, n = 0;
+  for (uint32_t draw = 0; draw < 4; draw++)
+    for (uint32_t position = 0; position < 25; position++)
+      for (uint32_t channel = 0; channel < 500; channel++, n++)
+        kept += fn_dropout_keep(&s, site == FN_SITE_ATTENTION ? draw % 2 : 0, draw, position, channel);
+  double share = (double)kept / (double)n, deviation = sqrt(rate * (1 - rate) / (double)n);
+  if (!(fabs(share - (1 - rate)) <= 3 * deviation)) fail_msg("site %u, rate %g: kept %g of %zu", site, rate, share, n);
+  assert_true(fabs(s.scale * (1 - s.threshold / 65536.0) - 1) < 1e-12);
+}
+
 static void test_share(void **state) {
   static const double rates[] = {0.001, 0.1, 0.25, 0.5, 0.9};
   (void)state;
-  for (size_t i = 0; i < FN_COUNT_OF(rates); i++) {
-    const fn_dropout drop = {rates[i], 3, 1, 2, FN_SITE_ATTENTION};
-    const fn_dropout_state s = fn_dropout_make(&drop);
-    size_t kept = 0, n = 0;
-    for (uint32_t draw = 0; draw < 4; draw++)
-      for (uint32_t position = 0; position < 50; position++)
-        for (uint32_t channel = 0; channel < 500; channel++, n++)
-          kept += fn_dropout_keep(&s, draw % 2, draw, position, channel);
-    double share = (double)kept / (double)n, deviation = sqrt(rates[i] * (1 - rates[i]) / (double)n);
-    if (!(fabs(share - (1 - rates[i])) <= 3 * deviation)) fail_msg("rate %g: kept %g of %zu", rates[i], share, n);
-    assert_true(fabs(s.scale * (1 - s.threshold / 65536.0) - 1) < 1e-12);
-  }
+  for (size_t i = 0; i < FN_COUNT_OF(rates); i++)
+    for (uint32_t site = FN_SITE_EMBEDDING; site <= FN_SITE_HEAD; site++) check_share(rates[i], site);
 }
 
 /* Every part of the key matters, and masks of neighbours look independent. */
