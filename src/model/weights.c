@@ -124,6 +124,25 @@ fn_status fn_weights_open(fn_weights **weights_out, const char *dir, fn_err *err
   return FN_OK;
 }
 
+/* Index first, then every .safetensors file of the directory that it names, in the order of first use. */
+static fn_status hash_shards(fn_hash128 *hash_out, const fn_weights *w, fn_err *err) {
+  FN_AUTO_FREE fn_hash128 *hashes = fn_mem_calloc(w->n_shards + 1, sizeof *hashes);
+  if (!hashes) return fn_err_no_memory(err, w->path);
+  FN_TRY(fn_hash_file(&hashes[0], w->path, err));
+  for (size_t i = 0; i < w->n_shards; i++)
+    FN_TRY(fn_hash_file(&hashes[i + 1], fn_safetensors_path(w->shards[i].file), err));
+  *hash_out = fn_hash_bytes(hashes, (w->n_shards + 1) * sizeof *hashes);
+  return FN_OK;
+}
+
+fn_status fn_weights_hash(fn_hash128 *hash_out, const char *dir, fn_err *err) {
+  FN_AUTO_WEIGHTS fn_weights *w = NULL;
+  FN_TRY(fn_weights_open(&w, dir, err));
+  if (w->n_shards != 1 || strcmp(fn_safetensors_path(w->shards[0].file), w->path) != 0)
+    return hash_shards(hash_out, w, err);
+  return fn_hash_file(hash_out, w->path, err);
+}
+
 void fn_weights_close(fn_weights *w) {
   if (!w) return;
   for (size_t i = 0; i < w->n_shards; i++) fn_safetensors_close(w->shards[i].file);

@@ -20,6 +20,9 @@ size_t fn_weights_find(const fn_weights *weights, const char *name);
 /* Path of model.safetensors or of the index, for messages. */
 const char *fn_weights_path(const fn_weights *weights);
 
+/* Hash of the bytes of the weights: of model.safetensors as fn_hash_file gives it, or over the index and its shards. */
+FN_NODISCARD fn_status fn_weights_hash(fn_hash128 *hash_out, const char *dir, fn_err *err);
+
 #define FN_AUTO_WEIGHTS FN_CLEANUP(fn_cleanup_weights_)
 static inline void fn_cleanup_weights_(fn_weights **weights) {
   fn_weights_close(*weights);

@@ -3,6 +3,7 @@
 #include "../test.h"
 #include "model/allocate.h"
 #include "model/config.h"
+#include "model/weights.h"
 
 #include <math.h>
 #include <signal.h>
@@ -16,9 +17,9 @@ static fn_device *device;
 static fn_model_config config;
 
 static const char *under(const char *tail) {
-  static char paths[4][256];
+  static char paths[16][256];
   static unsigned turn;
-  char *path = paths[turn++ % 4];
+  char *path = paths[turn++ % 16];
   snprintf(path, 256, "%s/%s", root, tail);
   return path;
 }
@@ -362,6 +363,12 @@ static bool second_shard(char *name, fn_tensor_view *view) {
   return strstr(name, "layer.1") != NULL;
 }
 
+static bool second_shard_changed(char *name, fn_tensor_view *view) {
+  static float zeros[4096];
+  view->data = zeros;
+  return second_shard(name, view);
+}
+
 static void write_index(const char *dir, const char *first, const char *second) {
   fn_err err = {0};
   char path[256];
@@ -390,6 +397,15 @@ static void test_shards(void **state) {
   loads(dir, false, false, &model);
   same_values(model, good, NULL);
   fn_model_destroy(model);
+  fn_err err = {0};
+  fn_hash128 before, after, single, file;
+  assert_ok(fn_weights_hash(&before, dir, &err));
+  rewrite(under("good"), "../shards/b.safetensors", second_shard_changed, NULL);
+  assert_ok(fn_weights_hash(&after, dir, &err));
+  assert_true(before.low != after.low);
+  assert_ok(fn_weights_hash(&single, under("good"), &err));
+  assert_ok(fn_hash_file(&file, under("good/model.safetensors"), &err));
+  assert_true(single.low == file.low && single.high == file.high);
   write_index(dir, "a.safetensors", "a.safetensors");
   refuses(dir, false, FN_E_INVALID, "is not in a.safetensors, where weight_map has it");
   write_index(dir, "a.safetensors", "c.safetensors");
