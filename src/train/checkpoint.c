@@ -163,19 +163,6 @@ static fn_status remove_entry(const char *dir, const char *name, fn_err *err) {
   return fn_dir_remove(path, err);
 }
 
-fn_status fn_checkpoint_recover(const char *dir, int64_t last_step, int64_t best_step, fn_err *err) {
-  FN_AUTO_FREE char **names = NULL;
-  size_t n = 0;
-  FN_TRY(fn_dir_list(&names, &n, dir, err));
-  for (size_t i = 0; i < n; i++) {
-    const int64_t step = step_of(names[i]);
-    const bool link = strcmp(names[i], "best") == 0 || strcmp(names[i], "last") == 0;
-    if (!link && (step < 0 || step > last_step)) FN_TRY(remove_entry(dir, names[i], err));
-  }
-  if (best_step > 0) return set_link(dir, "best", best_step, err);
-  return remove_entry(dir, "best", err);
-}
-
 static int newest_first(const void *a, const void *b) {
   const int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
   return (x < y) - (x > y);
@@ -198,4 +185,20 @@ fn_status fn_checkpoint_prune(const char *dir, int64_t last_step, int64_t best_s
     FN_TRY(fn_dir_remove(path, err));
   }
   return FN_OK;
+}
+
+fn_status fn_checkpoint_recover(const char *dir, int64_t last_step, int64_t best_step, int64_t keep, fn_err *err) {
+  FN_AUTO_FREE char **names = NULL;
+  size_t n = 0;
+  FN_TRY(fn_dir_list(&names, &n, dir, err));
+  for (size_t i = 0; i < n; i++) {
+    const int64_t step = step_of(names[i]);
+    const bool link = strcmp(names[i], "best") == 0 || strcmp(names[i], "last") == 0;
+    if (!link && (step < 0 || step > last_step)) FN_TRY(remove_entry(dir, names[i], err));
+  }
+  if (best_step > 0)
+    FN_TRY(set_link(dir, "best", best_step, err));
+  else
+    FN_TRY(remove_entry(dir, "best", err));
+  return fn_checkpoint_prune(dir, last_step, best_step, keep, err);
 }

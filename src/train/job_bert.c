@@ -51,7 +51,7 @@ static fn_status find_checkpoint(bert_job *b, fn_err *err) {
   FN_TRY(fn_checkpoint_link_step(&last, j->run.checkpoints, "last", err));
   if (last == 0) {
     fn_job_note(j, "%s: stopped before its first checkpoint; it begins again", j->run.path);
-    return fn_checkpoint_recover(j->run.checkpoints, 0, 0, err);
+    return fn_checkpoint_recover(j->run.checkpoints, 0, 0, 0, err);
   }
   b->checkpoint = fn_checkpoint_path(j->run.checkpoints, last);
   b->dir = b->checkpoint ? fn_path_join(b->checkpoint, "model") : NULL;
@@ -183,7 +183,8 @@ static fn_status prepare(bert_job *b, fn_err *err) {
   else if (j->resuming)
     FN_TRY(fn_run_dir_cut(&j->run, 0, err));
   const fn_train_state *state = fn_trainer_state(b->trainer);
-  if (b->checkpoint) FN_TRY(fn_checkpoint_recover(j->run.checkpoints, state->step, state->best.step, err));
+  if (b->checkpoint)
+    FN_TRY(fn_checkpoint_recover(j->run.checkpoints, state->step, state->best.step, j->options.keep, err));
   return fn_job_begin(j, state->step, state->n_steps, err);
 }
 

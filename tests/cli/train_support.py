@@ -66,7 +66,7 @@ def tree(run, leave=("times.jsonl", "config.yaml")):
 
 def same_tree(a, b):
     one, two = tree(a), tree(b)
-    assert sorted(one) == sorted(two)
+    assert not set(one) ^ set(two), f"in one only: {sorted(set(one) ^ set(two))}"
     different = [name for name in one if one[name] != two[name]]
     assert not different, f"differ: {different}"
     return sorted(one)

@@ -126,12 +126,17 @@ static void test_prune_and_recover(void **state) {
   /* As if the process had died after step-60 appeared and before `last` moved on from 50. */
   assert_ok(fn_dir_create(half, &err));
   assert_ok(fn_link_replace(last, "step-50", &err));
-  assert_ok(fn_checkpoint_recover(dir, 50, 20, &err));
+  assert_ok(fn_checkpoint_recover(dir, 50, 20, 1, &err));
   assert_false(has_step(dir, 60) || fn_path_exists(half));
   assert_true(has_step(dir, 50) && has_step(dir, 20));
   assert_ok(fn_checkpoint_link_step(&step, dir, "best", &err));
   assert_int_equal(step, 20);
-  assert_ok(fn_checkpoint_recover(dir, 50, 0, &err)); /* no evaluation yet: no best */
+  make_step(dir, 10); /* or before it removed what was too many */
+  make_step(dir, 30);
+  assert_ok(fn_checkpoint_recover(dir, 50, 20, 1, &err));
+  assert_true(has_step(dir, 30));
+  assert_false(has_step(dir, 10));
+  assert_ok(fn_checkpoint_recover(dir, 50, 0, 0, &err)); /* no evaluation yet: no best */
   assert_false(fn_path_exists(best));
   assert_ok(fn_link_replace(last, "elsewhere", &err));
   assert_status(fn_checkpoint_link_step(&step, dir, "last", &err), FN_E_INVALID);
