@@ -1,5 +1,6 @@
 #include "model/config.h"
 #include "model/hub.h"
+#include "model/weights.h"
 #include "train/job_internal.h"
 #include "train/trainer.h"
 
@@ -75,17 +76,16 @@ static fn_status find_init(bert_job *b, fn_err *err) {
     return j->record.init ? FN_OK : fn_err_no_memory(err, "a path");
   }
   FN_TRY(fn_hub_resolve(&b->dir, init, j->job->hub_cache ? j->job->hub_cache : "", err));
-  FN_AUTO_FREE char *weights = fn_path_join(b->dir, "model.safetensors");
   char *real = realpath(b->dir, NULL);
-  if (!weights || !real) return fn_err_no_memory(err, "a path");
+  if (!real) return fn_err_no_memory(err, "a path");
   free(j->record.init);
   j->record.init = real;
   fn_hash128 hash;
   char hex[33];
-  FN_TRY(fn_hash_file(&hash, weights, err));
+  FN_TRY(fn_weights_hash(&hash, b->dir, err));
   fn_hash_format(hex, hash);
   if (j->resuming && strcmp(hex, j->record.init_hash) != 0)
-    return fn_err_set(err, FN_E_INVALID, "%s: not the weights that the run %s was started from", weights, j->run.path);
+    return fn_err_set(err, FN_E_INVALID, "%s: not the weights that the run %s was started from", b->dir, j->run.path);
   memcpy(j->record.init_hash, hex, sizeof hex);
   return FN_OK;
 }
