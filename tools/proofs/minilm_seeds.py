@@ -79,7 +79,8 @@ def torch_seed(a):
     torch.set_num_threads(a.threads)
     transformers.set_seed(a.torch)
     tokenizer = transformers.AutoTokenizer.from_pretrained(a.model)
-    model = transformers.AutoModelForSequenceClassification.from_pretrained(a.model, num_labels=2)
+    model = transformers.AutoModelForSequenceClassification.from_pretrained(a.model, num_labels=2,
+                                                                            dtype=torch.float32).to(a.device)
     splits = datasets.load_from_disk(a.prepared)
     train, validation = list(splits["train"]), list(splits["validation"])
     decay = [p for n, p in model.named_parameters() if not n.endswith("bias") and "LayerNorm" not in n]
@@ -91,7 +92,7 @@ def torch_seed(a):
     model.train()
     begin = time.monotonic()
     for inputs, labels in batches(tokenizer, train, torch.randperm(len(train)).tolist(), a.batch, a.max_tokens):
-        loss = torch.nn.functional.cross_entropy(model(**inputs).logits, labels)
+        loss = torch.nn.functional.cross_entropy(model(**inputs.to(a.device)).logits, labels.to(a.device))
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
@@ -102,7 +103,7 @@ def torch_seed(a):
     total = right = 0
     with torch.no_grad():
         for inputs, labels in batches(tokenizer, validation, range(len(validation)), a.batch, a.max_tokens):
-            logits = model(**inputs).logits
+            logits = model(**inputs.to(a.device)).logits.cpu()
             total += torch.nn.functional.cross_entropy(logits, labels, reduction="sum").item()
             right += (logits.argmax(1) == labels).sum().item()
     return {"loss": total / len(validation), "accuracy": right / len(validation), "seconds": seconds}
@@ -113,7 +114,8 @@ def torch_seed(a):
 
 def run_torch(a, prepared, seed):
     done = subprocess.run([a.python, __file__, "--torch", str(seed), "--prepared", prepared, "--model", a.model,
-                           "--batch", str(a.batch), "--max-tokens", str(a.max_tokens), "--threads", str(a.threads)],
+                           "--batch", str(a.batch), "--max-tokens", str(a.max_tokens), "--threads", str(a.threads),
+                           "--device", a.device],
                           check=True, stdout=subprocess.PIPE, text=True)
     return json.loads(done.stdout.splitlines()[-1])
 
@@ -167,6 +169,7 @@ def main():
     p.add_argument("--batch", type=int, default=32)
     p.add_argument("--max-tokens", type=int, default=128)
     p.add_argument("--threads", type=int, default=2)
+    p.add_argument("--device", default="cpu", help="where PyTorch computes (cpu, cuda); ours computes on the CPU")
     p.add_argument("--torch", type=int, help=argparse.SUPPRESS)
     p.add_argument("--prepared", help=argparse.SUPPRESS)
     a = p.parse_args()
