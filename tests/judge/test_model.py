@@ -18,8 +18,8 @@ SHAPES = {
                         max_position_embeddings=40), [26, 40, 3]),
     "head-of-15": (dict(vocab_size=300, hidden_size=90, num_attention_heads=6, num_hidden_layers=1, intermediate_size=31,
                         max_position_embeddings=40, hidden_act="gelu_new"), [33, 2, 2, 2, 2, 2, 39]),
-    "hidden-of-312": (dict(vocab_size=2000, hidden_size=312, num_attention_heads=12, num_hidden_layers=4,
-                           intermediate_size=1200, max_position_embeddings=128), [128, 100, 7]),
+    "hidden-of-312": (dict(vocab_size=2000, hidden_size=312, num_attention_heads=12, num_hidden_layers=2,
+                           intermediate_size=1200, max_position_embeddings=128), [128, 30, 7]),
     "one-head": (dict(vocab_size=100, hidden_size=33, num_attention_heads=1, num_hidden_layers=3, intermediate_size=17,
                       max_position_embeddings=20, hidden_act="relu", num_labels=5), [19, 20, 1]),
     "one-token": (dict(vocab_size=100, hidden_size=32, num_attention_heads=2, num_hidden_layers=2, intermediate_size=64,
@@ -102,13 +102,13 @@ def adamw(model, batch, steps, lr, decay):
         _, _, found = gradients(model, batch)
         norm = np.sqrt(sum(float((g ** 2).sum()) for g in found.values()))
         for name, g in found.items():
-            noise[name] |= (g != 0) & (np.abs(g) < 3e-5 * max(np.abs(g).max(), 1e-4 * norm))
+            noise[name] |= (g != 0) & (np.abs(g) < 1e-5 * max(np.abs(g).max(), 1e-4 * norm))
         optimizer.step()
     return {name: p.detach().numpy() for name, p in model.named_parameters()}, noise
 
 
-@pytest.mark.parametrize("backend", ["reference", "fast"])
-@pytest.mark.parametrize("name", ["small", "head-of-26", "hidden-of-312", "smoothed"])
+@pytest.mark.parametrize("name, backend", [("small", "reference"), ("small", "fast"), ("head-of-26", "reference"),
+                                           ("head-of-26", "fast"), ("smoothed", "fast"), ("hidden-of-312", "fast")])
 def test_ten_adamw_steps(tmp_path, name, backend):
     model, batch = make_model(make_config(**SHAPES[name][0])), batch_of(name)
     ours = run_probe(saved(model, tmp_path / "model"), batch, tmp_path, backend, steps=(10, 1e-4, 0.01))
@@ -158,12 +158,12 @@ def minilm():
 
 @pytest.mark.parametrize("backend", ["reference", "fast"])
 def test_minilm(tmp_path, minilm, backend):
-    batch = Batch([128, 77, 256, 1, 40], minilm.config.vocab_size, 2)
+    batch = Batch([128, 77, 256, 1, 40] if backend == "fast" else [40, 9, 1], minilm.config.vocab_size, 2)
     check_pass(run_probe(saved(minilm, tmp_path / "model"), batch, tmp_path, backend), minilm, batch)
 
 
 def test_minilm_ten_adamw_steps(tmp_path, minilm):
-    batch = Batch([60, 77, 100, 9], minilm.config.vocab_size, 2)
+    batch = Batch([40, 21, 9], minilm.config.vocab_size, 2)
     ours = run_probe(saved(minilm, tmp_path / "model"), batch, tmp_path, "fast", steps=(10, 5e-5, 0.01))
     after, noise = adamw(copy.deepcopy(minilm).double(), batch, 10, 5e-5, 0.01)
     total = sum(skip.size for skip in noise.values())
