@@ -4,6 +4,8 @@
 #include "text/text.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
 
 enum { LINE_MAX_BYTES = 1 << 28, OUT_BYTES = 1 << 16, IN_BYTES = 1 << 16 };
 
@@ -12,6 +14,7 @@ typedef struct tokenize {
   bool json, with_text;
   const char *name; /* of the input, for errors */
   size_t line;
+  size_t searched; /* bytes of a line that is not whole yet and hold no line end */
   fn_tokens tokens;
   fn_buf out;
 } tokenize;
@@ -65,7 +68,9 @@ static fn_status take_lines(tokenize *t, fn_buf *in, bool at_end, fn_err *err) {
   size_t at = 0;
   fn_status status = FN_OK;
   while (at < in->length && status == FN_OK) {
-    const char *stop = memchr(in->data + at, '\n', in->length - at);
+    size_t from = at + t->searched;
+    const char *stop = from < in->length ? memchr(in->data + from, '\n', in->length - from) : NULL;
+    t->searched = 0;
     if (!stop && !at_end) break;
     size_t length = stop ? (size_t)(stop - in->data) - at : in->length - at;
     status = take_line(t, fn_str_make(in->data + at, length), err);
@@ -74,37 +79,40 @@ static fn_status take_lines(tokenize *t, fn_buf *in, bool at_end, fn_err *err) {
   if (status != FN_OK) return fn_err_prefix(err, status, "%s:%zu", t->name, t->line);
   size_t rest = at < in->length ? in->length - at : 0;
   if (rest && at) memmove(in->data, in->data + at, rest);
-  in->length = rest;
+  in->length = t->searched = rest;
   return FN_OK;
 }
 
-static fn_status take_file(tokenize *t, FILE *file, fn_err *err) {
+/* read() and not stdio: what comes through a pipe is answered when it comes, not when 64 KiB are full. */
+static fn_status take_file(tokenize *t, int file, fn_err *err) {
   FN_AUTO_BUF fn_buf in;
   fn_buf_init(&in, LINE_MAX_BYTES);
-  size_t chunk = IN_BYTES;
-  for (bool at_end = false; !at_end && !fn_cli_stop_requested();) {
-    if (!fn_buf_reserve(&in, chunk)) /* its bound is the only way to fail that a user can meet */
+  for (;;) {
+    if (!fn_buf_reserve(&in, IN_BYTES)) /* its bound is the only way to fail that a user can meet */
       return fn_err_set(err, FN_E_LIMIT, "%s:%zu: a line of more than %d bytes", t->name, t->line + 1, LINE_MAX_BYTES);
-    size_t n = fread(in.data + in.length, 1, chunk, file);
-    if (n < chunk && ferror(file)) return fn_err_errno(err, errno, "%s", t->name);
-    at_end = n < chunk && feof(file);
-    in.length += n;
-    FN_TRY(take_lines(t, &in, at_end, err));
-    /* A line longer than the chunk is searched again from its start: doubling keeps that linear. */
-    chunk = in.length > chunk ? in.length : chunk;
-    if (in.length == 0) chunk = IN_BYTES;
+    ssize_t n = read(file, in.data + in.length, IN_BYTES);
+    if (fn_cli_stop_requested()) return fn_err_set(err, FN_E_CANCELLED, "stopped");
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return fn_err_errno(err, errno, "%s", t->name);
+    in.length += (size_t)n;
+    fn_status status = take_lines(t, &in, n == 0, err);
+    if (status != FN_OK) { /* the lines before it are answered */
+      fn_err ignored;
+      (void)!flush_answers(t, &ignored);
+      return status;
+    }
+    FN_TRY(flush_answers(t, err));
+    if (n == 0) return FN_OK;
   }
-  FN_TRY(flush_answers(t, err));
-  return fn_cli_stop_requested() ? fn_err_set(err, FN_E_CANCELLED, "stopped") : FN_OK;
 }
 
 static fn_status take_input(tokenize *t, const char *path, fn_err *err) {
   bool standard_input = strcmp(path, "-") == 0;
   t->name = standard_input ? "standard input" : path;
-  FILE *file = standard_input ? stdin : fopen(path, "rb");
-  if (!file) return fn_err_errno(err, errno, "%s", path);
+  int file = standard_input ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
+  if (file < 0) return fn_err_errno(err, errno, "%s", path);
   fn_status status = take_file(t, file, err);
-  if (!standard_input) fclose(file);
+  if (!standard_input) close(file);
   return status;
 }
 
