@@ -20,7 +20,8 @@ FN_NODISCARD fn_status fn_split_random(uint8_t *split_out, const uint32_t *units
                                        fn_err *err);
 
 /* Whole groups: groups[n] are 0 … n_groups-1, labels[n] 0 or 1. Sizes and classes come as near to the fractions as a
- * search over 64 random orders with single moves finds; every split gets both classes if that is found possible.
+ * search over 64 random orders with moves and exchanges
+ * finds; every split gets both classes if that is found possible.
  * FN_E_INVALID for fewer than three groups. */
 FN_NODISCARD fn_status fn_split_groups(uint8_t *split_out, const uint32_t *groups, const int8_t *labels, size_t n,
                                        size_t n_groups, const double fractions[FN_SPLIT_COUNT], uint64_t seed,

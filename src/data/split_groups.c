@@ -1,11 +1,11 @@
 /* Whole groups into splits. A small number partition problem with two classes: greedy in random order, then single
- * moves while they help; the best of many orders is taken. */
+ * moves and exchanges while they help; the best of many orders is taken. */
 #include "data/split.h"
 
 #include <math.h>
 #include <stdlib.h>
 
-enum { TRIALS = 64, PASSES = 8 };
+enum { TRIALS = 64, PASSES = 8, MAX_PAIRED = 512 };
 
 typedef struct problem {
   size_t n_groups;
@@ -94,6 +94,37 @@ static void improve(const problem *p, solution *x, const uint32_t *order) {
   }
 }
 
+/* Cost of the two splits after a (in split s) and b (in split t) have changed places, less the cost now. */
+static double exchange(const problem *p, const solution *x, const int64_t a[2], int s, const int64_t b[2], int t) {
+  double in_s[2], in_t[2];
+  for (int k = 0; k < 2; k++) {
+    in_s[k] = x->sum[s][k] - (double)a[k] + (double)b[k];
+    in_t[k] = x->sum[t][k] - (double)b[k] + (double)a[k];
+  }
+  return cost(p, s, in_s) + cost(p, t, in_t) - cost(p, s, x->sum[s]) - cost(p, t, x->sum[t]);
+}
+
+/* Exchanges pairs of groups while that lowers the cost. Among many groups single moves do as well, so this is kept to
+ * few. */
+static void improve_pairs(const problem *p, solution *x) {
+  if (p->n_groups > MAX_PAIRED) return;
+  for (int pass = 0, moved = 1; pass < PASSES && moved; pass++) {
+    moved = 0;
+    for (size_t a = 0; a < p->n_groups; a++)
+      for (size_t b = a + 1; b < p->n_groups; b++) {
+        int s = x->split[a], t = x->split[b];
+        if (s == t || exchange(p, x, p->counts[a], s, p->counts[b], t) > -1e-9) continue;
+        shift(x, s, p->counts[a], -1);
+        shift(x, t, p->counts[b], -1);
+        shift(x, t, p->counts[a], 1);
+        shift(x, s, p->counts[b], 1);
+        x->split[a] = (uint8_t)t;
+        x->split[b] = (uint8_t)s;
+        moved = 1;
+      }
+  }
+}
+
 static fn_status solve(const problem *p, uint8_t *best, uint64_t seed, fn_err *err) {
   FN_AUTO_FREE uint32_t *order = fn_mem_alloc(p->n_groups, sizeof *order);
   FN_AUTO_FREE uint8_t *split = fn_mem_calloc(p->n_groups, 1);
@@ -106,6 +137,7 @@ static fn_status solve(const problem *p, uint8_t *best, uint64_t seed, fn_err *e
     fn_rng_shuffle(&rng, order, p->n_groups);
     place_all(p, &x, order);
     improve(p, &x, order);
+    improve_pairs(p, &x);
     double c = total_cost(p, &x);
     if (c >= least) continue;
     least = c;
