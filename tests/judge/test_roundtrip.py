@@ -2,13 +2,18 @@
 the bytes of the weights are the same."""
 
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 import torch
-from model_support import Batch, forward, make_config, make_model, minilm_directory, probe, run_probe
+from model_support import REPO, Batch, forward, make_config, make_model, minilm_directory, probe, run_probe
 from safetensors.numpy import load_file, save_file
-from transformers import AutoConfig, AutoModel, AutoModelForSequenceClassification, BertModel
+from transformers import AutoConfig, AutoModel, AutoModelForSequenceClassification, AutoTokenizer, BertModel
+
+sys.path.insert(0, str(REPO / "tests/cli"))
+from train_support import TINY, bare_environment, prepare, write_corpus  # noqa: E402
 
 CONFIG = dict(vocab_size=400, hidden_size=60, num_attention_heads=5, num_hidden_layers=2, intermediate_size=100,
               max_position_embeddings=48)
@@ -21,8 +26,9 @@ def logits_of(model, batch=BATCH):
         return forward(model, batch)[0].numpy()
 
 
-def load(path, **kwargs):
-    model, info = AutoModelForSequenceClassification.from_pretrained(path, output_loading_info=True, **kwargs)
+def load(path):
+    model, info = AutoModelForSequenceClassification.from_pretrained(path, output_loading_info=True,
+                                                                            attn_implementation="eager")
     assert not info["missing_keys"] and not info["unexpected_keys"] and not info["mismatched_keys"], info
     return model
 
@@ -119,7 +125,43 @@ def test_bare_encoder(tmp_path):
     for (name, ours), (_, other) in zip(encoder.named_parameters(), theirs.named_parameters()):
         assert torch.equal(ours, other), name
     head = load(tmp_path / "ours").classifier
-    assert head.weight.std() == pytest.approx(0.02, rel=0.15) and not head.bias.any()
+    assert head.weight.std().item() == pytest.approx(0.02, rel=0.15) and not head.bias.any()
     batch = Batch([200, 13], 30522, 2)
     assert np.abs(run_probe(tmp_path / "ours", batch, tmp_path)["logits"] -
                   logits_of(load(tmp_path / "ours"), batch)).max() <= 1e-4
+
+
+@pytest.fixture(scope="module")
+def trained(program, tmp_path_factory):
+    """A model that `fakenews train` made from scratch, tokenizer and all."""
+    folder = tmp_path_factory.mktemp("trained")
+    data = prepare(program, folder, write_corpus(folder / "news.csv"))
+    done = subprocess.run([program, "train", "--data", data, "--init", "scratch", "--out", "run", *TINY],
+                          capture_output=True, text=True, env=bare_environment(folder), cwd=folder)
+    assert done.returncode == 0, done.stderr
+    return folder / "run/model"
+
+
+def test_trained_directory_answers_the_same_there(fakenews, trained, tmp_path):
+    """From text to probabilities: pairs of title and text, cut longest first, a missing half, characters outside ASCII."""
+    articles = [{"title": "Water prices rise", "text": "The council said the survey was published. " * 12},
+                {"title": "They hide the miracle cure " * 9, "text": "Shocking proof: insiders never told the truth."},
+                {"title": "", "text": "Officials published a review of the budget."},
+                {"title": "Exposed!", "text": ""},
+                {"title": "Zürich – “Überraschung”", "text": "Café naïve 中文 \U0001f600 e\u0301t\u00e9 ﬁn."}]
+    (tmp_path / "in.jsonl").write_text("".join(json.dumps(a) + "\n" for a in articles))
+    done = fakenews("predict", "--model", trained, "in.jsonl", "--format", "jsonl")
+    assert done.code == 0, done
+    ours = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [row["row"] for row in ours] == list(range(len(articles)))
+    model, tokenizer = load(trained).eval(), AutoTokenizer.from_pretrained(trained)
+    usage = json.loads((trained / "config.json").read_text())["fakenews"]
+    assert usage["text"] == "title+text"
+    for row, article in zip(ours, articles):
+        halves = [half for half in (article["title"], article["text"]) if half]
+        encoded = tokenizer(*halves, truncation=True, max_length=usage["max_tokens"], return_tensors="pt")
+        assert row["n_tokens"] == encoded.input_ids.shape[1]
+        with torch.no_grad():
+            there = torch.softmax(model(**encoded).logits[0], dim=0)
+        for label, i in model.config.label2id.items():
+            assert row["probabilities"][label] == pytest.approx(there[i].item(), abs=1e-5), (row, there)
