@@ -22,20 +22,27 @@ typedef struct fn_model_config {
 
 typedef struct fn_model fn_model;
 
-/* Reads config.json of an HF directory. */
+/* Reads dir/config.json; see model/config.h for what is accepted. FN_E_NOT_FOUND, FN_E_INVALID, FN_E_UNSUPPORTED with
+ * file, line and key. */
 FN_NODISCARD fn_status fn_model_config_load(fn_model_config *config_out, const char *dir, fn_err *err);
+/* Writes it by rename; FN_E_INVALID for a config that would not be read back. */
 FN_NODISCARD fn_status fn_model_config_save(const fn_model_config *config, const char *dir, fn_err *err);
 
 /* Model with random weights: normal(0, initializer_range), norms 1, biases 0; a pure function of seed. */
 FN_NODISCARD fn_status fn_model_create(fn_model **model_out, const fn_model_config *config, fn_device *device,
                                        uint64_t seed, fn_err *err);
-/* HF directory: config.json + model.safetensors. Head tensors that are missing are drawn from seed when
- * allow_new_head, and *new_head_out (may be NULL) tells; every other missing or misshapen tensor is an error naming
- * it. overrides: NULL, or a config whose dropout rates, head_size and num_labels replace the file's. */
+/* HF directory: config.json and model.safetensors, or shards with their index. Names may lack the prefix "bert." (a
+ * bare encoder) or be of the old kind (gamma, beta); position_ids and the heads of pretraining (cls.*) are left aside.
+ * allow_new_head: a pooler or head that is missing, or of another size than overrides asks for, is drawn from seed as
+ * fn_model_create draws it, and *new_head_out (may be NULL) tells; other tasks' heads are left aside. Every other
+ * tensor that is missing, unexpected or of another shape is FN_E_INVALID, which lists up to eight of them.
+ * overrides: NULL, or a config whose dropout rates, initializer_range, head_size, labels and usage replace the file's.
+ * The model borrows device. Values are the file's bits for F32, exact for F16 and BF16, rounded for F64. */
 FN_NODISCARD fn_status fn_model_load(fn_model **model_out, const char *dir, const fn_model_config *overrides,
                                      bool allow_new_head, uint64_t seed, fn_device *device, bool *new_head_out,
                                      fn_err *err);
-/* Writes config.json and model.safetensors (F32, HF names, metadata format=pt) into dir. */
+/* Writes config.json and model.safetensors (F32, HF names, metadata format=pt) into dir, which exists. Both reach the
+ * disk before either appears under its name, so a full disk (FN_E_IO) leaves the files that were there. */
 FN_NODISCARD fn_status fn_model_save(const fn_model *model, const char *dir, fn_err *err);
 void fn_model_destroy(fn_model *model);
 const fn_model_config *fn_model_get_config(const fn_model *model);
