@@ -1,6 +1,7 @@
 /* The verbs and option tables of the program: the one place where a new one is named. */
 #include "cli/args.h"
 #include "data/options.h"
+#include "eval/options.h"
 #include "linear/options.h"
 #include "tensor/options.h"
 #include "train/options.h"
@@ -35,7 +36,7 @@ const fn_option_table *const fn_cli_tables[] = {
 #ifdef HAVE_MODEL_OPTIONS
     &fn_model_option_table,
 #endif
-    &fn_train_option_table,  &fn_linear_option_table,
+    &fn_train_option_table,  &fn_linear_option_table, &fn_eval_option_table,
 #ifdef HAVE_INFER_OPTIONS
     &fn_infer_option_table,
 #endif

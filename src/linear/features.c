@@ -28,6 +28,7 @@ typedef struct scanner {
   uint64_t recent[8]; /* ring of the last tokens' hashes, or the last code points; at least max */
   uint32_t at;        /* place of the newest */
   int32_t n_recent;   /* valid entries, at most max: tokens of the document, characters of the piece */
+  size_t n_tokens;    /* of the document; only counted by scan_tokens */
 } scanner;
 
 static inline void count(scanner *s, uint64_t hash) {
@@ -102,6 +103,15 @@ static inline __attribute__((always_inline)) void scan(scanner *s, fn_str text,
   }
 }
 
+static inline void token_character(scanner *s, uint32_t c) {
+  fn_char_class class = fn_char_classify(c);
+  s->n_tokens += class == FN_CHAR_OTHER || (class == FN_CHAR_WORD && !s->inside);
+  s->inside = class == FN_CHAR_WORD;
+}
+
+static void scan_tokens(scanner *s, fn_str text) {
+  scan(s, text, token_character);
+}
 static void scan_words(scanner *s, fn_str text) {
   scan(s, text, word_character);
 }
@@ -109,15 +119,25 @@ static void scan_chars(scanner *s, fn_str text) {
   scan(s, text, char_character);
 }
 
+static void scan_document(scanner *s, fn_text_mode mode, fn_str title, fn_str text,
+                          void (*scan_part)(scanner *, fn_str)) {
+  const fn_str line_break = {"\n", 1};
+  if (mode != FN_TEXT_TEXT) scan_part(s, title);
+  if (mode == FN_TEXT_TITLE_TEXT) scan_part(s, line_break);
+  if (mode != FN_TEXT_TITLE) scan_part(s, text);
+  scan_part(s, line_break); /* ends what is under way */
+}
+
 void fn_feature_counter_add(fn_feature_counter *counter, const fn_feature_spec *spec, int family, fn_str title,
                             fn_str text) {
-  void (*scan_family)(scanner *, fn_str) = family == FN_FAMILY_WORD ? scan_words : scan_chars;
   scanner s = {.counter = counter, .min = spec->min[family], .max = spec->max[family], .shift = 64 - spec->hash_bits};
-  const fn_str line_break = {"\n", 1};
-  if (spec->mode != FN_TEXT_TEXT) scan_family(&s, title);
-  if (spec->mode == FN_TEXT_TITLE_TEXT) scan_family(&s, line_break);
-  if (spec->mode != FN_TEXT_TITLE) scan_family(&s, text);
-  scan_family(&s, line_break); /* ends what is under way */
+  scan_document(&s, spec->mode, title, text, family == FN_FAMILY_WORD ? scan_words : scan_chars);
+}
+
+size_t fn_feature_count_tokens(const fn_feature_spec *spec, fn_str title, fn_str text) {
+  scanner s = {0};
+  scan_document(&s, spec->mode, title, text, scan_tokens);
+  return s.n_tokens;
 }
 
 void fn_feature_counter_clear(fn_feature_counter *counter) {

@@ -54,6 +54,8 @@ void fn_feature_counter_deinit(fn_feature_counter *counter);
 /* Adds one document's n-grams of one family; the counter must be clear. */
 void fn_feature_counter_add(fn_feature_counter *counter, const fn_feature_spec *spec, int family, fn_str title,
                             fn_str text);
+/* Tokens of the document, as the word family cuts it. */
+size_t fn_feature_count_tokens(const fn_feature_spec *spec, fn_str title, fn_str text);
 /* Clears what the last document touched. */
 void fn_feature_counter_clear(fn_feature_counter *counter);
 

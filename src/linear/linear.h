@@ -67,5 +67,7 @@ FN_NODISCARD fn_status fn_linear_scratch_create(fn_linear_scratch **scratch_out,
 void fn_linear_scratch_destroy(fn_linear_scratch *scratch);
 FN_NODISCARD fn_status fn_linear_predict(double *logit_out, const fn_linear *linear, fn_linear_scratch *scratch,
                                          fn_str title, fn_str text, fn_err *err);
+/* Words, and other marks one by one, that the model reads of an article. */
+size_t fn_linear_count_tokens(const fn_linear *linear, fn_str title, fn_str text);
 
 #endif

@@ -97,3 +97,7 @@ fn_status fn_linear_predict(double *logit_out, const fn_linear *linear, fn_linea
   *logit_out = logit;
   return FN_OK;
 }
+
+size_t fn_linear_count_tokens(const fn_linear *linear, fn_str title, fn_str text) {
+  return fn_feature_count_tokens(&linear->spec, title, text);
+}

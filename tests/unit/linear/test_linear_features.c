@@ -43,6 +43,8 @@ static void slow_count(uint32_t *counts, const uint64_t *x, size_t n, uint64_t s
   counts[slow_mix(h) >> (64 - bits)]++;
 }
 
+static size_t slow_n_tokens;
+
 static void slow_words(uint32_t *counts, const uint32_t *c, size_t n, const fn_feature_spec *s) {
   uint64_t tokens[MAX];
   size_t n_tokens = 0;
@@ -58,6 +60,7 @@ static void slow_words(uint32_t *counts, const uint32_t *c, size_t n, const fn_f
     }
     i = end;
   }
+  slow_n_tokens = n_tokens;
   for (size_t order = (size_t)s->min[0]; order <= (size_t)s->max[0]; order++) {
     for (size_t i = 0; i + order <= n_tokens; i++) slow_count(counts, tokens + i, order, 2, s->hash_bits);
   }
@@ -99,6 +102,7 @@ static void check(const fn_feature_spec *s, fn_str title, fn_str text) {
     assert_non_null(expected);
     (family == FN_FAMILY_WORD ? slow_words : slow_chars)(expected, document, n, s);
     fn_feature_counter_add(&counter, s, family, title, text);
+    if (family == FN_FAMILY_WORD) assert_int_equal(fn_feature_count_tokens(s, title, text), slow_n_tokens);
     assert_memory_equal(counter.counts, expected, n_buckets * sizeof *expected);
     size_t different = 0;
     for (size_t b = 0; b < n_buckets; b++) different += expected[b] > 0;

@@ -1,0 +1,219 @@
+/* fakenews evaluate: a model's figures, with intervals and with the baselines beside them. */
+#include "cli/loading.h"
+#include "infer/evaluation.h"
+
+#include <stdlib.h>
+
+typedef struct evaluate {
+  const fn_cli *cli;
+  fn_cli_model model;
+  const fn_classifier_info *info;
+  fn_data_options data_options;
+  fn_eval_options eval_options;
+  fn_linear_options linear_options;
+  fn_dataset *dataset;  /* --data, when it is a prepared dataset */
+  fn_dataset *training; /* where the baselines are trained: --train, or dataset; NULL: none */
+  fn_labelled rows;
+  fn_evaluation evaluation;
+  size_t n_shown; /* rows left out that were reported */
+  uint64_t shown_ns;
+  bool bar_shown;
+} evaluate;
+
+static void clear_line(evaluate *e) {
+  if (e->bar_shown) fputs("\r\033[K", stderr);
+  e->bar_shown = false;
+}
+
+static void show(evaluate *e, const char *text) {
+  if (!e->cli->tty_err || e->cli->quiet) return;
+  fprintf(stderr, "\r\033[K%s", text);
+  fflush(stderr);
+  e->bar_shown = true;
+}
+
+static bool on_rows(void *arg, size_t n_done, size_t n_rows) {
+  evaluate *e = arg;
+  uint64_t now = fn_clock_ns();
+  if (now - e->shown_ns > 200 * 1000000ull) {
+    char text[80];
+    snprintf(text, sizeof text, "%zu of %zu rows", n_done, n_rows);
+    e->shown_ns = now;
+    show(e, text);
+  }
+  return !fn_cli_stop_requested();
+}
+
+static bool on_trial(void *arg, const fn_linear_trial *trial) {
+  evaluate *e = arg;
+  char text[80];
+  snprintf(text, sizeof text, "linear baseline: %s n-grams, C = %g", trial->family, trial->c);
+  show(e, text);
+  return !fn_cli_stop_requested();
+}
+
+/* The first few; their number follows. */
+static void on_refused(void *arg, const char *message) {
+  enum { SHOWN = 5 };
+  evaluate *e = arg;
+  if (e->n_shown++ < SHOWN) fn_cli_warn(e->cli, "%s", message);
+}
+
+static fn_status parse_split(fn_split *out, const char *name, fn_err *err) {
+  for (int s = 0; s < FN_SPLIT_COUNT; s++) {
+    if (strcmp(name, fn_split_name((fn_split)s)) == 0) return *out = (fn_split)s, FN_OK;
+  }
+  return fn_err_set(err, FN_E_INVALID, "--split takes train, validation or test, not \"%.40s\"", name);
+}
+
+static fn_status open_data(evaluate *e, const char *data, fn_split split, bool split_given, const char *train,
+                           fn_err *err) {
+  if (fn_path_is_dir(data)) {
+    FN_TRY(fn_dataset_open(&e->dataset, data, err));
+    FN_TRY(fn_labelled_from_dataset(&e->rows, e->dataset, split, err));
+    e->training = e->dataset;
+  } else {
+    if (split_given)
+      return fn_err_set(err, FN_E_INVALID, "--split: %s is a file; only prepared datasets have splits", data);
+    FN_TRY(
+        fn_labelled_from_file(&e->rows, data, fn_session_mode(e->model.session), &e->data_options, on_refused, e, err));
+  }
+  if (train != NULL) FN_TRY(fn_dataset_open(&e->training, train, err));
+  return FN_OK;
+}
+
+static void remark(const evaluate *e, fn_split split) {
+  if (e->rows.n_refused > 0) fn_cli_warn(e->cli, "%zu rows were left out", e->rows.n_refused);
+  if (!e->rows.sources_known) {
+    fn_cli_note(e->cli, "no row names its source: intervals take %s",
+                e->dataset ? "near-duplicate clusters as groups"
+                           : "every row for itself and are too narrow if rows are related");
+  }
+  if (e->dataset == NULL) return;
+  if (split == FN_SPLIT_TRAIN) fn_cli_warn(e->cli, "figures on the training split say nothing about new articles");
+  char hash[33];
+  fn_hash_format(hash, fn_dataset_hash(e->dataset));
+  if (e->info->data_hash[0] != '\0' && strcmp(e->info->data_hash, hash) != 0) {
+    fn_cli_note(e->cli, "the model was trained on other rows than these; some of them may be in this %s split",
+                fn_split_name(split));
+  }
+}
+
+static fn_status add_model(evaluate *e, double *p_fake, fn_err *err) {
+  char description[160];
+  FN_TRY(fn_evaluation_predict(p_fake, e->model.session, e->info, &e->rows, on_rows, e, err));
+  snprintf(description, sizeof description, "%.100s (%.40s)", e->info->id, e->info->family);
+  return fn_evaluation_add(&e->evaluation, "model", description, p_fake, fn_device_pool(e->model.device), err);
+}
+
+static fn_status add_baselines(evaluate *e, double *p_fake, fn_err *err) {
+  fn_pool *pool = fn_device_pool(e->model.device);
+  fn_linear_info linear;
+  char description[160];
+  if (e->model.options.text == FN_INFER_TEXT_MODEL && strcmp(e->info->family, "linear") == 0) {
+    fn_cli_note(e->cli, "the model is of the linear family itself: no other one is trained beside it");
+  } else {
+    FN_TRY(fn_baseline_linear(p_fake, &linear, e->training, fn_session_mode(e->model.session), &e->linear_options,
+                              &e->rows, on_trial, e, pool, err));
+    snprintf(description, sizeof description, "hashed n-grams, logistic regression, C = %g (word), %g (char)",
+             linear.word_c, linear.char_c);
+    FN_TRY(fn_evaluation_add(&e->evaluation, "linear", description, p_fake, pool, err));
+  }
+  FN_TRY(fn_baseline_majority(p_fake, e->training, e->rows.n, err));
+  snprintf(description, sizeof description, "always the more frequent class; probability %.3f of fake", p_fake[0]);
+  return fn_evaluation_add(&e->evaluation, "majority", description, p_fake, pool, err);
+}
+
+static fn_status report(evaluate *e, const char *data, const char *split, const char *json, fn_err *err) {
+  char hash[33] = "";
+  if (e->dataset) fn_hash_format(hash, fn_dataset_hash(e->dataset));
+  const fn_evaluation_subject subject = {.model = e->info,
+                                         .data = data,
+                                         .data_hash = e->dataset ? hash : NULL,
+                                         .split = e->dataset ? split : NULL,
+                                         .baselines = e->evaluation.n_systems > 1 ? fn_dataset_dir(e->training) : NULL,
+                                         .version = e->cli->version,
+                                         .mode = fn_session_mode(e->model.session),
+                                         .max_tokens = fn_session_max_tokens(e->model.session),
+                                         .long_texts =
+                                             e->model.options.long_texts == FN_INFER_WINDOWS ? "windows" : "cut"};
+  FN_AUTO_BUF fn_buf out, table;
+  fn_buf_init(&out, 0);
+  fn_buf_init(&table, 0);
+  fn_evaluation_format_json(&out, &e->evaluation, &subject);
+  FN_TRY(fn_buf_check(&out, "figures", err));
+  bool to_output = json != NULL && strcmp(json, "-") == 0;
+  if (to_output) return fn_cli_print(fn_buf_str(&out), err);
+  if (json != NULL) FN_TRY(fn_file_write(json, out.data, out.length, err));
+  fn_evaluation_format_table(&table, &e->evaluation, &subject);
+  FN_TRY(fn_buf_check(&table, "figures", err));
+  return fn_cli_print(fn_buf_str(&table), err);
+}
+
+static fn_status evaluate_all(evaluate *e, const fn_cli_args *args, fn_err *err) {
+  const char *data = fn_cli_get(args, "--data"), *split_name = fn_cli_get(args, "--split");
+  const char *name = split_name ? split_name : "test";
+  fn_split split = FN_SPLIT_TEST;
+  FN_TRY(parse_split(&split, name, err));
+  FN_TRY(fn_config_fill(&e->data_options, e->cli->config, &fn_data_option_table, err));
+  FN_TRY(fn_config_fill(&e->eval_options, e->cli->config, &fn_eval_option_table, err));
+  FN_TRY(fn_config_fill(&e->linear_options, e->cli->config, &fn_linear_option_table, err));
+  FN_TRY(fn_cli_load_model(&e->model, e->cli, fn_cli_get(args, "--model"), err));
+  e->info = fn_classifier_get_info(e->model.classifier);
+  FN_TRY(open_data(e, data, split, split_name != NULL, fn_cli_get(args, "--train"), err));
+  remark(e, split);
+  FN_AUTO_FREE double *p_fake = fn_mem_calloc(e->rows.n, sizeof *p_fake);
+  if (p_fake == NULL) return fn_err_no_memory(err, "probabilities");
+  fn_evaluation_init(&e->evaluation, &e->rows, &e->eval_options);
+  FN_TRY(add_model(e, p_fake, err));
+  if (e->eval_options.baselines && e->training != NULL) {
+    FN_TRY(add_baselines(e, p_fake, err));
+  } else if (e->eval_options.baselines) {
+    fn_cli_note(e->cli, "no baselines: %s is a file; name a prepared dataset to train them on with --train", data);
+  }
+  clear_line(e);
+  return report(e, data, name, fn_cli_get(args, "--json"), err);
+}
+
+static fn_status run(const fn_cli *cli, const fn_cli_args *args, fn_err *err) {
+  evaluate e = {.cli = cli};
+  fn_status status = evaluate_all(&e, args, err);
+  clear_line(&e);
+  fn_evaluation_deinit(&e.evaluation);
+  fn_labelled_deinit(&e.rows);
+  if (e.training != e.dataset) fn_dataset_close(e.training);
+  fn_dataset_close(e.dataset);
+  fn_cli_unload_model(&e.model);
+  return status;
+}
+
+static const fn_cli_flag flags[] = {
+    {.name = "--model",
+     .value = "DIR",
+     .required = true,
+     .help = "a model directory, a run folder, or owner/name in the Hub cache"},
+    {.name = "--data",
+     .value = "DIR|FILE",
+     .required = true,
+     .help = "a prepared dataset, or a file of articles with a label column (CSV, JSON lines)"},
+    {.name = "--split", .value = "NAME", .help = "train, validation or test of a prepared dataset (default: test)"},
+    {.name = "--train",
+     .value = "DIR",
+     .help = "prepared dataset to train the baselines on (default: --data when it is one)"},
+    {.name = "--json",
+     .value = "FILE",
+     .help = "write all figures to FILE as JSON; - writes them in place of the table"},
+    {0},
+};
+
+const fn_verb fn_verb_evaluate = {
+    .name = "evaluate",
+    .summary = "figures of a model on labelled rows, with intervals, beside the majority class and the linear family",
+    .usage = "--model DIR --data DIR|FILE [--split test] [--train DIR] [--json FILE] [key=value …]",
+    .flags = flags,
+    .options = "eval. infer. linear. data.columns. data.label_map device.",
+    .takes_rest = false,
+    .examples = "  fakenews evaluate --model runs/latest --data data/news\n"
+                "  fakenews evaluate --model runs/latest --data other.csv --train data/news --json figures.json\n",
+    .run = run,
+};

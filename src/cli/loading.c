@@ -1,0 +1,38 @@
+#include "cli/loading.h"
+
+#include "model/hub.h"
+#include "tensor/options.h"
+
+static fn_status find_dir(char **dir_out, const fn_cli *cli, const char *name, fn_err *err) {
+  if (!fn_path_exists(name)) return fn_hub_resolve(dir_out, name, cli->hub_cache, err);
+  *dir_out = fn_str_dup(fn_str_from(name));
+  return *dir_out ? FN_OK : fn_err_no_memory(err, "path of the model");
+}
+
+fn_status fn_cli_load_model(fn_cli_model *m, const fn_cli *cli, const char *name, fn_err *err) {
+  *m = (fn_cli_model){0};
+  fn_tensor_options tensor;
+  FN_TRY(fn_config_fill(&tensor, cli->config, &fn_tensor_option_table, err));
+  FN_TRY(fn_config_fill(&m->options, cli->config, &fn_infer_option_table, err));
+  FN_AUTO_FREE char *dir = NULL;
+  FN_TRY(find_dir(&dir, cli, name, err));
+  FN_TRY(fn_classifier_load(&m->classifier, dir, err));
+  const fn_device_options options = fn_tensor_options_device(&tensor);
+  FN_TRY(fn_device_create(&m->device, &options, err));
+  FN_TRY(fn_session_create(&m->session, m->classifier, &m->options, m->device, err));
+  const fn_classifier_info *info = fn_classifier_get_info(m->classifier);
+  if (!info->usage_known && m->options.text == FN_INFER_TEXT_MODEL) {
+    fn_cli_note(cli,
+                "%s does not say what it was trained to read: title and text are given to it, %d tokens (infer.text, "
+                "infer.max_tokens)",
+                name, (int)fn_session_max_tokens(m->session));
+  }
+  return FN_OK;
+}
+
+void fn_cli_unload_model(fn_cli_model *m) {
+  fn_session_destroy(m->session);
+  fn_classifier_destroy(m->classifier);
+  fn_device_destroy(m->device);
+  *m = (fn_cli_model){0};
+}

@@ -1,0 +1,19 @@
+/* A model, the device it runs on and a session over both, from the flags and settings of a verb. */
+#ifndef FN_CLI_LOADING_H
+#define FN_CLI_LOADING_H
+
+#include "cli/cli.h"
+#include "infer/infer.h"
+
+typedef struct fn_cli_model {
+  fn_device *device;
+  fn_classifier *classifier;
+  fn_session *session;
+  fn_infer_options options;
+} fn_cli_model;
+
+/* name: a directory, a run folder, or owner/name in the local Hub cache. Release with unload, also after a failure. */
+FN_NODISCARD fn_status fn_cli_load_model(fn_cli_model *model_out, const fn_cli *cli, const char *name, fn_err *err);
+void fn_cli_unload_model(fn_cli_model *model);
+
+#endif

@@ -1,0 +1,231 @@
+#include "cli/predict_output.h"
+
+#include "data/csv.h"
+
+enum { FLUSH_BYTES = 1 << 16, MAX_BUFFER = 1 << 30 };
+
+fn_status fn_predict_output_open(fn_predict_output *output_out, fn_predict_format format, const char *path,
+                                 const fn_classifier_info *model, int width, fn_err *err) {
+  fn_predict_output o = {.format = format, .model = model, .width = width, .to_file = path != NULL};
+  if (path != NULL) FN_TRY(fn_writer_open(&o.writer, path, err));
+  fn_buf_init(&o.buf, MAX_BUFFER);
+  fn_arena_init(&o.arena);
+  *output_out = o;
+  return FN_OK;
+}
+
+void fn_predict_output_close(fn_predict_output *o) {
+  if (o->to_file) fn_writer_abort(&o->writer);
+  fn_buf_deinit(&o->buf);
+  fn_arena_deinit(&o->arena);
+}
+
+static fn_status flush(fn_predict_output *o, fn_err *err) {
+  FN_TRY(fn_buf_check(&o->buf, "answers", err));
+  if (o->to_file) {
+    FN_TRY(fn_writer_write(&o->writer, o->buf.data, o->buf.length, err));
+  } else {
+    FN_TRY(fn_cli_print(fn_buf_str(&o->buf), err));
+  }
+  fn_buf_reset(&o->buf);
+  return FN_OK;
+}
+
+/* ---- CSV ---- */
+
+static void append_answer_columns(fn_buf *out, const fn_classifier_info *model) {
+  fn_buf_append_str(out, "predicted_label");
+  for (int32_t k = 0; k < model->n_labels; k++) {
+    FN_AUTO_BUF fn_buf name;
+    fn_buf_init(&name, 256);
+    fn_buf_printf(&name, "probability_%s", model->labels[k]);
+    fn_buf_append_char(out, ',');
+    fn_csv_append_field(out, fn_buf_str(&name));
+  }
+  fn_buf_append_str(out, ",n_tokens,truncated,n_windows,model,error\n");
+}
+
+static bool is_answer_column(fn_str name, const fn_classifier_info *model) {
+  static const char *const fixed[] = {"predicted_label", "n_tokens", "truncated", "n_windows", "model", "error"};
+  for (size_t i = 0; i < FN_COUNT_OF(fixed); i++) {
+    if (fn_str_is(name, fixed[i])) return true;
+  }
+  static const char prefix[] = "probability_";
+  const size_t n = sizeof prefix - 1;
+  for (int32_t k = 0; k < model->n_labels && fn_str_starts_with(name, prefix); k++) {
+    if (fn_str_is(fn_str_make(name.data + n, name.length - n), model->labels[k])) return true;
+  }
+  return false;
+}
+
+static fn_status keep_columns(fn_predict_output *o, const char *file, const fn_str *columns, size_t n, fn_err *err) {
+  for (size_t i = 0; i < n; i++) {
+    if (!is_answer_column(columns[i], o->model)) continue;
+    return fn_err_set(err, FN_E_INVALID,
+                      "%s: column \"%.*s\" would stand twice in CSV output; rename it, or choose --format jsonl", file,
+                      (int)columns[i].length, columns[i].data);
+  }
+  o->columns = fn_arena_alloc(&o->arena, n, sizeof *o->columns);
+  if (o->columns == NULL) return fn_err_no_memory(err, "names of columns");
+  for (; o->n_columns < n; o->n_columns++) {
+    fn_str name = columns[o->n_columns];
+    char *copy = fn_arena_strndup(&o->arena, name.length ? name.data : "", name.length);
+    if (copy == NULL) return fn_err_no_memory(err, "names of columns");
+    o->columns[o->n_columns] = fn_str_make(copy, name.length);
+  }
+  return FN_OK;
+}
+
+static fn_status begin_csv(fn_predict_output *o, const char *file, const fn_str *columns, size_t n, fn_err *err) {
+  if (o->begun) {
+    bool same = n == o->n_columns;
+    for (size_t i = 0; same && i < n; i++) same = fn_str_equal(columns[i], o->columns[i]);
+    if (same) return FN_OK;
+    return fn_err_set(err, FN_E_INVALID,
+                      "%s: its columns are not those of the files before it; CSV output has one header: classify it on "
+                      "its own, or choose --format jsonl",
+                      file);
+  }
+  FN_TRY(keep_columns(o, file, columns, n, err));
+  for (size_t i = 0; i < n; i++) {
+    fn_csv_append_field(&o->buf, columns[i]);
+    fn_buf_append_char(&o->buf, ',');
+  }
+  append_answer_columns(&o->buf, o->model);
+  return FN_OK;
+}
+
+static void append_csv(fn_predict_output *o, const fn_scored_row *row) {
+  fn_buf *out = &o->buf;
+  const fn_prediction *p = row->prediction;
+  for (size_t i = 0; i < o->n_columns; i++) {
+    if (i < row->n_fields) fn_csv_append_field(out, row->fields[i]);
+    fn_buf_append_char(out, ',');
+  }
+  if (p != NULL) fn_csv_append_field(out, fn_str_from(o->model->labels[p->label]));
+  for (int32_t k = 0; k < o->model->n_labels; k++) {
+    fn_buf_append_char(out, ',');
+    if (p != NULL) fn_buf_append_double(out, p->probabilities[k]);
+  }
+  if (p != NULL) {
+    fn_buf_printf(out, ",%lld,%s,%d,", (long long)p->n_tokens, p->truncated ? "true" : "false", (int)p->n_windows);
+  } else {
+    fn_buf_append_str(out, ",,,,");
+  }
+  fn_csv_append_field(out, fn_str_from(o->model->id));
+  fn_buf_append_char(out, ',');
+  fn_csv_append_field(out, fn_str_from(row->message));
+  fn_buf_append_char(out, '\n');
+}
+
+/* ---- JSON lines ---- */
+
+static void append_jsonl(fn_predict_output *o, const fn_scored_row *row) {
+  const fn_prediction *p = row->prediction;
+  fn_json_writer w;
+  fn_json_begin(&w, &o->buf, 0);
+  fn_json_object(&w, NULL);
+  if (o->file != NULL) fn_json_text(&w, "file", o->file);
+  fn_json_int(&w, "row", (int64_t)row->row);
+  if (row->has_title) {
+    fn_json_str(&w, "title", row->title);
+  } else {
+    fn_json_null(&w, "title");
+  }
+  if (p != NULL) {
+    fn_json_text(&w, "label", o->model->labels[p->label]);
+    fn_json_object(&w, "probabilities");
+    for (int32_t k = 0; k < o->model->n_labels; k++) fn_json_double(&w, o->model->labels[k], p->probabilities[k]);
+    fn_json_end(&w);
+    fn_json_int(&w, "n_tokens", p->n_tokens);
+    fn_json_bool(&w, "truncated", p->truncated);
+    fn_json_int(&w, "n_windows", p->n_windows);
+  } else {
+    static const char *const missing[] = {"label", "probabilities", "n_tokens", "truncated", "n_windows"};
+    for (size_t i = 0; i < FN_COUNT_OF(missing); i++) fn_json_null(&w, missing[i]);
+  }
+  fn_json_text(&w, "model", o->model->id);
+  if (p == NULL) fn_json_text(&w, "error", row->message);
+  fn_json_end(&w);
+  fn_buf_append_char(&o->buf, '\n');
+}
+
+/* ---- table ---- */
+
+/* The first `columns` characters on one line: what could move the cursor becomes a space. */
+static void append_excerpt(fn_buf *out, fn_str text, int columns) {
+  bool space = true; /* none at the beginning, never two */
+  for (size_t i = 0; i < text.length && columns > 0;) {
+    uint32_t c = 0;
+    size_t n = fn_utf8_decode(&c, text.data + i, text.length - i);
+    if (n == 0) {
+      n = 1;
+      c = ' ';
+    }
+    bool blank = c <= ' ' || (c >= 0x7F && c <= 0xA0) || (c >= 0x200B && c <= 0x200F) || (c >= 0x2028 && c <= 0x202E) ||
+                 (c >= 0x2066 && c <= 0x2069) || c == 0xFEFF;
+    if (blank && !space) {
+      fn_buf_append_char(out, ' ');
+      columns--;
+    } else if (!blank) {
+      fn_buf_append(out, text.data + i, n);
+      columns--;
+    }
+    space = blank;
+    i += n;
+  }
+}
+
+static void append_table(fn_predict_output *o, const fn_scored_row *row) {
+  enum { FIXED = 38 };
+  const fn_prediction *p = row->prediction;
+  int room = o->width > FIXED + 20 ? o->width - FIXED : 20;
+  char tokens[32] = "";
+  if (p != NULL) snprintf(tokens, sizeof tokens, "%lld%s", (long long)p->n_tokens, p->truncated ? "+" : "");
+  fn_buf_printf(&o->buf, "%6llu  %-9.9s", (unsigned long long)row->row, p ? o->model->labels[p->label] : "refused");
+  if (p != NULL) {
+    fn_buf_printf(&o->buf, "  %7.4f  %8s  ", p->probabilities[p->label], tokens);
+    append_excerpt(&o->buf, row->has_title && row->title.length ? row->title : row->text, room);
+  } else {
+    fn_buf_append_str(&o->buf, "  ");
+    append_excerpt(&o->buf, fn_str_from(row->message), room + 19);
+  }
+  while (o->buf.length > 0 && o->buf.data[o->buf.length - 1] == ' ') o->buf.data[--o->buf.length] = '\0';
+  fn_buf_append_char(&o->buf, '\n');
+}
+
+/* ---- */
+
+fn_status fn_predict_output_input(fn_predict_output *o, const char *file, const fn_str *columns, size_t n_columns,
+                                  fn_err *err) {
+  const char *name = file ? file : "--text";
+  if (o->format == FN_PREDICT_CSV) FN_TRY(begin_csv(o, name, columns, n_columns, err));
+  if (o->format == FN_PREDICT_TABLE) {
+    if (!o->begun) {
+      fn_buf_printf(&o->buf, "model %s\n\n%6s  %-9s  %7s  %8s  title\n", o->model->id, "row", "label", "prob.",
+                    "tokens");
+    }
+    if (file != NULL) {
+      fn_buf_append_str(&o->buf, "# ");
+      append_excerpt(&o->buf, fn_str_from(file), o->width - 2);
+      fn_buf_append_char(&o->buf, '\n');
+    }
+  }
+  o->begun = true;
+  o->file = file;
+  return FN_OK;
+}
+
+fn_status fn_predict_output_row(fn_predict_output *o, const fn_scored_row *row, fn_err *err) {
+  switch (o->format) {
+  case FN_PREDICT_TABLE: append_table(o, row); break;
+  case FN_PREDICT_JSONL: append_jsonl(o, row); break;
+  case FN_PREDICT_CSV: append_csv(o, row); break;
+  }
+  return o->buf.length >= FLUSH_BYTES || o->buf.failed ? flush(o, err) : FN_OK;
+}
+
+fn_status fn_predict_output_finish(fn_predict_output *o, fn_err *err) {
+  FN_TRY(flush(o, err));
+  return o->to_file ? fn_writer_commit(&o->writer, err) : FN_OK;
+}

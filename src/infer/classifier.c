@@ -1,0 +1,145 @@
+#include "infer/internal.h"
+#include "model/config.h"
+
+#include <limits.h>
+#include <stdlib.h>
+
+enum { MAX_CONFIG_BYTES = 16 << 20 };
+
+/* The folder that holds config.json: dir itself, or the `model` of a run folder. */
+static fn_status find_dir(char **dir_out, const char *dir, fn_err *err) {
+  static const char *const tails[] = {"config.json", "model/config.json"};
+  for (size_t i = 0; i < FN_COUNT_OF(tails); i++) {
+    FN_AUTO_FREE char *file = fn_path_join(dir, tails[i]);
+    if (file == NULL) return fn_err_no_memory(err, "path of the model");
+    if (!fn_path_exists(file)) continue;
+    *dir_out = i == 0 ? fn_str_dup(fn_str_from(dir)) : fn_path_join(dir, "model");
+    return *dir_out ? FN_OK : fn_err_no_memory(err, "path of the model");
+  }
+  if (!fn_path_exists(dir)) return fn_err_set(err, FN_E_NOT_FOUND, "%s: no such model directory", dir);
+  return fn_err_set(err, FN_E_NOT_FOUND,
+                    "%s: no config.json in it; accepted is a Hugging Face directory (config.json, model.safetensors, "
+                    "tokenizer), a model that `train` made, or a run folder with `model` in it",
+                    dir);
+}
+
+/* Hash over the files that decide the answers; one that is not there counts as absent. */
+static fn_status hash_files(char out[13], const char *dir, fn_err *err) {
+  static const char *const names[] = {"config.json", "linear.safetensors",    "model.safetensors",
+                                      "vocab.txt",   "tokenizer_config.json", "tokenizer.json"};
+  fn_hash128 all[FN_COUNT_OF(names)] = {{0, 0}};
+  for (size_t i = 0; i < FN_COUNT_OF(names); i++) {
+    FN_AUTO_FREE char *path = fn_path_join(dir, names[i]);
+    if (path == NULL) return fn_err_no_memory(err, "path of the model");
+    if (fn_path_exists(path)) FN_TRY(fn_hash_file(&all[i], path, err));
+  }
+  char digits[33];
+  fn_hash_format(digits, fn_hash_bytes(all, sizeof all));
+  memcpy(out, digits, 12);
+  out[12] = '\0';
+  return FN_OK;
+}
+
+/* Name for people: that of the folder; of the run when the folder is a run's or a checkpoint's `model`. */
+static fn_str model_name(const char *real_path) {
+  fn_str path = fn_str_from(real_path);
+  for (;;) {
+    size_t end = path.length, begin = end;
+    while (begin > 0 && path.data[begin - 1] != '/') begin--;
+    fn_str name = fn_str_make(path.data + begin, end - begin);
+    bool inner = fn_str_is(name, "model") || fn_str_is(name, "checkpoints") || fn_str_starts_with(name, "step-");
+    if (!inner || begin <= 1) return name;
+    path.length = begin - 1;
+  }
+}
+
+static fn_status make_id(fn_classifier *c, const char *dir, fn_err *err) {
+  char digits[13];
+  FN_TRY(hash_files(digits, dir, err));
+  FN_AUTO_FREE char *real_path = realpath(dir, NULL); /* runs/latest says less than where it leads */
+  fn_str name = model_name(real_path ? real_path : dir);
+  FN_AUTO_BUF fn_buf id;
+  fn_buf_init(&id, PATH_MAX);
+  fn_buf_append(&id, name.data, name.length);
+  fn_buf_printf(&id, "@%s", digits);
+  FN_TRY(fn_buf_check(&id, "name of the model", err));
+  c->info.id = fn_arena_strndup(&c->arena, id.data, id.length);
+  c->info.dir = fn_arena_strndup(&c->arena, dir, strlen(dir));
+  return c->info.id && c->info.dir ? FN_OK : fn_err_no_memory(err, "name of the model");
+}
+
+static int32_t find_fake(const fn_classifier_info *info) {
+  for (int32_t i = 0; i < info->n_labels; i++) {
+    if (fn_str_equal_nocase(fn_str_from(info->labels[i]), fn_str_from("fake"))) return i;
+  }
+  bool unnamed =
+      info->n_labels == 2 && strcmp(info->labels[0], "LABEL_0") == 0 && strcmp(info->labels[1], "LABEL_1") == 0;
+  return unnamed ? 1 : -1;
+}
+
+static fn_status load_linear(fn_classifier *c, const char *dir, fn_err *err) {
+  FN_TRY(fn_linear_load(&c->linear, dir, err));
+  fn_linear_info linear;
+  fn_linear_get_info(&linear, c->linear);
+  c->info.family = "linear";
+  c->info.n_labels = 2;
+  c->info.labels[0] = linear.labels[0];
+  c->info.labels[1] = linear.labels[1];
+  c->info.usage_known = true;
+  c->info.mode = linear.mode;
+  c->info.data_hash = "";
+  return FN_OK;
+}
+
+static fn_status load_transformer(fn_classifier *c, const char *dir, fn_err *err) {
+  FN_TRY(fn_model_config_load(&c->config, dir, err));
+  FN_TRY(fn_tokenizer_load(&c->tokenizer, dir, err));
+  FN_TRY(fn_model_check_tokenizer(&c->config, fn_tokenizer_get_info(c->tokenizer), dir, dir, err));
+  c->info.family = c->config.family;
+  c->info.n_labels = c->config.num_labels;
+  for (int32_t i = 0; i < c->config.num_labels; i++) c->info.labels[i] = c->config.labels[i];
+  c->info.usage_known = c->config.usage.known;
+  c->info.mode = c->config.usage.known ? c->config.usage.text : FN_TEXT_TITLE_TEXT;
+  c->info.data_hash = c->config.usage.data_hash;
+  return FN_OK;
+}
+
+static bool is_linear(const json_t *config) {
+  const char *type = json_string_value(json_object_get(config, "model_type"));
+  return type != NULL && strcmp(type, FN_LINEAR_MODEL_TYPE) == 0;
+}
+
+fn_status fn_classifier_load(fn_classifier **classifier_out, const char *dir, fn_err *err) {
+  FN_AUTO_FREE char *found = NULL, *path = NULL;
+  FN_AUTO_JSON json_t *config = NULL;
+  FN_TRY(find_dir(&found, dir, err));
+  path = fn_path_join(found, "config.json");
+  fn_classifier *c = fn_mem_calloc(1, sizeof *c);
+  if (path == NULL || c == NULL) {
+    free(c);
+    return fn_err_no_memory(err, "the model");
+  }
+  fn_arena_init(&c->arena);
+  fn_status status = fn_json_load(&config, path, MAX_CONFIG_BYTES, err);
+  if (status == FN_OK) status = (is_linear(config) ? load_linear : load_transformer)(c, found, err);
+  if (status == FN_OK) status = make_id(c, found, err);
+  if (status != FN_OK) {
+    fn_classifier_destroy(c);
+    return status;
+  }
+  c->info.fake = find_fake(&c->info);
+  *classifier_out = c;
+  return FN_OK;
+}
+
+void fn_classifier_destroy(fn_classifier *c) {
+  if (c == NULL) return;
+  fn_linear_destroy(c->linear);
+  fn_tokenizer_destroy(c->tokenizer);
+  fn_arena_deinit(&c->arena);
+  free(c);
+}
+
+const fn_classifier_info *fn_classifier_get_info(const fn_classifier *c) {
+  return &c->info;
+}

@@ -1,0 +1,113 @@
+/* Articles through a transformer: tokens, windows, packed batches within the budget, mean of the windows' logits. */
+#include "infer/session.h"
+
+#include <stdlib.h>
+
+/* Tokens of one article. */
+typedef struct reading {
+  fn_tokens title, text;
+  fn_windows windows;
+  fn_status status;
+} reading;
+
+typedef struct call {
+  fn_session *session;
+  const fn_article *articles;
+  fn_prediction *predictions;
+  reading *readings; /* [n] */
+  size_t n;
+} call;
+
+/* Of the text only as many tokens are made as can matter: cutting compares it with the title, so it stays the longer of
+ * the two when it is. */
+static void tokenise(void *arg, size_t i, int worker) {
+  (void)worker;
+  call *c = arg;
+  const fn_session *s = c->session;
+  reading *r = &c->readings[i];
+  const fn_tokenizer *tokenizer = s->classifier->tokenizer;
+  if (c->predictions[i].status != FN_OK) return;
+  if (s->sequence.mode != FN_TEXT_TEXT)
+    r->status = fn_tokenizer_encode(&r->title, tokenizer, c->articles[i].title, 0, NULL);
+  size_t enough = (r->title.n + (size_t)s->sequence.max_tokens + 1) * s->max_windows;
+  if (r->status == FN_OK && s->sequence.mode != FN_TEXT_TITLE) {
+    r->status = fn_tokenizer_encode(&r->text, tokenizer, c->articles[i].text, enough, NULL);
+  }
+  r->windows = fn_windows_plan(r->title.n, r->text.n, &s->sequence, s->max_windows);
+}
+
+/* A place in the list of all windows. */
+typedef struct cursor {
+  size_t article, window;
+} cursor;
+
+static bool skip_refused(const call *c, cursor *at) {
+  while (at->article < c->n && c->predictions[at->article].status != FN_OK) at->article++;
+  return at->article < c->n;
+}
+
+/* Windows from *at on, as many as fit. */
+static fn_status fill(call *c, cursor *at, fn_err *err) {
+  fn_session *s = c->session;
+  fn_batch_reset(&s->batch);
+  while ((size_t)s->batch.B < s->max_rows && skip_refused(c, at)) {
+    const reading *r = &c->readings[at->article];
+    const fn_article_ids ids = {r->title.ids, r->text.ids, r->title.n, r->text.n};
+    size_t begin = fn_windows_begin(&r->windows, at->window);
+    if ((size_t)s->batch.T + fn_sequence_length(&ids, begin, &s->sequence) > s->budget) break;
+    FN_TRY(fn_batch_append(&s->batch, fn_tokenizer_get_info(s->classifier->tokenizer), &ids, begin, &s->sequence, -1, 1,
+                           0, (uint32_t)at->article, err));
+    if (++at->window == r->windows.n) *at = (cursor){at->article + 1, 0};
+  }
+  return FN_OK;
+}
+
+/* Adds the batch's logits to its articles; windows of one article come in order, whatever the batches. */
+static void collect(call *c) {
+  const fn_session *s = c->session;
+  size_t n_labels = (size_t)s->classifier->info.n_labels;
+  for (size_t b = 0; b < (size_t)s->batch.B; b++) {
+    fn_prediction *p = &c->predictions[s->batch.rows[b]];
+    for (size_t k = 0; k < n_labels; k++) p->logits[k] += (double)s->logits[b * n_labels + k];
+    p->n_tokens += s->batch.offsets[b + 1] - s->batch.offsets[b];
+    p->n_windows++;
+    p->truncated = s->batch.truncated[b]; /* of the last window, which ends where reading ends */
+  }
+}
+
+static fn_status run(call *c, fn_err *err) {
+  const fn_session *s = c->session;
+  fn_pool_run(fn_device_pool(s->device), c->n, tokenise, c);
+  for (size_t i = 0; i < c->n; i++) {
+    if (c->readings[i].status == FN_E_NO_MEMORY) return fn_err_no_memory(err, "tokens");
+    if (c->readings[i].status == FN_OK) continue;
+    c->predictions[i].status = c->readings[i].status;
+    c->predictions[i].message = "the article is too long";
+  }
+  cursor at = {0, 0};
+  while (skip_refused(c, &at)) {
+    FN_TRY(fill(c, &at, err));
+    FN_TRY(fn_model_forward(s->logits, s->model, &s->batch, err));
+    collect(c);
+  }
+  for (size_t i = 0; i < c->n; i++) {
+    fn_prediction *p = &c->predictions[i];
+    if (p->status != FN_OK) continue;
+    for (int32_t k = 0; k < s->classifier->info.n_labels; k++) p->logits[k] /= p->n_windows;
+    fn_prediction_finish(p, s->classifier->info.n_labels);
+  }
+  return FN_OK;
+}
+
+fn_status fn_session_classify_tokens(fn_prediction *predictions, fn_session *session, const fn_article *articles,
+                                     size_t n, fn_err *err) {
+  call c = {session, articles, predictions, fn_mem_calloc(n, sizeof(reading)), n};
+  if (c.readings == NULL) return fn_err_no_memory(err, "tokens");
+  fn_status status = run(&c, err);
+  for (size_t i = 0; i < n; i++) {
+    fn_tokens_deinit(&c.readings[i].title);
+    fn_tokens_deinit(&c.readings[i].text);
+  }
+  free(c.readings);
+  return status;
+}

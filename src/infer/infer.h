@@ -1,0 +1,73 @@
+/* Facade of src/infer: articles in, classes with probabilities out, for a model of either family.
+ *
+ *   fn_classifier *c; fn_classifier_load(&c, dir, err);
+ *   fn_session *s;    fn_session_create(&s, c, &options, device, err);
+ *   fn_session_classify(predictions, s, articles, n, err);
+ */
+#ifndef FN_INFER_INFER_H
+#define FN_INFER_INFER_H
+
+#include "data/batch.h"
+#include "infer/options.h"
+#include "tensor/device.h"
+
+#define FN_INFER_MAX_LABELS 8
+
+/* A loaded model directory: what it reads, its labels, its tokenizer. Immutable; may be shared by threads. */
+typedef struct fn_classifier fn_classifier;
+
+/* dir: a directory of Hugging Face files (config.json, model.safetensors, tokenizer), one of the linear family
+ * (config.json, linear.safetensors), or a run folder, whose `model` is taken. FN_E_NOT_FOUND, FN_E_INVALID,
+ * FN_E_UNSUPPORTED name the file and key. The weights of a transformer are read by each session. */
+FN_NODISCARD fn_status fn_classifier_load(fn_classifier **classifier_out, const char *dir, fn_err *err);
+void fn_classifier_destroy(fn_classifier *classifier);
+
+typedef struct fn_classifier_info {
+  const char *dir;    /* that holds config.json */
+  const char *id;     /* "<name>@<12 hexadecimal digits>": name of the folder (of the run, for a run's model) and a hash
+                       * over all files that decide the answers */
+  const char *family; /* "linear", or model_type: "bert" */
+  int32_t n_labels;   /* [1, FN_INFER_MAX_LABELS] */
+  const char *labels[FN_INFER_MAX_LABELS];
+  int32_t fake;          /* index of the label that means fake: called "fake" in any case, or the second of LABEL_0 and
+                          * LABEL_1; -1 when there is none */
+  bool usage_known;      /* the model says itself how articles are given to it (always for the linear family) */
+  fn_text_mode mode;     /* then: title, text or both */
+  const char *data_hash; /* hash of the dataset it was trained on; "" when not known */
+} fn_classifier_info;
+const fn_classifier_info *fn_classifier_get_info(const fn_classifier *classifier);
+
+typedef struct fn_article {
+  fn_str title, text; /* either may be empty */
+} fn_article;
+
+typedef struct fn_prediction {
+  fn_status status;    /* FN_OK, or why this article has no answer: then message says it and the rest is zero */
+  const char *message; /* "" or static text */
+  int32_t label;       /* index of the most probable label; of equals the first, so a tie at 0.5 is real */
+  double probabilities[FN_INFER_MAX_LABELS]; /* in [0,1], sum 1 */
+  double logits[FN_INFER_MAX_LABELS];        /* mean over the windows; linear: {0, logit of fake} */
+  int64_t n_tokens;  /* read by the model, special tokens and all windows counted; linear: words and other marks */
+  int32_t n_windows; /* passes over the article: 1, or more with infer.long=windows */
+  bool truncated;    /* something of title or text was not read */
+} fn_prediction;
+
+/* Workspace of one thread over a classifier, which outlives it. device (borrowed) does the computing and lends its
+ * workers; a session of a transformer holds weights of its own on it. Errors: settings that do not fit the model
+ * (infer.max_tokens over its positions, infer.text other than what a linear model was trained on), weights that are
+ * refused. */
+typedef struct fn_session fn_session;
+FN_NODISCARD fn_status fn_session_create(fn_session **session_out, const fn_classifier *classifier,
+                                         const fn_infer_options *options, fn_device *device, fn_err *err);
+void fn_session_destroy(fn_session *session);
+/* What the session reads of an article, and its limit on tokens (0: none). */
+fn_text_mode fn_session_mode(const fn_session *session);
+int32_t fn_session_max_tokens(const fn_session *session);
+
+/* predictions_out[n] in the order of articles[n]. An article's answer does not depend on the others or on how many are
+ * given at once. One with nothing to read gets a status of its own (FN_E_INVALID) and does not end the call. Memory
+ * grows with the text of the call; cut long streams into calls. */
+FN_NODISCARD fn_status fn_session_classify(fn_prediction *predictions_out, fn_session *session,
+                                           const fn_article *articles, size_t n, fn_err *err);
+
+#endif

@@ -1,0 +1,29 @@
+/* Private to src/infer: what a classifier holds. */
+#ifndef FN_INFER_INTERNAL_H
+#define FN_INFER_INTERNAL_H
+
+#include "infer/infer.h"
+#include "linear/linear.h"
+#include "model/model.h"
+
+struct fn_classifier {
+  fn_classifier_info info; /* strings in the arena */
+  fn_arena arena;
+  fn_linear *linear;       /* linear family, else NULL */
+  fn_tokenizer *tokenizer; /* transformers */
+  fn_model_config config;
+};
+
+/* Windows of a long text: how many passes, and where each begins in the text's tokens. Every window holds the title and
+ * is full; the last ends with the text, so it may overlap the one before. */
+typedef struct fn_windows {
+  size_t n;        /* ≥ 1 */
+  size_t capacity; /* tokens of the text that one pass takes */
+  size_t n_text;   /* tokens to spread: all of the text, or what max_windows passes take */
+} fn_windows;
+fn_windows fn_windows_plan(size_t n_title, size_t n_text, const fn_sequence_options *sequence, size_t max_windows);
+static inline size_t fn_windows_begin(const fn_windows *w, size_t i) {
+  return i + 1 < w->n ? i * w->capacity : w->n_text > w->capacity ? w->n_text - w->capacity : 0;
+}
+
+#endif

@@ -1,0 +1,25 @@
+#include "infer/options.h"
+
+#define AT(member) offsetof(fn_infer_options, member)
+
+static const fn_option options[] = {
+    {"infer.long", FN_OPTION_ENUM, AT(long_texts), "cut", "cut|windows", false, false,
+     "What happens to articles beyond infer.max_tokens. `cut`: the rest is not read. `windows`: the text is read in "
+     "several passes, the title in each, and their logits are averaged."},
+    {"infer.text", FN_OPTION_ENUM, AT(text), "model", "model|title|text|title+text", false, false,
+     "What is read of an article. `model`: what the model was trained on, or title and text where it does not say."},
+    {"infer.max_tokens", FN_OPTION_INT, AT(max_tokens), "null", "[8,65536]", true, false,
+     "Tokens that a transformer reads in one pass, special tokens included. null: as in training, or 256 where the "
+     "model does not say."},
+    {"infer.max_windows", FN_OPTION_INT, AT(max_windows), "64", "[1,4096]", false, false,
+     "With infer.long=windows: passes over one article at most; what lies beyond is not read."},
+    {"infer.batch_tokens", FN_OPTION_INT, AT(batch_tokens), "4096", "[1,1048576]", false, false,
+     "Tokens that go through a transformer at once; more need more memory. Answers do not depend on it."},
+};
+
+const fn_option_table fn_infer_option_table = {
+    .title = "Inference",
+    .options = options,
+    .n_options = FN_COUNT_OF(options),
+    .struct_size = sizeof(fn_infer_options),
+};

@@ -1,0 +1,33 @@
+/* Whole inputs through a session: rows are read, classified in blocks and handed out in order, one for each row of the
+ * input, also for those that were refused. Memory stays bounded whatever the length of the input. */
+#ifndef FN_INFER_SCORING_H
+#define FN_INFER_SCORING_H
+
+#include "data/input.h"
+#include "data/options.h"
+#include "infer/infer.h"
+
+/* One row and its answer; views are valid during the call. */
+typedef struct fn_scored_row {
+  uint64_t row;   /* index in its input, from 0 */
+  fn_str title;   /* column data.columns.title */
+  bool has_title; /* the row has one (it may be empty) */
+  fn_str text;
+  size_t n_fields;                 /* columns known when the row was read; 0 for a row that could not be read */
+  const fn_str *fields;            /* [n_fields] in the order of the columns */
+  const fn_prediction *prediction; /* NULL: refused */
+  const char *message;             /* why; "FILE:LINE: …" */
+} fn_scored_row;
+/* A status other than FN_OK ends the scoring with it. */
+typedef fn_status (*fn_scored_emit)(void *arg, const fn_scored_row *row, fn_err *err);
+
+typedef struct fn_scoring_counts {
+  uint64_t n_rows, n_refused;
+} fn_scoring_counts;
+
+/* Adds to *counts. FN_E_NOT_FOUND: a CSV file without the columns that the session reads (with title and text: without
+ * either); errors that end the reading of the input; what emit returns. Rows before an error were handed out. */
+FN_NODISCARD fn_status fn_score_input(fn_scoring_counts *counts, fn_input *input, fn_session *session,
+                                      const fn_data_options *columns, fn_scored_emit emit, void *arg, fn_err *err);
+
+#endif

@@ -1,0 +1,157 @@
+#include "infer/session.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+enum { DEFAULT_MAX_TOKENS = 256, MAX_ROWS = 1024 };
+
+/* What is read: the setting, or the model's own. */
+static fn_status choose_mode(fn_text_mode *mode_out, const fn_classifier *c, int setting, fn_err *err) {
+  static const char *const names[] = {"title", "text", "title+text"};
+  fn_text_mode mode = setting == FN_INFER_TEXT_MODEL ? c->info.mode : (fn_text_mode)(setting - FN_INFER_TEXT_TITLE);
+  if (c->linear != NULL && mode != c->info.mode) {
+    return fn_err_set(err, FN_E_INVALID,
+                      "infer.text: this model of the linear family was trained on %s and reads nothing else, not %s",
+                      names[c->info.mode], names[mode]);
+  }
+  *mode_out = mode;
+  return FN_OK;
+}
+
+static fn_status choose_max_tokens(int32_t *out, const fn_classifier *c, int64_t setting, fn_err *err) {
+  int64_t positions = c->config.max_position_embeddings, n = setting;
+  if (setting != INT64_MIN && setting > positions) {
+    return fn_err_set(err, FN_E_INVALID, "infer.max_tokens: %lld is over the %lld positions of the model (%s)",
+                      (long long)setting, (long long)positions, c->info.dir);
+  }
+  if (setting == INT64_MIN) {
+    n = c->config.usage.known && c->config.usage.max_tokens > 0 ? c->config.usage.max_tokens : DEFAULT_MAX_TOKENS;
+    if (n > positions) n = positions;
+  }
+  if (n < 8)
+    return fn_err_set(err, FN_E_INVALID, "%s: %lld positions are too few; 8 are needed", c->info.dir, (long long)n);
+  *out = (int32_t)n;
+  return FN_OK;
+}
+
+static fn_status start_transformer(fn_session *s, const fn_infer_options *o, fn_err *err) {
+  FN_TRY(choose_max_tokens(&s->sequence.max_tokens, s->classifier, o->max_tokens, err));
+  s->budget = (size_t)(o->batch_tokens > s->sequence.max_tokens ? o->batch_tokens : s->sequence.max_tokens);
+  s->max_rows = s->budget < MAX_ROWS ? s->budget : MAX_ROWS;
+  FN_TRY(fn_model_load(&s->model, s->classifier->info.dir, NULL, false, 0, s->device, NULL, err));
+  FN_TRY(fn_model_plan(s->model, (int32_t)s->budget, (int32_t)s->max_rows, s->sequence.max_tokens, false, err));
+  FN_TRY(fn_model_prepare(s->model, err));
+  s->logits = fn_mem_calloc(s->max_rows, (size_t)s->classifier->info.n_labels * sizeof *s->logits);
+  return s->logits ? FN_OK : fn_err_no_memory(err, "logits");
+}
+
+static fn_status start_linear(fn_session *s, fn_err *err) {
+  s->n_scratches = (size_t)fn_pool_n_threads(fn_device_pool(s->device));
+  s->scratches = fn_mem_calloc(s->n_scratches, sizeof(fn_linear_scratch *));
+  if (s->scratches == NULL) return fn_err_no_memory(err, "work space");
+  for (size_t i = 0; i < s->n_scratches; i++) {
+    FN_TRY(fn_linear_scratch_create(&s->scratches[i], s->classifier->linear, err));
+  }
+  return FN_OK;
+}
+
+fn_status fn_session_create(fn_session **session_out, const fn_classifier *classifier, const fn_infer_options *options,
+                            fn_device *device, fn_err *err) {
+  fn_session *s = fn_mem_calloc(1, sizeof *s);
+  if (s == NULL) return fn_err_no_memory(err, "a session");
+  s->classifier = classifier;
+  s->device = device;
+  s->max_windows = options->long_texts == FN_INFER_WINDOWS ? (size_t)options->max_windows : 1;
+  fn_batch_init(&s->batch);
+  fn_status status = choose_mode(&s->sequence.mode, classifier, options->text, err);
+  if (status == FN_OK) status = classifier->linear ? start_linear(s, err) : start_transformer(s, options, err);
+  if (status != FN_OK) {
+    fn_session_destroy(s);
+    return status;
+  }
+  *session_out = s;
+  return FN_OK;
+}
+
+void fn_session_destroy(fn_session *s) {
+  if (s == NULL) return;
+  fn_model_destroy(s->model);
+  fn_batch_deinit(&s->batch);
+  free(s->logits);
+  for (size_t i = 0; s->scratches != NULL && i < s->n_scratches; i++) fn_linear_scratch_destroy(s->scratches[i]);
+  free(s->scratches);
+  free(s);
+}
+
+fn_text_mode fn_session_mode(const fn_session *s) {
+  return s->sequence.mode;
+}
+int32_t fn_session_max_tokens(const fn_session *s) {
+  return s->sequence.max_tokens;
+}
+
+void fn_prediction_finish(fn_prediction *p, int32_t n_labels) {
+  double greatest = p->logits[0], total = 0.0;
+  p->label = 0;
+  for (int32_t k = 1; k < n_labels; k++) {
+    if (p->logits[k] > greatest) {
+      greatest = p->logits[k];
+      p->label = k;
+    }
+  }
+  for (int32_t k = 0; k < n_labels; k++) total += p->probabilities[k] = exp(p->logits[k] - greatest);
+  for (int32_t k = 0; k < n_labels; k++) p->probabilities[k] /= total;
+}
+
+static bool is_blank(fn_str s) {
+  return fn_str_trim(s).length == 0;
+}
+
+/* Sets the status of articles that have nothing to read. */
+static void refuse_empty(fn_prediction *predictions, const fn_session *s, const fn_article *articles, size_t n) {
+  static const char *const messages[] = {"nothing to classify: the title is empty",
+                                         "nothing to classify: the text is empty",
+                                         "nothing to classify: title and text are empty"};
+  for (size_t i = 0; i < n; i++) {
+    bool title = s->sequence.mode != FN_TEXT_TEXT && !is_blank(articles[i].title);
+    bool text = s->sequence.mode != FN_TEXT_TITLE && !is_blank(articles[i].text);
+    predictions[i] = (fn_prediction){.status = title || text ? FN_OK : FN_E_INVALID, .message = ""};
+    if (!title && !text) predictions[i].message = messages[s->sequence.mode];
+  }
+}
+
+typedef struct linear_call {
+  const fn_session *session;
+  const fn_article *articles;
+  fn_prediction *predictions;
+} linear_call;
+
+static void classify_linear(void *arg, size_t i, int worker) {
+  const linear_call *call = arg;
+  const fn_linear *linear = call->session->classifier->linear;
+  const fn_article *a = &call->articles[i];
+  fn_prediction *p = &call->predictions[i];
+  if (p->status != FN_OK) return;
+  p->status = fn_linear_predict(&p->logits[1], linear, call->session->scratches[worker], a->title, a->text, NULL);
+  if (p->status != FN_OK) {
+    p->message = "the article is too long";
+    return;
+  }
+  p->n_tokens = (int64_t)fn_linear_count_tokens(linear, a->title, a->text);
+  p->n_windows = 1;
+  fn_prediction_finish(p, 2);
+}
+
+fn_status fn_session_classify(fn_prediction *predictions_out, fn_session *s, const fn_article *articles, size_t n,
+                              fn_err *err) {
+  FN_AUTO_FREE fn_prediction *predictions = fn_mem_calloc(n, sizeof *predictions);
+  if (predictions == NULL) return fn_err_no_memory(err, "predictions");
+  refuse_empty(predictions, s, articles, n);
+  if (s->classifier->linear != NULL) {
+    fn_pool_run(fn_device_pool(s->device), n, classify_linear, &(linear_call){s, articles, predictions});
+  } else {
+    FN_TRY(fn_session_classify_tokens(predictions, s, articles, n, err));
+  }
+  if (n > 0) memcpy(predictions_out, predictions, n * sizeof *predictions);
+  return FN_OK;
+}
