@@ -44,22 +44,23 @@ static fn_status print_prepared(const fn_cli *cli, const fn_prepare_request *req
   return fn_cli_print(fn_buf_str(&text), err);
 }
 
-static fn_status run_prepare(const fn_cli *cli, fn_prepare_request *request, const fn_data_options *options,
+static fn_status run_prepare(const fn_cli *cli, const fn_prepare_request *asked, const fn_data_options *options,
                              fn_err *err) {
   shown progress = {cli, fn_clock_ns()};
-  request->version = cli->version;
-  request->stop = fn_cli_stop_requested;
-  request->progress = show_progress;
-  request->progress_arg = &progress;
+  fn_prepare_request request = *asked;
+  request.version = cli->version;
+  request.stop = fn_cli_stop_requested;
+  request.progress = show_progress;
+  request.progress_arg = &progress;
   fn_prepared *prepared;
-  fn_status status = fn_prepare_run(&prepared, request, options, err);
+  fn_status status = fn_prepare_run(&prepared, &request, options, err);
   end_progress(&progress);
   FN_TRY(status);
   const fn_prepare_report *report = fn_prepared_report(prepared);
   if (report->n_near_skipped)
     fn_cli_note(cli, "%llu pairs of rows in crowded bands were not compared; see duplicates in prepare.json",
                 (unsigned long long)report->n_near_skipped);
-  status = print_prepared(cli, request, options, report, err);
+  status = print_prepared(cli, &request, options, report, err);
   fn_prepared_destroy(prepared);
   return status;
 }

@@ -289,6 +289,8 @@ static void list_columns(fn_buf *out, const fn_input *input, const char *name) {
   }
   if (nearest != SIZE_MAX)
     fn_buf_printf(out, ", did you mean \"%.*s\"?", (int)columns[nearest].length, columns[nearest].data);
+  else
+    fn_buf_append_char(out, '.');
   fn_buf_append_str(out, n ? " The columns are " : " There are no columns");
   for (size_t i = 0; i < n && i < 24; i++) {
     int length = columns[i].length < 40 ? (int)columns[i].length : 40;

@@ -1,5 +1,5 @@
 /* DIR/prepare.json: everything that was done to the rows of a prepared dataset. Its schema is
- * docs/schemas/prepare.schema.json; data/stats.h reads it back. */
+ * docs/schemas/prepare.schema.json. */
 #ifndef FN_DATA_PREPARE_JSON_H
 #define FN_DATA_PREPARE_JSON_H
 

@@ -118,17 +118,16 @@ static fn_status publish(const char *temporary, const char *out, fn_err *err) {
   return fn_dir_remove(old, err);
 }
 
-static fn_status sync_parent(const char *out, fn_err *err) {
+static char *parent_of(const char *out) {
   const char *base = fn_path_base(out);
-  FN_AUTO_FREE char *parent = fn_str_dup(fn_str_make(out, (size_t)(base - out)));
-  if (!parent) return fn_err_no_memory(err, "a path");
-  return fn_dir_sync(parent[0] ? parent : ".", err);
+  return base == out ? fn_str_dup(fn_str_from(".")) : fn_str_dup(fn_str_make(out, (size_t)(base - out)));
 }
 
 fn_status fn_prepare_write(fn_prepared *p, fn_err *err) {
   FN_AUTO_FREE char *out = without_slashes(p->request->out);
   FN_AUTO_FREE char *temporary = out ? beside(out, "partial") : NULL;
-  if (!temporary) return fn_err_no_memory(err, "a path");
+  FN_AUTO_FREE char *parent = out ? parent_of(out) : NULL;
+  if (!temporary || !parent) return fn_err_no_memory(err, "a path");
   FN_TRY(fn_dir_create(temporary, err));
   fn_prepare_progress(p, "writing", 0);
   fn_status status = write_rows(p, temporary, err);
@@ -143,5 +142,5 @@ fn_status fn_prepare_write(fn_prepared *p, fn_err *err) {
     (void)removed; /* the first error is the one to tell */
     return status;
   }
-  return sync_parent(out, err);
+  return fn_dir_sync(parent, err);
 }

@@ -310,7 +310,7 @@ static void refuses(void **state) {
   add_input(&b, "x.csv", "title,text,label\na,b,0\nc,d,maybe\n", FN_LABEL_UNKNOWN);
   refuse(&b, FN_E_INVALID, "x.csv:3: label \"maybe\" (column \"label\") is not known; accepted are 0, 1, real, fake");
   b.options.column_label = "verdict";
-  refuse(&b, FN_E_NOT_FOUND, "x.csv:1: no column \"verdict\" The columns are \"title\", \"text\", \"label\"");
+  refuse(&b, FN_E_NOT_FOUND, "x.csv:1: no column \"verdict\". The columns are \"title\", \"text\", \"label\"");
   b.options.column_label = "label";
   b.options.column_source = "site";
   refuse(&b, FN_E_NOT_FOUND, "no column \"site\"");
