@@ -10,7 +10,7 @@ void fn_examples_deinit(fn_examples *e) {
 }
 
 static fn_status reserve(fn_examples *e, size_t needed, bool with_ids, fn_err *err) {
-  size_t a = e->capacity, b = e->capacity, c = e->capacity;
+  size_t a = e->capacity, b = a, c = a;
   const char *what = "the rows of a split";
   FN_TRY(fn_mem_grow((void **)&e->rows, &a, needed, sizeof *e->rows, INT32_MAX, what, err));
   FN_TRY(fn_mem_grow((void **)&e->groups, &b, needed, sizeof *e->groups, INT32_MAX, what, err));

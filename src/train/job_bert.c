@@ -141,6 +141,9 @@ static fn_status get_model(bert_job *b, fn_err *err) {
     FN_TRY(fn_model_load(&b->model, b->dir, &config, !b->own_dir, seed, j->device, &new_head, err));
   else
     FN_TRY(fn_model_create(&b->model, &config, j->device, seed, err));
+  if (!b->dir && fn_config_layer_of(j->config, "train.learning_rate") == FN_CONFIG_DEFAULT)
+    fn_job_note(j, "train.learning_rate=%g suits a pretrained model; from scratch take more, such as 5e-4",
+                j->options.learning_rate);
   if (new_head) fn_job_note(j, "%s has no head for these labels; it starts with random weights", b->dir);
   j->record.n_parameters = 0;
   for (size_t i = 0; i < fn_model_n_parameters(b->model); i++)

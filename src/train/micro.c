@@ -11,17 +11,13 @@ void fn_micro_plan_deinit(fn_micro_plan *plan) {
 }
 
 static fn_status reserve(fn_micro_plan *plan, size_t n, fn_err *err) {
-  if (n <= plan->capacity) return FN_OK;
-  fn_micro_plan_deinit(plan);
-  plan->order = fn_mem_alloc(n, sizeof *plan->order);
-  plan->ends = fn_mem_alloc(n, sizeof *plan->ends);
-  plan->sums = fn_mem_alloc(n, sizeof *plan->sums);
-  plan->bins = fn_mem_alloc(n, sizeof *plan->bins);
-  if (!plan->order || !plan->ends || !plan->sums || !plan->bins) {
-    fn_micro_plan_deinit(plan);
-    return fn_err_no_memory(err, "the plan of a step");
-  }
-  plan->capacity = n;
+  size_t a = plan->capacity, b = a, c = a, d = a;
+  const char *what = "the plan of a step";
+  FN_TRY(fn_mem_grow((void **)&plan->order, &a, n, sizeof *plan->order, UINT32_MAX, what, err));
+  FN_TRY(fn_mem_grow((void **)&plan->ends, &b, n, sizeof *plan->ends, UINT32_MAX, what, err));
+  FN_TRY(fn_mem_grow((void **)&plan->sums, &c, n, sizeof *plan->sums, UINT32_MAX, what, err));
+  FN_TRY(fn_mem_grow((void **)&plan->bins, &d, n, sizeof *plan->bins, UINT32_MAX, what, err));
+  plan->capacity = a;
   return FN_OK;
 }
 

@@ -123,6 +123,12 @@ def test_progress_bar_on_a_terminal(program, data, tmp_path):
     assert re.search(r"\r\033\[Kepoch 1/1  step \d+/\d+  \[=*>? *\] loss \d\.\d+  \d+ tokens/s  ETA \d+:\d\d", text)
 
 
+def test_note_on_the_rate_from_scratch(fakenews, data, run):
+    done = fakenews("train", "--data", data, "--init", "scratch", "train.max_steps=1")
+    assert done.code == 0 and "from scratch take more" in done.stderr
+    assert "from scratch take more" not in run[3]
+
+
 def test_quiet(fakenews, data):
     done = fakenews("train", "--data", data, "--init", "scratch", "--quiet", *TINY, "train.max_steps=1")
     assert done.code == 0 and done.stderr == ""
