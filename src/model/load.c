@@ -157,6 +157,34 @@ static fn_status load_all(loader *l, const char *dir, uint64_t seed, fn_err *err
   return report(l, dir, err);
 }
 
+/* A head's rows are its labels: with other names, or the same in another order, they mean something else. LABEL_0 … are
+ * Transformers' words for "not named", which fit any. */
+static bool same_labels(const fn_model_config *file, const fn_model_config *wanted) {
+  if (file->num_labels != wanted->num_labels) return false;
+  for (int32_t i = 0; i < file->num_labels; i++) {
+    if (strncmp(file->labels[i], "LABEL_", 6) != 0 &&
+        !fn_str_equal_nocase(fn_str_from(file->labels[i]), fn_str_from(wanted->labels[i])))
+      return false;
+  }
+  return true;
+}
+
+static const char *format_labels(char *out, size_t size, const fn_model_config *config) {
+  size_t n = 0;
+  for (int32_t i = 0; i < config->num_labels && n < size; i++)
+    n += (size_t)snprintf(out + n, size - n, "%s%s", i == 0 ? "" : ", ", config->labels[i]);
+  return out;
+}
+
+static fn_status refuse_head(const char *dir, const fn_model_config *file, const fn_model_config *wanted, fn_err *err) {
+  char has[300], asked[300];
+  return fn_err_set(err, FN_E_INVALID,
+                    "%s: its head (labels %s; size %d) is not the one asked for (labels %s; size %d); accepted is the "
+                    "head it was trained with",
+                    dir, format_labels(has, sizeof has, file), file->head_size,
+                    format_labels(asked, sizeof asked, wanted), wanted->head_size);
+}
+
 static void apply_overrides(fn_model_config *config, const fn_model_config *overrides) {
   if (!overrides) return;
   config->hidden_dropout_prob = overrides->hidden_dropout_prob;
@@ -175,13 +203,9 @@ fn_status fn_model_load(fn_model **model_out, const char *dir, const fn_model_co
   FN_TRY(fn_model_config_load(&file, dir, err));
   config = file;
   apply_overrides(&config, overrides);
-  bool other_head = config.head_size != file.head_size || config.num_labels != file.num_labels;
-  if (other_head && !allow_new_head)
-    return fn_err_set(err, FN_E_INVALID,
-                      "%s: its head has %d labels and size %d, %d labels and size %d were asked for; accepted is the "
-                      "head it was trained with",
-                      dir, file.num_labels, file.head_size, config.num_labels, config.head_size);
   FN_TRY(fn_model_config_check(&config, dir, err));
+  bool other_head = config.head_size != file.head_size || !same_labels(&file, &config);
+  if (other_head && !allow_new_head) return refuse_head(dir, &file, &config, err);
   FN_AUTO_WEIGHTS fn_weights *weights = NULL;
   FN_TRY(fn_weights_open(&weights, dir, err));
 

@@ -198,6 +198,16 @@ def test_integer_weights(broken, refused):
     refused(f"tensor \"{WORD}\" is I32; weights may be F32, F16, BF16 or F64")
 
 
+def test_labels_in_another_order(fakenews, data, broken):
+    """The head of someone who calls class 0 fake would begin with every answer turned round: a new one is drawn, and told."""
+    command = ["train", "--data", data, "--init", broken, "--out", "out", "train.max_tokens=48", "train.max_steps=1"]
+    done = fakenews(*command)
+    assert done.code == 0 and "no head for these labels" not in done.stderr, done
+    change_config(broken, id2label={"0": "FAKE", "1": "REAL"}, label2id={"FAKE": 0, "REAL": 1})
+    done = fakenews(*(part if part != "out" else "out-2" for part in command))
+    assert done.code == 0 and "no head for these labels" in done.stderr, done
+
+
 @pytest.mark.parametrize("name", ["nobody/nothing", "nobody/nothing@v2"])
 def test_not_in_the_hub_cache(fakenews, data, tmp_path, name):
     revision = " --revision v2" if "@" in name else ""
