@@ -2,6 +2,7 @@
 #ifndef FN_TENSOR_CPU_PHILOX_H
 #define FN_TENSOR_CPU_PHILOX_H
 
+#include "tensor/cpu/kernels.h"
 #include "tensor/cpu/simd.h"
 #include "tensor/dropout.h"
 
