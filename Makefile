@@ -23,13 +23,15 @@ demo: release ## the whole main job on the sample corpus: prepare, train, evalua
 	@examples/demo.sh
 
 #@ To work on it
-.PHONY: dev test judge check ci fix docs
+.PHONY: dev test judge judge-long check ci fix docs
 dev: ## build/dev: with assertions, tests and warnings as errors
 	@$(call build,dev,test)
 test: dev venv-light ## unit, command-line and meta tests, and the light judges (PyArrow, tokenizers, scikit-learn)
 	@tests/run.sh unit meta cli light
 judge: dev venv-heavy ## the heavy judges: PyTorch and Transformers (downloads gigabytes)
 	@tests/run.sh judge
+judge-long: dev venv-heavy ## judges that take long: the linear family on every article set against scikit-learn
+	@tests/run.sh long
 check: check-format check-clang check-tidy check-cppcheck check-asan check-tsan test ## everything: format, two compilers, linters, sanitizers, fuzz corpora, tests
 ci: ## what continuous integration runs
 	@.ci/run

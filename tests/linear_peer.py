@@ -1,4 +1,4 @@
-"""scikit-learn's side of the linear family, for tests/light/test_linear.py and tests/judge/test_linear_full.py: the same
+"""scikit-learn's side of the linear family, for tests/light/test_linear.py and tests/long/test_linear_full.py: the same
 rows, features, weights and grid; and how to run ours through the probe."""
 
 import csv

@@ -75,7 +75,7 @@ def test_auc_on_an_invented_corpus(tmp_path, seed):
 
 @pytest.mark.parametrize("out", ["celebrity", "recovery"])
 def test_auc_on_an_unseen_dataset(tmp_path, shared, out):
-    """A sample of the reference data; tests/judge/test_linear_full.py takes all of it."""
+    """A sample of the reference data; tests/long/test_linear_full.py takes all of it."""
     sets = {name: read_set(shared, name) for name in ARTICLE_SETS}
     train, validation, test = leave_one_out(sets, out, sample=100)
     peer = Peer(["word", "char"]).fit(train, validation)
