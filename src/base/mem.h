@@ -51,7 +51,9 @@ char *fn_arena_strndup(fn_arena *arena, const char *text, size_t length);
 /* FN_AUTO_FREE char *p = …;  releases p with free() at the end of the scope. FN_STEAL(p) hands it out instead. */
 #define FN_CLEANUP(f) __attribute__((cleanup(f)))
 #define FN_AUTO_FREE  FN_CLEANUP(fn_cleanup_free_)
-static inline void fn_cleanup_free_(void *p) { free(*(void **)p); }
+static inline void fn_cleanup_free_(void *p) {
+  free(*(void **)p);
+}
 #define FN_STEAL(p)                                                                                                    \
   __extension__({                                                                                                      \
     __typeof__(p) fn_steal_ = (p);                                                                                     \
