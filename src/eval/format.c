@@ -68,10 +68,10 @@ void fn_metrics_format_json(fn_json_writer *w, const char *key, const fn_metrics
   fn_json_end(w);
 }
 
-/* Three decimals, or "-" for what is undefined. */
+/* Five characters: three decimals, two from 10 on (only a loss is that large), or "-" for what is undefined. */
 static const char *figure(char out[16], double value) {
   if (isnan(value)) return "-";
-  snprintf(out, 16, "%.3f", value);
+  snprintf(out, 16, value < 9.9995 ? "%.3f" : "%.2f", value);
   return out;
 }
 
@@ -80,7 +80,7 @@ static const char *cell(char out[64], double value, fn_interval interval) {
   if (isnan(interval.low)) {
     snprintf(out, 64, "%s", figure(v, value));
   } else {
-    snprintf(out, 64, "%s [%s, %s]", figure(v, value), figure(low, interval.low), figure(high, interval.high));
+    snprintf(out, 64, "%s [%s %s]", figure(v, value), figure(low, interval.low), figure(high, interval.high));
   }
   return out;
 }

@@ -80,13 +80,33 @@ static void test_table(void **state) {
   assert_true(widest(buf.data) <= 80);
   assert_non_null(strstr(buf.data, "test: 5 rows (3 real, 2 fake), 5 groups\n"));
   assert_non_null(strstr(buf.data, "[95 % intervals: 100 resamples of whole groups]\n"));
-  assert_non_null(strstr(buf.data, "\naccuracy           0.600 ["));
-  assert_non_null(strstr(buf.data, "1.000\n")); /* accuracy of the third, without interval */
-  assert_non_null(strstr(buf.data, " -\n"));    /* its AUC */
+  char cell[64], line[256];
+  snprintf(cell, sizeof cell, "0.600 [%.3f %.3f]", i.accuracy.low, i.accuracy.high);
+  assert_int_equal(strlen(cell), 19);
+  snprintf(line, sizeof line, "\naccuracy           %s %s 1.000\n", cell, cell);
+  assert_non_null(strstr(buf.data, line));   /* three abreast, nothing cut off */
+  assert_non_null(strstr(buf.data, " -\n")); /* its AUC */
   assert_non_null(strstr(buf.data, "fake as real/fake  1 / 1"));
   assert_non_null(strstr(buf.data, "fourth"));
   assert_null(strstr(buf.data, "nan"));
   assert_null(strstr(buf.data, " \n"));
+  fn_buf_deinit(&buf);
+}
+
+/* The longest figures there are: a loss of 34.5 nats with its interval. */
+static void test_wide_figures(void **state) {
+  (void)state;
+  const double sure[] = {0.0, 1.0, 0.0, 1.0};
+  const int32_t wrong[] = {1, 0, 1, 0};
+  const uint32_t groups[] = {0, 1, 2, 3};
+  fn_metrics m;
+  fn_metrics_intervals i;
+  assert_int_equal(fn_metrics_compute(&m, sure, wrong, 4, NULL), FN_OK);
+  assert_int_equal(fn_metrics_bootstrap(&i, sure, wrong, groups, 4, 4, 50, 1, NULL, NULL), FN_OK);
+  fn_buf buf;
+  fn_buf_init(&buf, 0);
+  fn_metrics_format_table(&buf, "test", &(fn_metrics_entry){"m", &m, &i}, 1);
+  assert_non_null(strstr(buf.data, "\nloss               34.54 [34.54 34.54]\n"));
   fn_buf_deinit(&buf);
 }
 
@@ -119,10 +139,8 @@ static void test_scalar_names(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_json),
-      cmocka_unit_test(test_table),
-      cmocka_unit_test(test_group_table),
-      cmocka_unit_test(test_scalar_names),
+      cmocka_unit_test(test_json),        cmocka_unit_test(test_table),        cmocka_unit_test(test_wide_figures),
+      cmocka_unit_test(test_group_table), cmocka_unit_test(test_scalar_names),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

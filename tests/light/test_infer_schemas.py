@@ -1,0 +1,61 @@
+"""Answers of predict and figures of evaluate are what docs/schemas says; and what the schemas forbid is refused by them."""
+
+import copy
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+jsonschema = pytest.importorskip("jsonschema", reason="pip install jsonschema to run this judge")
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "cli"))
+
+from infer_support import json_lines, make_models, write_csv
+
+
+@pytest.fixture(scope="module")
+def trained(program, tmp_path_factory):
+    return make_models(program, tmp_path_factory.mktemp("models"))
+
+
+def validator(repo, name):
+    schema = json.loads((repo / "docs/schemas" / name).read_text(encoding="utf-8"))
+    jsonschema.Draft202012Validator.check_schema(schema)
+    return jsonschema.Draft202012Validator(schema)
+
+
+@pytest.mark.parametrize("family", ["linear", "bert"])
+def test_answers(fakenews, repo, trained, tmp_path, family):
+    judge = validator(repo, "predict.schema.json")
+    write_csv(tmp_path / "in.csv", [["title", "text"], ["a", "b"], ["", ""], ["c", "water " * 200], ["one"]])
+    done = fakenews("predict", "--model", trained[1][family], "in.csv", "infer.long=windows")
+    one = fakenews("predict", "--model", trained[1][family], "--text", "alone")
+    answers = json_lines(done.stdout) + json_lines(one.stdout)
+    assert done.code == 3 and len(answers) == 5
+    for answer in answers:
+        judge.validate(answer)
+    for change in (dict(label=None), dict(probabilities={"real": 1.5}), dict(row=-1), dict(error="x"), dict(extra=1),
+                   dict(model="name"), dict(n_tokens="3")):
+        assert not judge.is_valid({**answers[0], **change}), change
+    assert not judge.is_valid({k: v for k, v in answers[0].items() if k != "truncated"})
+    assert not judge.is_valid({k: v for k, v in answers[1].items() if k != "error"})
+
+
+@pytest.mark.parametrize("family, more", [("linear", []), ("bert", []), ("bert", ["eval.resamples=0"])])
+def test_figures(fakenews, repo, trained, tmp_path, family, more):
+    judge = validator(repo, "evaluation.schema.json")
+    data, runs = trained
+    write_csv(tmp_path / "one.csv", [["text", "label"], ["a", "0"], ["b", "0"]])
+    for source in (data, tmp_path / "one.csv"):
+        done = fakenews("evaluate", "--model", runs[family], "--data", source, "--json", "-", *more)
+        assert done.code == 0, done
+        report = json.loads(done.stdout)
+        judge.validate(report)
+    for path, value in ((["systems", 0, "metrics", "accuracy"], 2), (["data", "split"], "dev"), (["schema"], "x"),
+                        (["systems", 0, "metrics", "confusion"], [[1]]), (["model", "id"], "name")):
+        broken = copy.deepcopy(report)
+        at = broken
+        for key in path[:-1]:
+            at = at[key]
+        at[path[-1]] = value
+        assert not judge.is_valid(broken), path
