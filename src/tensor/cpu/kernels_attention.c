@@ -13,8 +13,9 @@
 #define Q_TILE 48
 #define K_TILE 256
 #define W      (16 * FN_ATTENTION_NV)
-#define LOWEST (-1e30f) /* below every score, yet finite: e^(-inf - LOWEST) is 0 where e^(-inf + inf) is not a number  \
-                         */
+#define LOWEST                                                                                                         \
+  (-1e30f) /* below every score, yet finite: e^(-inf - LOWEST) is 0 where e^(-inf + inf) is not a number               \
+            */
 
 static size_t up(size_t n, size_t to) {
   return (n + to - 1) / to * to;
@@ -43,11 +44,12 @@ static void multiply(float *c, size_t stride, const float *a, size_t row, size_t
 #if defined(__AVX512F__)
     if (width == W) {
       micro_rows(FN_ATTENTION_MR, FN_ATTENTION_NV, c + n0, stride, a, row, column, FN_ATTENTION_MR * row, panel, M, K,
-                 16, accumulate);
+                 16, accumulate, NULL);
       continue;
     }
 #endif
-    micro_rows(FN_ATTENTION_MR, 1, c + n0, stride, a, row, column, FN_ATTENTION_MR * row, panel, M, K, 16, accumulate);
+    micro_rows(FN_ATTENTION_MR, 1, c + n0, stride, a, row, column, FN_ATTENTION_MR * row, panel, M, K, 16, accumulate,
+               NULL);
   }
 }
 
