@@ -10,10 +10,15 @@
 #define FN_PROFILE_LIST(X)                                                                                             \
   X(EMBED, "embed")                                                                                                    \
   X(EMBED_BACKWARD, "embed backward")                                                                                  \
-  X(QKV, "qkv") X(QKV_BACKWARD, "qkv backward") X(ATTENTION, "attention") X(ATTENTION_BACKWARD, "attention backward")  \
-      X(OUTPUT, "attention output + norm") X(OUTPUT_BACKWARD, "attention output + norm backward") X(FFN, "ffn + norm") \
-          X(FFN_BACKWARD, "ffn + norm backward") X(HEAD, "head and row operations") X(ADAMW, "adamw")                  \
-              X(SQUARED_NORM, "squared norm") X(ZERO, "zero")
+  X(QKV, "qkv")                                                                                                        \
+  X(QKV_BACKWARD, "qkv backward")                                                                                      \
+  X(ATTENTION, "attention")                                                                                            \
+  X(ATTENTION_BACKWARD, "attention backward")                                                                          \
+  X(OUTPUT, "attention output + norm")                                                                                 \
+  X(OUTPUT_BACKWARD, "attention output + norm backward")                                                               \
+  X(FFN, "ffn + norm")                                                                                                 \
+  X(FFN_BACKWARD, "ffn + norm backward")                                                                               \
+  X(HEAD, "head and row operations") X(ADAMW, "adamw") X(SQUARED_NORM, "squared norm") X(ZERO, "zero")
 typedef enum fn_profile_id {
 #define FN_PROFILE_ENUM(id, name) FN_PROFILE_##id,
   FN_PROFILE_LIST(FN_PROFILE_ENUM)
