@@ -30,7 +30,7 @@ test: dev venv-light ## unit, command-line and meta tests, and the light judges 
 	@tests/run.sh unit meta cli light
 judge: dev venv-heavy ## the heavy judges: PyTorch and Transformers (downloads gigabytes)
 	@tests/run.sh judge
-judge-long: dev venv-heavy ## judges that take long: the linear family on every article set against scikit-learn
+judge-long: dev venv-heavy ## judges that take long: every text and code point for the tokenizer, every set for the linear family
 	@tests/run.sh long
 check: check-format check-clang check-tidy check-cppcheck check-asan check-tsan test ## everything: format, two compilers, linters, sanitizers, fuzz corpora, tests
 ci: ## what continuous integration runs

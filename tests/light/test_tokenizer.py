@@ -1,7 +1,7 @@
 """The Hugging Face engine judges WordPiece: ids, byte offsets, type ids, cutting of pairs, added tokens.
 
 Every code point is asked here in groups (apart by spaces, and between letters), with other options a sample of them, and
-every twentieth text of the reference data; tests/judge/test_tokenizer_full.py asks each code point alone, with all
+every twentieth text of the reference data; tests/long/test_tokenizer_full.py asks each code point alone, with all
 options, and takes all texts.
 """
 
