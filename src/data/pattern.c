@@ -29,6 +29,9 @@ typedef struct search {
   uint32_t *stack;
   bool found;
   uint32_t best_begin, best_end;
+  size_t literals[PATTERN_LITERALS]; /* where each literal stands next, at or behind the place asked for; SIZE_MAX: no
+                                        more */
+  size_t nearest;                    /* the least of them */
 } search;
 
 static bool holds(const states *set, uint32_t state) {
@@ -83,27 +86,6 @@ static void advance(search *s, uint32_t code_point, size_t after) {
   s->next = swap;
 }
 
-static void run(search *s, size_t from) {
-  const fn_pattern *p = s->pattern;
-  if (p->anchored && from > 0) return;
-  for (size_t at = from;;) {
-    if (s->now.n == 0) {
-      if (s->found || (p->anchored && at > 0)) return;
-      while (at < s->text.length && !p->first[(unsigned char)s->text.data[at]]) at++;
-      if (p->anchored && at > 0) return;
-    }
-    bool may_begin = !s->found && (!p->anchored || at == 0) && at < s->text.length;
-    if (may_begin && p->first[(unsigned char)s->text.data[at]]) add(s, &s->now, 0, (uint32_t)at, at);
-    settle(s, at);
-    if (at >= s->text.length) return;
-    uint32_t code_point = 0;
-    size_t n = fn_utf8_decode(&code_point, s->text.data + at, s->text.length - at);
-    if (n == 0) n = 1, code_point = 0xFFFD; /* texts are valid UTF-8; anything else must still end */
-    at += n;
-    advance(s, code_point, at);
-  }
-}
-
 static char lower(char c) {
   return c >= 'A' && c <= 'Z' ? (char)(c + 0x20) : c;
 }
@@ -115,36 +97,85 @@ static bool same(const char *a, const char *b, size_t n, bool ignore_case) {
   return true;
 }
 
-/* Whether text holds a literal that begins with the byte `first`. */
-static bool holds_from(fn_str text, const char *literal, size_t n, char first, bool ignore_case) {
-  size_t at = 0;
-  while (text.length - at >= n) {
+/* Offset of a literal that begins with the byte `first`, at or behind `at`; SIZE_MAX when there is none. */
+static size_t find_from(fn_str text, size_t at, const char *literal, size_t n, char first, bool ignore_case) {
+  while (at <= text.length && text.length - at >= n) {
     const char *p = memchr(text.data + at, first, text.length - at - n + 1);
-    if (!p) return false;
-    if (same(p, literal, n, ignore_case)) return true;
-    at = (size_t)(p - text.data) + 1;
+    if (!p) break;
+    at = (size_t)(p - text.data);
+    if (same(p, literal, n, ignore_case)) return at;
+    at++;
   }
-  return false;
+  return SIZE_MAX;
 }
 
-/* False only when no match is possible: every match holds one of the literals. */
-static bool may_match(const fn_pattern *p, fn_str text) {
-  if (p->anchored || p->literals.n == 0) return true; /* an anchored one is over soon anyway */
-  for (size_t i = 0; i < p->literals.n; i++) {
-    const char *literal = p->literals.texts[i];
-    size_t n = p->literals.lengths[i];
-    char first = literal[0];
-    if (holds_from(text, literal, n, first, p->ignore_case)) return true;
-    bool letter = p->ignore_case && first >= 'a' && first <= 'z';
-    if (letter && holds_from(text, literal, n, (char)(first - 0x20), true)) return true;
+static size_t find_literal(const fn_pattern *p, fn_str text, size_t i, size_t at) {
+  const char *literal = p->literals.texts[i];
+  size_t n = p->literals.lengths[i];
+  char first = literal[0];
+  size_t found = find_from(text, at, literal, n, first, p->ignore_case);
+  if (!p->ignore_case || first < 'a' || first > 'z') return found;
+  size_t upper = find_from(text, at, literal, n, (char)(first - 0x20), true);
+  return upper < found ? upper : found;
+}
+
+/* Every literal is looked for from where it was last found, so all of them together cost one pass each. */
+static void move_literals(search *s, size_t at, bool first_time) {
+  s->nearest = SIZE_MAX;
+  for (size_t i = 0; i < s->pattern->literals.n; i++) {
+    if (first_time || s->literals[i] < at) s->literals[i] = find_literal(s->pattern, s->text, i, at);
+    if (s->literals[i] < s->nearest) s->nearest = s->literals[i];
   }
-  return false;
+}
+
+/* Whether a match can begin at `at`: every match holds a literal, and no further from its begin than it is long. */
+static bool may_begin(search *s, size_t at) {
+  const fn_pattern *p = s->pattern;
+  if (s->found || at >= s->text.length || !p->first[(unsigned char)s->text.data[at]]) return false;
+  if (p->anchored) return at == 0; /* over soon anyway */
+  if (p->literals.n == 0) return true;
+  if (s->nearest < at) move_literals(s, at, false);
+  return s->nearest != SIZE_MAX && s->nearest - at <= p->most_bytes;
+}
+
+/* The next place where a match can begin, or the end. */
+static size_t skip(search *s, size_t at) {
+  const fn_pattern *p = s->pattern;
+  if (p->anchored) return at == 0 && may_begin(s, 0) ? 0 : s->text.length;
+  while (at < s->text.length && !may_begin(s, at)) {
+    bool far = p->literals.n > 0 && s->nearest >= at && (s->nearest == SIZE_MAX || s->nearest - at > p->most_bytes);
+    if (!far) {
+      at++;
+      continue;
+    }
+    if (s->nearest == SIZE_MAX) return s->text.length;
+    at = s->nearest - p->most_bytes;
+    while (at < s->text.length && ((unsigned char)s->text.data[at] & 0xC0) == 0x80) at++;
+  }
+  return at;
+}
+
+static void run(search *s, size_t from) {
+  for (size_t at = from;;) {
+    if (s->now.n == 0) {
+      if (s->found) return;
+      at = skip(s, at);
+    }
+    if (may_begin(s, at)) add(s, &s->now, 0, (uint32_t)at, at);
+    settle(s, at);
+    if (at >= s->text.length) return;
+    uint32_t code_point = 0;
+    size_t n = fn_utf8_decode(&code_point, s->text.data + at, s->text.length - at);
+    if (n == 0) n = 1, code_point = 0xFFFD; /* texts are valid UTF-8; anything else must still end */
+    at += n;
+    advance(s, code_point, at);
+  }
 }
 
 /* Where the search can begin when matches end with the text and have a bounded length. */
 static size_t tail(const fn_pattern *p, fn_str text, size_t from) {
-  if (p->tail_bytes >= text.length - from) return from;
-  from = text.length - p->tail_bytes;
+  if (!p->ends_text || p->most_bytes >= text.length - from) return from;
+  from = text.length - p->most_bytes;
   while (from > 0 && from < text.length && ((unsigned char)text.data[from] & 0xC0) == 0x80) from--;
   return from;
 }
@@ -154,20 +185,20 @@ fn_status fn_pattern_find(bool *found_out, size_t *begin_out, size_t *end_out, c
   size_t n = p->n_code;
   if (text.length >= UINT32_MAX) return fn_err_set(err, FN_E_LIMIT, "a text of 4 GiB or more");
   *found_out = false;
-  if (from > text.length) return FN_OK;
+  if (from > text.length || (p->anchored && from > 0)) return FN_OK;
+  search s = {.pattern = p, .text = text};
   from = tail(p, text, from);
-  if (!may_match(p, fn_str_make(text.data + from, text.length - from))) return FN_OK;
+  if (!p->anchored && p->literals.n) {
+    move_literals(&s, from, true);
+    if (s.nearest == SIZE_MAX) return FN_OK;
+  }
   FN_TRY(fn_mem_grow((void **)&matcher->memory, &matcher->capacity, n * 8, sizeof *matcher->memory,
                      (size_t)PATTERN_MAX_CODE * 8, "the states of a pattern", err));
   uint32_t *m = matcher->memory;
   memset(m, 0, n * 8 * sizeof *m);
-  search s = {
-      .pattern = p,
-      .text = text,
-      .now = {m, m + n, m + 2 * n, 0},
-      .next = {m + 3 * n, m + 4 * n, m + 5 * n, 0},
-      .stack = m + 6 * n,
-  };
+  s.now = (states){m, m + n, m + 2 * n, 0};
+  s.next = (states){m + 3 * n, m + 4 * n, m + 5 * n, 0};
+  s.stack = m + 6 * n;
   run(&s, from);
   *found_out = s.found;
   if (s.found) {

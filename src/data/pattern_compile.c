@@ -263,7 +263,8 @@ static fn_status analyse(fn_pattern *p, fn_err *err) {
   if (l.empty) return fn_err_set(err, FN_E_INVALID, "the pattern matches the empty text");
   p->anchored = !l.unanchored;
   size_t characters = longest(p, 0);
-  if (!ends_text(p, 0) || !fn_size_mul(&p->tail_bytes, characters, 4)) p->tail_bytes = SIZE_MAX;
+  p->ends_text = ends_text(p, 0);
+  if (!fn_size_mul(&p->most_bytes, characters, 4)) p->most_bytes = SIZE_MAX;
   required(&p->literals, p, 0);
   return FN_OK;
 }

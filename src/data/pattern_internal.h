@@ -72,7 +72,8 @@ struct fn_pattern {
   bool ignore_case;
   /* What spares most texts the simulation: */
   bool anchored;      /* every match begins at offset 0 */
-  size_t tail_bytes;  /* every match ends with the text and has at most so many bytes; SIZE_MAX: not known */
+  bool ends_text;     /* every match ends with the text */
+  size_t most_bytes;  /* no match is longer; SIZE_MAX: no bound */
   uint8_t first[256]; /* bytes with which a match can begin */
   literal_set literals;
 };
