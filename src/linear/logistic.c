@@ -14,12 +14,13 @@ fn_status fn_logistic_init(fn_logistic *problem_out, const fn_sparse *sparse, co
   p.weight_scale = (double)sparse->n_rows / total;
   p.n_blocks = (sparse->n_rows + ROWS_PER_BLOCK - 1) / ROWS_PER_BLOCK;
   if (p.n_blocks > MAX_BLOCKS) p.n_blocks = MAX_BLOCKS;
+  p.margin = fn_mem_calloc(sparse->n_rows, sizeof *p.margin);
   p.curvature = fn_mem_calloc(sparse->n_rows, sizeof *p.curvature);
   p.scaled = fn_mem_calloc(p.n, sizeof *p.scaled);
   p.sums = fn_mem_calloc(p.n_blocks, p.n * sizeof *p.sums);
   p.block_loss = fn_mem_calloc(p.n_blocks, sizeof *p.block_loss);
   p.block_bias = fn_mem_calloc(p.n_blocks, sizeof *p.block_bias);
-  if (!p.curvature || !p.scaled || !p.sums || !p.block_loss || !p.block_bias) {
+  if (!p.margin || !p.curvature || !p.scaled || !p.sums || !p.block_loss || !p.block_bias) {
     fn_logistic_deinit(&p);
     return fn_err_no_memory(err, "sums of the linear family's training");
   }
@@ -28,6 +29,7 @@ fn_status fn_logistic_init(fn_logistic *problem_out, const fn_sparse *sparse, co
 }
 
 void fn_logistic_deinit(fn_logistic *p) {
+  free(p->margin);
   free(p->curvature);
   free(p->scaled);
   free(p->sums);
@@ -64,6 +66,7 @@ static double row_factor(const pass *a, size_t i, double *loss) {
   if (a->kind == PRODUCT) return (double)p->curvature[i] * z;
   double s = p->weight_scale * p->rows[i].weight, y = p->rows[i].label ? 1.0 : -1.0;
   double wrong = 1.0 / (1.0 + exp(y * z)); /* probability given to the other class */
+  p->margin[i] = z;
   *loss += s * cross_entropy(y * z);
   p->curvature[i] = (float)(p->c * s * wrong * (1.0 - wrong));
   return -p->c * s * y * wrong;
@@ -122,6 +125,52 @@ double fn_logistic_evaluate(double *gradient_out, double *loss_out, fn_logistic 
   for (size_t j = 0; j + 1 < p->n; j++) penalty += v[j] * v[j];
   if (loss_out != NULL) *loss_out = loss / (double)p->sparse->n_rows; /* Σ s_i = rows */
   return 0.5 * penalty + p->c * loss;
+}
+
+/* f along (t, b), its gradient and Hessian {tt, tb, bb}; m_i = margin without b_0. */
+static double plane(double gradient[2], double hessian[3], const fn_logistic *p, double penalty, double b_0, double t,
+                    double b) {
+  double f = 0.5 * penalty * t * t;
+  gradient[0] = penalty * t;
+  gradient[1] = 0.0;
+  hessian[0] = penalty;
+  hessian[1] = hessian[2] = 0.0;
+  for (size_t i = 0; i < p->sparse->n_rows; i++) {
+    double s = p->c * p->weight_scale * p->rows[i].weight, y = p->rows[i].label ? 1.0 : -1.0;
+    double m = p->margin[i] - b_0, z = t * m + b, wrong = 1.0 / (1.0 + exp(y * z)), h = s * wrong * (1.0 - wrong);
+    f += s * cross_entropy(y * z);
+    gradient[0] -= s * y * wrong * m;
+    gradient[1] -= s * y * wrong;
+    hessian[0] += h * m * m;
+    hessian[1] += h * m;
+    hessian[2] += h;
+  }
+  return f;
+}
+
+void fn_logistic_rescale(double *v, const fn_logistic *p) {
+  enum { STEPS = 20, HALVINGS = 10 };
+  double penalty = 0.0, t = 1.0, b_0 = v[p->n - 1], b = b_0, g[2], h[3];
+  for (size_t j = 0; j + 1 < p->n; j++) penalty += v[j] * v[j];
+  if (penalty == 0.0) return;
+  double f = plane(g, h, p, penalty, b_0, t, b), first = f;
+  for (int step = 0; step < STEPS; step++) {
+    double determinant = h[0] * h[2] - h[1] * h[1];
+    if (!(determinant > 1e-12 * h[0] * h[2])) break;
+    double dt = -(h[2] * g[0] - h[1] * g[1]) / determinant, db = -(h[0] * g[1] - h[1] * g[0]) / determinant, next = f;
+    int k = 0;
+    for (; k < HALVINGS; k++, dt *= 0.5, db *= 0.5) {
+      next = plane(g, h, p, penalty, b_0, t + dt, b + db);
+      if (next < f) break;
+    }
+    if (k == HALVINGS || !(f - next > 1e-6 * f)) break;
+    t += dt;
+    b += db;
+    f = next;
+  }
+  if (!(f < first)) return;
+  for (size_t j = 0; j + 1 < p->n; j++) v[j] *= t;
+  v[p->n - 1] = b;
 }
 
 void fn_logistic_product(double *out, fn_logistic *p, const double *d) {

@@ -19,6 +19,7 @@ typedef struct fn_logistic {
   double c;
   fn_pool *pool;
   size_t n_blocks;
+  double *margin;     /* [rows] x_i·w + b at the last evaluation */
   float *curvature;   /* [rows] C s_i σ(1-σ) at the last evaluation */
   float *scaled;      /* [n] idf_j v_j */
   float *sums;        /* [n_blocks][n] */
@@ -34,6 +35,9 @@ void fn_logistic_deinit(fn_logistic *problem);
 
 /* f at v; gradient_out[n]; keeps the curvature for the two below. *loss_out (may be NULL): Σ s_i ℓ_i / Σ s_i. */
 double fn_logistic_evaluate(double *gradient_out, double *loss_out, fn_logistic *problem, const double *v);
+/* A better start for another C: v, at which the problem was evaluated last, becomes (t·w, b) with the t and b that
+ * minimise f. Solutions for neighbouring C differ above all in length, and this costs no pass over the features. */
+void fn_logistic_rescale(double *v, const fn_logistic *problem);
 /* out = Hessian · d. */
 void fn_logistic_product(double *out, fn_logistic *problem, const double *d);
 /* out = diagonal of the Hessian. */

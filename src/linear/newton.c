@@ -53,16 +53,17 @@ static double boundary(const newton *a, double radius) {
   return sd >= 0.0 ? gap / (sd + root) : (root - sd) / dd;
 }
 
-/* Steihaug's conjugate gradients: minimises gᵀs + ½ sᵀHs within ‖s‖_M ≤ radius. True when it ended on the boundary. */
-static bool find_step(newton *a, double radius) {
+/* Steihaug's conjugate gradients: minimises gᵀs + ½ sᵀHs within ‖s‖_M ≤ radius. They end when the residual, which is
+ * nearly the next gradient, is a tenth of this one or half of the goal. True when they ended on the boundary. */
+static bool find_step(newton *a, double radius, double goal) {
   size_t n = a->n;
   memset(a->s, 0, n * sizeof *a->s);
   for (size_t i = 0; i < n; i++) {
     a->r[i] = -a->gradient[i];
     a->d[i] = a->r[i] / a->diagonal[i];
   }
-  double rz = dot_m_inverse(a, a->r, a->r), goal = 0.1 * sqrt(rz);
-  for (int k = 0; k < MAX_PRODUCTS_PER_STEP && sqrt(rz) > goal; k++) {
+  double rz = dot_m_inverse(a, a->r, a->r), least = 0.1 * sqrt(rz);
+  for (int k = 0; k < MAX_PRODUCTS_PER_STEP && sqrt(rz) > least && fn_vector_norm(a->r, n) > 0.5 * goal; k++) {
     fn_logistic_product(a->hd, a->problem, a->d);
     a->n_products++;
     double alpha = rz / dot(a->d, a->hd, n);
@@ -103,7 +104,7 @@ static fn_status minimise(fn_newton_result *out, newton *a, double *v, double go
   while (isfinite(f) && !stuck && !(result.converged = fn_vector_norm(a->gradient, n) <= goal) &&
          result.n_newton < max_iterations) {
     if (result.n_newton == 0) radius = sqrt(dot_m_inverse(a, a->gradient, a->gradient));
-    bool on_boundary = find_step(a, radius);
+    bool on_boundary = find_step(a, radius, goal);
     for (size_t i = 0; i < n; i++) a->candidate[i] = v[i] + a->s[i];
     double slope = dot(a->gradient, a->s, n), predicted = -0.5 * (slope - dot(a->s, a->r, n)), loss;
     double next = fn_logistic_evaluate(a->candidate_gradient, &loss, a->problem, a->candidate), actual = f - next;
@@ -118,7 +119,7 @@ static fn_status minimise(fn_newton_result *out, newton *a, double *v, double go
       f = next;
       result.loss = loss;
       fn_logistic_diagonal(a->diagonal, a->problem);
-    } else if (!stuck) { /* back to the curvature of v */
+    } else { /* back to the curvature of v */
       (void)fn_logistic_evaluate(a->candidate_gradient, NULL, a->problem, v);
     }
   }

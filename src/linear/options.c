@@ -12,10 +12,10 @@ static const fn_option options[] = {
            "Shortest and longest run of characters (code points) within a word, each in 1 to 8."),
     OPTION("hash_bits", FN_OPTION_INT, hash_bits, "18", "[10,22]",
            "Each family's n-grams are hashed into 2^hash_bits buckets; a model file holds 8 bytes a bucket."),
-    OPTION("c_grid", FN_OPTION_LIST, c_grid, "[0.25,1,4,16,64,256]", NULL,
+    OPTION("c_grid", FN_OPTION_LIST, c_grid, "[1,4,16,64,256]", NULL,
            "Inverse strengths of the L2 penalty to try, ascending; the least validation cross-entropy wins, for each "
            "family."),
-    OPTION("tolerance", FN_OPTION_FLOAT, tolerance, "0.01", "(0,1)",
+    OPTION("tolerance", FN_OPTION_FLOAT, tolerance, "0.001", "(0,1)",
            "Training stops when the gradient's norm has fallen to this share of its norm at weights 0."),
     OPTION("max_iterations", FN_OPTION_INT, max_iterations, "100", "[1,10000]", "Newton steps for one value of C."),
 };

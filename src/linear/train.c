@@ -109,6 +109,7 @@ static fn_status search_c(double *c_out, regression *r, const job *j, fn_err *er
     uint64_t start = fn_clock_ns();
     fn_newton_result result;
     p->c = j->grid[i];
+    if (i > 0) fn_logistic_rescale(r->v, p);
     FN_TRY(fn_newton_minimise(&result, r->v, p, norm_0, j->options->tolerance, j->options->max_iterations, err));
     double loss = j->n_validation > 0 ? fn_logistic_loss(p, &r->validation, j->validation, r->v) : (double)NAN;
     if (j->n_grid == 1 || loss < least) {
