@@ -107,6 +107,13 @@ static void take_plain_word(encoder *e, uint32_t begin, uint32_t n) {
   int32_t ids[FN_WORD_MAX_CHARS];
   uint16_t ends[FN_WORD_MAX_CHARS];
   for (uint32_t i = 0; i < n; i++) word[i] = t->byte_lower[(unsigned char)e->text[begin + i]];
+  if (n > 0 && n <= FN_SHORT_WORD_BYTES) {
+    int32_t id = fn_short_words_find(&t->words, fn_short_word_make(word, n));
+    if (id >= 0) {
+      add_token(e, id, begin, begin + n);
+      return;
+    }
+  }
   size_t count = match_pieces(ids, ends, t, word, n);
   if (count == 0) add_token(e, t->info.unk_id, begin, begin + n);
   for (size_t i = 0, at = 0; i < count; at = ends[i++]) add_token(e, ids[i], begin + (uint32_t)at, begin + ends[i]);

@@ -85,6 +85,32 @@ static fn_status build_pieces(fn_tokenizer *t, const char *name, fn_err *err) {
   return FN_OK;
 }
 
+/* Whether a word of plain bytes can be this token. */
+static bool is_short_word(const fn_tokenizer *t, fn_str token) {
+  if (token.length > FN_SHORT_WORD_BYTES || token.length > t->spec.max_chars) return false;
+  for (size_t i = 0; i < token.length; i++) {
+    unsigned char c = (unsigned char)token.data[i];
+    uint8_t class = t->byte_class[c];
+    if (class != FN_BYTE_WORD && (class != FN_BYTE_PUNCTUATION || token.length > 1)) return false;
+    if (t->byte_lower[c] != token.data[i]) return false;
+  }
+  return true;
+}
+
+/* Their number is kept small by leaving out what only the trie is asked for: fewer cache lines. */
+static fn_status build_words(fn_tokenizer *t, fn_err *err) {
+  const fn_tokenizer_spec *spec = &t->spec;
+  size_t n = 0;
+  for (size_t id = 0; id < spec->n_model; id++) n += is_short_word(t, spec->tokens[id]);
+  FN_TRY(fn_short_words_init(&t->words, n, err));
+  for (size_t id = 0; id < spec->n_model; id++) {
+    fn_str token = spec->tokens[id];
+    if (is_short_word(t, token))
+      fn_short_words_add(&t->words, fn_short_word_make(token.data, token.length), (int32_t)id);
+  }
+  return FN_OK;
+}
+
 /* One text has one id. */
 static fn_status check_added(const fn_tokenizer *t, const char *name, fn_err *err) {
   const fn_tokenizer_spec *spec = &t->spec;
@@ -165,8 +191,8 @@ static void build_bytes(fn_tokenizer *t) {
   for (uint32_t c = 0; c < 128; c++) {
     uint8_t flags = fn_char_get(c)->flags;
     uint8_t class = FN_BYTE_WORD;
-    if (options->clean_text && (flags & FN_CHAR_REMOVED))
-      class = FN_BYTE_OTHER;
+    if (c == 0 || (options->clean_text && (flags & FN_CHAR_REMOVED)))
+      class = FN_BYTE_OTHER; /* 0 in any case: short_words.h pads with it */
     else if (flags & FN_CHAR_SPACE)
       class = FN_BYTE_SPACE;
     else if (flags & FN_CHAR_PUNCTUATION)
@@ -219,6 +245,7 @@ static fn_status build(fn_tokenizer *t, const char *name, fn_err *err) {
   FN_TRY(build_added(t, name, err));
   FN_TRY(find_specials(t, name, err));
   build_bytes(t);
+  FN_TRY(build_words(t, err));
   t->info.vocab_size = (int32_t)spec->n_tokens;
   t->info.lowercase = spec->normalizer.lowercase;
   return hash_spec(&t->info.hash, spec, err);
@@ -245,6 +272,7 @@ void fn_tokenizer_destroy(fn_tokenizer *tokenizer) {
   if (!tokenizer) return;
   fn_tokenizer_spec_deinit(&tokenizer->spec);
   fn_trie_deinit(&tokenizer->pieces);
+  fn_short_words_deinit(&tokenizer->words);
   fn_trie_deinit(&tokenizer->raw);
   fn_trie_deinit(&tokenizer->normalized);
   free(tokenizer);

@@ -3,6 +3,7 @@
 #define FN_TEXT_TOKENIZER_H
 
 #include "text/normalize.h"
+#include "text/short_words.h"
 #include "text/text.h"
 #include "text/trie.h"
 
@@ -59,6 +60,7 @@ struct fn_tokenizer {
   fn_tokenizer_spec spec;
   fn_tokenizer_info info;
   fn_trie pieces;          /* the model's vocabulary */
+  fn_short_words words;    /* its short tokens again, for words that are one token */
   uint32_t continuation;   /* node after the prefix; 0 = root when the prefix is empty, unless … */
   bool has_continuation;   /* … no token begins with it */
   fn_trie raw, normalized; /* added tokens by content; by normalised content. Values are indices into spec.added */

@@ -66,7 +66,7 @@ static void test_trie_continues_from_a_node(void **state) {
   fn_err err = {0};
   fn_trie t;
   int32_t found;
-  size_t length;
+  size_t length = 0;
   fn_trie_init(&t);
   assert_ok(fn_trie_add(&t, &found, fn_str_from("##ing"), 7, &err));
   uint32_t node = fn_trie_walk(&t, fn_str_from("##"));

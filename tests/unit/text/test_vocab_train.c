@@ -88,8 +88,8 @@ static void test_long_words_and_cut_characters(void **state) {
   (void)state;
   fn_err err = {0};
   fn_tokenizer *t = NULL;
-  char word[202];
-  for (size_t i = 0; i < 101; i++) memcpy(word + 2 * i, "zy", 2);
+  char word[102];
+  for (size_t i = 0; i < 101; i++) word[i] = "zy"[i % 2];
   word[101] = 0; /* 101 characters: would be [UNK], so nothing is learnt from it */
   const char *const given[] = {word, "ab ab"};
   assert_ok(train(&t, given, 2, 64, 1, true, &err));
