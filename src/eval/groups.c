@@ -19,7 +19,7 @@ static bool same_group(const fn_str *sources, const int64_t *clusters, size_t a,
   bool a_source = sources != NULL && sources[a].length > 0, b_source = sources != NULL && sources[b].length > 0;
   if (a_source != b_source) return false;
   if (a_source) return fn_str_equal(sources[a], sources[b]);
-  int64_t x, y;
+  int64_t x = 0, y = 0;
   return row_cluster(&x, clusters, a) && row_cluster(&y, clusters, b) && x == y;
 }
 

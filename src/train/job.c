@@ -112,7 +112,6 @@ fn_status fn_job_end(fn_job *j, fn_err *err) {
   metrics_object(&w, "test", &r->test);
   metrics_object(&w, "left_out", &r->left_out);
   fn_json_end(&w);
-  fn_buf_append_char(&text, '\n');
   FN_TRY(fn_buf_check(&text, path, err));
   FN_TRY(fn_run_dir_sync(&j->run, err));
   FN_TRY(fn_file_write(path, text.data, text.length, err));

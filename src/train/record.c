@@ -28,7 +28,6 @@ void fn_run_record_format(fn_buf *out, const fn_run_record *r) {
   fn_json_end(&w);
   fn_json_int(&w, "parameters", r->n_parameters);
   fn_json_end(&w);
-  fn_buf_append_char(out, '\n');
 }
 
 static fn_status load(fn_run_record *r, const json_t *root, const char *path, fn_err *err) {

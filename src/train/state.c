@@ -41,7 +41,6 @@ void fn_train_state_format(fn_buf *out, const fn_train_state *s) {
   fn_json_int(&w, "metrics_bytes", s->metrics_bytes);
   fn_train_identity_format(&w, "identity", &s->identity);
   fn_json_end(&w);
-  fn_buf_append_char(out, '\n');
 }
 
 static fn_status get_text(char *out, size_t size, const json_t *object, const char *key, const char *name,
