@@ -1,7 +1,9 @@
 """Each header compiles alone, as C11 and as C++17."""
 
+import os
 import shutil
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from meta.source import REPO, sources
@@ -25,13 +27,10 @@ def compile_alone(language, header):
 @pytest.mark.parametrize("language", COMPILERS)
 def test_headers_compile_alone(language):
     assert shutil.which(COMPILERS[language][0]), "compiler missing: make deps; tools/deps.sh test"
-    failed = {}
-    for path in sources(".h"):
-        if str(path) in PARTS:
-            continue
-        done = compile_alone(language, path.relative_to("src"))
-        if done.returncode:
-            failed[str(path)] = done.stderr[:800]
+    paths = [path for path in sources(".h") if str(path) not in PARTS]
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        results = pool.map(lambda path: compile_alone(language, path.relative_to("src")), paths)
+        failed = {str(path): done.stderr[:800] for path, done in zip(paths, results) if done.returncode}
     assert not failed, "\n".join(f"{path} as {language}:\n{text}" for path, text in failed.items())
 
 
