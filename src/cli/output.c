@@ -2,6 +2,7 @@
 
 #include <errno.h>
 
+FN_PRINTF(4, 0)
 static void say(const fn_cli *cli, const char *kind, const char *color, const char *format, va_list args) {
   if (cli->color && cli->tty_err)
     fprintf(stderr, "%s%s:\033[0m ", color, kind);

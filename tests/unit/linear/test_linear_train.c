@@ -74,7 +74,7 @@ static void test_learns(void **state) {
   double logits[3][300];
   for (size_t k = 0; k < 3; k++) {
     fn_linear_options o = options;
-    o.features = all[k];
+    o.features = (int32_t)all[k];
     fn_linear *linear = fit(&o, FN_TEXT_TITLE_TEXT, 1);
     predict(logits[k], linear, &test);
     assert_true(auc(logits[k], &test) > 0.85);
