@@ -64,6 +64,16 @@ extern const size_t fn_cli_n_tables;
 /* A remark on stderr ("note: …"), unless --quiet; a warning always. */
 void fn_cli_note(const fn_cli *cli, const char *format, ...) FN_PRINTF(2, 3);
 void fn_cli_warn(const fn_cli *cli, const char *format, ...) FN_PRINTF(2, 3);
+/* Columns of the terminal behind a file descriptor, at least 20; 80 when it is none. */
+int fn_cli_width(int fd);
+/* Progress: one line on stderr's terminal that the next one overwrites, cut to its width. Nothing elsewhere and with
+ * --quiet. A note or warning wipes it; fn_cli_progress_end does so before the verb goes on to its answer. */
+void fn_cli_progress(const fn_cli *cli, const char *format, ...) FN_PRINTF(2, 3);
+void fn_cli_progress_end(const fn_cli *cli);
+/* "12,345". */
+void fn_print_count(fn_buf *out, uint64_t n);
+/* One line of at most max characters: white space made one space, control characters left out, "…" where it was cut. */
+void fn_print_line(fn_buf *out, fn_str text, size_t max);
 /* Writes to stdout; FN_E_IO when that fails (closed pipe, full disk). */
 FN_NODISCARD fn_status fn_cli_print(fn_str text, fn_err *err);
 /* Set by SIGINT/SIGTERM: long verbs stop at the next safe point and return FN_E_CANCELLED. */

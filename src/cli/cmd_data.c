@@ -19,13 +19,8 @@ static void show_progress(void *arg, const char *stage, uint64_t n_done) {
   FN_AUTO_BUF fn_buf count;
   fn_buf_init(&count, 64);
   fn_print_count(&count, n_done);
-  fprintf(stderr, "\r\033[K%s %s rows, %.1f s", stage, count.data ? count.data : "",
-          (double)(fn_clock_ns() - s->begin_ns) / 1e9);
-  fflush(stderr);
-}
-
-static void end_progress(const shown *s) {
-  if (!s->cli->quiet && s->cli->tty_err) fputs("\r\033[K", stderr);
+  fn_cli_progress(s->cli, "%s %s rows, %.1f s", stage, count.data ? count.data : "",
+                  (double)(fn_clock_ns() - s->begin_ns) / 1e9);
 }
 
 static fn_status make_pool(fn_pool **pool_out, const fn_cli *cli, fn_err *err) {
@@ -54,7 +49,7 @@ static fn_status run_prepare(const fn_cli *cli, const fn_prepare_request *asked,
   request.progress_arg = &progress;
   fn_prepared *prepared;
   fn_status status = fn_prepare_run(&prepared, &request, options, err);
-  end_progress(&progress);
+  fn_cli_progress_end(cli);
   FN_TRY(status);
   const fn_prepare_report *report = fn_prepared_report(prepared);
   if (report->n_near_skipped)

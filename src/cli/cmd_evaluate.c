@@ -17,38 +17,21 @@ typedef struct evaluate {
   fn_evaluation evaluation;
   size_t n_shown; /* rows left out that were reported */
   uint64_t shown_ns;
-  bool bar_shown;
 } evaluate;
-
-static void clear_line(evaluate *e) {
-  if (e->bar_shown) fputs("\r\033[K", stderr);
-  e->bar_shown = false;
-}
-
-static void show(evaluate *e, const char *text) {
-  if (!e->cli->tty_err || e->cli->quiet) return;
-  fprintf(stderr, "\r\033[K%s", text);
-  fflush(stderr);
-  e->bar_shown = true;
-}
 
 static bool on_rows(void *arg, size_t n_done, size_t n_rows) {
   evaluate *e = arg;
   uint64_t now = fn_clock_ns();
   if (now - e->shown_ns > 200 * 1000000ull) {
-    char text[80];
-    snprintf(text, sizeof text, "%zu of %zu rows", n_done, n_rows);
     e->shown_ns = now;
-    show(e, text);
+    fn_cli_progress(e->cli, "%zu of %zu rows", n_done, n_rows);
   }
   return !fn_cli_stop_requested();
 }
 
 static bool on_trial(void *arg, const fn_linear_trial *trial) {
   evaluate *e = arg;
-  char text[80];
-  snprintf(text, sizeof text, "linear baseline: %s n-grams, C = %g", trial->family, trial->c);
-  show(e, text);
+  fn_cli_progress(e->cli, "linear baseline: %s n-grams, C = %g", trial->family, trial->c);
   return !fn_cli_stop_requested();
 }
 
@@ -83,7 +66,8 @@ static fn_status open_data(evaluate *e, const char *data, fn_split split, bool s
 }
 
 static void remark(const evaluate *e, fn_split split) {
-  if (e->rows.n_refused > 0) fn_cli_warn(e->cli, "%zu rows were left out", e->rows.n_refused);
+  if (e->rows.n_refused > 0)
+    fn_cli_warn(e->cli, "%zu row%s left out", e->rows.n_refused, e->rows.n_refused == 1 ? " was" : "s were");
   if (!e->rows.sources_known) {
     fn_cli_note(e->cli, "no row names its source: intervals take %s",
                 e->dataset ? "near-duplicate clusters as groups"
@@ -171,14 +155,14 @@ static fn_status evaluate_all(evaluate *e, const fn_cli_args *args, fn_err *err)
   } else if (e->eval_options.baselines) {
     fn_cli_note(e->cli, "no baselines: %s is a file; name a prepared dataset to train them on with --train", data);
   }
-  clear_line(e);
+  fn_cli_progress_end(e->cli);
   return report(e, data, name, fn_cli_get(args, "--json"), err);
 }
 
 static fn_status run(const fn_cli *cli, const fn_cli_args *args, fn_err *err) {
   evaluate e = {.cli = cli};
   fn_status status = evaluate_all(&e, args, err);
-  clear_line(&e);
+  fn_cli_progress_end(cli);
   fn_evaluation_deinit(&e.evaluation);
   fn_labelled_deinit(&e.rows);
   if (e.training != e.dataset) fn_dataset_close(e.training);

@@ -3,7 +3,6 @@
 #include "cli/predict_output.h"
 
 #include <errno.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 typedef struct predict {
@@ -41,9 +40,9 @@ static void show_progress(predict *p, bool last) {
   if (!p->show_progress || (!last && now - p->shown_ns < 200 * 1000000ull)) return;
   double seconds = (double)(now - p->begin_ns) * 1e-9;
   p->shown_ns = now;
-  fprintf(stderr, "\r\033[K%llu rows  %.0f rows/s%s", (unsigned long long)p->counts.n_rows,
-          seconds > 0.0 ? (double)p->counts.n_rows / seconds : 0.0, last ? "\n" : "");
-  fflush(stderr);
+  fn_cli_progress(p->cli, "%llu row%s  %.0f rows/s", (unsigned long long)p->counts.n_rows,
+                  p->counts.n_rows == 1 ? "" : "s", seconds > 0.0 ? (double)p->counts.n_rows / seconds : 0.0);
+  if (last) fputc('\n', stderr);
 }
 
 static fn_status on_row(void *arg, const fn_scored_row *row, fn_err *err) {
@@ -117,12 +116,6 @@ static fn_status take_article(predict *p, const char *title, const char *text, f
   return on_row(p, &row, err);
 }
 
-static int terminal_width(const fn_cli *cli) {
-  struct winsize size;
-  if (!cli->tty_out || ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_col < 60) return 80;
-  return size.ws_col;
-}
-
 static fn_status choose_format(fn_predict_format *out, const fn_cli *cli, const char *name, const char *path,
                                fn_err *err) {
   static const char *const names[] = {"table", "jsonl", "csv"};
@@ -167,7 +160,7 @@ static fn_status classify(predict *p, const fn_cli_args *args, fn_err *err) {
   FN_TRY(choose_format(&format, p->cli, fn_cli_get(args, "--format"), path, err));
   FN_TRY(fn_cli_load_model(&p->model, p->cli, fn_cli_get(args, "--model"), err));
   FN_TRY(fn_predict_output_open(&p->output, format, path, fn_classifier_get_info(p->model.classifier),
-                                terminal_width(p->cli), err));
+                                fn_cli_width(STDOUT_FILENO), err));
   p->show_progress = p->cli->tty_err && !p->cli->quiet && (path != NULL || !p->cli->tty_out) && args->n_rest > 0;
   p->begin_ns = p->shown_ns = fn_clock_ns();
   fn_status status = take_all(p, args, err);

@@ -9,9 +9,4 @@ void fn_print_prepare(fn_buf *out, const fn_prepare_report *report, const fn_dat
 /* prepare: the parsed prepare.json beside the dataset, or NULL. */
 void fn_print_stats(fn_buf *out, const fn_stats_report *report, const json_t *prepare, size_t max_sources);
 
-/* "12,345". */
-void fn_print_count(fn_buf *out, uint64_t n);
-/* One line of at most max characters: white space made one space, control characters left out, "…" where it was cut. */
-void fn_print_line(fn_buf *out, fn_str text, size_t max);
-
 #endif

@@ -13,6 +13,7 @@ extern const fn_embedded fn_embedded_config[];
 #define VERSION FN_VERSION " (" FN_REVISION ")"
 
 static volatile sig_atomic_t stop_signal;
+static bool stop_is_told; /* set before the handler is */
 
 bool fn_cli_stop_requested(void) {
   return stop_signal != 0;
@@ -21,13 +22,17 @@ int fn_cli_stop_signal(void) {
   return stop_signal;
 }
 
-/* The first signal asks a long verb to stop at its next safe point, the second ends the program at once. */
+/* The first signal asks a long verb to stop at its next safe point, the second ends the program at once. Whoever
+ * pressed Ctrl-C is told so: a training step can take seconds. */
 static void on_signal(int n) {
+  static const char told[] = "\nstopping at the next safe point; once more to end at once\n";
   if (stop_signal) _exit(128 + n);
   stop_signal = n;
+  if (stop_is_told) (void)!write(STDERR_FILENO, told, sizeof told - 1);
 }
 
 static void catch_signals(void) {
+  stop_is_told = isatty(STDERR_FILENO) == 1;
   struct sigaction action = {.sa_handler = on_signal};
   sigemptyset(&action.sa_mask);
   sigaction(SIGINT, &action, NULL);

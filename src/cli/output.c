@@ -1,9 +1,16 @@
 #include "cli/cli.h"
 
 #include <errno.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+enum { MIN_WIDTH = 20, USUAL_WIDTH = 80 };
+
+#define WIPE_LINE "\r\033[K"
 
 FN_PRINTF(4, 0)
 static void say(const fn_cli *cli, const char *kind, const char *color, const char *format, va_list args) {
+  fn_cli_progress_end(cli);
   if (cli->color && cli->tty_err)
     fprintf(stderr, "%s%s:\033[0m ", color, kind);
   else
@@ -25,6 +32,63 @@ void fn_cli_warn(const fn_cli *cli, const char *format, ...) {
   va_start(args, format);
   say(cli, "warning", "\033[33m", format, args);
   va_end(args);
+}
+
+int fn_cli_width(int fd) {
+  struct winsize size;
+  if (ioctl(fd, TIOCGWINSZ, &size) != 0 || size.ws_col == 0) return USUAL_WIDTH;
+  return size.ws_col < MIN_WIDTH ? MIN_WIDTH : size.ws_col;
+}
+
+void fn_cli_progress(const fn_cli *cli, const char *format, ...) {
+  if (!cli->tty_err || cli->quiet) return;
+  char line[512];
+  va_list args;
+  va_start(args, format);
+  vsnprintf(line, sizeof line, format, args);
+  va_end(args);
+  /* One column stays free: a cursor beyond the last one would begin a second line, which nothing wipes. */
+  fprintf(stderr, WIPE_LINE "%.*s", fn_cli_width(STDERR_FILENO) - 1, line);
+  fflush(stderr);
+}
+
+void fn_cli_progress_end(const fn_cli *cli) {
+  if (!cli->tty_err || cli->quiet) return;
+  fputs(WIPE_LINE, stderr);
+  fflush(stderr);
+}
+
+void fn_print_count(fn_buf *out, uint64_t n) {
+  if (n >= 1000) {
+    fn_print_count(out, n / 1000);
+    fn_buf_printf(out, ",%03d", (int)(n % 1000));
+  } else {
+    fn_buf_printf(out, "%d", (int)n);
+  }
+}
+
+void fn_print_line(fn_buf *out, fn_str text, size_t max) {
+  size_t n = 0;
+  bool gap = false;
+  for (size_t i = 0; i < text.length;) {
+    uint32_t c;
+    size_t size = fn_utf8_decode(&c, text.data + i, text.length - i);
+    if (size == 0) size = 1, c = ' ';
+    bool space = c <= ' ' || (c >= 0x7F && c <= 0xA0) || c == 0x2028 || c == 0x2029;
+    bool hidden =
+        (c >= 0x200B && c <= 0x200F) || (c >= 0x202A && c <= 0x202E) || (c >= 0x2066 && c <= 0x2069) || c == 0xFEFF;
+    if (!space && !hidden) {
+      if (n + 1 >= max) {
+        fn_buf_append_str(out, "…");
+        return;
+      }
+      if (gap && n) fn_buf_append_char(out, ' '), n++;
+      fn_buf_append(out, text.data + i, size);
+      n++;
+    }
+    gap = (gap && (space || hidden)) || space;
+    i += size;
+  }
 }
 
 fn_status fn_cli_print(fn_str text, fn_err *err) {

@@ -1,5 +1,6 @@
 #include "cli/predict_output.h"
 
+#include "cli/cli.h"
 #include "data/csv.h"
 
 enum { FLUSH_BYTES = 1 << 16, MAX_BUFFER = 1 << 30 };
@@ -152,43 +153,27 @@ static void append_jsonl(fn_predict_output *o, const fn_scored_row *row) {
 
 /* ---- table ---- */
 
-/* The first `columns` characters on one line: what could move the cursor becomes a space. */
-static void append_excerpt(fn_buf *out, fn_str text, int columns) {
-  bool space = true; /* none at the beginning, never two */
-  for (size_t i = 0; i < text.length && columns > 0;) {
-    uint32_t c = 0;
-    size_t n = fn_utf8_decode(&c, text.data + i, text.length - i);
-    if (n == 0) {
-      n = 1;
-      c = ' ';
-    }
-    bool blank = c <= ' ' || (c >= 0x7F && c <= 0xA0) || (c >= 0x200B && c <= 0x200F) || (c >= 0x2028 && c <= 0x202E) ||
-                 (c >= 0x2066 && c <= 0x2069) || c == 0xFEFF;
-    if (blank && !space) {
-      fn_buf_append_char(out, ' ');
-      columns--;
-    } else if (!blank) {
-      fn_buf_append(out, text.data + i, n);
-      columns--;
-    }
-    space = blank;
-    i += n;
-  }
+/* Columns up to the title, with those of the tokens, which a narrow terminal does without. */
+enum { PLAIN_WIDTH = 28, TOKENS_WIDTH = 10, NARROW = 64, MIN_TITLE = 8 };
+
+static bool shows_tokens(const fn_predict_output *o) {
+  return o->width >= NARROW;
 }
 
 static void append_table(fn_predict_output *o, const fn_scored_row *row) {
-  enum { FIXED = 38 };
   const fn_prediction *p = row->prediction;
-  int room = o->width > FIXED + 20 ? o->width - FIXED : 20;
-  char tokens[32] = "";
-  if (p != NULL) snprintf(tokens, sizeof tokens, "%lld%s", (long long)p->n_tokens, p->truncated ? "+" : "");
-  fn_buf_printf(&o->buf, "%6llu  %-9.9s", (unsigned long long)row->row, p ? o->model->labels[p->label] : "refused");
+  const bool has_tokens = shows_tokens(o);
+  int room = o->width - PLAIN_WIDTH - (has_tokens ? TOKENS_WIDTH : 0);
+  if (room < MIN_TITLE) room = MIN_TITLE;
+  fn_buf_printf(&o->buf, "%6llu  %-9.9s  ", (unsigned long long)row->row, p ? o->model->labels[p->label] : "refused");
   if (p != NULL) {
-    fn_buf_printf(&o->buf, "  %7.4f  %8s  ", p->probabilities[p->label], tokens);
-    append_excerpt(&o->buf, row->has_title && row->title.length ? row->title : row->text, room);
+    char tokens[32];
+    snprintf(tokens, sizeof tokens, "%lld%s", (long long)p->n_tokens, p->truncated ? "+" : " ");
+    fn_buf_printf(&o->buf, "%7.4f  ", p->probabilities[p->label]);
+    if (has_tokens) fn_buf_printf(&o->buf, "%8s  ", tokens);
+    fn_print_line(&o->buf, row->has_title && row->title.length ? row->title : row->text, (size_t)room);
   } else {
-    fn_buf_append_str(&o->buf, "  ");
-    append_excerpt(&o->buf, fn_str_from(row->message), room + 19);
+    fn_print_line(&o->buf, fn_str_from(row->message), (size_t)(o->width - PLAIN_WIDTH + 9));
   }
   while (o->buf.length > 0 && o->buf.data[o->buf.length - 1] == ' ') o->buf.data[--o->buf.length] = '\0';
   fn_buf_append_char(&o->buf, '\n');
@@ -202,12 +187,12 @@ fn_status fn_predict_output_input(fn_predict_output *o, const char *file, const 
   if (o->format == FN_PREDICT_CSV) FN_TRY(begin_csv(o, name, columns, n_columns, err));
   if (o->format == FN_PREDICT_TABLE) {
     if (!o->begun) {
-      fn_buf_printf(&o->buf, "model %s\n\n%6s  %-9s  %7s  %8s  title\n", o->model->id, "row", "label", "prob.",
-                    "tokens");
+      fn_buf_printf(&o->buf, "model %s\n\n%6s  %-9s  %7s  ", o->model->id, "row", "label", "prob.");
+      fn_buf_append_str(&o->buf, shows_tokens(o) ? " tokens   title\n" : "title\n");
     }
     if (file != NULL) {
       fn_buf_append_str(&o->buf, "# ");
-      append_excerpt(&o->buf, fn_str_from(file), o->width - 2);
+      fn_print_line(&o->buf, fn_str_from(file), (size_t)o->width - 2);
       fn_buf_append_char(&o->buf, '\n');
     }
   }

@@ -10,13 +10,13 @@
 #define FN_DROP_LIST(X)                                                                                                \
   X(FN_DROP_NO_LABEL, "no_label", "the label is empty or missing")                                                     \
   X(FN_DROP_LABEL_MAP, "label_map", "data.label_map says drop")                                                        \
-  X(FN_DROP_EMPTY, "empty", "title, text or both are empty, as data.text asks for them")                               \
-  X(FN_DROP_EMPTY_AFTER_RULES, "empty_after_rules", "nothing is left but boilerplate")                                 \
-  X(FN_DROP_CONFLICT_EXACT, "conflicting_exact", "an exact copy has the other label")                                  \
-  X(FN_DROP_CONFLICT_NEAR, "conflicting_near", "the near-duplicate cluster has both labels")                           \
+  X(FN_DROP_EMPTY, "empty", "nothing in what data.text names")                                                         \
+  X(FN_DROP_EMPTY_AFTER_RULES, "empty_after_rules", "nothing but boilerplate")                                         \
+  X(FN_DROP_CONFLICT_EXACT, "conflicting_exact", "copies with both labels")                                            \
+  X(FN_DROP_CONFLICT_NEAR, "conflicting_near", "near copies, both labels")                                             \
   X(FN_DROP_EXACT, "exact_duplicate", "an exact copy is kept")                                                         \
-  X(FN_DROP_TRAIN_COPY, "copy_in_train", "was in train, a copy is in validation or test")                              \
-  X(FN_DROP_VALIDATION_COPY, "copy_in_validation", "was in validation, a copy is in test")
+  X(FN_DROP_TRAIN_COPY, "copy_in_train", "kept in validation or test")                                                 \
+  X(FN_DROP_VALIDATION_COPY, "copy_in_validation", "a copy in test is kept")
 typedef enum fn_drop {
 #define FN_DROP_ENUM(code, name, meaning) code,
   FN_DROP_LIST(FN_DROP_ENUM)

@@ -56,7 +56,9 @@ fn_status fn_job_begin(fn_job *j, int64_t step, int64_t n_steps, fn_err *err) {
   const fn_run_record *r = &j->record;
   int n = snprintf(text, sizeof text, "%lld rows to train on, %lld to validate", (long long)r->n_train,
                    (long long)r->n_validation);
-  if (r->n_parameters > 0 && n > 0)
+  if (r->n_parameters > 0 && r->n_parameters < 100000 && n > 0)
+    snprintf(text + n, sizeof text - (size_t)n, ", %lld parameters", (long long)r->n_parameters);
+  else if (r->n_parameters > 0 && n > 0)
     snprintf(text + n, sizeof text - (size_t)n, ", %.1f million parameters", (double)r->n_parameters / 1e6);
   const fn_train_event event = {
       .kind = FN_TRAIN_BEGIN, .path = j->run.path, .step = step, .n_steps = n_steps, .text = text};

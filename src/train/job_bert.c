@@ -144,7 +144,8 @@ static fn_status get_model(bert_job *b, fn_err *err) {
   if (!b->dir && fn_config_layer_of(j->config, "train.learning_rate") == FN_CONFIG_DEFAULT)
     fn_job_note(j, "train.learning_rate=%g suits a pretrained model; from scratch take more, such as 5e-4",
                 j->options.learning_rate);
-  if (new_head) fn_job_note(j, "%s has no head for these labels; it starts with random weights", b->dir);
+  if (new_head)
+    fn_job_note(j, "%s has no head for the labels real and fake: a new one starts from random weights", b->dir);
   j->record.n_parameters = 0;
   for (size_t i = 0; i < fn_model_n_parameters(b->model); i++)
     j->record.n_parameters += (int64_t)fn_model_parameter(b->model, i)->n;
@@ -191,10 +192,28 @@ static fn_status prepare(bert_job *b, fn_err *err) {
   return fn_job_begin(j, state->step, state->n_steps, err);
 }
 
+typedef struct measuring {
+  const fn_train_sink *sink;
+  const char *split;
+  int64_t step, n_rows;
+} measuring;
+
+static bool keep_measuring(void *arg, size_t n_done) {
+  const measuring *m = arg;
+  const fn_train_event event = {.kind = FN_TRAIN_EVALUATION,
+                                .step = m->step,
+                                .n_steps = m->step,
+                                .split = m->split,
+                                .n_rows = (int64_t)n_done,
+                                .n_rows_all = m->n_rows};
+  return fn_train_report(m->sink, &event);
+}
+
 static fn_status measure(fn_job *j, const char *split, const fn_examples *rows, fn_metrics *out, fn_model *model,
                          const fn_batching *batching, fn_err *err) {
   if (rows->n == 0) return FN_OK;
-  FN_TRY(fn_examples_evaluate(out, model, rows, batching, NULL, NULL, err));
+  measuring m = {&j->job->sink, split, j->result.n_steps, (int64_t)rows->n};
+  FN_TRY(fn_examples_evaluate(out, model, rows, batching, keep_measuring, &m, err));
   return fn_job_metrics(j, split, j->result.best_step, out, err);
 }
 

@@ -36,8 +36,8 @@ static bool on_trial(void *arg, const fn_linear_trial *trial) {
   linear_job *l = arg;
   l->n_trials++;
   char text[160];
-  snprintf(text, sizeof text, "C = %g: training loss %.4f, validation loss %.4f%s", trial->c, trial->train_loss,
-           trial->validation_loss, trial->converged ? "" : " (did not converge)");
+  snprintf(text, sizeof text, "%s n-grams, C = %g: training loss %.4f, validation loss %.4f%s", trial->family, trial->c,
+           trial->train_loss, trial->validation_loss, trial->converged ? "" : " (did not converge)");
   const fn_train_event event = {.kind = FN_TRAIN_NOTE, .text = text};
   return fn_train_report(&l->j->job->sink, &event);
 }

@@ -45,6 +45,26 @@ def test_prints_counts_and_titles_and_ends_with_the_path(fakenews, tmp_path):
     assert sorted(p.name for p in tmp_path.iterdir()) == ["news.csv", "out", "out2"]
 
 
+def test_tables_fit_80_columns(fakenews, tmp_path):
+    """Every section at its widest: many files, labels, kinds of dropped rows, long titles and names."""
+    names = [f"a-rather-long-name-of-a-file-that-goes-on-{i}.csv" for i in range(3)]
+    for i, name in enumerate(names):
+        write_news(tmp_path / name, n=80)
+        with open(tmp_path / name, "a", newline="") as file:
+            out = csv.writer(file)
+            out.writerow(["word " * 40 + str(i), "A body of its own " + str(i) * 9, "pants-on-fire", "Outlet " * 20])
+            out.writerow([f"Title 0 of a quiet day", "Article number 0 tells story 0 about place 0, 0 and 0.", "1", ""])
+            out.writerow(["", "", "1", ""])
+            out.writerow(["No label", "x", "", ""])
+    labels = "data.label_map={real:real,fake:fake,pants-on-fire:fake,1:fake,mostly-true:real,half-true:drop}"
+    done = prepare(fakenews, "--input", *names, "--out", "out", labels)
+    assert "1 row" not in done.stdout and "252 rows from 3 files" in done.stdout
+    stats = fakenews("data", "stats", "out", "--table")
+    assert stats.code == 0
+    for line in (done.stdout + stats.stdout).splitlines():
+        assert len(line) <= 80, line
+
+
 def test_prepare_json_accounts_for_every_row(fakenews, tmp_path):
     write_news(tmp_path / "news.csv")
     with open(tmp_path / "news.csv", "a", newline="") as file:

@@ -2,10 +2,12 @@
 
 import csv
 import json
+import re
 import shutil
 
 import pytest
 from infer_support import json_lines, make_models, write_csv
+from terminal_support import on_terminal, screen
 from train_support import metrics, write_corpus
 
 
@@ -33,6 +35,15 @@ def figures(done):
     assert done.code == 0, done
     report = json.loads(done.stdout)
     return report, {system["name"]: system for system in report["systems"]}
+
+
+def test_a_note_wipes_the_progress(program, tmp_path, data, linear):
+    """Notes come while a progress line stands on the terminal."""
+    code, text = on_terminal([program, "evaluate", "--model", linear, "--data", data], tmp_path)
+    lines = screen(text)
+    assert code == 0
+    assert any(line.startswith("note: the model is of the linear family itself") for line in lines)
+    assert re.search(r"\d+ of \d+ rows", text) and not any(re.match(r"\d+ of \d+ rows", line) for line in lines)
 
 
 def test_three_systems(fakenews, bert, data):

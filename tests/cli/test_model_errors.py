@@ -202,7 +202,7 @@ def test_labels_in_another_order(fakenews, data, broken):
     """The head of someone who calls class 0 fake would begin with every answer turned round: a new one is drawn, and told."""
     command = ["train", "--data", data, "--init", broken, "--out", "out", "train.max_tokens=48", "train.max_steps=1"]
     done = fakenews(*command)
-    assert done.code == 0 and "no head for these labels" not in done.stderr, done
+    assert done.code == 0 and "no head for the labels real and fake" not in done.stderr, done
     change_config(broken, id2label={"0": "FAKE", "1": "REAL"}, label2id={"FAKE": 0, "REAL": 1})
     done = fakenews(*(part if part != "out" else "out-2" for part in command))
     assert done.code == 0 and "no head for these labels" in done.stderr, done

@@ -2,13 +2,12 @@
 
 import json
 import os
-import pty
 import re
-import select
 import subprocess
 from pathlib import Path
 
 import pytest
+from terminal_support import on_terminal, screen
 from train_support import TINY, bare_environment, metrics, prepare, tensors, tree, write_corpus
 
 
@@ -103,24 +102,28 @@ def test_progress_is_plain_lines_on_standard_error(run):
 
 
 def test_progress_bar_on_a_terminal(program, data, tmp_path):
-    master, slave = pty.openpty()
-    process = subprocess.Popen([program, "train", "--data", data, "--init", "scratch", *TINY, "train.epochs=1"],
-                               stdout=subprocess.PIPE, stderr=slave, cwd=tmp_path, env=bare_environment(tmp_path))
-    os.close(slave)
-    seen = b""
-    while select.select([master], [], [], 60)[0]:
-        try:
-            block = os.read(master, 65536)
-        except OSError:  # the other end is closed
-            break
-        if not block:
-            break
-        seen += block
-    os.close(master)
-    process.communicate()
-    assert process.returncode == 0
-    text = seen.decode()
+    code, text = on_terminal([program, "train", "--data", data, "--init", "scratch", *TINY, "train.epochs=1"], tmp_path)
+    assert code == 0
     assert re.search(r"\r\033\[Kepoch 1/1  step \d+/\d+  \[=*>? *\] loss \d\.\d+  \d+ tokens/s  ETA \d+:\d\d", text)
+    assert not any("tokens/s" in line or "evaluating" in line for line in screen(text))  # nothing of it stays
+    assert any(re.fullmatch(r"done in \d+:\d\d; best checkpoint: step \d+ of \d+", line) for line in screen(text))
+
+
+@pytest.mark.parametrize("columns", [80, 57, 40, 20])
+def test_progress_stays_on_one_line(program, data, tmp_path, columns):
+    """A bar that wraps leaves a line behind each time it is drawn."""
+    code, text = on_terminal([program, "train", "--data", data, "--init", "scratch", *TINY, "train.epochs=1"], tmp_path,
+                             columns)
+    drawn = [part.split("\r")[0].split("\n")[0] for part in text.split("\r\033[K")[1:]]
+    bars = [line for line in drawn if re.match(r"(epoch 1/1  )?step \d+/\d+  ", line) and "val:" not in line]
+    assert code == 0 and bars and all(len(line) < columns for line in drawn if line in bars)
+    if columns >= 40:
+        assert all("loss" in line and "ETA" in line for line in bars)
+
+
+def test_lines_of_a_run_fit_80_columns(run):
+    _, path, out, err = run
+    assert all(len(line) <= 80 for line in (out + err).splitlines() if path.name not in line), out + err
 
 
 def test_note_on_the_rate_from_scratch(fakenews, data, run):
