@@ -1,5 +1,6 @@
 #include "data/duplicates.h"
 
+#include "base/hash_inline.h"
 #include "data/words.h"
 
 #include <math.h>
@@ -113,11 +114,11 @@ static size_t make_shingles(fn_words *words) {
   size_t n = words->n;
   if (n == 0) return 0;
   if (n < FN_SHINGLE_WORDS) {
-    words->hashes[0] = fn_hash64(words->hashes, n * sizeof *words->hashes, 3);
+    words->hashes[0] = fn_hash64_inline(words->hashes, n * sizeof *words->hashes, 3);
     return 1;
   }
   for (size_t i = 0; i + FN_SHINGLE_WORDS <= n; i++)
-    words->hashes[i] = fn_hash64(words->hashes + i, FN_SHINGLE_WORDS * sizeof *words->hashes, 3);
+    words->hashes[i] = fn_hash64_inline(words->hashes + i, FN_SHINGLE_WORDS * sizeof *words->hashes, 3);
   return n - FN_SHINGLE_WORDS + 1;
 }
 

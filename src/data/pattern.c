@@ -86,44 +86,11 @@ static void advance(search *s, uint32_t code_point, size_t after) {
   s->next = swap;
 }
 
-static char lower(char c) {
-  return c >= 'A' && c <= 'Z' ? (char)(c + 0x20) : c;
-}
-
-static bool same(const char *a, const char *b, size_t n, bool ignore_case) {
-  if (!ignore_case) return memcmp(a, b, n) == 0;
-  for (size_t i = 0; i < n; i++)
-    if (lower(a[i]) != b[i]) return false;
-  return true;
-}
-
-/* Offset of a literal that begins with the byte `first`, at or behind `at`; SIZE_MAX when there is none. */
-static size_t find_from(fn_str text, size_t at, const char *literal, size_t n, char first, bool ignore_case) {
-  while (at <= text.length && text.length - at >= n) {
-    const char *p = memchr(text.data + at, first, text.length - at - n + 1);
-    if (!p) break;
-    at = (size_t)(p - text.data);
-    if (same(p, literal, n, ignore_case)) return at;
-    at++;
-  }
-  return SIZE_MAX;
-}
-
-static size_t find_literal(const fn_pattern *p, fn_str text, size_t i, size_t at) {
-  const char *literal = p->literals.texts[i];
-  size_t n = p->literals.lengths[i];
-  char first = literal[0];
-  size_t found = find_from(text, at, literal, n, first, p->ignore_case);
-  if (!p->ignore_case || first < 'a' || first > 'z') return found;
-  size_t upper = find_from(text, at, literal, n, (char)(first - 0x20), true);
-  return upper < found ? upper : found;
-}
-
 /* Every literal is looked for from where it was last found, so all of them together cost one pass each. */
 static void move_literals(search *s, size_t at, bool first_time) {
   s->nearest = SIZE_MAX;
   for (size_t i = 0; i < s->pattern->literals.n; i++) {
-    if (first_time || s->literals[i] < at) s->literals[i] = find_literal(s->pattern, s->text, i, at);
+    if (first_time || s->literals[i] < at) s->literals[i] = fn_pattern_find_literal(s->pattern, s->text, i, at);
     if (s->literals[i] < s->nearest) s->nearest = s->literals[i];
   }
 }

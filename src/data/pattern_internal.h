@@ -1,4 +1,5 @@
-/* The forms of a pattern: source → tree (pattern_parse.c) → states (pattern_compile.c) → matches (pattern.c). */
+/* The forms of a pattern: source → tree (pattern_parse.c) → states (pattern_compile.c) → matches (pattern.c, and
+ * pattern_literal.c for where they can be at all). */
 #ifndef FN_DATA_PATTERN_INTERNAL_H
 #define FN_DATA_PATTERN_INTERNAL_H
 
@@ -81,5 +82,7 @@ struct fn_pattern {
 /* Fills nodes, classes and ranges. */
 FN_NODISCARD fn_status fn_pattern_parse(fn_pattern *pattern, fn_str source, fn_err *err);
 bool fn_pattern_class_holds(const fn_pattern *pattern, uint32_t index, uint32_t code_point);
+/* Offset of literal i at or behind `at`; SIZE_MAX when there is none. */
+size_t fn_pattern_find_literal(const fn_pattern *pattern, fn_str text, size_t i, size_t at);
 
 #endif
