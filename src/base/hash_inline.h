@@ -1,4 +1,5 @@
-/* fn_hash64 compiled in place: for the short keys of inner loops, where a call costs more than the hash. The same values.
+/* fn_hash64 compiled in place: for the short keys of inner loops, where a call costs more than the hash. The same
+ * values.
  */
 #ifndef FN_BASE_HASH_INLINE_H
 #define FN_BASE_HASH_INLINE_H

@@ -1,6 +1,6 @@
-/* Looking for a literal in a text, with or without letter case. Sixteen places at a time are tried by the literal's first
- * and last byte; what agrees in both is compared. SSE2 belongs to every x86-64 processor, so nothing is chosen at run
- * time; elsewhere each place is tried on its own. */
+/* Looking for a literal in a text, with or without letter case. Sixteen places at a time are tried by the literal's
+ * first and last byte; what agrees in both is compared. SSE2 belongs to every x86-64 processor, so nothing is chosen at
+ * run time; elsewhere each place is tried on its own. */
 #include "data/pattern_internal.h"
 
 #if defined(__SSE2__)

@@ -1,5 +1,5 @@
 /* Text → tokens: added tokens are cut out, the rest is normalised, split into words and each word into pieces. */
-#include "text/tokenizer.h"
+#include "text/encode_internal.h"
 
 #include <stdlib.h>
 
@@ -10,48 +10,27 @@ void fn_tokens_deinit(fn_tokens *tokens) {
   *tokens = (fn_tokens){0};
 }
 
-/* One call's state. A word is collected with the place of each of its code points. */
-typedef struct encoder {
-  fn_tokens *tokens;
-  const fn_tokenizer *tokenizer;
-  const char *text;
-  size_t max_tokens;
-  fn_normalizer normalizer; /* its sink is take_char */
-  fn_status status;         /* first failure inside the sink */
-  fn_err *err;
-  bool full; /* max_tokens reached */
-  /* The word; past max_chars only its end is kept up to date. */
-  uint32_t n_chars, n_bytes, word_begin, word_end;
-  uint32_t begin[FN_WORD_MAX_CHARS], end[FN_WORD_MAX_CHARS];
-  uint16_t bytes_end[FN_WORD_MAX_CHARS]; /* of each code point in `bytes` */
-  char bytes[4 * FN_WORD_MAX_CHARS];
-} encoder;
-
-static fn_status grow(fn_tokens *t, fn_err *err) {
-  size_t needed = t->n + 1, capacity = t->capacity, max = (size_t)1 << 31;
-  FN_TRY(fn_mem_grow((void **)&t->ids, &capacity, needed, sizeof *t->ids, max, "tokens", err));
-  capacity = t->capacity;
-  FN_TRY(fn_mem_grow((void **)&t->begin, &capacity, needed, sizeof *t->begin, max, "tokens", err));
-  capacity = t->capacity;
-  FN_TRY(fn_mem_grow((void **)&t->end, &capacity, needed, sizeof *t->end, max, "tokens", err));
-  t->capacity = capacity;
-  return FN_OK;
-}
-
-static void add_token(encoder *e, int32_t id, uint32_t begin, uint32_t end) {
+fn_status fn_encoder_grow(fn_encoder_state *e, size_t extra) {
   fn_tokens *t = e->tokens;
-  if (e->full || e->status != FN_OK) return;
-  if (t->n == t->capacity && (e->status = grow(t, e->err)) != FN_OK) return;
-  t->ids[t->n] = id;
-  t->begin[t->n] = begin;
-  t->end[t->n] = end;
-  t->n++;
-  e->full = t->n == e->max_tokens;
+  size_t needed = t->n + extra, capacity = t->capacity, max = ((size_t)1 << 31) + FN_BLOCK_BYTES;
+  e->status = fn_mem_grow((void **)&t->ids, &capacity, needed, sizeof *t->ids, max, "tokens", e->err);
+  capacity = t->capacity;
+  if (e->status == FN_OK)
+    e->status = fn_mem_grow((void **)&t->begin, &capacity, needed, sizeof *t->begin, max, "tokens", e->err);
+  capacity = t->capacity;
+  if (e->status == FN_OK)
+    e->status = fn_mem_grow((void **)&t->end, &capacity, needed, sizeof *t->end, max, "tokens", e->err);
+  if (e->status == FN_OK) t->capacity = capacity;
+  return e->status;
 }
 
-/* Greedy longest match from the left (Wu et al. 2016, as in BERT). ends_out gets where each piece ends in the word.
- * Returns the number of pieces, 0 when some part of the word matches nothing. */
-static size_t match_pieces(int32_t *ids_out, uint16_t *ends_out, const fn_tokenizer *t, const char *word, size_t n) {
+static void add_token(fn_encoder_state *e, int32_t id, uint32_t begin, uint32_t end) {
+  if (e->full || e->status != FN_OK) return;
+  if (e->tokens->n == e->tokens->capacity && fn_encoder_grow(e, 1) != FN_OK) return;
+  fn_encoder_put(e, id, begin, end);
+}
+
+size_t fn_encoder_match(int32_t *ids_out, uint16_t *ends_out, const fn_tokenizer *t, const char *word, size_t n) {
   size_t at = 0, count = 0;
   while (at < n) {
     size_t length = 0;
@@ -65,12 +44,12 @@ static size_t match_pieces(int32_t *ids_out, uint16_t *ends_out, const fn_tokeni
   return count;
 }
 
-static void finish_word(encoder *e) {
+static void finish_word(fn_encoder_state *e) {
   if (e->n_chars == 0) return;
   const fn_tokenizer *t = e->tokenizer;
   int32_t ids[FN_WORD_MAX_CHARS]; /* a piece is one code point at least */
   uint16_t ends[FN_WORD_MAX_CHARS];
-  size_t n = e->n_chars > t->spec.max_chars ? 0 : match_pieces(ids, ends, t, e->bytes, e->n_bytes);
+  size_t n = e->n_chars > t->spec.max_chars ? 0 : fn_encoder_match(ids, ends, t, e->bytes, e->n_bytes);
   if (n == 0) add_token(e, t->info.unk_id, e->word_begin, e->word_end);
   for (size_t i = 0, c = 0; i < n; i++) {
     uint32_t begin = e->begin[c];
@@ -82,7 +61,7 @@ static void finish_word(encoder *e) {
 
 /* Sink of the normaliser: white space ends a word, punctuation is one. */
 static void take_char(void *arg, uint32_t code_point, uint32_t begin, uint32_t end) {
-  encoder *e = arg;
+  fn_encoder_state *e = arg;
   uint8_t flags = fn_char_get(code_point)->flags;
   if (flags & (FN_CHAR_SPACE | FN_CHAR_PUNCTUATION)) {
     finish_word(e);
@@ -100,60 +79,13 @@ static void take_char(void *arg, uint32_t code_point, uint32_t begin, uint32_t e
   if (flags & FN_CHAR_PUNCTUATION) finish_word(e);
 }
 
-/* A word of n ≤ max_chars plain bytes at text[begin]: places follow from positions. */
-static void take_plain_word(encoder *e, uint32_t begin, uint32_t n) {
-  const fn_tokenizer *t = e->tokenizer;
-  char word[FN_WORD_MAX_CHARS];
-  int32_t ids[FN_WORD_MAX_CHARS];
-  uint16_t ends[FN_WORD_MAX_CHARS];
-  for (uint32_t i = 0; i < n; i++) word[i] = t->byte_lower[(unsigned char)e->text[begin + i]];
-  if (n > 0 && n <= FN_SHORT_WORD_BYTES) {
-    int32_t id = fn_short_words_find(&t->words, fn_short_word_make(word, n));
-    if (id >= 0) {
-      add_token(e, id, begin, begin + n);
-      return;
-    }
-  }
-  size_t count = match_pieces(ids, ends, t, word, n);
-  if (count == 0) add_token(e, t->info.unk_id, begin, begin + n);
-  for (size_t i = 0, at = 0; i < count; at = ends[i++]) add_token(e, ids[i], begin + (uint32_t)at, begin + ends[i]);
-}
-
-/* Takes what can be taken of text[at, end) without the general path; returns how far it came. Only between words. */
-static uint32_t take_plain(encoder *e, uint32_t at, uint32_t end) {
-  const fn_tokenizer *t = e->tokenizer;
-  const unsigned char *text = (const unsigned char *)e->text;
-  const uint8_t *class = t->byte_class;
-  while (at < end && !e->full) {
-    if (class[text[at]] == FN_BYTE_SPACE) {
-      at++;
-      continue;
-    }
-    if (class[text[at]] == FN_BYTE_PUNCTUATION) {
-      take_plain_word(e, at, 1);
-      at++;
-      continue;
-    }
-    uint32_t stop = at;
-    while (stop < end && class[text[stop]] == FN_BYTE_WORD) stop++;
-    /* A byte of another kind may go on with the word (é), change it (a combining mark) or vanish (a control). */
-    if (stop == at || (stop < end && class[text[stop]] == FN_BYTE_OTHER)) return at;
-    if (stop - at <= t->spec.max_chars)
-      take_plain_word(e, at, stop - at);
-    else
-      add_token(e, t->info.unk_id, at, stop);
-    at = stop;
-  }
-  return at;
-}
-
 /* Words of text[begin, end), which is normalised as a text of its own. */
-static fn_status take_piece(encoder *e, uint32_t begin, uint32_t end) {
+static fn_status take_piece(fn_encoder_state *e, uint32_t begin, uint32_t end) {
   fn_normalizer *n = &e->normalizer;
   fn_normalizer_reset(n);
   for (uint32_t at = begin; at < end && !e->full && e->status == FN_OK;) {
     if (e->n_chars == 0 && n->n_marks == 0) {
-      at = take_plain(e, at, end);
+      at = fn_encoder_take_plain(e, at, end);
       if (at >= end || e->full) break;
     }
     uint32_t c;
@@ -167,7 +99,7 @@ static fn_status take_piece(encoder *e, uint32_t begin, uint32_t end) {
 }
 
 /* As take_piece when there are added tokens to be found in the normalised text. */
-static fn_status take_piece_normalized(encoder *e, fn_aligned *aligned, uint32_t begin, uint32_t end) {
+static fn_status take_piece_normalized(fn_encoder_state *e, fn_aligned *aligned, uint32_t begin, uint32_t end) {
   const fn_tokenizer *t = e->tokenizer;
   fn_aligned_reset(aligned);
   FN_TRY(fn_normalizer_run(&e->normalizer, e->text, begin, end, e->err));
@@ -190,7 +122,7 @@ static fn_status take_piece_normalized(encoder *e, fn_aligned *aligned, uint32_t
   return e->status;
 }
 
-static fn_status encode_all(encoder *e, fn_str text) {
+static fn_status encode_all(fn_encoder_state *e, fn_str text) {
   const fn_tokenizer *t = e->tokenizer;
   fn_added_scan scan = {t->spec.added, &t->raw, text.data, text.length, 0, 0};
   bool find_normalized = t->normalized.edges != NULL;
@@ -215,21 +147,28 @@ static fn_status encode_all(encoder *e, fn_str text) {
   return status;
 }
 
-fn_status fn_tokenizer_encode(fn_tokens *tokens, const fn_tokenizer *tokenizer, fn_str text, size_t max_tokens,
-                              fn_err *err) {
+fn_status fn_tokenizer_encode_cached(fn_tokens *tokens, const fn_tokenizer *tokenizer, fn_word_cache *cache,
+                                     fn_str text, size_t max_tokens, fn_err *err) {
   tokens->n = 0;
   if (text.length > (size_t)1 << 31)
     return fn_err_set(err, FN_E_LIMIT, "text of %zu bytes: at most 2147483648 are accepted", text.length);
-  encoder e; /* not zeroed as a whole: the word's arrays are filled as needed */
+  fn_encoder_state e; /* not zeroed as a whole: the word's arrays are filled as needed */
   e.tokens = tokens;
   e.tokenizer = tokenizer;
+  e.cache = cache;
   e.text = text.data ? text.data : "";
-  e.max_tokens = max_tokens;
+  e.max_tokens = max_tokens ? max_tokens : SIZE_MAX;
   e.status = FN_OK;
   e.err = err;
   e.full = false;
   e.n_chars = e.n_bytes = e.word_begin = e.word_end = 0;
+  if (cache) fn_word_cache_bind(cache, tokenizer);
   fn_status status = encode_all(&e, text);
   if (status != FN_OK) tokens->n = 0;
   return status;
+}
+
+fn_status fn_tokenizer_encode(fn_tokens *tokens, const fn_tokenizer *tokenizer, fn_str text, size_t max_tokens,
+                              fn_err *err) {
+  return fn_tokenizer_encode_cached(tokens, tokenizer, NULL, text, max_tokens, err);
 }

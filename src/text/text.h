@@ -37,6 +37,15 @@ void fn_tokens_deinit(fn_tokens *tokens);
 FN_NODISCARD fn_status fn_tokenizer_encode(fn_tokens *tokens, const fn_tokenizer *tokenizer, fn_str text,
                                            size_t max_tokens, fn_err *err);
 
+/* Pieces of words that were met before, for one caller at a time: 1 MiB whatever is read, of which the words used last
+ * stay. Ids do not depend on it. With another tokenizer than the one before it starts empty. */
+typedef struct fn_word_cache fn_word_cache;
+FN_NODISCARD fn_status fn_word_cache_create(fn_word_cache **cache_out, fn_err *err);
+void fn_word_cache_destroy(fn_word_cache *cache);
+/* As fn_tokenizer_encode; cache may be NULL. */
+FN_NODISCARD fn_status fn_tokenizer_encode_cached(fn_tokens *tokens, const fn_tokenizer *tokenizer,
+                                                  fn_word_cache *cache, fn_str text, size_t max_tokens, fn_err *err);
+
 /* Lengths that `longest first` cutting leaves of a pair when n_special special tokens are added and max_tokens is the
  * limit for all (Hugging Face TruncationStrategy::LongestFirst, right side). Single text: pass *second = 0 and the
  * single's count of special tokens. */

@@ -85,12 +85,14 @@ static fn_status build_pieces(fn_tokenizer *t, const char *name, fn_err *err) {
   return FN_OK;
 }
 
-/* Whether a word of plain bytes can be this token. */
+/* Whether a word of plain bytes, or a symbol beyond ASCII, can be this token. */
 static bool is_short_word(const fn_tokenizer *t, fn_str token) {
-  if (token.length > FN_SHORT_WORD_BYTES || token.length > t->spec.max_chars) return false;
+  if (token.length > FN_SHORT_WORD_BYTES) return false;
+  if ((unsigned char)token.data[0] >= 0x80) return fn_utf8_decode(NULL, token.data, token.length) == token.length;
+  if (token.length > t->spec.max_chars) return false;
   for (size_t i = 0; i < token.length; i++) {
     unsigned char c = (unsigned char)token.data[i];
-    uint8_t class = t->byte_class[c];
+    uint8_t class = t->classes.of[c];
     if (class != FN_BYTE_WORD && (class != FN_BYTE_PUNCTUATION || token.length > 1)) return false;
     if (t->byte_lower[c] != token.data[i]) return false;
   }
@@ -197,9 +199,12 @@ static void build_bytes(fn_tokenizer *t) {
       class = FN_BYTE_SPACE;
     else if (flags & FN_CHAR_PUNCTUATION)
       class = FN_BYTE_PUNCTUATION;
-    t->byte_class[c] = class;
+    t->classes.of[c] = class;
     t->byte_lower[c] = (char)((int32_t)c + (options->lowercase ? fn_char_get(c)->lower : 0));
   }
+  fn_byte_classes_finish(&t->classes);
+  t->classify = fn_block_classify_best();
+  t->case_bits = options->lowercase ? 0x2020202020202020U : 0;
 }
 
 /* Everything that decides ids, in one order and notation whatever file it came from. */

@@ -2,6 +2,7 @@
 #ifndef FN_TEXT_TOKENIZER_H
 #define FN_TEXT_TOKENIZER_H
 
+#include "text/blocks.h"
 #include "text/normalize.h"
 #include "text/short_words.h"
 #include "text/text.h"
@@ -53,9 +54,6 @@ FN_NODISCARD fn_status fn_tokenizer_spec_add_added(fn_tokenizer_spec *spec, fn_a
 /* Declares the special tokens that are in the vocabulary as added tokens, as Hugging Face does for vocab.txt. */
 FN_NODISCARD fn_status fn_tokenizer_spec_add_specials(fn_tokenizer_spec *spec, fn_err *err);
 
-/* How a byte below 0x80 ends up under the tokenizer's options. Anything not plain takes the general path. */
-enum fn_byte_class { FN_BYTE_OTHER, FN_BYTE_WORD, FN_BYTE_SPACE, FN_BYTE_PUNCTUATION };
-
 struct fn_tokenizer {
   fn_tokenizer_spec spec;
   fn_tokenizer_info info;
@@ -64,8 +62,10 @@ struct fn_tokenizer {
   uint32_t continuation;   /* node after the prefix; 0 = root when the prefix is empty, unless … */
   bool has_continuation;   /* … no token begins with it */
   fn_trie raw, normalized; /* added tokens by content; by normalised content. Values are indices into spec.added */
-  uint8_t byte_class[256];
+  fn_byte_classes classes;
+  fn_block_classify classify;
   char byte_lower[128];
+  uint64_t case_bits; /* 0x20 in each byte when letters are lowered, else 0 */
 };
 
 /* Takes *spec over, also on failure. name stands in errors. Refuses duplicates, missing [UNK] [CLS] [SEP], … */
