@@ -6,6 +6,7 @@
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/json.h"
+#include "base/library.h"
 #include "base/mem.h"
 #include "base/pool.h"
 #include "base/rng.h"

@@ -1,6 +1,7 @@
 #include "tensor/cpu/onednn.h"
 
-#include <dlfcn.h>
+#include "base/library.h"
+
 #include <pthread.h>
 #include <stdio.h>
 
@@ -9,44 +10,37 @@ typedef struct version {
   int major, minor, patch;
 } version;
 
+/* What the library is asked for. Symbols of the libraries it depends on are found through its handle: libgomp's among
+ * them. */
+typedef struct functions {
+  __typeof__(((fn_onednn *)0)->sgemm) sgemm;
+  __typeof__(((fn_onednn *)0)->omp_set_num_threads) omp_set_num_threads;
+  const version *(*version_of)(void);
+} functions;
+
 /* Written once under pthread_once, read-only afterwards. */
 static fn_onednn library;
-static char failure[256];
+static fn_err failure;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
-/* dlsym returns an object pointer; POSIX says that its bytes are those of the function pointer. */
-static bool find(void *function_out, void *handle, const char *name) {
-  void *p = dlsym(handle, name);
-  if (p) memcpy(function_out, &p, sizeof p);
-  return p != NULL;
-}
-
 static void load(void) {
-  void *handle = dlopen("libdnnl.so.2", RTLD_NOW | RTLD_LOCAL);
-  if (!handle) {
-    const char *why = dlerror();
-    snprintf(failure, sizeof failure, "%s", why ? why : "libdnnl.so.2 cannot be loaded");
-    return;
-  }
-  const version *(*version_of)(void) = NULL;
-  /* Symbols of the libraries it depends on are found through its handle: libgomp's among them. */
-  if (!find(&library.sgemm, handle, "dnnl_sgemm") || !find(&version_of, handle, "dnnl_version") ||
-      !find(&library.omp_set_num_threads, handle, "omp_set_num_threads")) {
-    snprintf(failure, sizeof failure, "libdnnl.so.2 lacks dnnl_sgemm, dnnl_version or omp_set_num_threads");
-    dlclose(handle);
-    return;
-  }
-  const version *v = version_of();
-  library.major = v->major;
-  library.minor = v->minor;
-  library.patch = v->patch;
+  static const char *const names[] = {"libdnnl.so.2", NULL};
+  static const fn_symbol symbols[] = {
+      {"dnnl_sgemm", offsetof(functions, sgemm)},
+      {"omp_set_num_threads", offsetof(functions, omp_set_num_threads)},
+      {"dnnl_version", offsetof(functions, version_of)},
+  };
+  functions f = {0};
+  if (fn_library_load(&f, names, symbols, FN_COUNT_OF(symbols), "libdnnl2", &failure) != FN_OK) return;
+  const version *v = f.version_of();
+  library = (fn_onednn){f.sgemm, f.omp_set_num_threads, v->major, v->minor, v->patch};
 }
 
 fn_status fn_onednn_get(const fn_onednn **onednn_out, fn_err *err) {
   pthread_once(&once, load);
-  if (failure[0])
-    return fn_err_set(err, FN_E_UNSUPPORTED,
-                      "device.gemm=onednn: %s (Debian package libdnnl2; device.gemm=own needs no library)", failure);
+  if (failure.status != FN_OK)
+    return fn_err_set(err, FN_E_UNSUPPORTED, "device.gemm=onednn: %s; device.gemm=own needs no library",
+                      failure.message);
   *onednn_out = &library;
   return FN_OK;
 }
