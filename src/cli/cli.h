@@ -17,6 +17,7 @@ typedef struct fn_cli {
   bool tty_out, tty_err;   /* stdout, stderr are terminals */
   bool color;              /* colours on stderr and stdout tables: --color, NO_COLOR, terminal */
   const char *hub_cache;   /* folder of the local Hugging Face Hub cache (HF_HUB_CACHE, HF_HOME, …) */
+  const char *kaggle;      /* folder of Kaggle's own credentials: KAGGLE_CONFIG_DIR, else ~/.kaggle */
 } fn_cli;
 
 /* Flags of a verb. A flag takes a value unless `is_switch`; `repeats` collects every value up to the next flag
@@ -54,8 +55,8 @@ typedef struct fn_verb {
   fn_status (*run)(const fn_cli *cli, const fn_cli_args *args, fn_err *err);
 } fn_verb;
 
-extern const fn_verb fn_verb_data_prepare, fn_verb_data_stats, fn_verb_train, fn_verb_evaluate, fn_verb_predict,
-    fn_verb_tokenize, fn_verb_config_show, fn_verb_config_options;
+extern const fn_verb fn_verb_data_prepare, fn_verb_data_stats, fn_verb_data_download, fn_verb_train, fn_verb_evaluate,
+    fn_verb_predict, fn_verb_tokenize, fn_verb_config_show, fn_verb_config_options;
 
 /* Every option table of the program (cli/tables.c). */
 extern const fn_option_table *const fn_cli_tables[];
@@ -70,6 +71,11 @@ int fn_cli_width(int fd);
  * --quiet. A note or warning wipes it; fn_cli_progress_end does so before the verb goes on to its answer. */
 void fn_cli_progress(const fn_cli *cli, const char *format, ...) FN_PRINTF(2, 3);
 void fn_cli_progress_end(const fn_cli *cli);
+/* Such a line with a bar in the room between head and tail: "step 3/9  [==>   ] loss 0.6931". share in [0,1]; negative:
+ * not known, no bar. */
+void fn_cli_bar(const fn_cli *cli, const char *head, const char *tail, double share);
+/* "1:02:03" or "2:03"; returns out. */
+const char *fn_cli_duration(char out[32], double seconds);
 /* "12,345". */
 void fn_print_count(fn_buf *out, uint64_t n);
 /* One line of at most max characters: white space made one space, control characters left out, "…" where it was cut. */

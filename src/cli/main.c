@@ -101,10 +101,59 @@ static char *hub_cache(void) {
   return fn_path_join(user && *user ? user : "/", ".cache/huggingface/hub");
 }
 
+/* Where Kaggle's own program keeps its credentials. */
+static char *kaggle_folder(void) {
+  const char *folder = getenv("KAGGLE_CONFIG_DIR"), *user = getenv("HOME");
+  if (folder && *folder) return fn_str_dup(fn_str_from(folder));
+  return fn_path_join(user && *user ? user : "/", ".kaggle");
+}
+
+/* Variables that other programs know too. A later one wins; http_proxy counts in lower case only, because a web server
+ * hands the header "Proxy:" of any visitor to its programs as HTTP_PROXY. */
+static const struct {
+  const char *variable, *key;
+} common_variables[] = {
+    {"KAGGLE_USERNAME", "net.kaggle_username"},
+    {"KAGGLE_KEY", "net.kaggle_key"},
+    {"KAGGLE_API_TOKEN", "net.kaggle_token"},
+    {"ALL_PROXY", "net.http_proxy"},
+    {"ALL_PROXY", "net.https_proxy"},
+    {"all_proxy", "net.http_proxy"},
+    {"all_proxy", "net.https_proxy"},
+    {"http_proxy", "net.http_proxy"},
+    {"HTTPS_PROXY", "net.https_proxy"},
+    {"https_proxy", "net.https_proxy"},
+    {"NO_PROXY", "net.no_proxy"},
+    {"no_proxy", "net.no_proxy"},
+    {"SSL_CERT_FILE", "net.ca_file"},
+    {"CURL_CA_BUNDLE", "net.ca_file"},
+};
+
+static fn_status load_common_variables(fn_config *config, fn_err *err) {
+  for (size_t i = 0; i < FN_COUNT_OF(common_variables); i++) {
+    const char *value = getenv(common_variables[i].variable);
+    if (!value || !*value) continue;
+    FN_AUTO_BUF fn_buf quoted; /* so that the value is taken as it stands */
+    fn_buf_init(&quoted, 1 << 16);
+    fn_buf_append_char(&quoted, '"');
+    for (const char *p = value; *p; p++) {
+      if (*p == '"' || *p == '\\') fn_buf_append_char(&quoted, '\\');
+      fn_buf_append_char(&quoted, *p);
+    }
+    fn_buf_append_char(&quoted, '"');
+    FN_TRY(fn_buf_check(&quoted, common_variables[i].variable, err));
+    char origin[64];
+    snprintf(origin, sizeof origin, "environment %s", common_variables[i].variable);
+    FN_TRY(fn_config_set(config, FN_CONFIG_ENVIRONMENT, common_variables[i].key, fn_buf_str(&quoted), origin, err));
+  }
+  return FN_OK;
+}
+
 static fn_status gather_settings(fn_config *config, const fn_cli_common *common, fn_err *err) {
   for (size_t i = 0; i < common->n_configs; i++)
     FN_TRY(fn_config_load_yaml(config, FN_CONFIG_FILE, common->configs[i], err));
   FN_TRY(fn_config_load_dotenv(config, ".env", err));
+  FN_TRY(load_common_variables(config, err));
   FN_TRY(fn_config_load_environment(config, (const char *const *)environ, err));
   for (size_t i = 0; i < common->n_overrides; i++) FN_TRY(fn_config_override(config, common->overrides[i], err));
   return FN_OK;
@@ -122,6 +171,7 @@ static fn_status run_verb(const fn_verb *verb, size_t n, char **argv, fn_arena *
     fn_cli_help_verb(stdout, verb, config);
   } else {
     FN_AUTO_FREE char *cache = hub_cache();
+    FN_AUTO_FREE char *kaggle = kaggle_folder();
     bool tty_out = isatty(STDOUT_FILENO) == 1, tty_err = isatty(STDERR_FILENO) == 1;
     const char *no_color = getenv("NO_COLOR");
     bool color = strcmp(common.color, "always") == 0 ||
@@ -134,7 +184,8 @@ static fn_status run_verb(const fn_verb *verb, size_t n, char **argv, fn_arena *
                   .tty_out = tty_out,
                   .tty_err = tty_err,
                   .color = color,
-                  .hub_cache = cache ? cache : ""};
+                  .hub_cache = cache ? cache : "",
+                  .kaggle = kaggle};
     status = gather_settings(config, &common, err);
     if (status == FN_OK) status = verb->run(&cli, &args, err);
   }

@@ -4,7 +4,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-enum { MIN_WIDTH = 20, USUAL_WIDTH = 80 };
+enum { MIN_WIDTH = 20, USUAL_WIDTH = 80, MIN_BAR = 5, MAX_BAR = 40 };
 
 #define WIPE_LINE "\r\033[K"
 
@@ -50,6 +50,31 @@ void fn_cli_progress(const fn_cli *cli, const char *format, ...) {
   /* One column stays free: a cursor beyond the last one would begin a second line, which nothing wipes. */
   fprintf(stderr, WIPE_LINE "%.*s", fn_cli_width(STDERR_FILENO) - 1, line);
   fflush(stderr);
+}
+
+void fn_cli_bar(const fn_cli *cli, const char *head, const char *tail, double share) {
+  char bar[MAX_BAR + 4] = "";
+  int room = fn_cli_width(STDERR_FILENO) - 1 - (int)strlen(head) - (int)strlen(tail) - 3;
+  if (room > MAX_BAR) room = MAX_BAR;
+  if (room >= MIN_BAR && share >= 0) {
+    const int full = (int)(share * room);
+    int n = 0;
+    bar[n++] = '[';
+    for (int i = 0; i < room; i++) bar[n++] = i < full ? '=' : i == full ? '>' : ' ';
+    bar[n++] = ']';
+    bar[n++] = ' ';
+    bar[n] = '\0';
+  }
+  fn_cli_progress(cli, "%s%s%s", head, bar, tail);
+}
+
+const char *fn_cli_duration(char out[32], double seconds) {
+  const long long s = (long long)(seconds + 0.5);
+  if (s >= 3600)
+    snprintf(out, 32, "%lld:%02lld:%02lld", s / 3600, s / 60 % 60, s % 60);
+  else
+    snprintf(out, 32, "%lld:%02lld", s / 60, s % 60);
+  return out;
 }
 
 void fn_cli_progress_end(const fn_cli *cli) {

@@ -3,6 +3,7 @@
 #include "data/options.h"
 #include "eval/options.h"
 #include "linear/options.h"
+#include "net/options.h"
 #include "tensor/options.h"
 #include "train/options.h"
 #ifdef HAVE_MODEL_OPTIONS
@@ -14,7 +15,10 @@
 
 const fn_verb *const fn_cli_verbs[] = {
 #ifdef HAVE_DATA
-    &fn_verb_data_prepare, &fn_verb_data_stats,
+    &fn_verb_data_prepare,  &fn_verb_data_stats,
+#endif
+#ifdef HAVE_DOWNLOAD
+    &fn_verb_data_download,
 #endif
 #ifdef HAVE_TRAIN
     &fn_verb_train,
@@ -28,7 +32,7 @@ const fn_verb *const fn_cli_verbs[] = {
 #ifdef HAVE_TOKENIZE
     &fn_verb_tokenize,
 #endif
-    &fn_verb_config_show,  &fn_verb_config_options, NULL,
+    &fn_verb_config_show,   &fn_verb_config_options, NULL,
 };
 
 const fn_option_table *const fn_cli_tables[] = {
@@ -40,6 +44,6 @@ const fn_option_table *const fn_cli_tables[] = {
 #ifdef HAVE_INFER_OPTIONS
     &fn_infer_option_table,
 #endif
-    &fn_tensor_option_table,
+    &fn_tensor_option_table, &fn_net_option_table,
 };
 const size_t fn_cli_n_tables = FN_COUNT_OF(fn_cli_tables);

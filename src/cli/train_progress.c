@@ -2,17 +2,7 @@
 
 #include <unistd.h>
 
-enum { REDRAW_MS = 100, MIN_BAR = 5, MAX_BAR = 40 };
-
-/* "1:02:03" or "2:03" */
-static const char *duration(char out[32], double seconds) {
-  const long long s = (long long)(seconds + 0.5);
-  if (s >= 3600)
-    snprintf(out, 32, "%lld:%02lld:%02lld", s / 3600, s / 60 % 60, s % 60);
-  else
-    snprintf(out, 32, "%lld:%02lld", s / 60, s % 60);
-  return out;
-}
+enum { REDRAW_MS = 100 };
 
 /* Seconds to the end, evaluations and checkpoints so far spread over the steps. */
 static double eta(const fn_train_progress *p, const fn_train_event *e, uint64_t now) {
@@ -24,21 +14,8 @@ static bool is_time_to_draw(const fn_train_progress *p, uint64_t now) {
   return now - p->drawn_ns >= REDRAW_MS * 1000000ull;
 }
 
-/* head, a bar in the room that is left, tail: "step 3/9  [==>   ] loss 0.6931" */
 static void draw_bar(fn_train_progress *p, const char *head, const char *tail, double share) {
-  char bar[MAX_BAR + 4] = "";
-  int room = fn_cli_width(STDERR_FILENO) - 1 - (int)strlen(head) - (int)strlen(tail) - 3;
-  if (room > MAX_BAR) room = MAX_BAR;
-  if (room >= MIN_BAR) {
-    const int full = (int)(share * room);
-    int n = 0;
-    bar[n++] = '[';
-    for (int i = 0; i < room; i++) bar[n++] = i < full ? '=' : i == full ? '>' : ' ';
-    bar[n++] = ']';
-    bar[n++] = ' ';
-    bar[n] = '\0';
-  }
-  fn_cli_progress(p->cli, "%s%s%s", head, bar, tail);
+  fn_cli_bar(p->cli, head, tail, share);
   p->drawn_ns = fn_clock_ns();
 }
 
@@ -66,7 +43,7 @@ static void on_step(fn_train_progress *p, const fn_train_event *e) {
   p->loss = first ? e->loss : 0.95 * p->loss + 0.05 * e->loss;
   p->tokens_per_second = first ? rate : 0.95 * p->tokens_per_second + 0.05 * rate;
   char left[32];
-  duration(left, eta(p, e, now));
+  fn_cli_duration(left, eta(p, e, now));
   if (p->cli->tty_err) {
     if (is_time_to_draw(p, now) || e->step == e->n_steps) draw_step(p, e, left);
   } else if (e->step % p->log_every == 0) {
@@ -129,7 +106,7 @@ void fn_train_progress_done(const fn_train_progress *p, const fn_train_result *r
   char took[32];
   if (p->cli->quiet) return;
   fn_cli_progress_end(p->cli);
-  duration(took, (double)(fn_clock_ns() - p->start_ns) / 1e9);
+  fn_cli_duration(took, (double)(fn_clock_ns() - p->start_ns) / 1e9);
   fprintf(stderr, "done in %s", took);
   if (p->has_steps)
     fprintf(stderr, "; best checkpoint: step %lld of %lld", (long long)r->best_step, (long long)r->n_steps);

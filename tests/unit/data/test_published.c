@@ -1,0 +1,50 @@
+/* Which label means what, by the published numbers of rows. */
+#include "../test.h"
+#include "data/published.h"
+
+#include <unistd.h>
+
+static void test_sets(void **state) {
+  (void)state;
+  const fn_published_set *set = fn_published_find("WELFake");
+  assert_non_null(set);
+  assert_int_equal(strlen(set->md5), 32);
+  assert_ptr_equal(fn_published_find_kaggle("SaurabhShahane/fake-news-classification"), set);
+  assert_null(fn_published_find("welfak"));
+  assert_null(fn_published_find_kaggle(""));
+}
+
+static void test_order(void **state) {
+  (void)state;
+  const fn_published_set *set = fn_published_find("welfake");
+  const fn_label_counts real_0 = {.n = {35028, 37106}}, fake_0 = {.n = {37106, 35028}}, none = {.n = {35028, 37105}};
+  assert_int_equal(fn_published_label_order(set, &real_0), FN_LABEL_ORDER_REAL_0);
+  assert_int_equal(fn_published_label_order(set, &fake_0), FN_LABEL_ORDER_FAKE_0);
+  assert_int_equal(fn_published_label_order(set, &none), FN_LABEL_ORDER_UNPROVED);
+}
+
+static bool say_yes(void *arg) {
+  (void)arg;
+  return true;
+}
+
+static void test_counts(void **state) {
+  (void)state;
+  fn_err err = {0};
+  char path[] = "/tmp/fn-test-XXXXXX";
+  close(mkstemp(path));
+  const char *text = ",Label,text\n0,0,a\n1, 1 ,\"b\nc\"\n2,,d\n3,1\n4,2,e\n5,1,f\n";
+  assert_ok(fn_file_write(path, text, strlen(text), &err));
+  fn_label_counts c;
+  assert_ok(fn_label_counts_read(&c, path, "label", NULL, NULL, &err));
+  assert_true(c.n[0] == 1 && c.n[1] == 2 && c.n_other == 2 && c.n_refused == 1 && c.n_rows == 6);
+  assert_status(fn_label_counts_read(&c, path, "klass", NULL, NULL, &err), FN_E_NOT_FOUND);
+  assert_status(fn_label_counts_read(&c, path, "label", say_yes, NULL, &err), FN_E_CANCELLED);
+  unlink(path);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {cmocka_unit_test(test_sets), cmocka_unit_test(test_order),
+                                     cmocka_unit_test(test_counts)};
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
