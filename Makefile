@@ -58,8 +58,8 @@ check-tsan: ## unit tests under the thread sanitizer
 
 #@ Now and then
 .PHONY: fuzz coverage clean
-fuzz: deps-check ## each libFuzzer target for FUZZ_SECONDS (default 20)
-	@$(call build,fuzz,test) && tools/fuzz.sh build/fuzz $(or $(FUZZ_SECONDS),20)
+fuzz: deps-check ## each libFuzzer target for FUZZ_SECONDS (default 20), or until FUZZ_RUNS inputs were run
+	@$(call build,fuzz,test) && tools/fuzz.sh build/fuzz $(or $(FUZZ_SECONDS),20) $(FUZZ_RUNS)
 coverage: ## line coverage of the unit tests, in build/coverage/report
 	@$(if $(NO_INSTALL),,tools/deps.sh coverage &&) $(call build,coverage,test) && tools/coverage.sh build/coverage
 clean: ## remove build/

@@ -1,7 +1,7 @@
 /* YAML settings: nested or dotted keys become one flat list of (key, text). */
 #include "config/config_internal.h"
+#include "config/document.h"
 
-#include <libfyaml.h>
 #include <stdlib.h>
 
 #define YAML_MAX_BYTES (1u << 20)
@@ -62,12 +62,6 @@ static void node_text(fn_buf *out, struct fy_node *node) {
   }
 }
 
-static int line_of(struct fy_node *node) {
-  struct fy_token *token = fy_node_is_scalar(node) ? fy_node_get_scalar_token(node) : NULL;
-  const struct fy_mark *mark = token ? fy_token_start_mark(token) : NULL;
-  return mark ? mark->line + 1 : 0;
-}
-
 static fn_status visit(const walk *w, struct fy_node *mapping, const char *prefix, int depth);
 
 static fn_status visit_pair(const walk *w, struct fy_node_pair *pair, const char *prefix, int depth) {
@@ -81,7 +75,7 @@ static fn_status visit_pair(const walk *w, struct fy_node_pair *pair, const char
   fn_buf_init(&relative, 512);
   fn_buf_init(&line, YAML_MAX_BYTES);
   fn_buf_printf(&key, "%s%s%.*s", prefix, *prefix ? "." : "", (int)length, text);
-  fn_buf_printf(&origin, "%s:%d", w->name, line_of(key_node));
+  fn_buf_printf(&origin, "%s:%d", w->name, fn_yaml_line(key_node));
   FN_TRY(fn_buf_check(&key, w->name, w->err));
   FN_TRY(fn_buf_check(&origin, w->name, w->err));
   const char *name = key.data;
@@ -110,49 +104,18 @@ static fn_status visit(const walk *w, struct fy_node *mapping, const char *prefi
   return FN_OK;
 }
 
-/* The first diagnostic of libfyaml, in our form. */
-static fn_status yaml_error(struct fy_diag *diag, const char *name, fn_err *err) {
-  void *at = NULL;
-  const struct fy_diag_error *e = diag ? fy_diag_errors_iterate(diag, &at) : NULL;
-  if (!e) return fn_err_set(err, FN_E_INVALID, "%s: not valid YAML", name);
-  return fn_err_set(err, FN_E_INVALID, "%s:%d:%d: not valid YAML: %s", name, e->line, e->column, e->msg);
-}
-
 static fn_status parse(fn_config *config, fn_config_layer layer, fn_str text, const char *name, const char *group,
                        fn_err *err) {
-  if (text.length > YAML_MAX_BYTES)
-    return fn_err_set(err, FN_E_LIMIT, "%s: longer than %u bytes", name, YAML_MAX_BYTES);
-  struct fy_diag_cfg diag_config;
-  fy_diag_cfg_default(&diag_config);
-  diag_config.fp = NULL;
-  struct fy_diag *diag = fy_diag_create(&diag_config);
-  if (!diag) return fn_err_no_memory(err, name);
-  fy_diag_set_collect_errors(diag, true);
-  struct fy_parse_cfg parse_config = {.flags = FYPCF_QUIET | FYPCF_DEFAULT_VERSION_AUTO, .diag = diag};
-  struct fy_document *document = fy_document_build_from_string(&parse_config, text.data ? text.data : "", text.length);
+  struct fy_document *document = NULL;
+  FN_TRY(fn_yaml_parse(&document, text, YAML_MAX_BYTES, name, err));
   fn_status status = FN_OK;
-  if (!document) {
-    /* A file of comments only holds no document; that is no error. */
-    bool content = false, comment = false;
-    for (size_t i = 0; i < text.length; i++) {
-      if (text.data[i] == '\n')
-        comment = false;
-      else if (text.data[i] == '#')
-        comment = true;
-      else if (!comment && text.data[i] != ' ' && text.data[i] != '\r' && text.data[i] != '\t')
-        content = true;
-    }
-    if (content) status = yaml_error(diag, name, err);
-  } else {
-    struct fy_node *root = fy_document_root(document);
-    walk w = {config, layer, name, group, err};
-    if (root && fy_node_is_mapping(root))
-      status = visit(&w, root, "", 0);
-    else if (root && !(fy_node_is_scalar(root) && fy_node_is_null(root)))
-      status = fn_err_set(err, FN_E_INVALID, "%s: settings must be \"key: value\" lines", name);
-  }
+  struct fy_node *root = document ? fy_document_root(document) : NULL;
+  const walk w = {config, layer, name, group, err};
+  if (root && fy_node_is_mapping(root))
+    status = visit(&w, root, "", 0);
+  else if (root && !(fy_node_is_scalar(root) && fy_node_is_null(root)))
+    status = fn_err_set(err, FN_E_INVALID, "%s: settings must be \"key: value\" lines", name);
   fy_document_destroy(document);
-  fy_diag_destroy(diag);
   return status;
 }
 

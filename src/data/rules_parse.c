@@ -1,7 +1,7 @@
 /* The YAML file of rules. */
+#include "config/document.h"
 #include "data/rules_internal.h"
 
-#include <libfyaml.h>
 #include <stdlib.h>
 
 typedef struct reader {
@@ -9,23 +9,6 @@ typedef struct reader {
   const char *name;
   fn_err *err;
 } reader;
-
-/* Line of a node, from 1; of a mapping or sequence: of its first scalar. */
-static int line_of(struct fy_node *node) {
-  void *at = NULL;
-  for (int depth = 0; node && depth < 8; depth++, at = NULL) {
-    if (fy_node_is_scalar(node)) break;
-    if (fy_node_is_mapping(node)) {
-      struct fy_node_pair *pair = fy_node_mapping_iterate(node, &at);
-      node = pair ? fy_node_pair_key(pair) : NULL;
-    } else {
-      node = fy_node_sequence_iterate(node, &at);
-    }
-  }
-  struct fy_token *token = node && fy_node_is_scalar(node) ? fy_node_get_scalar_token(node) : NULL;
-  const struct fy_mark *mark = token ? fy_token_start_mark(token) : NULL;
-  return mark ? mark->line + 1 : 1;
-}
 
 static bool scalar(fn_str *out, struct fy_node *node) {
   size_t length = 0;
@@ -54,7 +37,7 @@ static fn_status read_key(draft *d, const reader *r, struct fy_node_pair *pair) 
   fn_str key, value;
   scalar(&key, fy_node_pair_key(pair));
   bool text = scalar(&value, node);
-  int line = line_of(fy_node_pair_key(pair));
+  int line = fn_yaml_line(fy_node_pair_key(pair));
   if (!text)
     return fn_err_set(r->err, FN_E_INVALID, "%s:%d: %.*s needs a text", r->name, line, (int)key.length, key.data);
   if (fn_str_is(key, "name")) {
@@ -83,7 +66,7 @@ static fn_status read_key(draft *d, const reader *r, struct fy_node_pair *pair) 
 }
 
 static fn_status read_rule(const reader *r, struct fy_node *node) {
-  int line = line_of(node);
+  int line = fn_yaml_line(node);
   if (!fy_node_is_mapping(node))
     return fn_err_set(r->err, FN_E_INVALID, "%s:%d: a rule is a mapping with name, field and pattern", r->name, line);
   if (r->rules->n == FN_RULES_MAX)
@@ -103,7 +86,7 @@ static fn_status read_rule(const reader *r, struct fy_node *node) {
                         (int)d.name.length, d.name.data);
   rule *made = &r->rules->rules[r->rules->n];
   fn_status status = fn_pattern_create(&made->pattern, d.pattern, d.ignore_case, r->err);
-  if (status != FN_OK) return fn_err_prefix(r->err, status, "%s:%d: pattern", r->name, line_of(d.pattern_node));
+  if (status != FN_OK) return fn_err_prefix(r->err, status, "%s:%d: pattern", r->name, fn_yaml_line(d.pattern_node));
   r->rules->n++;
   made->fields = fn_str_is(d.field, "title")  ? FN_RULE_TITLE
                  : fn_str_is(d.field, "text") ? FN_RULE_TEXT
@@ -118,45 +101,27 @@ static fn_status read_document(const reader *r, struct fy_document *document) {
   if (!list || fy_node_mapping_item_count(root) != 1)
     return fn_err_set(r->err, FN_E_INVALID, "%s:1: the file must hold one key, rules, with a list", r->name);
   if (!fy_node_is_sequence(list))
-    return fn_err_set(r->err, FN_E_INVALID, "%s:%d: rules must be a list", r->name, line_of(list));
+    return fn_err_set(r->err, FN_E_INVALID, "%s:%d: rules must be a list", r->name, fn_yaml_line(list));
   void *at = NULL;
   struct fy_node *node;
   while ((node = fy_node_sequence_iterate(list, &at))) FN_TRY(read_rule(r, node));
   return FN_OK;
 }
 
-static fn_status not_yaml(struct fy_diag *diag, const char *name, fn_err *err) {
-  void *at = NULL;
-  const struct fy_diag_error *e = fy_diag_errors_iterate(diag, &at);
-  if (!e) return fn_err_set(err, FN_E_INVALID, "%s:1: the file holds no rules", name);
-  return fn_err_set(err, FN_E_INVALID, "%s:%d: not valid YAML: %s", name, e->line, e->msg);
-}
-
 fn_status fn_rules_parse(fn_rules **rules_out, fn_str yaml, const char *name, fn_err *err) {
-  if (yaml.length > RULES_MAX_BYTES)
-    return fn_err_set(err, FN_E_LIMIT, "%s: longer than %d bytes", name, RULES_MAX_BYTES);
+  struct fy_document *document = NULL;
+  FN_TRY(fn_yaml_parse(&document, yaml, RULES_MAX_BYTES, name, err));
   fn_rules *rules = fn_mem_calloc(1, sizeof *rules);
-  if (!rules) return fn_err_no_memory(err, "rules");
-  struct fy_diag_cfg diag_config;
-  fy_diag_cfg_default(&diag_config);
-  diag_config.fp = NULL;
-  struct fy_diag *diag = fy_diag_create(&diag_config);
-  if (!diag) {
-    free(rules);
-    return fn_err_no_memory(err, "rules");
-  }
-  fy_diag_set_collect_errors(diag, true);
-  struct fy_parse_cfg config = {.flags = FYPCF_QUIET | FYPCF_DEFAULT_VERSION_AUTO, .diag = diag};
-  struct fy_document *document = fy_document_build_from_string(&config, yaml.data ? yaml.data : "", yaml.length);
-  reader r = {rules, name, err};
-  fn_status status = document ? read_document(&r, document) : not_yaml(diag, name, err);
+  const reader r = {rules, name, err};
+  fn_status status = rules ? FN_OK : fn_err_no_memory(err, "rules");
+  if (status == FN_OK && !document) status = fn_err_set(err, FN_E_INVALID, "%s:1: the file holds no rules", name);
+  if (status == FN_OK) status = read_document(&r, document);
   fy_document_destroy(document);
-  fy_diag_destroy(diag);
-  rules->hash = fn_hash_bytes(yaml.length ? yaml.data : "", yaml.length);
   if (status != FN_OK) {
     fn_rules_destroy(rules);
     return status;
   }
+  rules->hash = fn_hash_bytes(yaml.length ? yaml.data : "", yaml.length);
   *rules_out = rules;
   return FN_OK;
 }

@@ -134,6 +134,9 @@ static void test_errors(void **state) {
       {"- a\n", "key: value"},
       {"toy:\n  epoch: 1\n", "did you mean toy.epochs?"},
       {"a: {b: {c: {d: {e: {f: {g: {h: {i: {j: 1}}}}}}}}}\n", "nested too deeply"},
+      {"toy.epochs: 1\n%\n", "f.yaml:2: YAML directives"}, /* libfyaml would never come back */
+      {"%YAML 1.2\n---\ntoy.epochs: 1\n", "f.yaml:1: YAML directives"},
+      {"toy.name: a\n\xff\n", "f.yaml:2: not valid UTF-8"},
   };
   for (size_t i = 0; i < FN_COUNT_OF(yaml); i++) {
     fn_err err = {0};
