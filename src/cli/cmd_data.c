@@ -1,4 +1,5 @@
 /* fakenews data prepare | stats */
+#include "cli/audit_print.h"
 #include "cli/cli.h"
 #include "cli/data_print.h"
 #include "data/prepare_json.h"
@@ -33,7 +34,10 @@ static fn_status print_prepared(const fn_cli *cli, const fn_prepare_request *req
                                 const fn_prepare_report *report, fn_err *err) {
   FN_AUTO_BUF fn_buf text;
   fn_buf_init(&text, 1 << 20);
-  if (!cli->quiet) fn_print_prepare(&text, report, options);
+  if (!cli->quiet) {
+    fn_print_prepare(&text, report, options);
+    FN_TRY(fn_cli_audit_brief(&text, cli, request->out, request->pool, err));
+  }
   fn_buf_printf(&text, "%s\n", request->out);
   FN_TRY(fn_buf_check(&text, "the summary", err));
   return fn_cli_print(fn_buf_str(&text), err);
@@ -117,7 +121,7 @@ const fn_verb fn_verb_data_prepare = {
     .summary = "clean, deduplicate and split files of articles into a dataset",
     .usage = "--input [LABEL:]FILE … --out DIR [--tokenizer DIR] [--replace] [key=value …]",
     .flags = prepare_flags,
-    .options = "data.",
+    .options = "data. audit.",
     .examples = "  fakenews data prepare --input news.csv --out data/news data.columns.text=body\n"
                 "  fakenews data prepare --input fake:Fake.csv real:True.csv --out data/isot\n"
                 "  fakenews data prepare --input liar.csv --out data/liar data.split=given "

@@ -1,4 +1,5 @@
 /* The verbs and option tables of the program: the one place where a new one is named. */
+#include "audit/options.h"
 #include "cli/args.h"
 #include "data/options.h"
 #include "eval/options.h"
@@ -15,7 +16,7 @@
 
 const fn_verb *const fn_cli_verbs[] = {
 #ifdef HAVE_DATA
-    &fn_verb_data_prepare,  &fn_verb_data_stats,
+    &fn_verb_data_prepare,  &fn_verb_data_stats,     &fn_verb_data_audit,
 #endif
 #ifdef HAVE_DOWNLOAD
     &fn_verb_data_download,
@@ -36,7 +37,7 @@ const fn_verb *const fn_cli_verbs[] = {
 };
 
 const fn_option_table *const fn_cli_tables[] = {
-    &fn_data_option_table,
+    &fn_data_option_table,   &fn_audit_option_table,
 #ifdef HAVE_MODEL_OPTIONS
     &fn_model_option_table,
 #endif

@@ -1,0 +1,63 @@
+/* The n-th allocation fails, n = 1, 2, …, through a whole audit: every time the call says so, gives nothing out, and
+ * (under the address sanitizer) leaks nothing. */
+#include "planted.h"
+
+static size_t countdown; /* 0: allocations work; otherwise the one that makes it 0 fails */
+
+static bool fails(void) {
+  return countdown != 0 && --countdown == 0;
+}
+
+/* The linker puts these in place of the library's calls (--wrap). */
+void *__real_malloc(size_t size);
+void *__real_calloc(size_t n, size_t size);
+void *__real_realloc(void *block, size_t size);
+void *__wrap_malloc(size_t size);
+void *__wrap_calloc(size_t n, size_t size);
+void *__wrap_realloc(void *block, size_t size);
+void *__wrap_malloc(size_t size) {
+  return fails() ? NULL : __real_malloc(size);
+}
+void *__wrap_calloc(size_t n, size_t size) {
+  return fails() ? NULL : __real_calloc(n, size);
+}
+void *__wrap_realloc(void *block, size_t size) {
+  return fails() ? NULL : __real_realloc(block, size);
+}
+
+static void auditing(void **state) {
+  (void)state;
+  fn_err err = {0};
+  char dir[64];
+  make_folder(dir);
+  fn_dataset_writer *writer;
+  assert_ok(fn_dataset_writer_create(&writer, dir, &err));
+  for (int s = 0; s < FN_SPLIT_COUNT; s++)
+    for (size_t i = 0; i < 70; i++) assert_ok(write_planted_row(writer, PLANT_COPIES, s, i, 3, &err));
+  assert_ok(fn_dataset_writer_finish(writer, NULL, &err));
+  fn_dataset_writer_destroy(writer);
+  const fn_audit_options options = {.train_rows = 100, .test_rows = 100, .seed = 1};
+  const fn_audit_request request = {.dir = dir};
+  size_t n = 1;
+  for (;; n++) {
+    fn_audit *audit = NULL;
+    countdown = n;
+    fn_status status = fn_audit_run(&audit, &request, &options, &err);
+    bool reached = countdown == 0;
+    countdown = 0;
+    if (!reached) {
+      assert_ok(status);
+      fn_audit_destroy(audit);
+      break;
+    }
+    assert_null(audit);
+    assert_int_equal(status, FN_E_NO_MEMORY);
+  }
+  assert_true(n > 100);
+  remove_folder(dir);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {cmocka_unit_test(auditing)};
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
