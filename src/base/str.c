@@ -292,3 +292,37 @@ fn_status fn_buf_check(const fn_buf *buf, const char *what, fn_err *err) {
   if (buf->length >= max / 2) return fn_err_set(err, FN_E_LIMIT, "%s: longer than %zu bytes", what, max);
   return fn_err_no_memory(err, what);
 }
+
+/* Columns of UTF-8 text, one a code point. */
+static size_t columns_of(const char *text, size_t length) {
+  size_t n = 0;
+  for (size_t i = 0; i < length; i++) n += ((unsigned char)text[i] & 0xC0) != 0x80;
+  return n;
+}
+
+/* Bytes up to the next space. What stands in [brackets] stays together, as in "[--text TEXT]"; an interval such as
+ * [0,1) holds no space. */
+static size_t word_length(const char *text) {
+  size_t n = 0;
+  if (text[0] == '[' && text[1] == '-') n = strcspn(text, "]");
+  return n + strcspn(text + n, " ");
+}
+
+void fn_buf_append_wrapped(fn_buf *buf, const char *text, size_t column, size_t indent, size_t width) {
+  bool begun = false; /* the line has a word */
+  while (*text) {
+    const size_t length = word_length(text), columns = columns_of(text, length);
+    if ((begun || column > indent) && column + begun + columns > width) {
+      fn_buf_printf(buf, "\n%*s", (int)indent, "");
+      column = indent;
+    } else if (begun) {
+      fn_buf_append_char(buf, ' ');
+      column++;
+    }
+    fn_buf_append(buf, text, length);
+    column += columns;
+    begun = true;
+    text += length;
+    while (*text == ' ') text++;
+  }
+}

@@ -20,7 +20,14 @@ FN_NODISCARD fn_status fn_cli_parse(fn_cli_args *args_out, fn_cli_common *common
 
 extern const fn_verb *const fn_cli_verbs[]; /* ends with NULL */
 
-void fn_cli_help(FILE *out);
-void fn_cli_help_verb(FILE *out, const fn_verb *verb, const fn_config *config);
+void fn_cli_help(FILE *file);
+void fn_cli_help_group(FILE *file, const char *group); /* "data": the verbs that begin so */
+void fn_cli_help_verb(FILE *file, const fn_verb *verb, const fn_config *config);
+
+/* The verb that words begin with (used_out: how many), or NULL. */
+const fn_verb *fn_cli_find_verb(size_t n, char *const *words, size_t *used_out);
+bool fn_cli_is_group(const char *name);
+/* Says that words[0 … n), n > 0, name no verb, and what may be meant. */
+void fn_cli_unknown_verb(FILE *file, size_t n, char *const *words);
 
 #endif

@@ -76,6 +76,10 @@ void fn_cli_progress_end(const fn_cli *cli);
 void fn_cli_bar(const fn_cli *cli, const char *head, const char *tail, double share);
 /* "1:02:03" or "2:03"; returns out. */
 const char *fn_cli_duration(char out[32], double seconds);
+/* Columns of a help text: the terminal's, but lines that are too long are hard to read. */
+size_t fn_cli_help_width(void);
+/* The built-in groups of settings, as help shows them. */
+void fn_cli_format_groups(fn_buf *out, const fn_config *config);
 /* "12,345". */
 void fn_print_count(fn_buf *out, uint64_t n);
 /* One line of at most max characters: white space made one space, control characters left out, "…" where it was cut. */

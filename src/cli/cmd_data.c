@@ -121,7 +121,7 @@ const fn_verb fn_verb_data_prepare = {
     .summary = "clean, deduplicate and split files of articles into a dataset",
     .usage = "--input [LABEL:]FILE … --out DIR [--tokenizer DIR] [--replace] [key=value …]",
     .flags = prepare_flags,
-    .options = "data. audit.",
+    .options = "data. !data.leave_out audit. device.threads",
     .examples = "  fakenews data prepare --input news.csv --out data/news data.columns.text=body\n"
                 "  fakenews data prepare --input fake:Fake.csv real:True.csv --out data/isot\n"
                 "  fakenews data prepare --input liar.csv --out data/liar data.split=given "

@@ -195,7 +195,7 @@ const fn_verb fn_verb_evaluate = {
     .summary = "figures of a model on labelled rows, with intervals, beside the majority class and the linear family",
     .usage = "--model DIR --data DIR|FILE [--split test] [--train DIR] [--json FILE] [key=value …]",
     .flags = flags,
-    .options = "eval. infer. linear. data.columns. data.label_map device.",
+    .options = "eval. infer. linear. data.format data.columns. !data.columns.split data.label_map device.",
     .takes_rest = false,
     .examples = "  fakenews evaluate --model runs/latest --data data/news\n"
                 "  fakenews evaluate --model runs/latest --data other.csv --train data/news --json figures.json\n",

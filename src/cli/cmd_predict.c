@@ -202,7 +202,7 @@ const fn_verb fn_verb_predict = {
     .summary = "classify articles: CSV, JSON lines, text files or standard input; one answer a row, in order",
     .usage = "--model DIR [--text TEXT] [--title TEXT] [FILE …|-] [--format table|jsonl|csv] [-o FILE] [key=value …]",
     .flags = flags,
-    .options = "infer. data.columns. data.format device.",
+    .options = "infer. data.format data.columns.title data.columns.text device.",
     .takes_rest = true,
     .examples = "  fakenews predict --model runs/latest --text \"Scientists admit that the moon is rented\"\n"
                 "  fakenews predict --model runs/latest news.csv -o answers.csv infer.long=windows\n",

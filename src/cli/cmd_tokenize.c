@@ -154,6 +154,6 @@ const fn_verb fn_verb_tokenize = {
     .usage = "--tokenizer DIR [--json] [--text] [FILE|-]",
     .flags = flags,
     .takes_rest = true,
-    .examples = "  echo 'Breaking: unbelievable!' | fakenews tokenize --tokenizer bert-base-uncased\n",
+    .examples = "  echo 'Breaking: unbelievable!' | fakenews tokenize --tokenizer google-bert/bert-base-uncased\n",
     .run = run,
 };

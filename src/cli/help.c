@@ -1,46 +1,175 @@
+/* Help texts, and finding verbs by what was typed. */
 #include "cli/args.h"
 
-void fn_cli_help(FILE *out) {
-  fputs("fakenews: a classifier of news, from the data to the answer\n\nusage: fakenews VERB …\n\n", out);
-  for (size_t i = 0; fn_cli_verbs[i]; i++) {
-    const fn_verb *v = fn_cli_verbs[i];
-    char name[40];
-    snprintf(name, sizeof name, "%s%s%s", v->name, v->sub ? " " : "", v->sub ? v->sub : "");
-    fprintf(out, "  %-16s %s\n", name, v->summary);
-  }
-  fputs("\nEvery verb takes --help, --config FILE, --quiet, --color[=auto|always|never] and settings as key=value;\n"
-        "`fakenews config options` lists the settings, `fakenews --version` shows what this program was built with.\n"
-        "\nExit codes: 0 done, 1 failure at run time, 2 usage or input refused, 3 done in part (each row reported),\n"
-        "4 gate refused, 128+n ended by signal n.\n",
-        out);
+#include <unistd.h>
+
+enum { MAX_WIDTH = 100, NARROW = 60 };
+
+size_t fn_cli_help_width(void) {
+  const int width = fn_cli_width(STDOUT_FILENO);
+  return (size_t)(width < MAX_WIDTH ? width : MAX_WIDTH);
 }
 
-/* The settings whose keys begin with one of the words in `prefixes`. */
-static void print_settings(FILE *out, const fn_config *config, const char *prefixes) {
-  FN_AUTO_BUF fn_buf text;
-  fn_buf_init(&text, 1 << 20);
-  while (*prefixes) {
-    size_t n = strcspn(prefixes, " ");
-    char prefix[64];
-    snprintf(prefix, sizeof prefix, "%.*s", (int)n, prefixes);
-    if (text.length) fn_buf_append_char(&text, '\n');
-    fn_config_format_help(&text, config, prefix, false);
-    prefixes += n;
-    while (*prefixes == ' ') prefixes++;
+/* "  name      text", the text wrapped beside it, or below on a narrow terminal. */
+static void entry(fn_buf *out, const char *name, size_t name_width, const char *text) {
+  const size_t width = fn_cli_help_width();
+  fn_buf_printf(out, "  %-*s", (int)name_width, name);
+  size_t indent = name_width + 3;
+  if (width < NARROW || strlen(name) > name_width) {
+    indent = 6;
+    while (out->length && out->data[out->length - 1] == ' ') out->length--;
+    fn_buf_printf(out, "\n%*s", (int)indent, "");
+  } else {
+    fn_buf_append_char(out, ' ');
   }
-  if (text.length) fprintf(out, "\nSettings (key=value)\n\n%s", text.data);
+  fn_buf_append_wrapped(out, text, indent, indent, width);
+  fn_buf_append_char(out, '\n');
 }
 
-void fn_cli_help_verb(FILE *out, const fn_verb *verb, const fn_config *config) {
-  fprintf(out, "%s\n\nusage: fakenews %s%s%s %s\n", verb->summary, verb->name, verb->sub ? " " : "",
-          verb->sub ? verb->sub : "", verb->usage);
-  if (verb->flags && verb->flags[0].name) fputc('\n', out);
+static void paragraph(fn_buf *out, const char *text) {
+  fn_buf_append_char(out, '\n');
+  fn_buf_append_wrapped(out, text, 0, 0, fn_cli_help_width());
+  fn_buf_append_char(out, '\n');
+}
+
+static const char *verb_name(char out[40], const fn_verb *v) {
+  snprintf(out, 40, "%s%s%s", v->name, v->sub ? " " : "", v->sub ? v->sub : "");
+  return out;
+}
+
+static void print(FILE *file, const fn_buf *text) {
+  if (text->length) fwrite(text->data, 1, text->length, file);
+}
+
+/* The verbs, or those of one group (group NULL: all). */
+static void append_verbs(fn_buf *out, const char *group) {
+  char name[40];
+  for (size_t i = 0; fn_cli_verbs[i]; i++)
+    if (!group || strcmp(fn_cli_verbs[i]->name, group) == 0)
+      entry(out, verb_name(name, fn_cli_verbs[i]), 16, fn_cli_verbs[i]->summary);
+}
+
+void fn_cli_help(FILE *file) {
+  FN_AUTO_BUF fn_buf out;
+  fn_buf_init(&out, 1 << 20);
+  fn_buf_append_str(&out, "fakenews: a classifier of news, from the data to the answer\n\nusage: fakenews VERB …\n\n");
+  append_verbs(&out, NULL);
+  paragraph(&out,
+            "`fakenews VERB --help` (or `fakenews help VERB`) tells what a verb takes, `fakenews config options` lists "
+            "all settings, `fakenews --version` what this program was built with.");
+  paragraph(&out, "Exit codes: 0 done, 1 failure at run time, 2 usage or input refused, 3 done in part (each row "
+                  "reported), 4 gate refused, 128+n ended by signal n.");
+  print(file, &out);
+}
+
+void fn_cli_help_group(FILE *file, const char *group) {
+  FN_AUTO_BUF fn_buf out;
+  fn_buf_init(&out, 1 << 16);
+  fn_buf_printf(&out, "usage: fakenews %s VERB …\n\n", group);
+  append_verbs(&out, group);
+  print(file, &out);
+}
+
+static void see_group(void *arg, fn_str group, fn_str name) {
+  fn_buf_printf(arg, "  %.*s=%.*s\n", (int)group.length, group.data, (int)name.length, name.data);
+}
+
+void fn_cli_format_groups(fn_buf *out, const fn_config *config) {
+  FN_AUTO_BUF fn_buf names;
+  fn_buf_init(&names, 1 << 16);
+  fn_config_each_group(config, see_group, &names);
+  if (names.length == 0) return;
+  paragraph(out, "Settings that belong together (`fakenews config show preset=NAME` shows them)");
+  fn_buf_append(out, names.data, names.length);
+}
+
+static void append_settings(fn_buf *out, const fn_verb *verb, const fn_config *config) {
+  FN_AUTO_BUF fn_buf settings;
+  fn_buf_init(&settings, 1 << 20);
+  fn_config_format_help(&settings, config, verb->options, fn_cli_help_width());
+  if (settings.length == 0) return;
+  fn_buf_append_str(out, "\nSettings (key=value)\n\n");
+  fn_buf_append(out, settings.data, settings.length);
+  fn_cli_format_groups(out, config);
+}
+
+void fn_cli_help_verb(FILE *file, const fn_verb *verb, const fn_config *config) {
+  enum { NAME_WIDTH = 26 };
+  static const char *const common[][2] = {
+      {"--config FILE", "settings from a YAML file; key=value on the command line goes before them"},
+      {"-q, --quiet", "no progress, no remarks"},
+      {"--color[=WHEN]", "auto (a terminal, unless NO_COLOR is set), always or never"},
+      {"-h, --help", "this text"},
+  };
+  char name[64];
+  FN_AUTO_BUF fn_buf out;
+  fn_buf_init(&out, 1 << 20);
+  fn_buf_append_wrapped(&out, verb->summary, 0, 0, fn_cli_help_width());
+  fn_buf_printf(&out, "\n\nusage: fakenews %s ", verb_name(name, verb));
+  const size_t column = strlen("usage: fakenews  ") + strlen(name);
+  fn_buf_append_wrapped(&out, verb->usage, column, fn_cli_help_width() < NARROW ? 7 : column, fn_cli_help_width());
+  fn_buf_append_str(&out, "\n\n");
   for (size_t i = 0; verb->flags && verb->flags[i].name; i++) {
     const fn_cli_flag *f = &verb->flags[i];
-    char name[48];
+    char help[512];
     snprintf(name, sizeof name, "%s%s%s", f->name, f->value ? " " : "", f->value ? f->value : "");
-    fprintf(out, "  %-26s %s%s\n", name, f->help, f->required ? " (required)" : "");
+    snprintf(help, sizeof help, "%s%s", f->help, f->required ? " (required)" : "");
+    entry(&out, name, NAME_WIDTH, help);
   }
-  if (verb->examples) fprintf(out, "\nExamples\n%s", verb->examples);
-  if (verb->options) print_settings(out, config, verb->options);
+  for (size_t i = 0; i < FN_COUNT_OF(common); i++) entry(&out, common[i][0], NAME_WIDTH, common[i][1]);
+  if (verb->examples) fn_buf_printf(&out, "\nExamples\n%s", verb->examples);
+  if (verb->options) append_settings(&out, verb, config);
+  print(file, &out);
+}
+
+/* ---- what was typed ---- */
+
+bool fn_cli_is_group(const char *name) {
+  for (size_t i = 0; fn_cli_verbs[i]; i++)
+    if (fn_cli_verbs[i]->sub && strcmp(fn_cli_verbs[i]->name, name) == 0) return true;
+  return false;
+}
+
+const fn_verb *fn_cli_find_verb(size_t n, char *const *words, size_t *used_out) {
+  for (size_t i = 0; n > 0 && fn_cli_verbs[i]; i++) {
+    const fn_verb *v = fn_cli_verbs[i];
+    if (strcmp(v->name, words[0]) != 0) continue;
+    if (!v->sub) return *used_out = 1, v;
+    if (n > 1 && strcmp(v->sub, words[1]) == 0) return *used_out = 2, v;
+  }
+  return NULL;
+}
+
+/* What is nearest to what was typed: a verb by its last word ("prepare" is `data prepare`) or a group; false when
+ * nothing is near. */
+static bool nearest(char out[40], size_t n, char *const *words) {
+  size_t best = 3;
+  const bool in_group = n > 1 && fn_cli_is_group(words[0]);
+  for (size_t i = 0; fn_cli_verbs[i]; i++) {
+    const fn_verb *v = fn_cli_verbs[i];
+    if (in_group && strcmp(v->name, words[0]) != 0) continue;
+    size_t d = fn_str_distance(words[in_group ? 1 : 0], v->sub ? v->sub : v->name);
+    if (d < best) best = d, verb_name(out, v);
+    if (in_group || !v->sub) continue;
+    d = fn_str_distance(words[0], v->name);
+    if (d < best) best = d, snprintf(out, 40, "%s", v->name);
+  }
+  return best < 3;
+}
+
+void fn_cli_unknown_verb(FILE *file, size_t n, char *const *words) {
+  char name[40];
+  if (n == 1 && fn_cli_is_group(words[0])) {
+    fprintf(file, "fakenews: %s needs one of these:\n\n", words[0]);
+    fn_cli_help_group(file, words[0]);
+    return;
+  }
+  const bool in_group = n > 1 && fn_cli_is_group(words[0]);
+  fprintf(file, "fakenews: unknown %s \"%s%s%.100s\"; ", words[0][0] == '-' ? "flag" : "verb", in_group ? words[0] : "",
+          in_group ? " " : "", words[in_group ? 1 : 0]);
+  if (nearest(name, n, words))
+    fprintf(file, "did you mean `fakenews %s`?\n", name);
+  else
+    fprintf(file, "`fakenews %s%s--help` lists %s\n", in_group ? words[0] : "", in_group ? " " : "",
+            words[0][0] == '-' ? "what is accepted" : "the verbs");
 }

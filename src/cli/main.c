@@ -57,40 +57,6 @@ static int print_version(void) {
   return fflush(stdout) == 0 ? 0 : 1;
 }
 
-static const fn_verb *find_verb(int argc, char **argv, int *used) {
-  for (size_t i = 0; fn_cli_verbs[i]; i++) {
-    const fn_verb *v = fn_cli_verbs[i];
-    if (strcmp(v->name, argv[1]) != 0) continue;
-    if (!v->sub) return *used = 2, v;
-    if (argc > 2 && strcmp(v->sub, argv[2]) == 0) return *used = 3, v;
-  }
-  return NULL;
-}
-
-static int unknown_verb(int argc, char **argv) {
-  const char *best = NULL;
-  size_t best_distance = 4;
-  bool group = false;
-  for (size_t i = 0; fn_cli_verbs[i]; i++) {
-    const fn_verb *v = fn_cli_verbs[i];
-    group |= v->sub && strcmp(v->name, argv[1]) == 0;
-    size_t d = fn_str_distance(argv[1], v->name);
-    if (d < best_distance) best_distance = d, best = v->name;
-  }
-  if (group) {
-    fprintf(stderr, "fakenews: %s needs one of:", argv[1]);
-    for (size_t i = 0; fn_cli_verbs[i]; i++)
-      if (fn_cli_verbs[i]->sub && strcmp(fn_cli_verbs[i]->name, argv[1]) == 0)
-        fprintf(stderr, " %s", fn_cli_verbs[i]->sub);
-    fputc('\n', stderr);
-    return argc > 2 && (strcmp(argv[2], "--help") == 0 || strcmp(argv[2], "-h") == 0) ? 0 : 2;
-  }
-  fprintf(stderr, "fakenews: unknown verb \"%.100s\"", argv[1]);
-  if (best) fprintf(stderr, "; did you mean %s?", best);
-  fputs("; `fakenews --help` lists the verbs\n", stderr);
-  return 2;
-}
-
 /* HF_HUB_CACHE, else HF_HOME/hub, else (XDG_CACHE_HOME or ~/.cache)/huggingface/hub, as huggingface_hub does. */
 static char *hub_cache(void) {
   const char *cache = getenv("HF_HUB_CACHE"), *home = getenv("HF_HOME"), *xdg = getenv("XDG_CACHE_HOME");
@@ -193,24 +159,40 @@ static fn_status run_verb(const fn_verb *verb, size_t n, char **argv, fn_arena *
   return status;
 }
 
+static bool is_one_of(const char *text, const char *a, const char *b, const char *c) {
+  return strcmp(text, a) == 0 || strcmp(text, b) == 0 || strcmp(text, c) == 0;
+}
+
 int main(int argc, char **argv) {
   if (argc < 2) {
     fn_cli_help(stderr);
     return 2;
   }
-  if (strcmp(argv[1], "--version") == 0) return print_version();
-  if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0) {
+  if (is_one_of(argv[1], "--version", "-V", "version")) return print_version();
+  if (argc == 2 && is_one_of(argv[1], "--help", "-h", "help")) {
     fn_cli_help(stdout);
     return 0;
   }
-  int used = 0;
-  const fn_verb *verb = find_verb(argc, argv, &used);
-  if (!verb) return unknown_verb(argc, argv);
+  char help_flag[] = "--help", *help = help_flag;
+  const bool asks_help = is_one_of(argv[1], "--help", "-h", "help");
+  char **words = argv + 1 + asks_help;
+  const size_t n = (size_t)argc - 1 - asks_help;
+  size_t used = 0;
+  const fn_verb *verb = fn_cli_find_verb(n, words, &used);
+  if (!verb && fn_cli_is_group(words[0]) && (asks_help || (n > 1 && is_one_of(words[1], "--help", "-h", "help")))) {
+    fn_cli_help_group(stdout, words[0]);
+    return 0;
+  }
+  if (!verb) {
+    fn_cli_unknown_verb(stderr, n, words);
+    return 2;
+  }
   catch_signals();
   fn_arena arena;
   fn_arena_init(&arena);
   fn_err err = {0};
-  fn_status status = run_verb(verb, (size_t)(argc - used), argv + used, &arena, &err);
+  fn_status status =
+      asks_help ? run_verb(verb, 1, &help, &arena, &err) : run_verb(verb, n - used, words + used, &arena, &err);
   fn_arena_deinit(&arena);
   if (status == FN_E_CANCELLED && stop_signal) {
     fprintf(stderr, "fakenews: %s\n", err.message[0] ? err.message : "stopped");

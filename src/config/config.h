@@ -100,8 +100,13 @@ fn_config_layer fn_config_layer_of(const fn_config *config, const char *key);
 
 /* All settings as YAML "key: value"; with origins, `# origin` after each. Secrets show as "***". */
 void fn_config_format_yaml(fn_buf *out, const fn_config *config, bool origins);
-/* Every option with type, range, default and help: plain text (prefix NULL or "train." to select), or Markdown. */
-void fn_config_format_help(fn_buf *out, const fn_config *config, const char *prefix, bool markdown);
+/* Every option with type, range, default and help, wrapped at width columns. prefixes selects by what keys begin with,
+ * "train. data.text !train.seed" ("!": not these); NULL: all. An empty result: no key begins so. */
+void fn_config_format_help(fn_buf *out, const fn_config *config, const char *prefixes, size_t width);
+/* The same of all options as Markdown tables (docs/options.md). */
+void fn_config_format_markdown(fn_buf *out, const fn_config *config);
+/* Calls see(arg, "preset", "headline") for every built-in group=name. */
+void fn_config_each_group(const fn_config *config, void (*see)(void *arg, fn_str group, fn_str name), void *arg);
 
 /* Options struct filled with the table's defaults only; for tests and library users. Strings live in *arena. */
 FN_NODISCARD fn_status fn_options_default(void *options_out, fn_arena *arena, const fn_option_table *table,

@@ -59,12 +59,16 @@ void fn_config_format_yaml(fn_buf *out, const fn_config *config, bool origins) {
   }
 }
 
-static void format_text(fn_buf *out, const fn_setting *s) {
-  FN_AUTO_BUF fn_buf takes;
-  fn_buf_init(&takes, 4096);
-  fn_option_describe(&takes, s->option);
-  fn_buf_printf(out, "  %s=%s\n", s->option->key, s->option->default_value);
-  fn_buf_printf(out, "      %s (%s)\n", s->option->help, takes.data ? takes.data : "");
+static void format_text(fn_buf *out, const fn_setting *s, size_t width) {
+  enum { INDENT = 6 };
+  FN_AUTO_BUF fn_buf help;
+  fn_buf_init(&help, 1 << 16);
+  fn_buf_printf(&help, "%s (", s->option->help);
+  fn_option_describe(&help, s->option);
+  fn_buf_append_char(&help, ')');
+  fn_buf_printf(out, "  %s=%s\n%*s", s->option->key, s->option->default_value, INDENT, "");
+  fn_buf_append_wrapped(out, help.data ? help.data : "", INDENT, INDENT, width);
+  fn_buf_append_char(out, '\n');
 }
 
 static void format_cell(fn_buf *out, const char *text) {
@@ -87,20 +91,70 @@ static void format_markdown(fn_buf *out, const fn_setting *s) {
   fn_buf_append_str(out, " |\n");
 }
 
-void fn_config_format_help(fn_buf *out, const fn_config *config, const char *prefix, bool markdown) {
+static bool matches(const char *key, const char *words, bool excluded) {
+  while (*words) {
+    const size_t n = strcspn(words, " ");
+    const bool negative = *words == '!';
+    if (negative == excluded && strncmp(key, words + negative, n - negative) == 0) return true;
+    words += n;
+    words += strspn(words, " ");
+  }
+  return false;
+}
+
+static bool is_asked(const fn_setting *s, const char *prefixes) {
+  return !prefixes || (matches(s->option->key, prefixes, false) && !matches(s->option->key, prefixes, true));
+}
+
+static void format_table(fn_buf *out, const fn_config *config, const fn_option_table *table, const char *prefixes,
+                         size_t width) {
+  bool titled = false;
+  for (size_t i = 0; i < config->n_settings; i++) {
+    const fn_setting *s = &config->settings[i];
+    if (s->table != table || !is_asked(s, prefixes)) continue;
+    if (!titled) fn_buf_printf(out, "%s%s\n", out->length ? "\n" : "", table->title);
+    titled = true;
+    format_text(out, s, width);
+  }
+}
+
+/* A table stands where the first prefix that names one of its settings stands. */
+void fn_config_format_help(fn_buf *out, const fn_config *config, const char *prefixes, size_t width) {
+  const fn_option_table *done[64];
+  size_t n_done = 0;
+  for (const char *word = prefixes ? prefixes : ""; n_done < FN_COUNT_OF(done);) {
+    const size_t n = strcspn(word, " ");
+    for (size_t i = 0; i < config->n_settings && n_done < FN_COUNT_OF(done); i++) {
+      const fn_setting *s = &config->settings[i];
+      bool seen = strncmp(s->option->key, word, n) != 0 || !is_asked(s, prefixes);
+      for (size_t d = 0; d < n_done; d++) seen |= done[d] == s->table;
+      if (seen) continue;
+      format_table(out, config, s->table, prefixes, width);
+      done[n_done++] = s->table;
+    }
+    word += n;
+    word += strspn(word, " ");
+    if (!*word) break;
+  }
+}
+
+void fn_config_each_group(const fn_config *config, void (*see)(void *arg, fn_str group, fn_str name), void *arg) {
+  static const char folder[] = "config/", ending[] = ".yaml";
+  for (const fn_embedded *e = config->groups; e && e->name; e++) {
+    const char *group = e->name + strlen(folder), *slash = strchr(group, '/');
+    if (!fn_str_starts_with(fn_str_from(e->name), folder) || !slash) continue;
+    see(arg, fn_str_make(group, (size_t)(slash - group)), fn_str_make(slash + 1, strlen(slash + 1) - strlen(ending)));
+  }
+}
+
+void fn_config_format_markdown(fn_buf *out, const fn_config *config) {
   const fn_option_table *table = NULL;
   for (size_t i = 0; i < config->n_settings; i++) {
     const fn_setting *s = &config->settings[i];
-    if (prefix && strncmp(s->option->key, prefix, strlen(prefix)) != 0) continue;
-    if (s->table != table) {
-      fn_buf_printf(out,
-                    markdown ? "%s## %s\n\n| setting | default | takes | meaning |\n|---|---|---|---|\n" : "%s%s\n",
-                    table ? "\n" : "", s->table->title);
-      table = s->table;
-    }
-    if (markdown)
-      format_markdown(out, s);
-    else
-      format_text(out, s);
+    if (s->table != table)
+      fn_buf_printf(out, "%s## %s\n\n| setting | default | takes | meaning |\n|---|---|---|---|\n", table ? "\n" : "",
+                    s->table->title);
+    table = s->table;
+    format_markdown(out, s);
   }
 }

@@ -169,6 +169,15 @@ void fn_value_store(void *options, const fn_option *option, const fn_value *valu
   }
 }
 
+/* "[1,)" reads "from 1", "(0,)" "above 0"; a range with two ends stays an interval. */
+static void describe_range(fn_buf *out, const char *range) {
+  const size_t n = strlen(range);
+  if (n > 3 && strcmp(range + n - 2, ",)") == 0)
+    fn_buf_printf(out, "%s%.*s", range[0] == '[' ? " from " : " above ", (int)(n - 3), range + 1);
+  else
+    fn_buf_printf(out, " in %s", range);
+}
+
 void fn_option_describe(fn_buf *out, const fn_option *option) {
   switch (option->type) {
   case FN_OPTION_BOOL: fn_buf_append_str(out, "true or false"); break;
@@ -188,6 +197,6 @@ void fn_option_describe(fn_buf *out, const fn_option *option) {
     break;
   }
   if ((option->type == FN_OPTION_INT || option->type == FN_OPTION_FLOAT) && option->range)
-    fn_buf_printf(out, " in %s", option->range);
+    describe_range(out, option->range);
   if (option->nullable) fn_buf_append_str(out, ", or null");
 }

@@ -211,11 +211,39 @@ static void test_text(void **state) {
   assert_string_equal(out, "2026-11-22T13:20:37Z");
 }
 
+static void test_wrapping(void **state) {
+  (void)state;
+  static const struct {
+    const char *text;
+    size_t column, indent, width;
+    const char *expected;
+  } cases[] = {
+      {"", 0, 0, 10, ""},
+      {"one two three", 0, 0, 7, "one two\nthree"},
+      {"one two three", 4, 2, 7, "one\n  two\n  three"},
+      {"longer", 4, 2, 7, "\n  longer"},
+      {"unbreakable is short", 0, 1, 5, "unbreakable\n is\n short"},
+      {"fünf äöü x", 0, 0, 8, "fünf äöü\nx"}, /* columns, not bytes */
+      {"a [--flag VALUE] b", 0, 0, 9, "a\n[--flag VALUE]\nb"},
+      {"in [0,1) and on", 0, 0, 8, "in [0,1)\nand on"},
+      {"two  spaces", 0, 0, 20, "two spaces"},
+  };
+  for (size_t i = 0; i < FN_COUNT_OF(cases); i++) {
+    fn_buf buf;
+    fn_buf_init(&buf, 0);
+    fn_buf_append_str(&buf, "");
+    fn_buf_append_wrapped(&buf, cases[i].text, cases[i].column, cases[i].indent, cases[i].width);
+    assert_string_equal(buf.data ? buf.data : "", cases[i].expected);
+    fn_buf_deinit(&buf);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_status), cmocka_unit_test(test_numbers), cmocka_unit_test(test_utf8),
       cmocka_unit_test(test_buf),    cmocka_unit_test(test_philox),  cmocka_unit_test(test_rng),
-      cmocka_unit_test(test_json),   cmocka_unit_test(test_memory),  cmocka_unit_test(test_text),
+      cmocka_unit_test(test_json),   cmocka_unit_test(test_memory),  cmocka_unit_test(test_wrapping),
+      cmocka_unit_test(test_text),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

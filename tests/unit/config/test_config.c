@@ -212,12 +212,23 @@ static void test_help(void **state) {
   fn_config *config = create();
   fn_buf buf;
   fn_buf_init(&buf, 0);
-  fn_config_format_help(&buf, config, NULL, true);
+  fn_config_format_markdown(&buf, config);
   for (size_t i = 0; i < FN_COUNT_OF(options); i++) assert_contains(buf.data, options[i].key);
   assert_contains(buf.data, "one of cut, windows");
   fn_buf_reset(&buf);
-  fn_config_format_help(&buf, config, "toy.e", false);
+  fn_config_format_help(&buf, config, "toy.e", 80);
+  assert_contains(buf.data, "toy.epochs=");
   assert_null(strstr(buf.data, "toy.mode"));
+  fn_buf_reset(&buf);
+  fn_config_format_help(&buf, config, "toy.e toy. !toy.mode", 40);
+  assert_null(strstr(buf.data, "toy.mode"));
+  for (const char *line = buf.data; *line; line += strcspn(line, "\n") + 1) assert_true(strcspn(line, "\n") <= 40);
+  size_t n = 0; /* a key and the title of its table stand there once, however many prefixes name it */
+  for (const char *at = buf.data; (at = strstr(at, "toy.epochs=")) != NULL; at++) n++;
+  assert_int_equal(n, 1);
+  fn_buf_reset(&buf);
+  fn_config_format_help(&buf, config, "no.such", 80);
+  assert_int_equal(buf.length, 0);
   fn_buf_deinit(&buf);
   fn_config_destroy(config);
 }
