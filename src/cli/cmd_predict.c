@@ -20,6 +20,7 @@ static fn_status read_standard_input(void *arg, void *buffer, size_t capacity, s
   ssize_t n;
   do n = read(STDIN_FILENO, buffer, capacity);
   while (n < 0 && errno == EINTR && !fn_cli_stop_requested());
+  if (fn_cli_stop_requested()) return fn_err_set(err, FN_E_CANCELLED, "stopped");
   if (n < 0) return fn_err_errno(err, errno, "standard input");
   *n_out = (size_t)n;
   return FN_OK;
@@ -120,6 +121,9 @@ static fn_status choose_format(fn_predict_format *out, const fn_cli *cli, const 
                                fn_err *err) {
   static const char *const names[] = {"table", "jsonl", "csv"};
   *out = path == NULL && cli->tty_out ? FN_PREDICT_TABLE : FN_PREDICT_JSONL;
+  if (path != NULL && fn_str_ends_with(fn_str_from(path), ".gz"))
+    return fn_err_set(err, FN_E_UNSUPPORTED,
+                      "-o %.200s: answers are not compressed; take a name without .gz, or pipe them to gzip", path);
   if (name == NULL) {
     if (path != NULL && fn_str_ends_with(fn_str_from(path), ".csv")) *out = FN_PREDICT_CSV;
     return FN_OK;

@@ -316,6 +316,8 @@ fn_status fn_input_require(size_t *index_out, const fn_input *input, const char 
   list_columns(&list, input, name);
   FN_TRY(fn_buf_check(&list, "an error message", err));
   if (option) fn_buf_printf(&list, "; choose one with %s=NAME", option);
+  if (input->csv && !fn_str_ends_with(without_gz(fn_str_from(input->name)), ".csv"))
+    fn_buf_append_str(&list, "; if this is one plain text and no CSV: data.format=text");
   return fn_err_set(err, FN_E_NOT_FOUND, "%s%s: no column \"%s\"%s", input->name, input->csv ? ":1" : "", name,
                     list.data ? list.data : "");
 }

@@ -2,7 +2,8 @@
 
 #include <stdlib.h>
 
-enum { BLOCK_ROWS = 256, BLOCK_BYTES = 4 << 20 };
+/* Answers, progress and a wish to stop wait for a block: one of long articles in windows must not take minutes. */
+enum { BLOCK_ROWS = 256, BLOCK_BYTES = 64 << 10 };
 
 /* A row of the block under way; strings live in the block's arena. */
 typedef struct block_row {

@@ -132,6 +132,12 @@ fn_status fn_hub_resolve(char **dir_out, const char *name, const char *hub_cache
   if (!repository) return fn_err_no_memory(err, name);
   FN_AUTO_FREE char *snapshot = NULL;
   FN_TRY(find_snapshot(&snapshot, repository, n.revision, err));
+  FN_AUTO_FREE char *first = fn_str_dup(n.parts[0]);
+  if (!first) return fn_err_no_memory(err, name);
+  if ((!snapshot || !*snapshot) && n.n_parts == 2 &&
+      fn_path_is_dir(first)) /* "runs/lates" is a path that was mistyped */
+    return fn_err_set(err, FN_E_NOT_FOUND, "%s: no such directory in %s, and no model of this name in %s", name, first,
+                      hub_cache);
   if (!snapshot || !*snapshot)
     return miss(&n, hub_cache, "neither a directory nor a model in the local Hub cache", err);
   if (!is_complete(snapshot)) return miss(&n, hub_cache, "not complete in the local Hub cache", err);

@@ -4,8 +4,10 @@ import gzip
 import json
 import os
 import random
+import signal
 import subprocess
 import time
+from pathlib import Path
 
 import pytest
 from infer_support import csv_rows, json_lines, make_models, write_csv
@@ -243,11 +245,42 @@ def test_refused_input_leaves_nothing(fakenews, linear, tmp_path, content, name,
     (["--text", "a", "infer.long=none"], "infer.long"),
     (["--text", "a", "infer.text=title"], "reads nothing else, not title"),
     (["--text", "a", "-o", "no/such/folder/out.csv"], "no/such/folder"),
+    (["--text", "a", "-o", "out.csv.gz"], "answers are not compressed"),
 ])
 def test_refused_arguments(fakenews, linear, tmp_path, arguments, part):
     done = fakenews("predict", "--model", linear, *arguments)
     assert done.code in (1, 2) and part in done.stderr and done.stdout == "", done
     assert os.listdir(tmp_path) == []
+
+
+def test_plain_text_on_standard_input(fakenews, linear):
+    """It could be CSV, and says how it is not."""
+    done = fakenews("predict", "--model", linear, "-", input="A text of its own, with a comma.\n")
+    assert done.code == 2 and "if this is one plain text and no CSV: data.format=text" in done.stderr
+    done = fakenews("predict", "--model", linear, "-", "data.format=text", input="A text of its own, with a comma.\n")
+    assert done.code == 0 and len(json_lines(done.stdout)) == 1
+
+
+@pytest.mark.parametrize("verb", ["predict", "tokenize"])
+def test_interrupted_while_waiting_for_input(program, trained, tmp_path, verb):
+    runs = trained[1]
+    option = ["--model", runs["linear"]] if verb == "predict" else ["--tokenizer", runs["bert"] / "model"]
+    process = subprocess.Popen([program, verb, *map(str, option), "-"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                               stderr=subprocess.PIPE, cwd=tmp_path, env=bare_environment(tmp_path))
+    for _ in range(600):  # until it reads descriptor 0: read() is call 0 on x86-64, 63 on aarch64
+        if Path(f"/proc/{process.pid}/syscall").read_text().startswith(("0 0x0 ", "63 0x0 ")):
+            break
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    process.wait(timeout=60)
+    _, err = process.communicate()
+    assert process.returncode == 130 and err.decode() == "fakenews: stopped\n"
+
+
+def test_mistyped_path_is_no_download(fakenews, linear, tmp_path):
+    (tmp_path / "runs").mkdir()
+    done = fakenews("predict", "--model", "runs/lates", "--text", "a")
+    assert done.code == 2 and "runs/lates: no such directory in runs" in done.stderr and "hf download" not in done.stderr
 
 
 def test_no_such_model(fakenews, tmp_path):
