@@ -164,6 +164,27 @@ static const fn_receipt_file *find_file(const fetching *f, const fn_receipt *rec
   return NULL;
 }
 
+/* A page in place of a table is what comes for the address of a page about a file, and instead of a login. */
+static fn_status note_web_page(const fetching *f, const fn_receipt *receipt, fn_err *err) {
+  char begin[64] = "";
+  FN_AUTO_FREE char *path = receipt->n_files == 1 ? fn_path_join(f->request->folder, receipt->files[0].name) : NULL;
+  FILE *file = path ? fopen(path, "rb") : NULL;
+  if (!file) return FN_OK;
+  const size_t n = fread(begin, 1, sizeof begin, file);
+  fclose(file);
+  const fn_str text = fn_str_trim(fn_str_make(begin, n));
+  static const char *const openings[] = {"<!doctype html", "<html"};
+  for (size_t i = 0; i < FN_COUNT_OF(openings); i++) {
+    const size_t length = strlen(openings[i]);
+    if (text.length < length || !fn_str_equal_nocase(fn_str_make(text.data, length), fn_str_from(openings[i])))
+      continue;
+    const fn_download_event e = {.kind = FN_DOWNLOAD_NOTE,
+                                 .text = "what came is a web page: is this the address of the file itself?"};
+    return fn_download_tell(&f->request->sink, &e, err);
+  }
+  return FN_OK;
+}
+
 static bool stop_requested(void *arg) {
   const fetching *f = arg;
   const fn_download_event e = {.kind = FN_DOWNLOAD_WAIT, .total = -1};
@@ -213,7 +234,8 @@ fn_status fn_fetch_run(fn_fetch_result *result_out, const fn_fetch_request *requ
   fn_fetch_result result = {0};
   fn_status status = prepare(&f, err);
   if (status == FN_OK) status = fn_download_run(&result.download, &f.download, options, err);
-  if (status == FN_OK && f.set) status = prove_labels(&result, &f, err);
+  if (status == FN_OK)
+    status = f.set ? prove_labels(&result, &f, err) : note_web_page(&f, &result.download.receipt, err);
   release(&f);
   if (status == FN_OK)
     *result_out = result;

@@ -10,7 +10,7 @@ static void copy(char *out, size_t size, fn_str text) {
   if (text.length >= size) return;
   for (size_t i = 0; i < text.length; i++)
     if (text.data[i] < ' ' || text.data[i] > '~') return;
-  memcpy(out, text.data, text.length);
+  if (text.length) memcpy(out, text.data, text.length);
   out[text.length] = 0;
 }
 

@@ -12,6 +12,8 @@
 
 enum { PIECE = 1 << 17 };
 
+#define STAGING ".unpack"
+
 /* X(name): zip_name of libzip is the member `name`. */
 #define ZIP_FUNCTIONS(X)                                                                                               \
   X(open)                                                                                                              \
@@ -94,6 +96,15 @@ static bool is_special(const unzipping *u, zip_uint64_t index) {
   return system == ZIP_OPSYS_UNIX && type != 0 && type != S_IFREG && type != S_IFDIR;
 }
 
+/* Names that are taken in the folder while it is filled: the first part must be none of them. */
+static bool is_reserved(const unzipping *u, fn_str name) {
+  const char *slash = memchr(name.data, '/', name.length);
+  const fn_str first = fn_str_make(name.data, slash ? (size_t)(slash - name.data) : name.length);
+  const char *archive = fn_path_base(u->request->archive);
+  return fn_str_is(first, FN_RECEIPT_NAME) || fn_str_is(first, STAGING) || fn_str_is(first, archive) ||
+         (fn_str_starts_with(first, archive) && fn_str_ends_with(first, ".json"));
+}
+
 static fn_status look_at(unzipping *u, zip_uint64_t index, fn_err *err) {
   const char *archive = u->request->archive, *why;
   zip_stat_t st;
@@ -112,9 +123,9 @@ static fn_status look_at(unzipping *u, zip_uint64_t index, fn_err *err) {
   if ((st.valid & ZIP_STAT_ENCRYPTION_METHOD) && st.encryption_method != ZIP_EM_NONE)
     return fn_err_set(err, FN_E_UNSUPPORTED, "%s: \"%.200s\" inside it is encrypted", archive, st.name);
   if (folder) return FN_OK;
-  if (fn_str_is(name, FN_RECEIPT_NAME))
-    return fn_err_set(err, FN_E_INVALID, "%s: refused: it holds a file %s, a name that this program keeps for itself",
-                      archive, FN_RECEIPT_NAME);
+  if (is_reserved(u, name))
+    return fn_err_set(err, FN_E_INVALID, "%s: refused: it holds \"%.200s\", a name that this program keeps for itself",
+                      archive, st.name);
   if (st.size > u->request->max_bytes || u->total > u->request->max_bytes - st.size)
     return fn_err_set(err, FN_E_LIMIT, "%s: unpacks to more than the %llu bytes that %s allows", archive,
                       (unsigned long long)u->request->max_bytes, u->request->max_key);
@@ -158,12 +169,16 @@ static fn_status crc_of(uint32_t *crc_out, const char *path, fn_err *err) {
 
 /* A file that stands where an entry goes must have its content, unless it may be replaced. */
 static fn_status check_targets(const unzipping *u, fn_err *err) {
-  for (size_t i = 0; i < u->n && !u->request->replace; i++) {
+  for (size_t i = 0; i < u->n; i++) {
     const entry *e = &u->entries[i];
     FN_AUTO_FREE char *path = fn_path_join(u->request->folder, e->name.data);
     if (!path) return fn_err_no_memory(err, e->name.data);
     struct stat st;
-    if (lstat(path, &st) != 0) continue;
+    if (lstat(path, &st) != 0) {
+      if (errno != ENOTDIR) continue;
+      return fn_err_set(err, FN_E_INVALID, "%s: a file is in the way of a folder of this path", path);
+    }
+    if (u->request->replace) continue;
     uint32_t crc = 0;
     bool same = S_ISREG(st.st_mode) && (uint64_t)st.st_size == e->size;
     if (same) FN_TRY(crc_of(&crc, path, err));
@@ -237,7 +252,7 @@ fn_status fn_unzip(fn_unzipped **unzipped_out, fn_receipt *receipt, const fn_unz
   pthread_once(&once, load);
   if (failure.status != FN_OK) return fn_err_set(err, failure.status, "ZIP archives: %s", failure.message);
   fn_unzipped *to = fn_mem_calloc(1, sizeof *to);
-  if (to) *to = (fn_unzipped){fn_str_dup(fn_str_from(request->folder)), fn_path_join(request->folder, ".unpack")};
+  if (to) *to = (fn_unzipped){fn_str_dup(fn_str_from(request->folder)), fn_path_join(request->folder, STAGING)};
   if (!to || !to->folder || !to->staging) {
     if (to) free(to->folder), free(to->staging);
     free(to);

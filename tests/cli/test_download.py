@@ -122,6 +122,12 @@ def test_compressed_file_stays_compressed(download, serve, folder):
     assert done.code == 0 and (folder / "a.csv.gz").read_bytes() == packed, done
 
 
+def test_web_page_is_noticed(download, serve):
+    server = serve(whole(b"\n<!DOCTYPE HTML><title>Log in</title>"), whole(DATA))
+    assert "what came is a web page" in download(server.url + "/a.csv").stderr
+    assert "web page" not in download(server.url + "/b.csv").stderr
+
+
 def test_progress_on_a_terminal(program, serve, tmp_path):
     server = serve(slow(DATA))
     main, side = pty.openpty()

@@ -158,7 +158,11 @@ REFUSED = {
     "backslashes": (archive(("ok\\..\\evil.csv", b"x")), [], "backslash"),
     "a folder that goes up": (archive(("../evil/", b"")), [], "goes up (..)"),
     "a link": (archive(link("a.csv", "/etc/passwd")), [], "is a link or a device"),
-    "our own receipt": (archive(("download.json", b"{}")), [], "download.json"),
+    "our own receipt": (archive(("download.json", b"{}")), [], "keeps for itself"),
+    "a folder called like our receipt": (archive(("download.json/a.csv", b"{}")), [], "keeps for itself"),
+    "our own folder": (archive((".unpack/a.csv", b"x")), [], "keeps for itself"),
+    "the archive itself": (archive(("set.ZIP.part", b"x")), [], "keeps for itself"),
+    "the archive's state": (archive(("set.ZIP.part.json", b"x")), [], "keeps for itself"),
     "a bomb": (BOMB, ["net.max_unpacked_bytes=29999999"], "unpacks to more than the 29999999 bytes that net.max_unpacked_bytes allows"),
     "many that are a bomb together": (archive(*((f"{i}.csv", b"\0" * 600) for i in range(9))), ["net.max_unpacked_bytes=5000"], "unpacks to more than"),
     "no archive": (b"<html>please log in</html>", [], "cannot be read as a ZIP archive"),
@@ -182,6 +186,16 @@ def test_archive_that_is_refused_leaves_nothing(download, serve, folder, tmp_pat
 def test_archive_with_a_name_twice(download, serve, folder):
     done = download(serve(whole(archive(("a.csv", b"x"), ("a.csv", b"y")))).url + "/set.zip")
     assert done.code == 2 and "stands in it twice" in done.stderr and not (folder / "a.csv").exists(), done
+
+
+def test_archive_with_a_folder_where_a_file_is(download, serve, folder):
+    server = serve(whole(archive(("a/b.csv", b"x"), ("c.csv", b"x"))))
+    folder.mkdir()
+    (folder / "a").write_text("mine")
+    for more in [], ["--replace"]:
+        done = download(server.url + "/set.zip", *more)
+        assert done.code == 2 and "a file is in the way" in done.stderr and not (folder / "c.csv").exists(), done
+    assert (folder / "a").read_text() == "mine"
 
 
 def test_archive_does_not_overwrite(download, serve, folder):
