@@ -213,7 +213,6 @@ bool fn_name_is_inside(fn_str path, const char **why_out) {
   if (path.length == 0) *why_out = "is empty";
   if (path.length > 1024) *why_out = "is longer than 1,024 bytes";
   if (path.length && path.data[0] == '/') *why_out = "is absolute";
-  if (path.length > 1 && path.data[1] == ':') *why_out = "names a drive";
   if (!fn_utf8_valid(path, NULL)) *why_out = "is not UTF-8";
   for (size_t i = 0; i < path.length && !*why_out; i++) {
     unsigned char c = (unsigned char)path.data[i];

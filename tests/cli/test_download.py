@@ -170,6 +170,7 @@ NAMES = {
     "no hidden file": ("/.bashrc", None, "_bashrc"),
     "no folder": ("/x/", 'attachment; filename=".."', "download"),
     "no control characters": ("/a%0d%0a%1b%5b2Jb.csv", None, "a___[2Jb.csv"),
+    "a colon": ("/a:b.csv", None, "a:b.csv"),
     "not our own": ("/download.json", None, "_download.json"),
     "too long": ("/" + "a" * 300 + ".csv", None, "a" * 196 + ".csv"),
 }
@@ -181,6 +182,7 @@ def test_names_are_safe(download, serve, folder, case):
     done = download(serve(whole(DATA, **({"Content_Disposition": disposition} if disposition else {}))).url + path)
     assert done.code == 0 and (folder / name).read_bytes() == DATA, done
     assert done.stdout == f"{folder}/{name}\n" and sorted(os.listdir(folder.parent)) == ["d"]
+    assert "nothing was fetched" in download(json.loads((folder / "download.json").read_text())["downloads"][0]["url"]).stderr
 
 
 # ---- broken transfers

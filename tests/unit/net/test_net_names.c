@@ -146,9 +146,9 @@ static void test_disposition(void **state) {
 
 static void test_inside(void **state) {
   (void)state;
-  static const char *const good[] = {"a", "a/b.csv", "a b/c", "..a", "a..", "a/...", "n\xc3\xa9"};
-  static const char *const bad[] = {"",      "/a", "../a",  "a/../b", "a/..", "a//b",  "./a",
-                                    "a/./b", "a/", "c:\\x", "c:x",    "a\\b", "a\x1b", "\xff"};
+  static const char *const good[] = {"a", "a/b.csv", "a b/c", "..a", "a..", "a/...", "a:b.csv", "n\xc3\xa9"};
+  static const char *const bad[] = {"",      "/a", "../a",  "a/../b", "a/..",  "a//b", "./a",
+                                    "a/./b", "a/", "c:\\x", "a\\b",   "a\x1b", "\xff"};
   const char *why;
   for (size_t i = 0; i < FN_COUNT_OF(good); i++)
     if (!fn_name_is_inside(fn_str_from(good[i]), &why)) fail_msg("%s %s", good[i], why);
