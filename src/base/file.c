@@ -1,3 +1,4 @@
+#define _XOPEN_SOURCE 700 /* realpath */
 #include "base/file.h"
 
 #include "base/clock.h"
@@ -95,18 +96,39 @@ static int open_temporary(fn_buf *name, const char *path) {
   return -1;
 }
 
+/* What path leads to, for a link is written through; NULL with *status_out set when it cannot be written to. A device
+ * or a pipe must never be replaced, nor what /dev/stdout leads to: *special_out says that it takes bytes as they come.
+ */
+static char *resolve_target(bool *special_out, fn_status *status_out, const char *path, fn_err *err) {
+  struct stat st;
+  const bool exists = stat(path, &st) == 0;
+  const bool descriptor =
+      strncmp(path, "/dev/std", 8) == 0 || strncmp(path, "/dev/fd/", 8) == 0 || strncmp(path, "/proc/", 6) == 0;
+  *special_out = exists && (descriptor || !S_ISREG(st.st_mode));
+  *status_out = FN_OK;
+  if (exists && S_ISDIR(st.st_mode)) {
+    *status_out = fn_err_set(err, FN_E_INVALID, "%s: a folder; the name of a file is accepted", path);
+    return NULL;
+  }
+  char *target = exists && !*special_out ? realpath(path, NULL) : fn_str_dup(fn_str_from(path));
+  if (!target) *status_out = fn_err_no_memory(err, path);
+  return target;
+}
+
 fn_status fn_writer_open(fn_writer *writer_out, const char *path, fn_err *err) {
   FN_AUTO_BUF fn_buf temporary;
   fn_buf_init(&temporary, 1 << 16);
-  FN_AUTO_FREE char *name = fn_str_dup(fn_str_from(path));
-  if (!name) return fn_err_no_memory(err, path);
-  int fd = open_temporary(&temporary, path);
+  bool special;
+  fn_status status;
+  FN_AUTO_FREE char *name = resolve_target(&special, &status, path, err);
+  if (!name) return status;
+  int fd = special ? open(name, O_WRONLY | O_APPEND | O_CLOEXEC) : open_temporary(&temporary, name);
   if (fd < 0) return fn_err_errno(err, errno, "%s: cannot be written", path);
   FILE *file = fdopen(fd, "wb");
   if (!file) {
-    fn_status status = fn_err_errno(err, errno, "%s: cannot be written", path);
+    status = fn_err_errno(err, errno, "%s: cannot be written", path);
     close(fd);
-    unlink(temporary.data);
+    if (!special) unlink(temporary.data);
     return status;
   }
   *writer_out = (fn_writer){.file = file, .path = FN_STEAL(name), .temporary = FN_STEAL(temporary.data)};
@@ -131,18 +153,19 @@ static fn_status sync_parent(const char *path, fn_err *err) {
 }
 
 fn_status fn_writer_commit(fn_writer *writer, fn_err *err) {
+  const bool renamed = writer->temporary != NULL;
   if (writer->error == 0 && fflush(writer->file) != 0) writer->error = errno ? errno : EIO;
-  if (writer->error == 0 && fsync(fileno(writer->file)) != 0 && errno != EINVAL) writer->error = errno;
+  if (writer->error == 0 && renamed && fsync(fileno(writer->file)) != 0 && errno != EINVAL) writer->error = errno;
   if (fclose(writer->file) != 0 && writer->error == 0) writer->error = errno;
   writer->file = NULL;
-  if (writer->error == 0 && rename(writer->temporary, writer->path) != 0) writer->error = errno;
+  if (writer->error == 0 && renamed && rename(writer->temporary, writer->path) != 0) writer->error = errno;
+  fn_status status = FN_OK;
   if (writer->error) {
-    unlink(writer->temporary);
-    fn_status status = fn_err_errno(err, writer->error, "%s: cannot be written", writer->path);
-    fn_writer_abort(writer);
-    return status;
+    if (renamed) unlink(writer->temporary);
+    status = fn_err_errno(err, writer->error, "%s: cannot be written", writer->path);
+  } else if (renamed) {
+    status = sync_parent(writer->path, err);
   }
-  fn_status status = sync_parent(writer->path, err);
   fn_writer_abort(writer);
   return status;
 }
@@ -150,7 +173,7 @@ fn_status fn_writer_commit(fn_writer *writer, fn_err *err) {
 void fn_writer_abort(fn_writer *writer) {
   if (writer->file) {
     fclose(writer->file);
-    unlink(writer->temporary);
+    if (writer->temporary) unlink(writer->temporary);
   }
   free(writer->path);
   free(writer->temporary);

@@ -22,10 +22,11 @@ void fn_map_close(fn_map *map);
 /* A file that appears under its name only when it is whole.
  *   fn_writer w; fn_writer_open(&w, path, err); fn_writer_write(…)…; fn_writer_commit(&w, err)
  * fn_writer_abort removes the temporary file; harmless after commit, so it can stand in a cleanup. Write errors are
- * sticky and reported by commit (and by each write). */
+ * sticky and reported by commit (and by each write). A link is written through, not replaced. A path that leads to a
+ * device or a pipe (/dev/stdout) takes the bytes as they come, for it must never be replaced; a folder is refused. */
 typedef struct fn_writer {
   FILE *file; /* NULL when not open */
-  char *path, *temporary;
+  char *path, *temporary; /* temporary NULL: written to path itself, a device or pipe */
   uint64_t n_bytes; /* written so far */
   int error;        /* first errno */
 } fn_writer;

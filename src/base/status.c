@@ -77,8 +77,21 @@ fn_status fn_err_prefix(fn_err *err, fn_status status, const char *format, ...) 
   return status;
 }
 
+/* A path that leads nowhere or to the wrong kind of thing is the caller's mistake; the rest happened to us. */
+static fn_status status_of_errno(int errno_value) {
+  switch (errno_value) {
+  case ENOENT:
+  case ENOTDIR: return FN_E_NOT_FOUND;
+  case EISDIR:
+  case ELOOP:
+  case ENAMETOOLONG: return FN_E_INVALID;
+  case ENOMEM: return FN_E_NO_MEMORY;
+  default: return FN_E_IO;
+  }
+}
+
 fn_status fn_err_errno(fn_err *err, int errno_value, const char *format, ...) {
-  fn_status status = errno_value == ENOENT ? FN_E_NOT_FOUND : errno_value == ENOMEM ? FN_E_NO_MEMORY : FN_E_IO;
+  fn_status status = status_of_errno(errno_value);
   if (!err) return status;
   char text[sizeof err->message];
   va_list args;

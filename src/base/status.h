@@ -53,7 +53,8 @@ int fn_status_http(fn_status status);
 fn_status fn_err_set(fn_err *err, fn_status status, const char *format, ...) FN_PRINTF(3, 4);
 /* Puts "prefix: " before the message that is there (the place a lower layer could not know). Returns err's status. */
 fn_status fn_err_prefix(fn_err *err, fn_status status, const char *format, ...) FN_PRINTF(3, 4);
-/* FN_E_IO (FN_E_NOT_FOUND for ENOENT, FN_E_NO_MEMORY for ENOMEM) with strerror(errno_value) after the message. */
+/* FN_E_IO with strerror(errno_value) after the message; FN_E_NOT_FOUND for a path that leads nowhere (ENOENT, ENOTDIR),
+ * FN_E_INVALID for one that leads to a folder, in a circle or is too long, FN_E_NO_MEMORY for ENOMEM. */
 fn_status fn_err_errno(fn_err *err, int errno_value, const char *format, ...) FN_PRINTF(3, 4);
 /* FN_E_NO_MEMORY, naming what was to be held. */
 fn_status fn_err_no_memory(fn_err *err, const char *what);

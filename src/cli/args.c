@@ -63,6 +63,15 @@ static fn_status value_of(parser *p, const char *name, const char *equals, const
   return FN_OK;
 }
 
+/* Only a text may be empty: an empty file name is a variable that was not set. */
+static fn_status take_value(parser *p, size_t f, const char *value) {
+  const fn_cli_flag *flag = &p->verb->flags[f];
+  if (!*value && strcmp(flag->value, "TEXT") != 0)
+    return fn_err_set(p->err, FN_E_INVALID, "%s is empty; %s is expected", flag->name, flag->value);
+  p->lists[f][p->args->n_values[f]++] = value;
+  return FN_OK;
+}
+
 static fn_status parse_flag(parser *p) {
   const char *argument = p->argv[p->i];
   const char *equals = strchr(argument, '=');
@@ -96,11 +105,12 @@ static fn_status parse_flag(parser *p) {
     }
     if (p->args->n_values[f] && !flag->repeats)
       return fn_err_set(p->err, FN_E_INVALID, "%s is given twice", flag->name);
-    FN_TRY(value_of(p, flag->name, equals, &p->lists[f][p->args->n_values[f]]));
-    p->args->n_values[f]++;
+    const char *value = NULL;
+    FN_TRY(value_of(p, flag->name, equals, &value));
+    FN_TRY(take_value(p, f, value));
     while (flag->repeats && p->i + 1 < p->n && (p->argv[p->i + 1][0] != '-' || strcmp(p->argv[p->i + 1], "-") == 0) &&
            !is_assignment(p->argv[p->i + 1]))
-      p->lists[f][p->args->n_values[f]++] = p->argv[++p->i];
+      FN_TRY(take_value(p, f, p->argv[++p->i]));
   }
   return FN_OK;
 }
@@ -137,6 +147,9 @@ fn_status fn_cli_parse(fn_cli_args *args_out, fn_cli_common *common_out, fn_aren
       FN_TRY(parse_flag(&p));
     else if (!flags_end && is_assignment(argument))
       common_out->overrides[common_out->n_overrides++] = argument;
+    else if (!*argument)
+      return fn_err_set(err, FN_E_INVALID, "an argument is empty; expected is: fakenews %s%s%s %s", verb->name,
+                        verb->sub ? " " : "", verb->sub ? verb->sub : "", verb->usage);
     else if (verb->takes_rest)
       p.rest[args_out->n_rest++] = argument;
     else

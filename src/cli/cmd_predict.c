@@ -160,7 +160,7 @@ static fn_status check_arguments(const fn_cli_args *args, fn_err *err) {
 static fn_status classify(predict *p, const fn_cli_args *args, fn_err *err) {
   fn_predict_format format;
   const char *path = fn_cli_get(args, "-o");
-  if (path != NULL && is_standard_input(path)) path = NULL;
+  if (path != NULL && (strcmp(path, "-") == 0 || strcmp(path, "/dev/stdout") == 0)) path = NULL; /* standard output */
   FN_TRY(choose_format(&format, p->cli, fn_cli_get(args, "--format"), path, err));
   FN_TRY(fn_cli_load_model(&p->model, p->cli, fn_cli_get(args, "--model"), err));
   FN_TRY(fn_predict_output_open(&p->output, format, path, fn_classifier_get_info(p->model.classifier),

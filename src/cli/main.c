@@ -3,6 +3,8 @@
 #include "tensor/device.h"
 #include "train/options.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -41,6 +43,21 @@ static void catch_signals(void) {
   signal(SIGXFSZ, SIG_IGN); /* so is a file over the limit on its size */
 }
 
+/* A file that we open must never become descriptor 0, 1 or 2: remarks would end up in a model. What is closed is taken
+ * by /dev/null, opened the wrong way round, so that using it is still an error. */
+static bool hold_standard_descriptors(void) {
+  for (int fd = 0; fd <= STDERR_FILENO; fd++)
+    if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) != fd) return false;
+  return true;
+}
+
+/* The exit code of a text that was printed to standard output. */
+static int end_output(void) {
+  if (fflush(stdout) == 0 && !ferror(stdout)) return 0;
+  fprintf(stderr, "fakenews: standard output: %s\n", strerror(errno));
+  return 1;
+}
+
 static const char *level_name(void) {
   return fn_cpu_level_name(fn_cpu_level_detect());
 }
@@ -54,7 +71,7 @@ static int print_version(void) {
          "gcc " __VERSION__,
 #endif
          FN_BUILD_TYPE, level_name(), fn_cpu_available());
-  return fflush(stdout) == 0 ? 0 : 1;
+  return end_output();
 }
 
 /* HF_HUB_CACHE, else HF_HOME/hub, else (XDG_CACHE_HOME or ~/.cache)/huggingface/hub, as huggingface_hub does. */
@@ -135,6 +152,7 @@ static fn_status run_verb(const fn_verb *verb, size_t n, char **argv, fn_arena *
   fn_status status = FN_OK;
   if (common.help) {
     fn_cli_help_verb(stdout, verb, config);
+    status = fn_cli_print(fn_str_make(NULL, 0), err);
   } else {
     FN_AUTO_FREE char *cache = hub_cache();
     FN_AUTO_FREE char *kaggle = kaggle_folder();
@@ -164,6 +182,8 @@ static bool is_one_of(const char *text, const char *a, const char *b, const char
 }
 
 int main(int argc, char **argv) {
+  if (!hold_standard_descriptors()) return 1;
+  catch_signals();
   if (argc < 2) {
     fn_cli_help(stderr);
     return 2;
@@ -171,7 +191,7 @@ int main(int argc, char **argv) {
   if (is_one_of(argv[1], "--version", "-V", "version")) return print_version();
   if (argc == 2 && is_one_of(argv[1], "--help", "-h", "help")) {
     fn_cli_help(stdout);
-    return 0;
+    return end_output();
   }
   char help_flag[] = "--help", *help = help_flag;
   const bool asks_help = is_one_of(argv[1], "--help", "-h", "help");
@@ -181,13 +201,12 @@ int main(int argc, char **argv) {
   const fn_verb *verb = fn_cli_find_verb(n, words, &used);
   if (!verb && fn_cli_is_group(words[0]) && (asks_help || (n > 1 && is_one_of(words[1], "--help", "-h", "help")))) {
     fn_cli_help_group(stdout, words[0]);
-    return 0;
+    return end_output();
   }
   if (!verb) {
     fn_cli_unknown_verb(stderr, n, words);
     return 2;
   }
-  catch_signals();
   fn_arena arena;
   fn_arena_init(&arena);
   fn_err err = {0};

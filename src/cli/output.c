@@ -119,6 +119,6 @@ void fn_print_line(fn_buf *out, fn_str text, size_t max) {
 fn_status fn_cli_print(fn_str text, fn_err *err) {
   if (text.length && fwrite(text.data, 1, text.length, stdout) != text.length)
     return fn_err_errno(err, errno, "standard output");
-  if (fflush(stdout) != 0) return fn_err_errno(err, errno, "standard output");
+  if (fflush(stdout) != 0 || ferror(stdout)) return fn_err_errno(err, errno, "standard output");
   return FN_OK;
 }

@@ -1,6 +1,7 @@
 #include "../test.h"
 #include "base/base.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -50,6 +51,66 @@ static void test_writer(void **state) {
   assert_status(fn_file_write("/nonexistent-folder/x", "a", 1, &err), FN_E_NOT_FOUND);
   assert_contains(err.message, "/nonexistent-folder/x");
   assert_ok(fn_dir_remove(dir, &err));
+}
+
+/* Devices, pipes and links stay what they are. */
+static void test_writer_targets(void **state) {
+  (void)state;
+  fn_err err = {0};
+  char *dir = folder(), path[128], link[128];
+  struct stat st;
+  /* A pipe takes the bytes; a plain rename would have put a file in its place. */
+  snprintf(path, sizeof path, "%s/pipe", dir);
+  assert_int_equal(mkfifo(path, 0600), 0);
+  int fd = open(path, O_RDWR);
+  assert_true(fd >= 0);
+  assert_ok(fn_file_write(path, "abc", 3, &err));
+  char got[8] = {0};
+  assert_int_equal(read(fd, got, sizeof got), 3);
+  assert_string_equal(got, "abc");
+  assert_int_equal(lstat(path, &st), 0);
+  assert_true(S_ISFIFO(st.st_mode));
+  fn_writer w;
+  assert_ok(fn_writer_open(&w, path, &err));
+  fn_writer_abort(&w);
+  assert_int_equal(lstat(path, &st), 0);
+  close(fd);
+  /* A link is written through. */
+  snprintf(path, sizeof path, "%s/file", dir);
+  snprintf(link, sizeof link, "%s/link", dir);
+  assert_ok(fn_file_write(path, "old", 3, &err));
+  assert_int_equal(symlink("file", link), 0);
+  assert_ok(fn_file_write(link, "newer", 5, &err));
+  assert_int_equal(lstat(link, &st), 0);
+  assert_true(S_ISLNK(st.st_mode));
+  assert_int_equal(stat(path, &st), 0);
+  assert_int_equal(st.st_size, 5);
+  /* Refusals: a folder, a name below a file, a link to itself. */
+  assert_status(fn_file_write(dir, "a", 1, &err), FN_E_INVALID);
+  assert_contains(err.message, "a folder; the name of a file is accepted");
+  char below[160];
+  snprintf(below, sizeof below, "%s/file/x", dir);
+  assert_status(fn_file_write(below, "a", 1, &err), FN_E_NOT_FOUND);
+  snprintf(link, sizeof link, "%s/loop", dir);
+  assert_int_equal(symlink("loop", link), 0);
+  fn_map map;
+  assert_status(fn_map_open(&map, link, &err), FN_E_INVALID);
+  assert_ok(fn_dir_remove(dir, &err));
+}
+
+/* Memory disks lie below /dev too, and their files are files. */
+static void test_writer_on_a_memory_disk(void **state) {
+  (void)state;
+  fn_err err = {0};
+  char path[64];
+  snprintf(path, sizeof path, "/dev/shm/fn-test-%ld", (long)getpid());
+  struct stat st;
+  for (int i = 0; i < 2 && stat("/dev/shm", &st) == 0; i++) {
+    assert_ok(fn_file_write(path, "abc", 3, &err));
+    assert_int_equal(stat(path, &st), 0);
+    assert_int_equal(st.st_size, 3);
+  }
+  unlink(path);
 }
 
 /* A full disk, played by the file size limit: the old file stays, nothing is left behind. */
@@ -111,7 +172,8 @@ static void test_dirs(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(test_writer), cmocka_unit_test(test_full),
+  const struct CMUnitTest tests[] = {cmocka_unit_test(test_writer), cmocka_unit_test(test_writer_targets),
+                                     cmocka_unit_test(test_full), cmocka_unit_test(test_writer_on_a_memory_disk),
                                      cmocka_unit_test(test_dirs)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
