@@ -53,8 +53,8 @@ check-cppcheck: deps-check ## cppcheck
 	@$(call build,clang,test) && tools/cppcheck.sh build/clang
 check-asan: ## unit tests and fuzz corpora under address and undefined-behaviour sanitizers
 	@$(call build,asan,test) && tests/run.sh --build build/asan unit
-check-tsan: ## unit tests under the thread sanitizer
-	@$(call build,tsan,test) && tests/run.sh --build build/tsan unit
+check-tsan: ## unit tests that make threads, under the thread sanitizer
+	@$(call build,tsan,test) && tests/run.sh --build build/tsan --label threads unit
 
 #@ Now and then
 .PHONY: fuzz coverage clean

@@ -1,15 +1,19 @@
 #!/usr/bin/env bash
-# Runs tests and says which part failed: tests/run.sh [--build DIR] PART …
+# Runs tests and says which part failed: tests/run.sh [--build DIR] [--label LABEL] PART …
 #   unit   ctest in DIR (default build/dev): unit tests, fuzz corpora
 #   meta, cli, light, judge, or any folder: pytest on tests/PART with the program and the tools of DIR
 # FN_PYTHON: another Python than that of build/venv. Exit status 1 when a test failed, and also when a part ran no test at all.
 set -uo pipefail
 cd "$(dirname "$0")/.."
-build=build/dev
-if [ "${1:-}" = --build ]; then
-  build=${2:?folder}
+build=build/dev label=.
+while :; do
+  case ${1:-} in
+    --build) build=${2:?folder} ;;
+    --label) label=${2:?label} ;; # of ctest: only the unit tests that have it
+    *) break ;;
+  esac
   shift 2
-fi
+done
 [ $# -gt 0 ] || { sed -n '2,5p' "$0"; exit 2; }
 
 python=${FN_PYTHON:-build/venv/bin/python}
@@ -21,7 +25,7 @@ for part in "$@"; do
   echo "== $part"
   case $part in
     unit)
-      ctest --test-dir "$build" --output-on-failure --no-tests=error --progress -j "${JOBS:-$(nproc)}" || failed+=("$part")
+      ctest --test-dir "$build" -L "$label" --output-on-failure --no-tests=error --progress -j "${JOBS:-$(nproc)}" || failed+=("$part")
       ;;
     *)
       folder=tests/$part

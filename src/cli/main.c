@@ -39,6 +39,8 @@ static void catch_signals(void) {
   sigemptyset(&action.sa_mask);
   sigaction(SIGINT, &action, NULL);
   sigaction(SIGTERM, &action, NULL);
+  struct sigaction hangup; /* the terminal is closed; under nohup it stays ignored */
+  if (sigaction(SIGHUP, NULL, &hangup) == 0 && hangup.sa_handler == SIG_DFL) sigaction(SIGHUP, &action, NULL);
   signal(SIGPIPE, SIG_IGN); /* a closed pipe is a write error, reported as one */
   signal(SIGXFSZ, SIG_IGN); /* so is a file over the limit on its size */
 }

@@ -173,7 +173,7 @@ static void append_table(fn_predict_output *o, const fn_scored_row *row) {
     if (has_tokens) fn_buf_printf(&o->buf, "%8s  ", tokens);
     fn_print_line(&o->buf, row->has_title && row->title.length ? row->title : row->text, (size_t)room);
   } else {
-    fn_print_line(&o->buf, fn_str_from(row->message), (size_t)(o->width - PLAIN_WIDTH + 9));
+    fn_print_line(&o->buf, fn_str_from(row->message), (size_t)o->width - PLAIN_WIDTH + 9);
   }
   while (o->buf.length > 0 && o->buf.data[o->buf.length - 1] == ' ') o->buf.data[--o->buf.length] = '\0';
   fn_buf_append_char(&o->buf, '\n');

@@ -103,7 +103,9 @@ static fn_status write_tokens(const fn_prepared *p, const char *dir, fn_err *err
   return status;
 }
 
-static fn_status publish(const char *temporary, const char *out, fn_err *err) {
+/* What stands at `out` is looked at again: another process may have put its own there since. */
+static fn_status publish(const fn_prepare_request *request, const char *temporary, const char *out, fn_err *err) {
+  FN_TRY(fn_prepare_check_out(request, err));
   if (!is_prepared(out)) return fn_path_rename(temporary, out, err); /* nothing there, or an empty folder */
   FN_AUTO_FREE char *old = beside(out, "old");
   if (!old) return fn_err_no_memory(err, "a path");
@@ -135,7 +137,7 @@ fn_status fn_prepare_write(fn_prepared *p, fn_err *err) {
   if (status == FN_OK) status = write_tokens(p, temporary, err);
   if (status == FN_OK) status = fn_prepare_check_stop(p, err);
   if (status == FN_OK) status = fn_dir_sync(temporary, err);
-  if (status == FN_OK) status = publish(temporary, out, err);
+  if (status == FN_OK) status = publish(p->request, temporary, out, err);
   if (status != FN_OK) {
     fn_err unused = {0};
     fn_status removed = fn_dir_remove(temporary, &unused);

@@ -96,8 +96,13 @@ static fn_status get_tokenizer(bert_job *b, fn_err *err) {
     FN_TRY(fn_tokenizer_load(&b->tokenizer, b->dir, err));
   } else {
     text_feed feed = {.j = j};
-    FN_TRY(fn_tokenizer_train(&b->tokenizer, next_text, &feed, fn_model_options_vocab_size(&b->model_options),
-                              SCRATCH_MIN_FREQUENCY, true, err));
+    const fn_status status =
+        fn_tokenizer_train(&b->tokenizer, next_text, &feed, fn_model_options_vocab_size(&b->model_options),
+                           SCRATCH_MIN_FREQUENCY, true, err);
+    const char *leave_out = j->options.leave_out;
+    if (status != FN_OK)
+      return fn_err_prefix(err, status, "%s: its split train%s%s", fn_dataset_dir(j->dataset),
+                           leave_out ? " without " : "", leave_out ? leave_out : "");
   }
   char hex[33];
   fn_hash_format(hex, fn_tokenizer_get_info(b->tokenizer)->hash);

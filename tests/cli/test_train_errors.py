@@ -80,6 +80,12 @@ def test_one_class_only(fakenews, program, tmp_path):
         refused(done, tmp_path, "both classes", "split train without fakes", "0 fake")
 
 
+def test_nothing_left_to_train_on(fakenews, program, tmp_path):
+    data = prepare(program, tmp_path, write_corpus(tmp_path / "sets.csv", dataset=lambda i, label: "all"))
+    for family in (["--init", "scratch", *TINY], ["family=linear"]):
+        refused(fakenews("train", "--data", data, *family, "data.leave_out=all"), tmp_path, "split train without all")
+
+
 def test_sequence_over_the_model(fakenews, data, model, tmp_path):
     refused(fakenews("train", "--data", data, "--init", model, "--out", "out", "train.max_tokens=100"), tmp_path,
             "train.max_tokens: 100", "64 positions", str(model))

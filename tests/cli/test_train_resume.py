@@ -82,7 +82,7 @@ def test_kill_at_each_stage(program, data, whole, tmp_path):
         same_tree(whole[0], tmp_path / "run")
 
 
-@pytest.mark.parametrize("number, code", [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize("number, code", [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
 def test_signal_saves_and_resume_goes_on(program, data, whole, tmp_path, number, code):
     command = [program, "train", "--data", data, "--init", "scratch", "--out", "run", *SETTINGS]
     process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,

@@ -50,6 +50,14 @@ static fn_status run(bench *b) {
   return fn_prepare_run(&b->prepared, &request, &b->options, &b->err);
 }
 
+static void add_random_rows(bench *b) {
+  FN_AUTO_BUF fn_buf csv;
+  fn_buf_init(&csv, 1 << 16);
+  fn_buf_append_str(&csv, "title,text,label\n");
+  for (int i = 0; i < 60; i++) fn_buf_printf(&csv, "t%d,text %d %d,%d\n", i, i, i * 7, i % 2);
+  add_input(b, "rows.csv", csv.data, FN_LABEL_UNKNOWN);
+}
+
 static void run_ok(bench *b) {
   if (run(b) != FN_OK) fail_msg("%s", b->err.message);
 }
@@ -365,6 +373,39 @@ static void takes_inputs_apart(void **state) {
   end(&b);
 }
 
+/* While one run writes, another one finishes at the same place: its dataset is not replaced. */
+static void finish_another(void *arg, const char *stage, uint64_t n_done) {
+  (void)n_done;
+  bench *other = arg;
+  if (strcmp(stage, "writing") == 0 && !other->prepared) run_ok(other);
+}
+
+static void two_runs_at_one_place(void **state) {
+  (void)state;
+  fn_err err = {0};
+  bench a, b;
+  begin(&a);
+  begin(&b);
+  strcpy(b.out, a.out);
+  add_random_rows(&a);
+  add_random_rows(&b);
+  fn_prepare_request request = {.inputs = a.inputs, .n_inputs = a.n_inputs, .out = a.out, .version = "test"};
+  request.progress = finish_another;
+  request.progress_arg = &b;
+  assert_status(fn_prepare_run(&a.prepared, &request, &a.options, &err), FN_E_INVALID);
+  assert_contains(err.message, "there is a prepared dataset already");
+  fn_dataset *dataset;
+  assert_ok(fn_dataset_open(&dataset, b.out, &err));
+  fn_dataset_close(dataset);
+  char **names;
+  size_t n;
+  assert_ok(fn_dir_list(&names, &n, a.dir, &err));
+  assert_int_equal(n, 2); /* the input and the other one's dataset */
+  free(names);
+  end(&b);
+  end(&a);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(given_splits_and_copies),
@@ -376,6 +417,7 @@ int main(void) {
       cmocka_unit_test(refuses),
       cmocka_unit_test(refuses_json_lines_without_the_column),
       cmocka_unit_test(takes_inputs_apart),
+      cmocka_unit_test(two_runs_at_one_place),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
