@@ -5,11 +5,11 @@
 # FN_PYTHON: another Python than that of build/venv. Exit status 1 when a test failed, and also when a part ran no test at all.
 set -uo pipefail
 cd "$(dirname "$0")/.."
-build=build/dev label=.
+build=build/dev filter=()
 while :; do
   case ${1:-} in
     --build) build=${2:?folder} ;;
-    --label) label=${2:?label} ;; # of ctest: only the unit tests that have it
+    --label) filter=(-L "${2:?label}") ;; # of ctest: only the unit tests that have it
     *) break ;;
   esac
   shift 2
@@ -25,7 +25,7 @@ for part in "$@"; do
   echo "== $part"
   case $part in
     unit)
-      ctest --test-dir "$build" -L "$label" --output-on-failure --no-tests=error --progress -j "${JOBS:-$(nproc)}" || failed+=("$part")
+      ctest --test-dir "$build" "${filter[@]}" --output-on-failure --no-tests=error --progress -j "${JOBS:-$(nproc)}" || failed+=("$part")
       ;;
     *)
       folder=tests/$part

@@ -3,7 +3,6 @@
 #include "tensor/device.h"
 #include "train/options.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -55,9 +54,10 @@ static bool hold_standard_descriptors(void) {
 
 /* The exit code of a text that was printed to standard output. */
 static int end_output(void) {
-  if (fflush(stdout) == 0 && !ferror(stdout)) return 0;
-  fprintf(stderr, "fakenews: standard output: %s\n", strerror(errno));
-  return 1;
+  fn_err err = {0};
+  const fn_status status = fn_cli_print(fn_str_make(NULL, 0), &err);
+  if (status != FN_OK) fprintf(stderr, "fakenews: %s\n", err.message);
+  return fn_status_exit_code(status);
 }
 
 static const char *level_name(void) {
