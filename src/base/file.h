@@ -25,10 +25,10 @@ void fn_map_close(fn_map *map);
  * sticky and reported by commit (and by each write). A link is written through, not replaced. A path that leads to a
  * device or a pipe (/dev/stdout) takes the bytes as they come, for it must never be replaced; a folder is refused. */
 typedef struct fn_writer {
-  FILE *file; /* NULL when not open */
+  FILE *file;             /* NULL when not open */
   char *path, *temporary; /* temporary NULL: written to path itself, a device or pipe */
-  uint64_t n_bytes; /* written so far */
-  int error;        /* first errno */
+  uint64_t n_bytes;       /* written so far */
+  int error;              /* first errno */
 } fn_writer;
 FN_NODISCARD fn_status fn_writer_open(fn_writer *writer_out, const char *path, fn_err *err);
 FN_NODISCARD fn_status fn_writer_write(fn_writer *writer, const void *data, size_t length, fn_err *err);
