@@ -14,68 +14,56 @@ typedef struct walk {
   fn_err *err;
 } walk;
 
-static void scalar_text(fn_buf *out, struct fy_node *node) {
-  size_t length;
-  const char *text = fy_node_get_scalar(node, &length);
-  enum fy_node_style style = fy_node_get_style(node);
-  bool quoted =
-      style == FYNS_SINGLE_QUOTED || style == FYNS_DOUBLE_QUOTED || style == FYNS_LITERAL || style == FYNS_FOLDED;
-  if (!quoted) {
-    fn_buf_append(out, text, length);
-    if (length == 0) fn_buf_append_str(out, "null"); /* "key:" */
+static void scalar_text(fn_buf *out, const fn_yaml_node *node) {
+  fn_str text = node->text;
+  if (!node->quoted) {
+    fn_buf_append(out, text.data, text.length);
+    if (text.length == 0) fn_buf_append_str(out, "null"); /* "key:" */
     return;
   }
   fn_buf_append_char(out, '"');
-  for (size_t i = 0; i < length; i++) {
-    if (text[i] == '"' || text[i] == '\\') fn_buf_append_char(out, '\\');
-    fn_buf_append_char(out, text[i]);
+  for (size_t i = 0; i < text.length; i++) {
+    if (text.data[i] == '"' || text.data[i] == '\\') fn_buf_append_char(out, '\\');
+    fn_buf_append_char(out, text.data[i]);
   }
   fn_buf_append_char(out, '"');
 }
 
 /* Back to Hydra's notation. Only flat lists and maps exist as options. */
-static void node_text(fn_buf *out, struct fy_node *node) {
-  void *at = NULL;
-  bool first = true;
-  if (fy_node_is_sequence(node)) {
-    struct fy_node *item;
-    fn_buf_append_char(out, '[');
-    while ((item = fy_node_sequence_iterate(node, &at))) {
-      if (!first) fn_buf_append_char(out, ',');
-      first = false;
-      if (fy_node_is_scalar(item)) scalar_text(out, item);
-    }
-    fn_buf_append_char(out, ']');
-  } else if (fy_node_is_mapping(node)) {
-    struct fy_node_pair *pair;
-    fn_buf_append_char(out, '{');
-    while ((pair = fy_node_mapping_iterate(node, &at))) {
-      if (!first) fn_buf_append_char(out, ',');
-      first = false;
-      scalar_text(out, fy_node_pair_key(pair));
-      fn_buf_append_char(out, ':');
-      if (fy_node_is_scalar(fy_node_pair_value(pair))) scalar_text(out, fy_node_pair_value(pair));
-    }
-    fn_buf_append_char(out, '}');
-  } else {
+static fn_status node_text(fn_buf *out, const walk *w, const fn_yaml_node *node) {
+  if (node->kind == FN_YAML_SCALAR) {
     scalar_text(out, node);
+    return FN_OK;
   }
+  const bool map = node->kind == FN_YAML_MAP;
+  fn_buf_append_char(out, map ? '{' : '[');
+  for (const fn_yaml_node *item = node->first; item; item = item->next) {
+    const fn_yaml_node *value = map ? item->value : item;
+    if (value->kind != FN_YAML_SCALAR)
+      return fn_err_set(w->err, FN_E_INVALID, "%s:%d: a list or map within a list or map is no setting", w->name,
+                        value->line);
+    if (item != node->first) fn_buf_append_char(out, ',');
+    if (map) {
+      scalar_text(out, item);
+      fn_buf_append_char(out, ':');
+    }
+    scalar_text(out, value);
+  }
+  fn_buf_append_char(out, map ? '}' : ']');
+  return FN_OK;
 }
 
-static fn_status visit(const walk *w, struct fy_node *mapping, const char *prefix, int depth);
+static fn_status visit(const walk *w, const fn_yaml_node *map, const char *prefix, int depth);
 
-static fn_status visit_pair(const walk *w, struct fy_node_pair *pair, const char *prefix, int depth) {
-  struct fy_node *key_node = fy_node_pair_key(pair), *value = fy_node_pair_value(pair);
-  size_t length;
-  const char *text = key_node && fy_node_is_scalar(key_node) ? fy_node_get_scalar(key_node, &length) : NULL;
-  if (!text) return fn_err_set(w->err, FN_E_INVALID, "%s: a key must be plain text", w->name);
+static fn_status visit_pair(const walk *w, const fn_yaml_node *pair, const char *prefix, int depth) {
+  const fn_yaml_node *value = pair->value;
   FN_AUTO_BUF fn_buf key, origin, relative, line;
   fn_buf_init(&key, 512);
   fn_buf_init(&origin, 4096);
   fn_buf_init(&relative, 512);
   fn_buf_init(&line, YAML_MAX_BYTES);
-  fn_buf_printf(&key, "%s%s%.*s", prefix, *prefix ? "." : "", (int)length, text);
-  fn_buf_printf(&origin, "%s:%d", w->name, fn_yaml_line(key_node));
+  fn_buf_printf(&key, "%s%s%.*s", prefix, *prefix ? "." : "", (int)pair->text.length, pair->text.data);
+  fn_buf_printf(&origin, "%s:%d", w->name, pair->line);
   FN_TRY(fn_buf_check(&key, w->name, w->err));
   FN_TRY(fn_buf_check(&origin, w->name, w->err));
   const char *name = key.data;
@@ -85,37 +73,34 @@ static fn_status visit_pair(const walk *w, struct fy_node_pair *pair, const char
     if (fn_config_find(w->config, relative.data)) name = relative.data;
   }
   const fn_setting *setting = fn_config_find(w->config, name);
-  if (!value) return fn_config_set(w->config, w->layer, name, fn_str_from("null"), origin.data, w->err);
-  if (!setting && fy_node_is_mapping(value)) {
+  if (!setting && value->kind == FN_YAML_MAP) {
     if (depth >= YAML_MAX_DEPTH) return fn_err_set(w->err, FN_E_LIMIT, "%s: nested too deeply", origin.data);
     return visit(w, value, name, depth + 1);
   }
-  node_text(&line, value);
+  FN_TRY(node_text(&line, w, value));
   FN_TRY(fn_buf_check(&line, origin.data, w->err));
-  if (!setting && depth == 0 && fy_node_is_scalar(value) && fn_config_has_group(w->config, name))
+  if (!setting && depth == 0 && value->kind == FN_YAML_SCALAR && fn_config_has_group(w->config, name))
     return fn_config_select_group(w->config, name, fn_buf_str(&line), origin.data, w->err);
   return fn_config_set(w->config, w->layer, name, fn_buf_str(&line), origin.data, w->err);
 }
 
-static fn_status visit(const walk *w, struct fy_node *mapping, const char *prefix, int depth) {
-  void *at = NULL;
-  struct fy_node_pair *pair;
-  while ((pair = fy_node_mapping_iterate(mapping, &at))) FN_TRY(visit_pair(w, pair, prefix, depth));
+static fn_status visit(const walk *w, const fn_yaml_node *map, const char *prefix, int depth) {
+  for (const fn_yaml_node *pair = map->first; pair; pair = pair->next) FN_TRY(visit_pair(w, pair, prefix, depth));
   return FN_OK;
 }
 
 static fn_status parse(fn_config *config, fn_config_layer layer, fn_str text, const char *name, const char *group,
                        fn_err *err) {
-  struct fy_document *document = NULL;
-  FN_TRY(fn_yaml_parse(&document, text, YAML_MAX_BYTES, name, err));
-  fn_status status = FN_OK;
-  struct fy_node *root = document ? fy_document_root(document) : NULL;
+  fn_arena arena;
+  fn_arena_init(&arena);
+  const fn_yaml_node *root = NULL;
   const walk w = {config, layer, name, group, err};
-  if (root && fy_node_is_mapping(root))
+  fn_status status = fn_yaml_parse(&root, &arena, text, YAML_MAX_BYTES, name, err);
+  if (status == FN_OK && root && root->kind != FN_YAML_MAP)
+    status = fn_err_set(err, FN_E_INVALID, "%s:%d: settings must be \"key: value\" lines", name, root->line);
+  else if (status == FN_OK && root)
     status = visit(&w, root, "", 0);
-  else if (root && !(fy_node_is_scalar(root) && fy_node_is_null(root)))
-    status = fn_err_set(err, FN_E_INVALID, "%s: settings must be \"key: value\" lines", name);
-  fy_document_destroy(document);
+  fn_arena_deinit(&arena);
   return status;
 }
 

@@ -10,13 +10,6 @@ typedef struct reader {
   fn_err *err;
 } reader;
 
-static bool scalar(fn_str *out, struct fy_node *node) {
-  size_t length = 0;
-  const char *text = node && fy_node_is_scalar(node) ? fy_node_get_scalar(node, &length) : NULL;
-  *out = fn_str_make(text ? text : "", length);
-  return text != NULL && length > 0;
-}
-
 static bool is_name(fn_str s) {
   for (size_t i = 0; i < s.length; i++) {
     char c = s.data[i];
@@ -28,17 +21,14 @@ static bool is_name(fn_str s) {
 
 typedef struct draft {
   fn_str name, field, pattern;
-  struct fy_node *pattern_node;
+  int pattern_line;
   bool ignore_case;
 } draft;
 
-static fn_status read_key(draft *d, const reader *r, struct fy_node_pair *pair) {
-  struct fy_node *node = fy_node_pair_value(pair);
-  fn_str key, value;
-  scalar(&key, fy_node_pair_key(pair));
-  bool text = scalar(&value, node);
-  int line = fn_yaml_line(fy_node_pair_key(pair));
-  if (!text)
+static fn_status read_key(draft *d, const reader *r, const fn_yaml_node *pair) {
+  const fn_str key = pair->text, value = pair->value->text;
+  const int line = pair->line;
+  if (pair->value->kind != FN_YAML_SCALAR || value.length == 0)
     return fn_err_set(r->err, FN_E_INVALID, "%s:%d: %.*s needs a text", r->name, line, (int)key.length, key.data);
   if (fn_str_is(key, "name")) {
     if (!is_name(value))
@@ -52,7 +42,7 @@ static fn_status read_key(draft *d, const reader *r, struct fy_node_pair *pair) 
     d->field = value;
   } else if (fn_str_is(key, "pattern")) {
     d->pattern = value;
-    d->pattern_node = node;
+    d->pattern_line = pair->value->line;
   } else if (fn_str_is(key, "ignore_case")) {
     if (!fn_str_is(value, "true") && !fn_str_is(value, "false"))
       return fn_err_set(r->err, FN_E_INVALID, "%s:%d: ignore_case: true or false is accepted", r->name, line);
@@ -65,16 +55,14 @@ static fn_status read_key(draft *d, const reader *r, struct fy_node_pair *pair) 
   return FN_OK;
 }
 
-static fn_status read_rule(const reader *r, struct fy_node *node) {
-  int line = fn_yaml_line(node);
-  if (!fy_node_is_mapping(node))
+static fn_status read_rule(const reader *r, const fn_yaml_node *node) {
+  const int line = node->line;
+  if (node->kind != FN_YAML_MAP)
     return fn_err_set(r->err, FN_E_INVALID, "%s:%d: a rule is a mapping with name, field and pattern", r->name, line);
   if (r->rules->n == FN_RULES_MAX)
     return fn_err_set(r->err, FN_E_LIMIT, "%s:%d: more than %d rules", r->name, line, FN_RULES_MAX);
   draft d = {0};
-  void *at = NULL;
-  struct fy_node_pair *pair;
-  while ((pair = fy_node_mapping_iterate(node, &at))) FN_TRY(read_key(&d, r, pair));
+  for (const fn_yaml_node *pair = node->first; pair; pair = pair->next) FN_TRY(read_key(&d, r, pair));
   if (!d.name.length || !d.field.length || !d.pattern.length)
     return fn_err_set(r->err, FN_E_INVALID, "%s:%d: a rule needs name, field and pattern; %s is missing", r->name, line,
                       !d.name.length    ? "name"
@@ -86,7 +74,7 @@ static fn_status read_rule(const reader *r, struct fy_node *node) {
                         (int)d.name.length, d.name.data);
   rule *made = &r->rules->rules[r->rules->n];
   fn_status status = fn_pattern_create(&made->pattern, d.pattern, d.ignore_case, r->err);
-  if (status != FN_OK) return fn_err_prefix(r->err, status, "%s:%d: pattern", r->name, fn_yaml_line(d.pattern_node));
+  if (status != FN_OK) return fn_err_prefix(r->err, status, "%s:%d: pattern", r->name, d.pattern_line);
   r->rules->n++;
   made->fields = fn_str_is(d.field, "title")  ? FN_RULE_TITLE
                  : fn_str_is(d.field, "text") ? FN_RULE_TEXT
@@ -95,28 +83,30 @@ static fn_status read_rule(const reader *r, struct fy_node *node) {
   return made->name ? FN_OK : fn_err_no_memory(r->err, "a rule");
 }
 
-static fn_status read_document(const reader *r, struct fy_document *document) {
-  struct fy_node *root = fy_document_root(document);
-  struct fy_node *list = root && fy_node_is_mapping(root) ? fy_node_mapping_lookup_by_string(root, "rules", 5) : NULL;
-  if (!list || fy_node_mapping_item_count(root) != 1)
+static fn_status read_document(const reader *r, const fn_yaml_node *root) {
+  const fn_yaml_node *key = root->kind == FN_YAML_MAP ? root->first : NULL;
+  if (!key || key->next || !fn_str_is(key->text, "rules"))
     return fn_err_set(r->err, FN_E_INVALID, "%s:1: the file must hold one key, rules, with a list", r->name);
-  if (!fy_node_is_sequence(list))
-    return fn_err_set(r->err, FN_E_INVALID, "%s:%d: rules must be a list", r->name, fn_yaml_line(list));
-  void *at = NULL;
-  struct fy_node *node;
-  while ((node = fy_node_sequence_iterate(list, &at))) FN_TRY(read_rule(r, node));
+  if (key->value->kind != FN_YAML_LIST)
+    return fn_err_set(r->err, FN_E_INVALID, "%s:%d: rules must be a list", r->name, key->line);
+  for (const fn_yaml_node *node = key->value->first; node; node = node->next) FN_TRY(read_rule(r, node));
   return FN_OK;
 }
 
+static fn_status read_rules(fn_rules *rules, fn_arena *arena, fn_str yaml, const char *name, fn_err *err) {
+  const fn_yaml_node *root = NULL;
+  FN_TRY(fn_yaml_parse(&root, arena, yaml, RULES_MAX_BYTES, name, err));
+  if (!root) return fn_err_set(err, FN_E_INVALID, "%s:1: the file holds no rules", name);
+  return read_document(&(const reader){rules, name, err}, root);
+}
+
 fn_status fn_rules_parse(fn_rules **rules_out, fn_str yaml, const char *name, fn_err *err) {
-  struct fy_document *document = NULL;
-  FN_TRY(fn_yaml_parse(&document, yaml, RULES_MAX_BYTES, name, err));
   fn_rules *rules = fn_mem_calloc(1, sizeof *rules);
-  const reader r = {rules, name, err};
-  fn_status status = rules ? FN_OK : fn_err_no_memory(err, "rules");
-  if (status == FN_OK && !document) status = fn_err_set(err, FN_E_INVALID, "%s:1: the file holds no rules", name);
-  if (status == FN_OK) status = read_document(&r, document);
-  fy_document_destroy(document);
+  if (!rules) return fn_err_no_memory(err, "rules");
+  fn_arena arena;
+  fn_arena_init(&arena);
+  fn_status status = read_rules(rules, &arena, yaml, name, err);
+  fn_arena_deinit(&arena);
   if (status != FN_OK) {
     fn_rules_destroy(rules);
     return status;

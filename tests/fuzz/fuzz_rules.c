@@ -3,7 +3,6 @@
  */
 #include "data/rules.h"
 #include "file.h"
-#include "suppress.h"
 
 static void apply(const fn_rules *rules, fn_str text) {
   fn_rules_scratch scratch = {0};

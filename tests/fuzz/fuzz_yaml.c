@@ -1,6 +1,5 @@
 /* YAML files of settings: any bytes end with a verdict, and values stay within their ranges. */
 #include "config/config.h"
-#include "suppress.h"
 #include "toy.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {

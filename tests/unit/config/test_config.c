@@ -134,8 +134,15 @@ static void test_errors(void **state) {
       {"- a\n", "key: value"},
       {"toy:\n  epoch: 1\n", "did you mean toy.epochs?"},
       {"a: {b: {c: {d: {e: {f: {g: {h: {i: {j: 1}}}}}}}}}\n", "nested too deeply"},
-      {"toy.epochs: 1\n%\n", "f.yaml:2: YAML directives"}, /* libfyaml would never come back */
-      {"%YAML 1.2\n---\ntoy.epochs: 1\n", "f.yaml:1: YAML directives"},
+      {"toy.epochs: 1\n%\n", "f.yaml:2:2: not valid YAML"},
+      {"%YAML 7.2\n---\ntoy.epochs: 1\n", "f.yaml:1:1: not valid YAML"},
+      {"toy.epochs: 1\n---\ntoy.epochs: 2\n", "f.yaml:2: a second document"},
+      {"toy.epochs: 1\ntoy.mode: cut\ntoy.epochs: 2\n", "f.yaml:3: the key \"toy.epochs\" stands in line 1 already"},
+      {"toy.list: &a [1]\ntoy.map: *a\n", "f.yaml:1: aliases"},
+      {"toy.epochs: !!int 1\n", "f.yaml:1: aliases"},
+      {"? [a]\n: 1\n", "f.yaml:1: a key must be plain text"},
+      {"toy.list: [1,\n  [2]]\n", "f.yaml:2: a list or map within"},
+      {"[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]\n", "f.yaml:1: nested too deeply"},
       {"toy.name: a\n\xff\n", "f.yaml:2: not valid UTF-8"},
   };
   for (size_t i = 0; i < FN_COUNT_OF(yaml); i++) {
