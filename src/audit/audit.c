@@ -47,7 +47,7 @@ static bool has_both(const size_t n[2]) {
 }
 
 static fn_status draw(fn_audit *a, fn_err *err) {
-  int64_t part = a->request->brief ? 5 : 1;
+  int64_t part = a->request->brief ? 10 : 1;
   for (int s = 0; s < FN_SPLIT_COUNT; s++) {
     int64_t most = s == FN_SPLIT_TRAIN ? a->options->train_rows : a->options->test_rows;
     FN_TRY(fn_audit_draw(&a->samples[s], &a->arena, a->dataset, (fn_split)s, (size_t)(most / part),

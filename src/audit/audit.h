@@ -130,7 +130,7 @@ typedef struct fn_audit fn_audit;
 
 typedef struct fn_audit_request {
   const char *dir;    /* a prepared dataset */
-  bool brief;         /* the short form: a fifth of the rows, fewer models */
+  bool brief;         /* the short form: a tenth of the rows, fewer models */
   fn_pool *pool;      /* NULL: one thread */
   bool (*stop)(void); /* NULL: never stops. FN_E_CANCELLED */
 } fn_audit_request;

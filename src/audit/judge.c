@@ -65,11 +65,23 @@ static void make_rule(void *arg, size_t task, int worker) {
   } else {
     c->status = fn_audit_fit(&c->rule, a->train_style + c->number * a->train->n, a->train_labels, a->train->n, NULL);
   }
-  for (size_t i = 0; i < a->train->n; i++) {
-    bool fake = says_fake(c, a, false, i);
-    c->says[i / 64] |= (uint64_t)fake << i % 64;
-    c->n_says += fake;
-  }
+  if (c->kind == FN_AUDIT_WORD && c->rule.side == 1) return; /* note_words does the rest */
+  for (size_t i = 0; i < a->train->n; i++)
+    if (c->kind == FN_AUDIT_WORD || says_fake(c, a, false, i)) c->says[i / 64] |= (uint64_t)1 << i % 64;
+}
+
+/* Where the words stand: a row's ids rise, and the candidates are the first. Turns what make_rule left round there. */
+static void note_words(judging *j, size_t n_words) {
+  const fn_audit_word_rows *rows = &j->a->words.train;
+  for (size_t i = 0; i < j->a->train->n; i++)
+    for (size_t k = rows->begin[i]; k < rows->begin[i + 1] && rows->ids[k] < n_words; k++)
+      j->candidates[rows->ids[k]].says[i / 64] ^= (uint64_t)1 << i % 64;
+}
+
+static void count_says(judging *j) {
+  for (size_t c = 0; c < j->n; c++)
+    for (size_t m = 0; m < j->n_masks; m++)
+      j->candidates[c].n_says += (uint64_t)__builtin_popcountll(j->candidates[c].says[m]);
 }
 
 static int by_train(const void *a, const void *b) {
@@ -88,11 +100,14 @@ static fn_status make_candidates(judging *j, fn_err *err) {
   if (!j->candidates || !masks) return fn_err_no_memory(err, "features");
   for (uint32_t w = 0; w < MAX_CANDIDATES && w < a->words.n && a->words.words[w].score > 0; w++)
     j->candidates[j->n++] = (candidate){.kind = FN_AUDIT_WORD, .number = w};
+  size_t n_words = j->n;
   for (uint32_t s = 0; s < N_STYLE; s++) j->candidates[j->n++] = (candidate){.kind = FN_AUDIT_STYLE, .number = s};
   for (size_t i = 0; i < j->n; i++) j->candidates[i].says = masks + i * j->n_masks;
   fn_pool_run(a->request->pool, j->n, make_rule, j);
   for (size_t i = 0; i < j->n; i++)
     if (j->candidates[i].status != FN_OK) return fn_err_no_memory(err, "values of a feature");
+  note_words(j, n_words);
+  count_says(j);
   qsort(j->candidates, j->n, sizeof *j->candidates, by_train);
   return FN_OK;
 }

@@ -59,7 +59,7 @@ static void end_run(meter *m, size_t end) {
   if (letters && word.length >= 2) m->runs++, m->upper_runs += upper;
   if (digits && word.length == 4 && (memcmp(word.data, "19", 2) == 0 || memcmp(word.data, "20", 2) == 0))
     m->count[FN_STYLE_YEARS]++;
-  if (letters && !upper && word.data[0] <= 'Z') {
+  if (letters && !upper && word.data[0] <= 'Z' && word.length >= 4) {
     m->count[FN_STYLE_MONTHS] += is_one_of(word, months, FN_COUNT_OF(months));
     m->count[FN_STYLE_WEEKDAYS] += is_one_of(word, days, FN_COUNT_OF(days));
   }

@@ -200,7 +200,7 @@ static void drawn_rows(void **state) {
   assert_true(fn_str_is(r->worst_probe->name, "Zebra"));
   fn_audit_destroy(audit);
   audit = audit_folder(dir, &options, NULL, true);
-  assert_int_equal(fn_audit_get_report(audit)->n_drawn[FN_SPLIT_TRAIN], 40);
+  assert_int_equal(fn_audit_get_report(audit)->n_drawn[FN_SPLIT_TRAIN], 20);
   assert_int_equal(fn_audit_get_report(audit)->n_models, 3);
   fn_audit_destroy(audit);
   remove_folder(dir);
