@@ -73,6 +73,8 @@ static void remark(const evaluate *e, fn_split split) {
                 e->dataset ? "near-duplicate clusters as groups"
                            : "every row for itself and are too narrow if rows are related");
   }
+  if (e->dataset == NULL && e->rows.encoding != FN_ENCODING_UTF8)
+    fn_cli_note(e->cli, "the file was read as %s (data.encoding)", fn_encoding_name(e->rows.encoding));
   if (e->dataset == NULL) return;
   if (split == FN_SPLIT_TRAIN) fn_cli_warn(e->cli, "figures on the training split say nothing about new articles");
   char hash[33];
@@ -195,7 +197,7 @@ const fn_verb fn_verb_evaluate = {
     .summary = "figures of a model on labelled rows, with intervals, beside the majority class and the linear family",
     .usage = "--model DIR --data DIR|FILE [--split test] [--train DIR] [--json FILE] [key=value …]",
     .flags = flags,
-    .options = "eval. infer. linear. data.format data.columns. !data.columns.split data.label_map device.",
+    .options = "eval. infer. linear. data.format data.encoding data.delimiter data.columns. !data.columns.split data.label_map device.",
     .takes_rest = false,
     .examples = "  fakenews evaluate --model runs/latest --data data/news\n"
                 "  fakenews evaluate --model runs/latest --data other.csv --train data/news --json figures.json\n",

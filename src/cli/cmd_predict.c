@@ -9,6 +9,7 @@ typedef struct predict {
   const fn_cli *cli;
   fn_cli_model model;
   fn_data_options columns;
+  fn_input_options reading;
   fn_predict_output output;
   fn_scoring_counts counts;
   bool show_progress;
@@ -31,9 +32,8 @@ static bool is_standard_input(const char *path) {
 }
 
 static fn_status open_input(fn_input **input_out, const predict *p, const char *path, fn_err *err) {
-  fn_input_format format = (fn_input_format)p->columns.format;
-  if (!is_standard_input(path)) return fn_input_open(input_out, path, format, err);
-  return fn_input_open_stream(input_out, read_standard_input, NULL, "standard input", format, err);
+  if (!is_standard_input(path)) return fn_input_open(input_out, path, &p->reading, err);
+  return fn_input_open_stream(input_out, read_standard_input, NULL, "standard input", &p->reading, err);
 }
 
 static void show_progress(predict *p, bool last) {
@@ -89,6 +89,9 @@ static fn_status take_file(predict *p, const char *path, fn_err *err) {
   fn_input *input;
   FN_TRY(open_input(&input, p, path, err));
   fn_status status = score(p, input, path, err);
+  fn_encoding encoding = fn_input_get_encoding(input);
+  if (status == FN_OK && encoding != FN_ENCODING_UTF8)
+    fn_cli_note(p->cli, "%s: read as %s (data.encoding)", path, fn_encoding_name(encoding));
   fn_input_close(input);
   return status;
 }
@@ -178,6 +181,7 @@ static fn_status run(const fn_cli *cli, const fn_cli_args *args, fn_err *err) {
   predict p = {.cli = cli};
   FN_TRY(check_arguments(args, err));
   FN_TRY(fn_config_fill(&p.columns, cli->config, &fn_data_option_table, err));
+  FN_TRY(fn_input_options_from(&p.reading, &p.columns, err));
   fn_status status = classify(&p, args, err);
   fn_cli_unload_model(&p.model);
   if (status != FN_OK) return status;
@@ -206,7 +210,7 @@ const fn_verb fn_verb_predict = {
     .summary = "classify articles: CSV, JSON lines, text files or standard input; one answer a row, in order",
     .usage = "--model DIR [--text TEXT] [--title TEXT] [FILE …|-] [--format table|jsonl|csv] [-o FILE] [key=value …]",
     .flags = flags,
-    .options = "infer. data.format data.columns.title data.columns.text device.",
+    .options = "infer. data.format data.encoding data.delimiter data.columns.title data.columns.text device.",
     .takes_rest = true,
     .examples = "  fakenews predict --model runs/latest --text \"Scientists admit that the moon is rented\"\n"
                 "  fakenews predict --model runs/latest news.csv -o answers.csv infer.long=windows\n",

@@ -76,6 +76,15 @@ static void print_labels(fn_buf *out, const fn_prepare_report *r) {
   fn_buf_append_char(out, '\n');
 }
 
+/* What is not the usual form, on a line of its own. */
+static void reading_line(fn_buf *out, const fn_prepare_file *f) {
+  bool foreign = strcmp(f->encoding, "utf-8") != 0, delimited = f->delimiter && strcmp(f->delimiter, ",") != 0;
+  if (!foreign && !delimited) return;
+  fn_buf_printf(out, "    read as %s", f->encoding);
+  if (delimited) fn_buf_printf(out, ", delimiter %s", f->delimiter);
+  fn_buf_append_char(out, '\n');
+}
+
 static void print_files(fn_buf *out, const fn_prepare_report *r) {
   fn_buf_append_str(out, "Read        ");
   print_number_of(out, r->n_read, "row", "rows");
@@ -88,6 +97,7 @@ static void print_files(fn_buf *out, const fn_prepare_report *r) {
     column(out, r->files[i].n_rows, COUNT_WIDTH);
     fn_buf_printf(out, "  %s%s%s\n", r->files[i].format, r->files[i].label ? ", all " : "",
                   r->files[i].label ? r->files[i].label : "");
+    reading_line(out, &r->files[i]);
   }
 }
 

@@ -15,6 +15,7 @@ typedef enum state {
 struct fn_csv {
   fn_record_builder builder;
   state state;
+  char delimiter;
   size_t expected;     /* fields per record; 0: any */
   uint64_t line;       /* of the next byte, from 1 */
   uint64_t quote_line; /* where the open quote stands */
@@ -26,6 +27,7 @@ fn_status fn_csv_create(fn_csv **csv_out, const fn_record_limits *limits, fn_err
   if (!csv) return fn_err_no_memory(err, "a CSV parser");
   fn_record_builder_init(&csv->builder, limits);
   csv->line = 1;
+  csv->delimiter = ',';
   fn_record_builder_reset(&csv->builder, 1);
   *csv_out = csv;
   return FN_OK;
@@ -41,9 +43,21 @@ void fn_csv_expect_fields(fn_csv *csv, size_t n_fields) {
   csv->expected = n_fields;
 }
 
-/* The bytes that end a run in each state. */
-static bool stops_unquoted(char c) {
-  return c == ',' || c == '\n' || c == '\r' || c == '"' || c == 0;
+void fn_csv_set_delimiter(fn_csv *csv, char delimiter) {
+  csv->delimiter = delimiter;
+}
+
+void fn_csv_set_complaint(fn_csv *csv, const char *complaint) {
+  csv->builder.complaint = complaint;
+}
+
+static const char *name_of(char delimiter) {
+  return delimiter == ';' ? "semicolon" : delimiter == '\t' ? "tab" : delimiter == '|' ? "bar" : "comma";
+}
+
+/* The bytes that end a run outside of quotes. */
+static bool stops_unquoted(char c, char delimiter) {
+  return c == delimiter || c == '\n' || c == '\r' || c == '"' || c == 0;
 }
 
 static fn_record take(fn_csv *csv) {
@@ -51,25 +65,25 @@ static fn_record take(fn_csv *csv) {
   csv->state = RECORD_BEGIN;
   if (csv->expected && b->n != csv->expected)
     fn_record_builder_refuse(b, FN_E_INVALID, b->line,
-                             "%zu field%s, expected %zu as in the header; a field with a comma or a line break stands "
-                             "in double quotes",
-                             b->n, b->n == 1 ? "" : "s", csv->expected);
+                             "%zu field%s, expected %zu as in the header; a field with a %s or a line break stands in "
+                             "double quotes",
+                             b->n, b->n == 1 ? "" : "s", csv->expected, name_of(csv->delimiter));
   return fn_record_builder_finish(b);
 }
 
 static void refuse_nul(fn_csv *csv) {
   fn_record_builder_refuse(&csv->builder, FN_E_INVALID, csv->line,
-                           "field %zu holds a NUL byte; text is accepted (is this file UTF-16 or binary?)",
-                           csv->builder.n + 1);
+                           "field %zu holds a NUL byte; text is accepted (a binary file?)", csv->builder.n + 1);
 }
 
 /* Unquoted run from p; returns where it stopped. */
 static fn_status unquoted(const char **p_io, fn_csv *csv, const char *end, fn_err *err) {
   const char *p = *p_io, *begin = p;
-  while (p < end && !stops_unquoted(*p)) p++;
+  const char delimiter = csv->delimiter;
+  while (p < end && !stops_unquoted(*p, delimiter)) p++;
   *p_io = p;
   FN_TRY(fn_record_builder_add(&csv->builder, begin, (size_t)(p - begin), err));
-  if (p == end || *p == ',' || *p == '\n' || *p == '\r') return FN_OK;
+  if (p == end || *p == delimiter || *p == '\n' || *p == '\r') return FN_OK;
   if (*p == 0) {
     refuse_nul(csv);
     *p_io = p + 1;
@@ -105,11 +119,11 @@ static fn_status quoted(const char **p_io, fn_csv *csv, const char *end, fn_err 
   return FN_OK;
 }
 
-/* A comma or a line break at p, outside of quotes: closes the field. True when the record is complete. */
+/* A delimiter or a line break at p, outside of quotes: closes the field. True when the record is complete. */
 static fn_status separator(bool *complete, const char **p_io, fn_csv *csv, fn_err *err) {
   char c = *(*p_io)++;
   FN_TRY(fn_record_builder_close(&csv->builder, FN_VALUE_STRING, err));
-  if (c == ',') {
+  if (c == csv->delimiter) {
     csv->state = FIELD_BEGIN;
     return FN_OK;
   }
@@ -127,11 +141,11 @@ static fn_status after_quote(bool *complete, const char **p_io, fn_csv *csv, fn_
     ++*p_io;
     return fn_record_builder_add(&csv->builder, "\"", 1, err);
   }
-  if (c == ',' || c == '\n' || c == '\r') return separator(complete, p_io, csv, err);
+  if (c == csv->delimiter || c == '\n' || c == '\r') return separator(complete, p_io, csv, err);
   fn_record_builder_refuse(&csv->builder, FN_E_INVALID, csv->line,
-                           "text after the closing quote of field %zu; a comma or the end of the line is accepted, and "
-                           "a quote inside quotes is written twice",
-                           csv->builder.n + 1);
+                           "text after the closing quote of field %zu; a %s or the end of the line is accepted, and a "
+                           "quote inside quotes is written twice",
+                           csv->builder.n + 1, name_of(csv->delimiter));
   csv->state = SKIP_LINE;
   return FN_OK;
 }
@@ -161,7 +175,7 @@ static fn_status step(bool *complete, const char **p_io, fn_csv *csv, const char
     }
     return FN_OK;
   case UNQUOTED:
-    if (c == ',' || c == '\n' || c == '\r') return separator(complete, p_io, csv, err);
+    if (c == csv->delimiter || c == '\n' || c == '\r') return separator(complete, p_io, csv, err);
     return unquoted(p_io, csv, end, err);
   case QUOTED: return quoted(p_io, csv, end, err);
   case QUOTE_SEEN: return after_quote(complete, p_io, csv, err);
@@ -203,7 +217,7 @@ fn_status fn_csv_finish(fn_record_event *event_out, fn_record *record_out, fn_cs
 
 static bool needs_quotes(fn_str field) {
   for (size_t i = 0; i < field.length; i++)
-    if (stops_unquoted(field.data[i])) return true;
+    if (stops_unquoted(field.data[i], ',')) return true;
   return field.length && (field.data[0] == ' ' || field.data[field.length - 1] == ' ');
 }
 

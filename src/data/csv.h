@@ -1,6 +1,6 @@
-/* CSV as in RFC 4180: fields separated by commas, a field may stand in double quotes and then hold commas, line breaks
- * and quotes (written twice). Records end with CRLF, LF or CR. Empty lines outside of quotes are skipped, as Python's
- * csv.DictReader and pandas do.
+/* CSV as in RFC 4180: fields separated by commas (or another delimiter), a field may stand in double quotes and then
+ * hold commas, line breaks and quotes (written twice). Records end with CRLF, LF or CR. Empty lines outside of quotes
+ * are skipped, as Python's csv.DictReader and pandas do.
  *
  * A push parser: bytes come in pieces of any size, records come out one at a time. Stricter than most readers: what
  * is no CSV is refused with its line instead of being guessed at. A refused record does not end the reading:
@@ -17,6 +17,10 @@ typedef struct fn_csv fn_csv; /* used by one thread */
 FN_NODISCARD fn_status fn_csv_create(fn_csv **csv_out, const fn_record_limits *limits, fn_err *err);
 void fn_csv_destroy(fn_csv *csv);
 
+/* What stands between fields: a comma (at the start), semicolon, tab or bar. Before the first byte. */
+void fn_csv_set_delimiter(fn_csv *csv, char delimiter);
+/* What messages say about a byte that is not UTF-8: a static text, at the start "is not valid UTF-8". */
+void fn_csv_set_complaint(fn_csv *csv, const char *complaint);
 /* Every later record must have this many fields; 0 (at the start): any number. */
 void fn_csv_expect_fields(fn_csv *csv, size_t n_fields);
 

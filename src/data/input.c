@@ -10,9 +10,10 @@
 enum { CHUNK = 1 << 16 };
 
 struct fn_input {
-  fn_source *source;
+  fn_decoder *decoder;
   char *name;
   fn_input_format format;
+  char delimiter;
   fn_csv *csv;
   fn_jsonl *jsonl;
   fn_buf text; /* FN_INPUT_TEXT: the article; afterwards its column's name is in `columns` */
@@ -29,12 +30,20 @@ struct fn_input {
   char message[1024];
 };
 
+/* What bad bytes are called depends on the encoding, which may be known only after a while. */
+static void name_bad_bytes(fn_input *input) {
+  const char *complaint = fn_encoding_complaint(fn_input_get_encoding(input));
+  if (input->csv) fn_csv_set_complaint(input->csv, complaint);
+  if (input->jsonl) fn_jsonl_set_complaint(input->jsonl, complaint);
+}
+
 static fn_status refill(fn_input *input, fn_err *err) {
   if (input->begin == input->end) input->begin = input->end = 0;
   size_t n;
-  FN_TRY(fn_source_read(input->source, input->chunk + input->end, CHUNK - input->end, &n, err));
+  FN_TRY(fn_decoder_read(input->decoder, input->chunk + input->end, CHUNK - input->end, &n, err));
   input->end += n;
   input->ended = n == 0;
+  name_bad_bytes(input);
   return FN_OK;
 }
 
@@ -45,7 +54,7 @@ static fn_str without_gz(fn_str name) {
 
 static fn_input_format guess(const fn_input *input) {
   fn_str name = without_gz(fn_str_from(input->name));
-  if (fn_str_ends_with(name, ".csv")) return FN_INPUT_CSV;
+  if (fn_str_ends_with(name, ".csv") || fn_str_ends_with(name, ".tsv")) return FN_INPUT_CSV;
   if (fn_str_ends_with(name, ".jsonl") || fn_str_ends_with(name, ".ndjson") || fn_str_ends_with(name, ".json"))
     return FN_INPUT_JSONL;
   if (fn_str_ends_with(name, ".txt")) return FN_INPUT_TEXT;
@@ -53,16 +62,9 @@ static fn_input_format guess(const fn_input *input) {
   return start.length && start.data[0] == '{' ? FN_INPUT_JSONL : FN_INPUT_CSV;
 }
 
-/* Empty input, byte-order marks and the format. */
+/* Empty input and the format. */
 static fn_status look(fn_input *input, fn_input_format format, fn_err *err) {
-  while (input->end < 4 && !input->ended) FN_TRY(refill(input, err));
-  const char *p = input->chunk;
-  if (input->end >= 2 && (memcmp(p, "\xFF\xFE", 2) == 0 || memcmp(p, "\xFE\xFF", 2) == 0))
-    return fn_err_set(err, FN_E_INVALID,
-                      "%s: UTF-16; UTF-8 is accepted: convert the file, for example with iconv -f UTF-16 -t UTF-8",
-                      input->name);
-  if (input->end >= 3 && memcmp(p, "\xEF\xBB\xBF", 3) == 0) input->begin = 3;
-  if (input->begin == input->end && !input->ended) FN_TRY(refill(input, err));
+  FN_TRY(refill(input, err));
   input->format = format == FN_INPUT_AUTO ? guess(input) : format;
   if (input->begin == input->end && input->format != FN_INPUT_TEXT)
     return fn_err_set(err, FN_E_INVALID, "%s: the file is empty; %s is accepted", input->name,
@@ -119,12 +121,61 @@ static fn_status read_header(fn_input *input, fn_err *err) {
   return FN_OK;
 }
 
-static fn_status start(fn_input *input, fn_input_format format, fn_err *err) {
-  FN_TRY(look(input, format, err));
+static const char delimiters[] = ",;\t|";
+
+const char *fn_delimiter_name(char delimiter) {
+  static const char *const names[] = {",", ";", "tab", "|"};
+  const char *p = delimiter ? strchr(delimiters, delimiter) : NULL;
+  return p ? names[p - delimiters] : NULL;
+}
+
+/* How often each delimiter stands outside of quotes in a line, which ends at the first line break or with `text`. */
+static void count_delimiters(size_t counts[sizeof delimiters - 1], fn_str text) {
+  bool quoted = false;
+  memset(counts, 0, (sizeof delimiters - 1) * sizeof *counts);
+  for (size_t i = 0; i < text.length && (quoted || (text.data[i] != '\n' && text.data[i] != '\r')); i++) {
+    quoted ^= text.data[i] == '"';
+    const char *p = quoted || !text.data[i] ? NULL : strchr(delimiters, text.data[i]);
+    if (p) counts[p - delimiters]++;
+  }
+}
+
+/* The first line of the chunk that is not empty, as far as it is there. */
+static fn_str first_line(const fn_input *input) {
+  size_t begin = input->begin;
+  while (begin < input->end && (input->chunk[begin] == '\r' || input->chunk[begin] == '\n')) begin++;
+  return fn_str_make(input->chunk + begin, input->end - begin);
+}
+
+/* data.delimiter=auto. A header line that is longer than the chunk is judged by its beginning. */
+static fn_status find_delimiter(fn_input *input, fn_err *err) {
+  for (fn_str line = first_line(input); line.length == 0 || !memchr(line.data, '\n', line.length);
+       line = first_line(input)) {
+    if (input->ended || CHUNK - input->end < 4) break;
+    FN_TRY(refill(input, err));
+  }
+  size_t counts[sizeof delimiters - 1], n_kinds = 0, kind = 0;
+  count_delimiters(counts, first_line(input));
+  for (size_t i = 0; i < FN_COUNT_OF(counts); i++)
+    if (counts[i]) n_kinds++, kind = i;
+  input->delimiter = delimiters[n_kinds == 1 ? kind : 0];
+  return FN_OK;
+}
+
+static fn_status start(fn_input *input, const fn_input_options *options, fn_err *err) {
+  FN_TRY(look(input, options->format, err));
   fn_record_limits limits = FN_RECORD_LIMITS_DEFAULT;
-  if (input->format == FN_INPUT_JSONL) return fn_jsonl_create(&input->jsonl, &limits, err);
+  if (input->format == FN_INPUT_JSONL) {
+    FN_TRY(fn_jsonl_create(&input->jsonl, &limits, err));
+    name_bad_bytes(input);
+    return FN_OK;
+  }
   if (input->format == FN_INPUT_CSV) {
     FN_TRY(fn_csv_create(&input->csv, &limits, err));
+    input->delimiter = options->delimiter;
+    if (!input->delimiter) FN_TRY(find_delimiter(input, err));
+    fn_csv_set_delimiter(input->csv, input->delimiter);
+    name_bad_bytes(input);
     return read_header(input, err);
   }
   input->columns = fn_arena_alloc(&input->names, 1, sizeof *input->columns);
@@ -136,8 +187,10 @@ static fn_status start(fn_input *input, fn_input_format format, fn_err *err) {
   return FN_OK;
 }
 
-static fn_status create(fn_input **input_out, fn_source *source, const char *name, fn_input_format format,
+static fn_status create(fn_input **input_out, fn_source *source, const char *name, const fn_input_options *options,
                         fn_err *err) {
+  static const fn_input_options find_out;
+  if (!options) options = &find_out;
   fn_input *input = fn_mem_calloc(1, sizeof *input);
   char *copy = input ? fn_str_dup(fn_str_from(name)) : NULL;
   if (!copy) {
@@ -145,10 +198,10 @@ static fn_status create(fn_input **input_out, fn_source *source, const char *nam
     fn_source_close(source);
     return fn_err_no_memory(err, "an input");
   }
-  input->source = source;
   input->name = copy;
   fn_arena_init(&input->names);
-  fn_status status = start(input, format, err);
+  fn_status status = fn_decoder_create(&input->decoder, source, copy, options->encoding, err);
+  if (status == FN_OK) status = start(input, options, err);
   if (status != FN_OK) {
     fn_input_close(input);
     return status;
@@ -157,17 +210,31 @@ static fn_status create(fn_input **input_out, fn_source *source, const char *nam
   return FN_OK;
 }
 
-fn_status fn_input_open(fn_input **input_out, const char *path, fn_input_format format, fn_err *err) {
-  fn_source *source;
-  FN_TRY(fn_source_open(&source, path, err));
-  return create(input_out, source, path, format, err);
+fn_status fn_input_options_from(fn_input_options *options_out, const fn_data_options *data, fn_err *err) {
+  fn_input_options o = {(fn_input_format)data->format, (fn_encoding)data->encoding, 0};
+  fn_str delimiter = fn_str_from(data->delimiter);
+  for (size_t i = 0; delimiters[i]; i++)
+    if (fn_str_is(delimiter, fn_delimiter_name(delimiters[i])) ||
+        fn_str_equal(delimiter, fn_str_make(&delimiters[i], 1)))
+      o.delimiter = delimiters[i];
+  if (!o.delimiter && !fn_str_is(delimiter, "auto"))
+    return fn_err_set(err, FN_E_INVALID, "data.delimiter: \"%.20s\" is none of auto, \",\", \";\", \"|\", tab",
+                      data->delimiter);
+  *options_out = o;
+  return FN_OK;
 }
 
-fn_status fn_input_open_stream(fn_input **input_out, fn_read read, void *arg, const char *name, fn_input_format format,
-                               fn_err *err) {
+fn_status fn_input_open(fn_input **input_out, const char *path, const fn_input_options *options, fn_err *err) {
+  fn_source *source;
+  FN_TRY(fn_source_open(&source, path, err));
+  return create(input_out, source, path, options, err);
+}
+
+fn_status fn_input_open_stream(fn_input **input_out, fn_read read, void *arg, const char *name,
+                               const fn_input_options *options, fn_err *err) {
   fn_source *source;
   FN_TRY(fn_source_open_stream(&source, read, arg, name, err));
-  return create(input_out, source, name, format, err);
+  return create(input_out, source, name, options, err);
 }
 
 void fn_input_close(fn_input *input) {
@@ -176,7 +243,7 @@ void fn_input_close(fn_input *input) {
   fn_jsonl_destroy(input->jsonl);
   fn_buf_deinit(&input->text);
   fn_arena_deinit(&input->names);
-  fn_source_close(input->source);
+  fn_decoder_destroy(input->decoder);
   free(input->name);
   free(input);
 }
@@ -186,6 +253,12 @@ const char *fn_input_name(const fn_input *input) {
 }
 fn_input_format fn_input_get_format(const fn_input *input) {
   return input->format;
+}
+fn_encoding fn_input_get_encoding(const fn_input *input) {
+  return fn_decoder_encoding(input->decoder);
+}
+char fn_input_get_delimiter(const fn_input *input) {
+  return input->delimiter;
 }
 
 /* The whole input as one row. */
@@ -215,8 +288,8 @@ static fn_status next_text(fn_input_row *row, bool *more, fn_input *input, fn_er
     snprintf(input->message, sizeof input->message, "%s: holds NUL bytes; text is accepted", input->name);
   } else if (!fn_utf8_valid(input->text_field, &at)) {
     row->status = FN_E_INVALID;
-    snprintf(input->message, sizeof input->message, "%s: byte %zu (0x%02x) is not valid UTF-8", input->name, at + 1,
-             (unsigned char)input->text.data[at]);
+    snprintf(input->message, sizeof input->message, "%s: byte %zu (0x%02x) %s", input->name, at + 1,
+             (unsigned char)input->text.data[at], fn_encoding_complaint(fn_input_get_encoding(input)));
   }
   if (row->status != FN_OK) {
     row->message = input->message;
@@ -276,6 +349,20 @@ bool fn_input_find(size_t *index_out, const fn_input *input, const char *name) {
   return true;
 }
 
+/* A header whose names hold another delimiter at least as often as there are columns was hardly meant so. */
+static void hint_delimiter(fn_buf *out, const fn_input *input, const fn_str *columns, size_t n) {
+  size_t sums[sizeof delimiters - 1] = {0}, counts[sizeof delimiters - 1];
+  for (size_t i = 0; i < n; i++) {
+    count_delimiters(counts, columns[i]);
+    for (size_t k = 0; k < FN_COUNT_OF(counts); k++) sums[k] += counts[k];
+  }
+  for (size_t k = 0; input->csv && k < FN_COUNT_OF(sums); k++) {
+    if (sums[k] < n || delimiters[k] == input->delimiter) continue;
+    fn_buf_printf(out, "; with data.delimiter=\"%s\" there are %zu", fn_delimiter_name(delimiters[k]), n + sums[k]);
+    return;
+  }
+}
+
 static void list_columns(fn_buf *out, const fn_input *input, const char *name) {
   size_t n, nearest = SIZE_MAX, distance = 4;
   const fn_str *columns = fn_input_columns(input, &n);
@@ -297,9 +384,7 @@ static void list_columns(fn_buf *out, const fn_input *input, const char *name) {
     fn_buf_printf(out, "%s\"%.*s\"", i ? ", " : "", length, columns[i].data);
   }
   if (n > 24) fn_buf_printf(out, " and %zu more", n - 24);
-  if (n == 1 && input->csv && columns[0].length &&
-      (memchr(columns[0].data, ';', columns[0].length) || memchr(columns[0].data, '\t', columns[0].length)))
-    fn_buf_append_str(out, " (fields are to be separated by commas)");
+  hint_delimiter(out, input, columns, n);
 }
 
 fn_status fn_input_require(size_t *index_out, const fn_input *input, const char *name, const char *option,

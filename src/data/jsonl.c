@@ -36,6 +36,10 @@ void fn_jsonl_destroy(fn_jsonl *jsonl) {
   free(jsonl);
 }
 
+void fn_jsonl_set_complaint(fn_jsonl *jsonl, const char *complaint) {
+  jsonl->builder.complaint = complaint;
+}
+
 const fn_str *fn_jsonl_columns(const fn_jsonl *jsonl, size_t *n_out) {
   *n_out = jsonl->n_columns;
   return jsonl->columns;
@@ -104,10 +108,8 @@ static fn_status parse_line(bool *ready, fn_record *record_out, fn_jsonl *jsonl,
   } else if (fn_str_trim(line).length == 0) {
     return FN_OK;
   } else if (!fn_utf8_valid(line, &at)) {
-    fn_record_builder_refuse(b, FN_E_INVALID, jsonl->line,
-                             "byte %zu (0x%02x) is not valid UTF-8; convert the file, for example with iconv -f "
-                             "WINDOWS-1252 -t UTF-8",
-                             at + 1, (unsigned char)line.data[at]);
+    fn_record_builder_refuse(b, FN_E_INVALID, jsonl->line, "byte %zu (0x%02x) %s", at + 1, (unsigned char)line.data[at],
+                             b->complaint);
   } else {
     json_error_t error;
     FN_AUTO_JSON json_t *object = json_loadb(line.data, line.length, JSON_REJECT_DUPLICATES, &error);

@@ -14,6 +14,9 @@ typedef struct fn_jsonl fn_jsonl; /* used by one thread */
 FN_NODISCARD fn_status fn_jsonl_create(fn_jsonl **jsonl_out, const fn_record_limits *limits, fn_err *err);
 void fn_jsonl_destroy(fn_jsonl *jsonl);
 
+/* As fn_csv_set_complaint. */
+void fn_jsonl_set_complaint(fn_jsonl *jsonl, const char *complaint);
+
 /* As fn_csv_feed and fn_csv_finish; finish has no error but FN_E_NO_MEMORY. */
 FN_NODISCARD fn_status fn_jsonl_feed(fn_record_event *event_out, fn_record *record_out, size_t *used_out,
                                      fn_jsonl *jsonl, const char *data, size_t length, fn_err *err);

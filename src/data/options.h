@@ -10,6 +10,8 @@ typedef enum fn_split_mode { FN_SPLIT_RANDOM, FN_SPLIT_GROUP, FN_SPLIT_GIVEN } f
 typedef struct fn_data_options {
   int text;                 /* as fn_text_mode (data/batch.h): what the classifier reads, and what must not be empty */
   int format;               /* as fn_input_format (data/input.h) */
+  int encoding;             /* as fn_encoding (data/encoding.h) */
+  const char *delimiter;    /* "auto" or as fn_delimiter_name (data/input.h); never NULL */
   const char *column_title; /* names of the input's columns; never NULL */
   const char *column_text;
   const char *column_label;

@@ -42,7 +42,9 @@ FN_NODISCARD fn_status fn_prepare_parse_input(fn_prepare_input *input_out, fn_ar
 typedef struct fn_prepare_file {
   const char *name; /* base name */
   const char *format;
-  const char *label; /* "real", "fake" or NULL */
+  const char *encoding;  /* as fn_encoding_name */
+  const char *delimiter; /* of CSV, as data.delimiter takes it; else NULL */
+  const char *label;     /* "real", "fake" or NULL */
   uint64_t n_bytes, n_rows;
   fn_hash128 hash;
 } fn_prepare_file;

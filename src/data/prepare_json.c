@@ -1,6 +1,7 @@
 #include "data/prepare_json.h"
 
 #include "data/duplicates.h"
+#include "data/encoding.h"
 #include "data/labels.h"
 
 #include <math.h>
@@ -29,6 +30,8 @@ static void write_options(fn_json_writer *w, const fn_data_options *o) {
   fn_json_object(w, "options");
   fn_json_text(w, "data.text", texts[o->text]);
   fn_json_text(w, "data.format", formats[o->format]);
+  fn_json_text(w, "data.encoding", fn_encoding_name((fn_encoding)o->encoding));
+  fn_json_text(w, "data.delimiter", o->delimiter);
   fn_json_text(w, "data.columns.title", o->column_title);
   fn_json_text(w, "data.columns.text", o->column_text);
   fn_json_text(w, "data.columns.label", o->column_label);
@@ -61,6 +64,8 @@ static void write_inputs(fn_json_writer *w, const fn_prepare_report *r) {
     fn_json_text(w, "file", f->name);
     fn_json_text(w, "label", f->label);
     fn_json_text(w, "format", f->format);
+    fn_json_text(w, "encoding", f->encoding);
+    if (f->delimiter) fn_json_text(w, "delimiter", f->delimiter);
     fn_json_int(w, "bytes", (int64_t)f->n_bytes);
     write_hash(w, "xxh3_128", f->hash);
     fn_json_int(w, "rows", (int64_t)f->n_rows);

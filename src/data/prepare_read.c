@@ -282,10 +282,14 @@ static fn_status read_file(fn_prepared *p, size_t i, fn_err *err) {
   fn_buf FN_AUTO_BUF dataset = {0};
   FN_TRY(default_dataset(&dataset, p, from, err));
   r.dataset = fn_buf_str(&dataset);
-  FN_TRY(fn_input_open(&r.input, from->path, (fn_input_format)p->options->format, err));
+  fn_input_options how;
+  FN_TRY(fn_input_options_from(&how, p->options, err));
+  FN_TRY(fn_input_open(&r.input, from->path, &how, err));
   r.file->format = formats[fn_input_get_format(r.input)];
   choose_columns(&r);
   fn_status status = read_rows(&r, err);
+  r.file->encoding = fn_encoding_name(fn_input_get_encoding(r.input));
+  r.file->delimiter = fn_delimiter_name(fn_input_get_delimiter(r.input));
   fn_input_close(r.input);
   return status == FN_OK ? describe_file(r.file, p, from, err) : status;
 }

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 void fn_record_builder_init(fn_record_builder *b, const fn_record_limits *limits) {
-  *b = (fn_record_builder){.limits = *limits};
+  *b = (fn_record_builder){.limits = *limits, .complaint = "is not valid UTF-8"};
   fn_buf_init(&b->bytes, limits->max_record_bytes);
 }
 
@@ -87,8 +87,8 @@ static void check_utf8(fn_record_builder *b) {
      * neighbour is refused here. */
     for (size_t i = 0; i < b->n; i++)
       if (b->fields[i].length && ((unsigned char)b->fields[i].data[0] & 0xC0) == 0x80)
-        fn_record_builder_refuse(b, FN_E_INVALID, b->line, "field %zu, byte 1 (0x%02x) is not valid UTF-8", i + 1,
-                                 (unsigned char)b->fields[i].data[0]);
+        fn_record_builder_refuse(b, FN_E_INVALID, b->line, "field %zu, byte 1 (0x%02x) %s", i + 1,
+                                 (unsigned char)b->fields[i].data[0], b->complaint);
     return;
   }
   size_t field = 0;
@@ -96,10 +96,8 @@ static void check_utf8(fn_record_builder *b) {
   size_t begin = field ? b->ends[field - 1] : 0;
   uint64_t line = b->line;
   for (size_t i = 0; i < at; i++) line += b->bytes.data[i] == '\n';
-  fn_record_builder_refuse(b, FN_E_INVALID, line,
-                           "field %zu, byte %zu (0x%02x) is not valid UTF-8; convert the file, for example with "
-                           "iconv -f WINDOWS-1252 -t UTF-8",
-                           field + 1, at - begin + 1, (unsigned char)b->bytes.data[at]);
+  fn_record_builder_refuse(b, FN_E_INVALID, line, "field %zu, byte %zu (0x%02x) %s", field + 1, at - begin + 1,
+                           (unsigned char)b->bytes.data[at], b->complaint);
 }
 
 fn_record fn_record_builder_finish(fn_record_builder *b) {

@@ -44,6 +44,7 @@ typedef struct fn_record_builder {
   size_t begin; /* of the open field */
   uint64_t line, error_line;
   fn_status status;
+  const char *complaint; /* about a byte that is not UTF-8, as messages say it; static text */
   char message[512];
 } fn_record_builder;
 

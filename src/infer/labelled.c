@@ -211,12 +211,15 @@ static fn_status read_all(reader *r, const char *path, fn_err *err) {
 fn_status fn_labelled_from_file(fn_labelled *labelled_out, const char *path, fn_text_mode mode,
                                 const fn_data_options *options, fn_labelled_refused refused, void *arg, fn_err *err) {
   FN_TRY(fn_label_map_check(&options->label_map, err));
+  fn_input_options reading;
+  FN_TRY(fn_input_options_from(&reading, options, err));
   fn_labelled l = {0};
   fn_arena_init(&l.arena);
   reader r = {.to = &l, .mode = mode, .options = options, .refused = refused, .arg = arg};
-  fn_status status = fn_input_open(&r.input, path, (fn_input_format)options->format, err);
+  fn_status status = fn_input_open(&r.input, path, &reading, err);
   if (status == FN_OK) {
     status = read_all(&r, path, err);
+    l.encoding = fn_input_get_encoding(r.input);
     fn_input_close(r.input);
   }
   free(r.rows);

@@ -3,6 +3,7 @@
 #define FN_INFER_LABELLED_H
 
 #include "data/dataset.h"
+#include "data/encoding.h"
 #include "data/options.h"
 #include "infer/infer.h"
 
@@ -15,8 +16,9 @@ typedef struct fn_labelled {
   uint32_t *datasets;         /* [n] 0 … n_datasets-1 */
   const char **dataset_names; /* [n_datasets] */
   size_t n_groups, n_datasets;
-  bool sources_known; /* at least one row says where it is from */
-  size_t n_refused;   /* rows of a file that were left out: bad, without label, or nothing to read */
+  bool sources_known;   /* at least one row says where it is from */
+  size_t n_refused;     /* rows of a file that were left out: bad, without label, or nothing to read */
+  fn_encoding encoding; /* of a file: what it was read as */
   fn_arena arena;
 } fn_labelled;
 void fn_labelled_deinit(fn_labelled *labelled);

@@ -116,6 +116,33 @@ def test_forms_of_input_give_the_same_rows(fakenews, tmp_path, form):
     assert report(tmp_path / "a")["dataset_hash"] == report(tmp_path / "b")["dataset_hash"]
 
 
+@pytest.mark.parametrize("codec, name", [("utf-8", "utf-8"), ("utf-8-sig", "utf-8"), ("utf-16", "utf-16le"),
+                                         ("utf-16-be", "utf-16be"), ("cp1252", "windows-1252")])
+@pytest.mark.parametrize("form", ["csv", "csv.gz", "jsonl", "jsonl.gz", "tsv"])
+def test_encodings_give_the_same_rows_and_are_named(fakenews, tmp_path, codec, name, form):
+    write_news(tmp_path / "news.csv")
+    text = (tmp_path / "news.csv").read_text(encoding="utf-8").replace("paper 3", "Café “Zürich” – 5 €")
+    (tmp_path / "news.csv").write_text(text, encoding="utf-8")
+    rows = list(csv.DictReader(text.splitlines()))
+    if form.startswith("jsonl"):
+        text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+    if form == "tsv":
+        text = "\t".join(rows[0]) + "\n" + "".join("\t".join(row.values()) + "\n" for row in rows)
+    data = text.encode(codec)
+    (tmp_path / f"in.{form}").write_bytes(gzip.compress(data) if form.endswith("gz") else data)
+    prepare(fakenews, "--input", "news.csv", "--out", "a")
+    done = prepare(fakenews, "--input", f"in.{form}", "--out", "b", "data.dataset=news")
+    assert report(tmp_path / "a")["dataset_hash"] == report(tmp_path / "b")["dataset_hash"]
+    (file,) = report(tmp_path / "b")["inputs"]
+    assert file["encoding"] == name and file.get("delimiter") == {"c": ",", "j": None, "t": "tab"}[form[0]]
+    assert (f"read as {name}" in done.stdout) == (name != "utf-8" or form == "tsv")
+    assert ("delimiter tab" in done.stdout) == (form == "tsv")
+    if codec in ("utf-16", "cp1252"):
+        prepare(fakenews, "--input", f"in.{form}", "--out", "c", "data.dataset=news",
+                "data.encoding=" + ("utf-16" if codec == "utf-16" else "windows-1252"))
+        assert report(tmp_path / "a")["dataset_hash"] == report(tmp_path / "c")["dataset_hash"]
+
+
 def test_columns_and_label_map(fakenews, tmp_path):
     write_news(tmp_path / "news.csv", header=("Headline", "body", "verdict", "site"), labels=("true", "pants-fire"))
     prepare(fakenews, "--input", "news.csv", "--out", "out", "data.columns.title=headline", "data.columns.text=body",

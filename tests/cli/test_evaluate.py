@@ -149,6 +149,20 @@ def test_bad_rows_are_left_out(fakenews, linear, tmp_path):
     assert figures(done)[0]["data"]["n_refused"] == 1
 
 
+def test_other_encodings(fakenews, linear, tmp_path):
+    text = "title;text;label\nCafé – 5 €;Où ça?;0\nofficials said;figures;1\n"
+    seen = []
+    for codec, name in (("utf-8", None), ("utf-16", "utf-16le"), ("cp1252", "windows-1252")):
+        (tmp_path / "in.csv").write_bytes(text.encode(codec))
+        done = fakenews("evaluate", "--model", linear, "--data", "in.csv", "--json", "-")
+        report, systems = figures(done)
+        seen.append((report["data"]["n"], systems["model"]["metrics"]))
+        assert (f"read as {name}" in done.stderr) == (name is not None)
+    assert seen[0] == seen[1] == seen[2] and seen[0][0] == 2
+    done = fakenews("evaluate", "--model", linear, "--data", "in.csv", "--json", "-", "data.delimiter=|")
+    assert done.code == 2 and 'with data.delimiter=";" there are 3' in done.stderr
+
+
 def test_one_class(fakenews, linear, tmp_path):
     write_csv(tmp_path / "in.csv", [["text", "label"], ["a", "0"], ["b", "0"], ["c", "0"]])
     _, systems = figures(fakenews("evaluate", "--model", linear, "--data", "in.csv", "--json", "-"))

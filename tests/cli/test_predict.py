@@ -1,6 +1,8 @@
 """`fakenews predict`: every form of input and output, one answer a row and in order, bad rows, exit codes."""
 
+import csv
 import gzip
+import io
 import json
 import os
 import random
@@ -92,6 +94,31 @@ def test_every_input_gives_the_same_answers(fakenews, model, tmp_path):
     assert {**json_lines(one.stdout)[0], "row": 7} == seen[0][7]
 
 
+@pytest.mark.parametrize("codec, name", [("utf-16", "utf-16le"), ("utf-16-be", "utf-16be"), ("cp1252", "windows-1252")])
+def test_encodings_and_delimiters(fakenews, linear, tmp_path, codec, name):
+    """The same articles in another encoding, with other delimiters, plain, packed and from standard input: the same
+    answers, and a note of what was found."""
+    rows = [["Café “Zürich” – 5 €", "Où ça? Là"], ["officials said", "a; b, c\td|e"]]
+    expected = None
+    for form, delimiter in (("jsonl", ","), ("csv", ","), ("csv", ";"), ("csv", "\t"), ("csv", "|")):
+        buffer = io.StringIO(newline="")
+        csv.writer(buffer, delimiter=delimiter).writerows([["title", "text"], *rows])
+        lines = "".join(json.dumps(dict(zip(("title", "text"), row)), ensure_ascii=False) + "\n" for row in rows)
+        for encoding in ("utf-8", codec):
+            data = (lines if form == "jsonl" else buffer.getvalue()).encode(encoding)
+            (tmp_path / f"in.{form}").write_bytes(data)
+            (tmp_path / f"in.{form}.gz").write_bytes(gzip.compress(data))
+            for path in (f"in.{form}", f"in.{form}.gz"):
+                done = fakenews("predict", "--model", linear, path)
+                assert done.code == 0, done
+                answers = [{k: v for k, v in a.items() if k != "file"} for a in json_lines(done.stdout)]
+                expected = expected or answers
+                assert answers == expected and [a["title"] for a in answers] == [title for title, _ in rows]
+                assert done.stderr == ("" if encoding == "utf-8" else f"note: {path}: read as {name} (data.encoding)\n")
+    done = fakenews("predict", "--model", linear, "in.csv", "data.encoding=utf-8", "--format", "csv")
+    assert done.code != 0
+
+
 def test_text_files_and_several_inputs(fakenews, model, tmp_path):
     for name in ("b.txt", "a.txt"):
         (tmp_path / name).write_text(f"The council said\n\nfigures {name[0]}.\n")
@@ -181,7 +208,7 @@ BAD = (b'title,text\n'
        b'good,first\n'
        b'too,many,fields\n'
        b' ,\t\n'
-       b'bad \xff utf8,x\n'
+       b'bad \xff utf8,\xc3\xa9\n'
        b'good,last\n')
 
 
@@ -223,7 +250,9 @@ def test_bad_json_lines(fakenews, linear, tmp_path):
     (b"title,text\na,b\n\"c,d\n", "in.csv", ["in.csv:3", "quote"]),
     (b"title,text\na,b\n", "in.csv.gz", ["in.csv.gz", "gzip"]),
     (gzip.compress(b"title,text\n" + b"a,b\n" * 5000)[:60], "in.csv.gz", ["in.csv.gz"]),
-    (b"\xff\xfet\0", "in.csv", ["in.csv", "UTF-16"]),
+    (b"\xff\xfet\0a", "in.csv", ["in.csv", "half a UTF-16 character"]),
+    (b"title,text\na\xe9,b\n" + b"a,b\n" * 20000 + "é,b\n".encode(), "in.csv", ["in.csv:20003", "on line 2", "data.encoding=utf-8"]),
+    (b"title; short,text; long\n", "in.csv", ["in.csv:1", 'data.delimiter=";"']),
 ])
 def test_refused_input_leaves_nothing(fakenews, linear, tmp_path, content, name, parts):
     (tmp_path / name).write_bytes(content)

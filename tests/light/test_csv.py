@@ -2,6 +2,7 @@
 refuses too or had to guess."""
 
 import csv
+import gzip
 import io
 import json
 import os
@@ -16,10 +17,14 @@ PROBE = Path(os.environ.get("FN_TOOLS", REPO / "build/dev/tests/tools")) / "inpu
 NASTY = list('ab"\',;\n\r\t \\0') + ["\r\n", '""', "ä", "中", "🙂", "\u2028", "\x0b", "\x1c", "\x85", "\xa0", "\ufeff"]
 
 
-def probe(path, piece):
+def probe(path, piece, encoding="auto", expected="utf-8"):
+    """The rows; what the file was read as must be `expected`, unless the reading ended with an error."""
     assert PROBE.exists(), f"{PROBE} is missing: build the dev preset, or set FN_TOOLS"
-    done = subprocess.run([PROBE, path, str(piece)], capture_output=True, check=True)
-    return [json.loads(line) for line in done.stdout.decode("utf-8").split("\n") if line]
+    number = ["auto", "utf-8", "utf-16", "windows-1252"].index(encoding)
+    done = subprocess.run([PROBE, path, str(piece), str(number)], capture_output=True, check=True)
+    *rows, last = [json.loads(line) for line in done.stdout.decode("utf-8").split("\n") if line]
+    assert "fatal" in last or last == {"encoding": expected}, last
+    return rows + [last] if "fatal" in last else rows
 
 
 def values(rows):
@@ -166,3 +171,82 @@ def test_json_lines_that_are_none(tmp_path):
     assert ["error" in row for row in got] == [True, False] * len(bad)
     for i, row in enumerate(got):
         assert "error" not in row or row["error"].startswith(f"{path}:{i + 1}: ")
+
+
+# ---- encodings ----
+
+WESTERN = [c for c in (bytes([b]).decode("cp1252", "ignore") for b in range(0x80, 0x100)) if c]
+ENCODINGS = {"utf-8": "utf-8", "utf-8-sig": "utf-8", "utf-16": "utf-16le", "utf-16-le": "utf-16le", "utf-16-be": "utf-16be",
+             "cp1252": "windows-1252", "latin-1": "windows-1252"}
+
+
+def western_text(rng, letters, longest):
+    """One letter in five is foreign, and none follows another: two bytes that look like UTF-8 by chance are tested in C."""
+    pick = lambda: rng.choice("etaoin shrdlu,.") + (rng.choice(letters) if rng.random() < 0.2 else "")  # noqa: E731
+    return "".join(pick() for _ in range(rng.randint(0, longest)))
+
+
+@pytest.mark.parametrize("codec", ENCODINGS)
+@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("form", ["csv", "jsonl", "csv.gz", "jsonl.gz"])
+def test_what_python_encodes_is_found_and_read(tmp_path, codec, seed, form):
+    """Random texts in the letters of each encoding, in pieces of any size: found out, and read as Python wrote them."""
+    rng = random.Random(f"{codec} {seed}")
+    wide = codec.startswith("utf")
+    letters = WESTERN + ["中", "🙂", "\u2028", "ж"] if wide else [c for c in WESTERN if codec == "cp1252" or 0xA0 <= ord(c) <= 0xFF]
+    rows = [["a" + western_text(rng, letters, 400), western_text(rng, letters, rng.choice([5, 3000])) + "a"] for _ in range(60)]
+    if form.startswith("csv"):
+        buffer = io.StringIO(newline="")
+        csv.writer(buffer, quoting=csv.QUOTE_ALL).writerows([["title", "text"], *rows])
+        text = buffer.getvalue()
+    else:
+        text = "".join(json.dumps({"title": a, "text": b}, ensure_ascii=False) + "\n" for a, b in rows)
+    data = text.encode(codec)
+    path = tmp_path / f"x.{form}"
+    path.write_bytes(gzip.compress(data) if form.endswith(".gz") else data)
+    for piece in (1, rng.randint(2, 100), 1 << 16):
+        assert values(probe(path, piece, expected=ENCODINGS[codec])) == rows
+    asked = "windows-1252" if codec in ("cp1252", "latin-1") else codec[:6].replace("utf-8-", "utf-8")
+    if codec != "utf-16-be":  # without a mark and asked for, UTF-16 is found by the two letters at its start
+        assert values(probe(path, 4096, asked, ENCODINGS[codec])) == rows
+
+
+def test_every_byte_of_windows_1252(tmp_path):
+    path = tmp_path / "x.csv"
+    every = [b for b in range(0x20, 0x100) if b not in b'",']
+    path.write_bytes(b"a,n\n" + b"".join(b"%c,%d\n" % (b, b) for b in every))
+    got = probe(path, 1 << 16, "windows-1252", "windows-1252")
+    assert len(got) == len(every)
+    for b, row in zip(every, got):
+        expected = bytes([b]).decode("cp1252", "replace")
+        if expected == "\ufffd":
+            assert "has no character in Windows-1252" in row["error"]
+        else:
+            assert row["fields"][0][1] == expected
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_utf8_with_bad_bytes_is_never_read_as_windows_1252(tmp_path, seed):
+    """A few bytes of UTF-8 text are damaged, anywhere: whatever is handed out is what Python reads in those rows, and a
+    row with a bad byte is refused, or the reading ends."""
+    rng = random.Random(seed)
+    rows = [western_text(rng, list("äöüéß–“”€中"), rng.choice([30, 3000])) or "x" for _ in range(120)]
+    lines = [("%d,%s\r\n" % (i, json.dumps(row, ensure_ascii=False))).encode() for i, row in enumerate(rows)]
+    bad = set(rng.sample(range(120), rng.randint(1, 4)))
+    for i in bad:
+        at = rng.randrange(lines[i].index(b'"') + 1, lines[i].rindex(b'"'))
+        while lines[i][at] & 0xC0 == 0x80:
+            at -= 1
+        lines[i] = lines[i][:at] + bytes([rng.choice([0xE9, 0xFC, 0x93, 0xFF])]) + lines[i][at:]
+    path = tmp_path / "x.csv"
+    path.write_bytes(b"n,text\n" + b"".join(lines))
+    got = probe(path, rng.choice([7, 1 << 16]))
+    if "fatal" in got[-1]:
+        assert "data.encoding=utf-8" in got[-1]["fatal"]
+        return
+    assert len(got) == 120
+    for i, row in enumerate(got):
+        if i in bad:
+            assert "is not valid UTF-8" in row["error"]
+        else:
+            assert row["fields"][1][1] == rows[i]

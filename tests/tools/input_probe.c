@@ -1,7 +1,8 @@
 /* What the readers of src/data make of a file, as JSON lines, for judges in Python:
- *   input_probe FILE PIECE   reads FILE in pieces of PIECE bytes
+ *   input_probe FILE PIECE [ENCODING]   reads FILE in pieces of PIECE bytes; ENCODING as data.encoding, by its number;
+ *   fields of CSV are separated by commas
  * Per row {"line": n, "fields": [[column, value or null, no string?], …]} or {"error": message}; at the end
- * {"fatal": message} when the reading ended with an error. */
+ * {"encoding": what it was read as}, or {"fatal": message} when the reading ended with an error. */
 #include "data/data.h"
 #include "data/input.h"
 
@@ -58,27 +59,29 @@ static fn_status read_rows(fn_buf *out, fn_input *input, fn_err *err) {
 }
 
 int main(int argc, char **argv) {
-  if (argc != 3) return 2;
-  int64_t size = 0;
+  if (argc != 3 && argc != 4) return 2;
+  int64_t size = 0, encoding = 0;
   pieces p = {fopen(argv[1], "rb"), 0};
   if (!p.file || !fn_str_to_int64(&size, fn_str_from(argv[2])) || size < 1) return 2;
   p.size = (size_t)size;
+  if (argc == 4 && !fn_str_to_int64(&encoding, fn_str_from(argv[3]))) return 2;
+  const fn_input_options options = {.encoding = (fn_encoding)encoding, .delimiter = ','};
   fn_err err = {0};
   fn_input *input;
   fn_buf out = {0};
-  fn_status status = fn_input_open_stream(&input, read_piece, &p, argv[1], FN_INPUT_AUTO, &err);
+  fn_status status = fn_input_open_stream(&input, read_piece, &p, argv[1], &options, &err);
   if (status == FN_OK) {
     status = read_rows(&out, input, &err);
+    encoding = fn_input_get_encoding(input);
     fn_input_close(input);
   }
-  if (status != FN_OK) {
-    fn_json_writer w;
-    fn_json_begin(&w, &out, 0);
-    fn_json_object(&w, NULL);
-    fn_json_text(&w, "fatal", err.message);
-    fn_json_end(&w);
-    fn_buf_append_char(&out, '\n');
-  }
+  fn_json_writer w;
+  fn_json_begin(&w, &out, 0);
+  fn_json_object(&w, NULL);
+  fn_json_text(&w, status == FN_OK ? "encoding" : "fatal",
+               status == FN_OK ? fn_encoding_name((fn_encoding)encoding) : err.message);
+  fn_json_end(&w);
+  fn_buf_append_char(&out, '\n');
   fclose(p.file);
   if (out.length) fwrite(out.data, 1, out.length, stdout);
   fn_buf_deinit(&out);

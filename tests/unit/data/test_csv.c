@@ -119,9 +119,9 @@ static void refuses_nul(void **state) {
   fn_record_limits limits = FN_RECORD_LIMITS_DEFAULT;
   static const char plain[] = "k\na\0b\nc\n", quoted[] = "k\n\"a\n\0b\"\nc\n";
   check_limited(plain, sizeof plain - 1, 1, &limits,
-                "1:<k>\n!2: field 1 holds a NUL byte; text is accepted (is this file UTF-16 or binary?)\n3:<c>\n");
+                "1:<k>\n!2: field 1 holds a NUL byte; text is accepted (a binary file?)\n3:<c>\n");
   check_limited(quoted, sizeof quoted - 1, 1, &limits,
-                "1:<k>\n!3: field 1 holds a NUL byte; text is accepted (is this file UTF-16 or binary?)\n4:<c>\n");
+                "1:<k>\n!3: field 1 holds a NUL byte; text is accepted (a binary file?)\n4:<c>\n");
 }
 
 static void keeps_its_limits(void **state) {
