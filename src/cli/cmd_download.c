@@ -121,7 +121,7 @@ static bool is_table(const char *name) {
 /* Settings that are still to be filled in: columns that this file does not have under the usual names. */
 static void append_columns(fn_buf *out, const char *path) {
   fn_input *input;
-  if (fn_input_open(&input, path, FN_INPUT_AUTO, NULL) != FN_OK) return;
+  if (fn_input_open(&input, path, NULL, NULL) != FN_OK) return;
   fn_input_row row;
   bool more;
   fn_err ignored = {0};

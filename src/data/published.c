@@ -60,7 +60,7 @@ static fn_status count(fn_label_counts *counts, fn_input *input, const char *col
 fn_status fn_label_counts_read(fn_label_counts *counts_out, const char *path, const char *column,
                                bool (*stop)(void *arg), void *arg, fn_err *err) {
   fn_input *input;
-  FN_TRY(fn_input_open(&input, path, FN_INPUT_AUTO, err));
+  FN_TRY(fn_input_open(&input, path, NULL, err));
   fn_label_counts counts = {0};
   fn_status status = count(&counts, input, column, stop, arg, err);
   fn_input_close(input);
