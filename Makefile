@@ -4,6 +4,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 export NO_INSTALL JOBS
 JOBS ?= $(shell nproc)
+PREFIX ?= /usr/local
 python := build/venv/bin/python
 
 # configure PRESET and build it: $(call build,dev)
@@ -14,13 +15,17 @@ help: ## this list
 	@awk -F ":.*## " '/^#@ /{print "\n" substr($$0, 4)} /^[a-z -]+:.*## /{split($$1, t, " "); printf "  make %-16s %s\n", t[1], $$2}' Makefile
 
 #@ To use it
-.PHONY: deps build release demo
+.PHONY: deps build release demo install uninstall
 deps: ## install the Debian packages that a build needs (NO_INSTALL=1: only print the line)
 	@tools/deps.sh build
 build release: ## build/release/fakenews
 	@$(call build,release)
 demo: release ## the whole main job on the sample corpus: prepare, train, evaluate, classify
 	@examples/demo.sh
+install: release ## program, manual page, completions and docs into PREFIX (/usr/local), below DESTDIR where that is set
+	@DESTDIR=$(DESTDIR) cmake --install build/release --prefix $(PREFIX)
+uninstall: ## remove what the last `make install` wrote (same DESTDIR)
+	@DESTDIR=$(DESTDIR) tools/uninstall.sh build/release
 
 #@ To work on it
 .PHONY: dev test judge judge-long check ci fix docs
@@ -42,7 +47,7 @@ docs: release ## regenerate docs/options.md from the option tables
 	@build/release/fakenews config options --markdown >docs/options.md
 
 #@ Parts of check
-.PHONY: check-format check-clang check-tidy check-cppcheck check-asan check-tsan
+.PHONY: check-format check-clang check-tidy check-cppcheck check-asan check-tsan check-aarch64
 check-format: deps-check ## sources are formatted (clang-format-14)
 	@git ls-files -z '*.c' '*.h' | xargs -0 clang-format-14 --dry-run -Werror && echo "format: ok"
 check-clang: deps-check ## unit tests built with clang-14, warnings as errors
@@ -55,6 +60,8 @@ check-asan: ## unit tests and fuzz corpora under address and undefined-behaviour
 	@$(call build,asan,test) && tests/run.sh --build build/asan unit
 check-tsan: ## unit tests that make threads, under the thread sanitizer
 	@$(call build,tsan,test) && tests/run.sh --build build/tsan --label threads unit
+check-aarch64: ## unit tests and fuzz corpora built for 64-bit ARM (gcc, warnings as errors), run by qemu
+	@$(if $(NO_INSTALL),,tools/deps.sh build test aarch64 &&) tools/aarch64.sh && tools/build.sh aarch64 && tests/run.sh --build build/aarch64 unit
 
 #@ Now and then
 .PHONY: fuzz coverage clean

@@ -24,6 +24,11 @@ void fn_cli_help(FILE *file);
 void fn_cli_help_group(FILE *file, const char *group); /* "data": the verbs that begin so */
 void fn_cli_help_verb(FILE *file, const fn_verb *verb, const fn_config *config);
 
+/* The manual page as man(7) source; date as YYYY-MM-DD. */
+void fn_cli_man(fn_buf *out, const char *version, const char *date);
+/* A completion script for "bash", "zsh" or "fish". */
+FN_NODISCARD fn_status fn_cli_completion(fn_buf *out, const char *shell, fn_err *err);
+
 /* The verb that words begin with (used_out: how many), or NULL. */
 const fn_verb *fn_cli_find_verb(size_t n, char *const *words, size_t *used_out);
 bool fn_cli_is_group(const char *name);

@@ -42,13 +42,6 @@ static void on_refused(void *arg, const char *message) {
   if (e->n_shown++ < SHOWN) fn_cli_warn(e->cli, "%s", message);
 }
 
-static fn_status parse_split(fn_split *out, const char *name, fn_err *err) {
-  for (int s = 0; s < FN_SPLIT_COUNT; s++) {
-    if (strcmp(name, fn_split_name((fn_split)s)) == 0) return *out = (fn_split)s, FN_OK;
-  }
-  return fn_err_set(err, FN_E_INVALID, "--split takes train, validation or test, not \"%.40s\"", name);
-}
-
 static fn_status open_data(evaluate *e, const char *data, fn_split split, bool split_given, const char *train,
                            fn_err *err) {
   if (fn_path_is_dir(data)) {
@@ -140,7 +133,7 @@ static fn_status evaluate_all(evaluate *e, const fn_cli_args *args, fn_err *err)
   const char *data = fn_cli_get(args, "--data"), *split_name = fn_cli_get(args, "--split");
   const char *name = split_name ? split_name : "test";
   fn_split split = FN_SPLIT_TEST;
-  FN_TRY(parse_split(&split, name, err));
+  FN_TRY(fn_cli_parse_split(&split, name, err));
   FN_TRY(fn_config_fill(&e->data_options, e->cli->config, &fn_data_option_table, err));
   FN_TRY(fn_config_fill(&e->eval_options, e->cli->config, &fn_eval_option_table, err));
   FN_TRY(fn_config_fill(&e->linear_options, e->cli->config, &fn_linear_option_table, err));
@@ -197,7 +190,8 @@ const fn_verb fn_verb_evaluate = {
     .summary = "figures of a model on labelled rows, with intervals, beside the majority class and the linear family",
     .usage = "--model DIR --data DIR|FILE [--split test] [--train DIR] [--json FILE] [key=value …]",
     .flags = flags,
-    .options = "eval. infer. linear. data.format data.encoding data.delimiter data.columns. !data.columns.split data.label_map device.",
+    .options = "eval. infer. linear. data.format data.encoding data.delimiter data.columns. !data.columns.split "
+               "data.label_map device.",
     .takes_rest = false,
     .examples = "  fakenews evaluate --model runs/latest --data data/news\n"
                 "  fakenews evaluate --model runs/latest --data other.csv --train data/news --json figures.json\n",

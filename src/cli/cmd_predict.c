@@ -5,8 +5,12 @@
 #include <errno.h>
 #include <unistd.h>
 
+/* What becomes of a row that cannot be classified. */
+typedef enum on_error { ON_ERROR_RECORD, ON_ERROR_NULL, ON_ERROR_FAIL } on_error;
+
 typedef struct predict {
   const fn_cli *cli;
+  on_error on_error;
   fn_cli_model model;
   fn_data_options columns;
   fn_input_options reading;
@@ -48,6 +52,8 @@ static void show_progress(predict *p, bool last) {
 
 static fn_status on_row(void *arg, const fn_scored_row *row, fn_err *err) {
   predict *p = arg;
+  if (row->prediction == NULL && p->on_error == ON_ERROR_FAIL)
+    return fn_err_set(err, FN_E_INVALID, "%s (--on-error fail)", row->message);
   FN_TRY(fn_predict_output_row(&p->output, row, err));
   show_progress(p, false);
   return fn_cli_stop_requested() ? fn_err_set(err, FN_E_CANCELLED, "stopped") : FN_OK;
@@ -137,6 +143,16 @@ static fn_status choose_format(fn_predict_format *out, const fn_cli *cli, const 
   return fn_err_set(err, FN_E_INVALID, "--format takes table, jsonl or csv, not \"%.40s\"", name);
 }
 
+static fn_status choose_on_error(on_error *out, const char *name, fn_err *err) {
+  static const char *const names[] = {"record", "null", "fail"};
+  *out = ON_ERROR_RECORD;
+  for (size_t i = 0; name != NULL && i < FN_COUNT_OF(names); i++) {
+    if (strcmp(name, names[i]) == 0) return *out = (on_error)i, FN_OK;
+  }
+  if (name == NULL) return FN_OK;
+  return fn_err_set(err, FN_E_INVALID, "--on-error takes record, null or fail, not \"%.40s\"", name);
+}
+
 static fn_status take_all(predict *p, const fn_cli_args *args, fn_err *err) {
   const char *title = fn_cli_get(args, "--title"), *text = fn_cli_get(args, "--text");
   if (title != NULL || text != NULL) return take_article(p, title, text, err);
@@ -165,13 +181,19 @@ static fn_status classify(predict *p, const fn_cli_args *args, fn_err *err) {
   const char *path = fn_cli_get(args, "-o");
   if (path != NULL && (strcmp(path, "-") == 0 || strcmp(path, "/dev/stdout") == 0)) path = NULL; /* standard output */
   FN_TRY(choose_format(&format, p->cli, fn_cli_get(args, "--format"), path, err));
+  FN_TRY(choose_on_error(&p->on_error, fn_cli_get(args, "--on-error"), err));
   FN_TRY(fn_cli_load_model(&p->model, p->cli, fn_cli_get(args, "--model"), err));
   FN_TRY(fn_predict_output_open(&p->output, format, path, fn_classifier_get_info(p->model.classifier),
                                 fn_cli_width(STDOUT_FILENO), err));
+  p->output.no_errors = p->on_error == ON_ERROR_NULL;
   p->show_progress = p->cli->tty_err && !p->cli->quiet && (path != NULL || !p->cli->tty_out) && args->n_rest > 0;
   p->begin_ns = p->shown_ns = fn_clock_ns();
   fn_status status = take_all(p, args, err);
-  if (status == FN_OK) status = fn_predict_output_finish(&p->output, err);
+  /* With --on-error fail standard output ends with the row before the bad one. */
+  if (status == FN_OK)
+    status = fn_predict_output_finish(&p->output, err);
+  else if (p->on_error == ON_ERROR_FAIL && path == NULL && fn_predict_output_finish(&p->output, NULL) != FN_OK)
+    fn_cli_warn(p->cli, "standard output: the rows before it could not be written");
   if (p->show_progress) show_progress(p, true);
   fn_predict_output_close(&p->output);
   return status;
@@ -187,6 +209,11 @@ static fn_status run(const fn_cli *cli, const fn_cli_args *args, fn_err *err) {
   if (status != FN_OK) return status;
   if (p.counts.n_rows == 0) fn_cli_note(cli, "the input holds no rows");
   if (p.counts.n_refused == 0) return FN_OK;
+  if (p.on_error == ON_ERROR_NULL) {
+    fn_cli_warn(cli, "%llu of %llu rows could not be classified; their answers are null",
+                (unsigned long long)p.counts.n_refused, (unsigned long long)p.counts.n_rows);
+    return FN_OK;
+  }
   return fn_err_set(err, FN_E_PARTIAL, "%llu of %llu rows were refused; each has its reason in the output",
                     (unsigned long long)p.counts.n_refused, (unsigned long long)p.counts.n_rows);
 }
@@ -201,6 +228,11 @@ static const fn_cli_flag flags[] = {
     {.name = "--format",
      .value = "table|jsonl|csv",
      .help = "form of the answers; without it: by the name after -o, a table on a terminal, else JSON lines"},
+    {.name = "--on-error",
+     .value = "record|null|fail",
+     .help =
+         "a row that is refused: answered with its error, exit code 3 (record, the default); with null fields alone, "
+         "exit code 0 (null); or the end at the first one, exit code 2, and no file after -o (fail)"},
     {.name = "-o", .value = "FILE", .help = "write to FILE, which appears when it is whole"},
     {0},
 };
@@ -208,7 +240,8 @@ static const fn_cli_flag flags[] = {
 const fn_verb fn_verb_predict = {
     .name = "predict",
     .summary = "classify articles: CSV, JSON lines, text files or standard input; one answer a row, in order",
-    .usage = "--model DIR [--text TEXT] [--title TEXT] [FILE …|-] [--format table|jsonl|csv] [-o FILE] [key=value …]",
+    .usage = "--model DIR [--text TEXT] [--title TEXT] [FILE …|-] [--format table|jsonl|csv] [--on-error "
+             "record|null|fail] [-o FILE] [key=value …]",
     .flags = flags,
     .options = "infer. data.format data.encoding data.delimiter data.columns.title data.columns.text device.",
     .takes_rest = true,

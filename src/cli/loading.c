@@ -36,3 +36,10 @@ void fn_cli_unload_model(fn_cli_model *m) {
   fn_device_destroy(m->device);
   *m = (fn_cli_model){0};
 }
+
+fn_status fn_cli_parse_split(fn_split *split_out, const char *name, fn_err *err) {
+  for (int s = 0; s < FN_SPLIT_COUNT; s++) {
+    if (strcmp(name, fn_split_name((fn_split)s)) == 0) return *split_out = (fn_split)s, FN_OK;
+  }
+  return fn_err_set(err, FN_E_INVALID, "--split takes train, validation or test, not \"%.40s\"", name);
+}

@@ -3,6 +3,7 @@
 #define FN_CLI_LOADING_H
 
 #include "cli/cli.h"
+#include "data/dataset.h"
 #include "infer/infer.h"
 
 typedef struct fn_cli_model {
@@ -15,5 +16,8 @@ typedef struct fn_cli_model {
 /* name: a directory, a run folder, or owner/name in the local Hub cache. Release with unload, also after a failure. */
 FN_NODISCARD fn_status fn_cli_load_model(fn_cli_model *model_out, const fn_cli *cli, const char *name, fn_err *err);
 void fn_cli_unload_model(fn_cli_model *model);
+
+/* train, validation or test; FN_E_INVALID otherwise. */
+FN_NODISCARD fn_status fn_cli_parse_split(fn_split *split_out, const char *name, fn_err *err);
 
 #endif

@@ -183,6 +183,24 @@ static bool is_one_of(const char *text, const char *a, const char *b, const char
   return strcmp(text, a) == 0 || strcmp(text, b) == 0 || strcmp(text, c) == 0;
 }
 
+/* help --man | --completion SHELL: what packages are made of, so it stands in no list of verbs. */
+static int print_for_packages(size_t n, char *const *words) {
+  fn_err err = {0};
+  fn_status status = FN_OK;
+  FN_AUTO_BUF fn_buf text;
+  fn_buf_init(&text, 1 << 22);
+  if (n == 1 && strcmp(words[0], "--man") == 0)
+    fn_cli_man(&text, FN_VERSION, FN_DATE);
+  else if (n == 2 && strcmp(words[0], "--completion") == 0)
+    status = fn_cli_completion(&text, words[1], &err);
+  else
+    status = fn_err_set(&err, FN_E_INVALID, "help takes VERB, --man, or --completion and one of bash, zsh, fish");
+  if (status == FN_OK) status = fn_buf_check(&text, "help", &err);
+  if (status == FN_OK) status = fn_cli_print(fn_buf_str(&text), &err);
+  if (status != FN_OK) fprintf(stderr, "fakenews: %s\n", err.message);
+  return fn_status_exit_code(status);
+}
+
 int main(int argc, char **argv) {
   if (!hold_standard_descriptors()) return 1;
   catch_signals();
@@ -199,6 +217,7 @@ int main(int argc, char **argv) {
   const bool asks_help = is_one_of(argv[1], "--help", "-h", "help");
   char **words = argv + 1 + asks_help;
   const size_t n = (size_t)argc - 1 - asks_help;
+  if (strcmp(argv[1], "help") == 0 && words[0][0] == '-') return print_for_packages(n, words);
   size_t used = 0;
   const fn_verb *verb = fn_cli_find_verb(n, words, &used);
   if (!verb && fn_cli_is_group(words[0]) && (asks_help || (n > 1 && is_one_of(words[1], "--help", "-h", "help")))) {

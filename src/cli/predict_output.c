@@ -115,7 +115,7 @@ static void append_csv(fn_predict_output *o, const fn_scored_row *row) {
   }
   fn_csv_append_field(out, fn_str_from(o->model->id));
   fn_buf_append_char(out, ',');
-  fn_csv_append_field(out, fn_str_from(row->message));
+  if (!o->no_errors) fn_csv_append_field(out, fn_str_from(row->message));
   fn_buf_append_char(out, '\n');
 }
 
@@ -146,7 +146,7 @@ static void append_jsonl(fn_predict_output *o, const fn_scored_row *row) {
     for (size_t i = 0; i < FN_COUNT_OF(missing); i++) fn_json_null(&w, missing[i]);
   }
   fn_json_text(&w, "model", o->model->id);
-  if (p == NULL) fn_json_text(&w, "error", row->message);
+  if (p == NULL && !o->no_errors) fn_json_text(&w, "error", row->message);
   fn_json_end(&w);
   fn_buf_append_char(&o->buf, '\n');
 }

@@ -14,6 +14,7 @@ typedef struct fn_predict_output {
   int width;        /* columns of a table */
   fn_writer writer; /* open: output to a file */
   bool to_file;
+  bool no_errors;   /* a refused row gets null fields alone (--on-error null) */
   fn_buf buf;       /* not written yet */
   const char *file; /* name of the input under way; NULL: the article of --text */
   fn_str *columns;  /* CSV: columns of the input, in the arena */

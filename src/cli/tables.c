@@ -18,6 +18,9 @@ const fn_verb *const fn_cli_verbs[] = {
 #ifdef HAVE_DATA
     &fn_verb_data_prepare,  &fn_verb_data_stats,     &fn_verb_data_audit,
 #endif
+#ifdef HAVE_SAMPLE
+    &fn_verb_data_sample,
+#endif
 #ifdef HAVE_DOWNLOAD
     &fn_verb_data_download,
 #endif

@@ -100,6 +100,8 @@ fn_config_layer fn_config_layer_of(const fn_config *config, const char *key);
 
 /* All settings as YAML "key: value"; with origins, `# origin` after each. Secrets show as "***". */
 void fn_config_format_yaml(fn_buf *out, const fn_config *config, bool origins);
+/* Whether a key is among those that prefixes selects (as below). */
+bool fn_config_is_asked(const char *key, const char *prefixes);
 /* Every option with type, range, default and help, wrapped at width columns. prefixes selects by what keys begin with,
  * "train. data.text !train.seed" ("!": not these); NULL: all. An empty result: no key begins so. */
 void fn_config_format_help(fn_buf *out, const fn_config *config, const char *prefixes, size_t width);

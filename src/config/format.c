@@ -102,8 +102,8 @@ static bool matches(const char *key, const char *words, bool excluded) {
   return false;
 }
 
-static bool is_asked(const fn_setting *s, const char *prefixes) {
-  return !prefixes || (matches(s->option->key, prefixes, false) && !matches(s->option->key, prefixes, true));
+bool fn_config_is_asked(const char *key, const char *prefixes) {
+  return !prefixes || (matches(key, prefixes, false) && !matches(key, prefixes, true));
 }
 
 static void format_table(fn_buf *out, const fn_config *config, const fn_option_table *table, const char *prefixes,
@@ -111,7 +111,7 @@ static void format_table(fn_buf *out, const fn_config *config, const fn_option_t
   bool titled = false;
   for (size_t i = 0; i < config->n_settings; i++) {
     const fn_setting *s = &config->settings[i];
-    if (s->table != table || !is_asked(s, prefixes)) continue;
+    if (s->table != table || !fn_config_is_asked(s->option->key, prefixes)) continue;
     if (!titled) fn_buf_printf(out, "%s%s\n", out->length ? "\n" : "", table->title);
     titled = true;
     format_text(out, s, width);
@@ -126,7 +126,7 @@ void fn_config_format_help(fn_buf *out, const fn_config *config, const char *pre
     const size_t n = strcspn(word, " ");
     for (size_t i = 0; i < config->n_settings && n_done < FN_COUNT_OF(done); i++) {
       const fn_setting *s = &config->settings[i];
-      bool seen = strncmp(s->option->key, word, n) != 0 || !is_asked(s, prefixes);
+      bool seen = strncmp(s->option->key, word, n) != 0 || !fn_config_is_asked(s->option->key, prefixes);
       for (size_t d = 0; d < n_done; d++) seen |= done[d] == s->table;
       if (seen) continue;
       format_table(out, config, s->table, prefixes, width);

@@ -5,7 +5,7 @@ import re
 import pytest
 from terminal_support import on_terminal
 
-VERBS = ["data audit", "data download", "data prepare", "data stats", "train", "evaluate", "predict", "tokenize", "config show", "config options"]
+VERBS = ["data audit", "data download", "data prepare", "data sample", "data stats", "train", "evaluate", "predict", "tokenize", "config show", "config options"]
 
 
 def is_command(line):

@@ -234,6 +234,41 @@ def test_bad_rows(fakenews, model, tmp_path):
     assert done.code == 3 and done.stdout.count("refused") == 3
 
 
+def test_on_error_null(fakenews, linear, tmp_path):
+    """The row stays, its answer is null, and that is no failure."""
+    (tmp_path / "in.csv").write_bytes(BAD)
+    recorded = json_lines(fakenews("predict", "--model", linear, "in.csv", "--on-error", "record").stdout)
+    done = fakenews("predict", "--model", linear, "in.csv", "--on-error", "null")
+    assert done.code == 0 and done.stderr == "warning: 3 of 5 rows could not be classified; their answers are null\n", done
+    answers = json_lines(done.stdout)
+    assert answers == [{k: v for k, v in a.items() if k != "error"} for a in recorded]
+    assert [a["label"] is None for a in answers] == [False, True, True, True, False]
+    assert all(list(a) == ["file", *KEYS] for a in answers)
+    done = fakenews("predict", "--model", linear, "in.csv", "--on-error", "null", "-o", "out.csv")
+    out = csv_rows((tmp_path / "out.csv").read_text())
+    assert done.code == 0 and len(out) == 6 and {row[9] for row in out[1:]} == {""} and out[2][2:8] == [""] * 6
+
+
+def test_on_error_fail(fakenews, linear, tmp_path):
+    """The first bad row ends it: nothing after -o, standard output up to the row before."""
+    (tmp_path / "in.csv").write_bytes(BAD)
+    done = fakenews("predict", "--model", linear, "in.csv", "--on-error", "fail", "-o", "out.jsonl")
+    assert done.code == 2 and done.stdout == "" and not (tmp_path / "out.jsonl").exists(), done
+    assert "in.csv:3: " in done.stderr and "expected 2 as in the header" in done.stderr and "--on-error fail" in done.stderr
+    (tmp_path / "out.jsonl").write_text("older")
+    assert fakenews("predict", "--model", linear, "in.csv", "--on-error", "fail", "-o", "out.jsonl").code == 2
+    assert (tmp_path / "out.jsonl").read_text() == "older" and sorted(os.listdir(tmp_path)) == ["in.csv", "out.jsonl"]
+    done = fakenews("predict", "--model", linear, "in.csv", "--on-error", "fail")
+    assert done.code == 2 and [a["row"] for a in json_lines(done.stdout)] == [0]
+    article_csv(tmp_path / "good.csv", articles(600))
+    (tmp_path / "late.csv").write_bytes((tmp_path / "good.csv").read_bytes() + b"one,field,too,many\n")
+    good = fakenews("predict", "--model", linear, "good.csv", "--on-error", "fail")
+    late = fakenews("predict", "--model", linear, "late.csv", "--on-error", "fail")
+    assert good.code == 0 and late.code == 2 and late.stdout == good.stdout.replace("good.csv", "late.csv")
+    done = fakenews("predict", "--model", linear, "in.csv", "--on-error", "skip")
+    assert done.code == 2 and '--on-error takes record, null or fail, not "skip"' in done.stderr
+
+
 def test_bad_json_lines(fakenews, linear, tmp_path):
     (tmp_path / "in.jsonl").write_text('{"text": "fine"}\n{"text": 5}\n{"text": \n[1]\n{"title": null, "text": "fine"}\n{}\n')
     done = fakenews("predict", "--model", linear, "in.jsonl")

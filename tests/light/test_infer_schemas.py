@@ -38,7 +38,12 @@ def test_answers(fakenews, repo, trained, tmp_path, family):
                    dict(model="name"), dict(n_tokens="3")):
         assert not judge.is_valid({**answers[0], **change}), change
     assert not judge.is_valid({k: v for k, v in answers[0].items() if k != "truncated"})
-    assert not judge.is_valid({k: v for k, v in answers[1].items() if k != "error"})
+    done = fakenews("predict", "--model", trained[1][family], "in.csv", "infer.long=windows", "--on-error", "null")
+    assert done.code == 0 and json_lines(done.stdout) == [{k: v for k, v in a.items() if k != "error"} for a in answers[:4]]
+    for answer in json_lines(done.stdout):
+        judge.validate(answer)
+    for change in (dict(label="real"), dict(n_tokens=3), dict(error="")):
+        assert not judge.is_valid({**answers[1], **change}), change
 
 
 @pytest.mark.parametrize("family, more", [("linear", []), ("bert", []), ("bert", ["eval.resamples=0"])])

@@ -49,7 +49,7 @@ def uses(files, include, offsetof="0"):
 
 
 def definitions(path):
-    return ['-DFN_VERSION="0"', '-DFN_REVISION="0"', '-DFN_BUILD_TYPE="x"'] if "/cli/" in str(path) else []
+    return ['-DFN_VERSION="0"', '-DFN_REVISION="0"', '-DFN_DATE="0"', '-DFN_BUILD_TYPE="x"'] if "/cli/" in str(path) else []
 
 
 def test_every_option_is_read(tmp_path):

@@ -11,9 +11,9 @@ static const fn_kernels *tables[FN_CPU_LEVEL_COUNT];
 
 static int set_up(void **state) {
   (void)state;
-  fn_cpu_level top = fn_cpu_level_detect();
   tables[FN_CPU_BASELINE] = fn_kernels_baseline();
 #if defined(__x86_64__)
+  fn_cpu_level top = fn_cpu_level_detect();
   if (top >= FN_CPU_AVX2) tables[FN_CPU_AVX2] = fn_kernels_avx2();
   if (top >= FN_CPU_AVX512) tables[FN_CPU_AVX512] = fn_kernels_avx512();
 #endif
