@@ -1,11 +1,13 @@
 /* Training speed of the encoder on random tokens: the counterpart of a PyTorch step on the same shapes.
  *   bench_train_step [minilm|bert] [rows] [length] [threads] [steps] [own|onednn] [dense|lengths]
  * One step is zero, forward, backward, norm, AdamW, all dropouts at 0.1. `lengths` draws row lengths between length/8
- * and length, as articles have them. Prints tokens per second (median step), peak memory, time by operation. */
+ * and length, as articles have them. Prints tokens per second (median and best step), peak memory, and the time by
+ * operation of the best step: on a shared machine the one that others disturbed least. */
 #include "model/config.h"
 #include "model/model.h"
 #include "tensor/ops.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
@@ -108,21 +110,41 @@ static int compare(const void *a, const void *b) {
   return (x > y) - (x < y);
 }
 
-static void report(const bench *b, const char *which, double *seconds, int n_steps) {
+/* The profile of the fastest step so far. */
+enum { MAX_OPERATIONS = 64 };
+typedef struct best_step {
+  double seconds;
+  size_t n;
+  fn_profile_entry entries[MAX_OPERATIONS];
+} best_step;
+
+static void keep_best(best_step *best, const bench *b, double seconds) {
+  const fn_profile_entry *entries;
+  size_t n = fn_device_profile(b->device, &entries);
+  assert(n <= MAX_OPERATIONS);
+  if (best->n == 0 || seconds < best->seconds) {
+    best->seconds = seconds;
+    best->n = n;
+    memcpy(best->entries, entries, n * sizeof *entries);
+  }
+  fn_device_profile_enable(b->device, true);
+}
+
+static void report(const bench *b, const char *which, double *seconds, int n_steps, const best_step *best) {
   struct rusage usage;
   char device[128];
-  const fn_profile_entry *entries;
-  uint64_t total = 0;
+  double rest = best->seconds;
   qsort(seconds, (size_t)n_steps, sizeof *seconds, compare);
   getrusage(RUSAGE_SELF, &usage);
   fn_device_describe(device, sizeof device, b->device);
   printf("%s %d rows, %d tokens, %s: %.0f tokens/s (best %.0f), peak %ld MB\n", which, b->batch.B, b->batch.T, device,
-         b->batch.T / seconds[n_steps / 2], b->batch.T / seconds[0], usage.ru_maxrss / 1024);
-  size_t n = fn_device_profile(b->device, &entries);
-  for (size_t i = 0; i < n; i++) total += entries[i].ns;
-  for (size_t i = 0; i < n; i++)
-    printf("  %-32s %6.1f ms/step %5.1f %%\n", entries[i].name, (double)entries[i].ns * 1e-6 / n_steps,
-           100.0 * (double)entries[i].ns / (double)total);
+         b->batch.T / seconds[n_steps / 2], b->batch.T / best->seconds, usage.ru_maxrss / 1024);
+  for (size_t i = 0; i < best->n; i++) {
+    const double s = (double)best->entries[i].ns * 1e-9;
+    printf("  %-32s %7.1f ms %5.1f %%\n", best->entries[i].name, s * 1e3, 100 * s / best->seconds);
+    rest -= s;
+  }
+  printf("  %-32s %7.1f ms %5.1f %%\n", "the rest", rest * 1e3, 100 * rest / best->seconds);
 }
 
 static const char *argument(int argc, char **argv, int i, const char *fallback) {
@@ -147,8 +169,12 @@ int main(int argc, char **argv) {
   double *seconds = need(fn_mem_calloc((size_t)n_steps, sizeof *seconds));
   step(&b, 1);
   fn_device_profile_enable(b.device, true);
-  for (int i = 0; i < n_steps; i++) seconds[i] = step(&b, i + 2);
-  report(&b, which, seconds, n_steps);
+  best_step best = {0};
+  for (int i = 0; i < n_steps; i++) {
+    seconds[i] = step(&b, i + 2);
+    keep_best(&best, &b, seconds[i]);
+  }
+  report(&b, which, seconds, n_steps, &best);
   free(seconds);
   free(b.m);
   free(b.v);

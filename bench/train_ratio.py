@@ -1,12 +1,16 @@
 """Training speed and memory, as a ratio to PyTorch taken in one run on this machine.
 
-Two loads: dense (every sequence fills the limit: no padding to be saved) and articles (real lengths; PyTorch pads each
-batch to its longest sequence, as a Trainer does). Both sides take turns, round by round, so that a noisy neighbour
-meets both; the ratio is the median over rounds. Steps include the optimiser; loading and evaluation are left out.
+Shapes: `minilm` is the model of --model; `bert` is BERT-base with random weights, made on the fly with the same
+vocabulary, and both sides read the same folder. `dense`: every sequence fills the limit, so there is no padding to be
+saved. `articles`: real lengths; PyTorch pads each batch to its longest sequence, as a Trainer does. Both sides train
+on the same rows, each in its own order, and take turns, round by round, so that a noisy neighbour meets both; the
+ratio is the median over rounds. Steps include the optimiser; loading and evaluation are left out.
 
   python bench/train_ratio.py --model MINILM_DIR --data ../shared/data --python build/venv/bin/python
 
-MINILM_DIR: a Hugging Face directory. --data: folder with the article sets; without it only the dense load is run.
+MINILM_DIR: a Hugging Face directory. --data: folder with the article sets, for shapes of articles. With --work DIR what
+was prepared and each round's figures stay there: a long measurement can be made in pieces, and the table is of all of
+them.
 """
 
 import argparse
@@ -23,6 +27,12 @@ import time
 from pathlib import Path
 
 csv.field_size_limit(1 << 30)
+
+# Name: model, load, sequences, tokens at most, steps a round.
+SHAPES = {"minilm-dense": ("minilm", "dense", 16, 256, 8),
+          "minilm-articles": ("minilm", "articles", 16, 256, 12),
+          "bert-dense": ("bert", "dense", 8, 256, 5),
+          "bert-articles": ("bert", "articles", 8, 256, 8)}
 
 
 # --- PyTorch, in a process of its own: python train_ratio.py --torch FILE …
@@ -56,6 +66,29 @@ def torch_side(a):
     return {"seconds": seconds, "tokens": tokens}
 
 
+def make_bert(a):
+    """BERT-base as its authors configured it, with the tokenizer of --model."""
+    import torch
+    import transformers
+
+    torch.manual_seed(0)
+    transformers.BertForSequenceClassification(transformers.BertConfig()).save_pretrained(a.make_bert)
+    transformers.AutoTokenizer.from_pretrained(a.model).save_pretrained(a.make_bert)
+
+
+def ids_of(a):
+    """Token ids of the training rows, in the order in which PyTorch takes them."""
+    import datasets
+    import transformers
+
+    tokenizer = transformers.AutoTokenizer.from_pretrained(a.model)
+    rows = list(datasets.load_from_disk(a.ids)["train"])
+    random.Random(0).shuffle(rows)
+    for row in rows:
+        ids = tokenizer(row["title"], row["text"], truncation="longest_first", max_length=a.max_tokens)["input_ids"]
+        print(json.dumps({"ids": ids, "label": row["label"]}))
+
+
 # --- both sides
 
 
@@ -70,114 +103,118 @@ def measured(command, **options):
     return out, usage.ru_maxrss / 1024
 
 
-def tokens_per_second(seconds, tokens, skip=2):
-    """Over all steps but the first ones, which warm up."""
-    return sum(tokens[skip:]) / sum(seconds[skip:])
-
-
 def run_torch(a, load):
-    out, memory = measured([a.python, __file__, "--torch", load["ids"], "--model", a.model, "--batch", a.batch,
-                            "--steps", a.steps, "--threads", a.threads])
+    out, memory = measured([a.python, __file__, "--torch", load["ids"], "--model", load["model"], "--batch",
+                            load["batch"], "--steps", load["steps"], "--threads", a.threads])
     result = json.loads(out.splitlines()[-1])
-    return tokens_per_second(result["seconds"], result["tokens"]), memory
+    return sum(result["tokens"][1:]) / sum(result["seconds"][1:]), memory  # the first step warms up
 
 
 def run_ours(a, load, work):
     out = work / "run"
     subprocess.run(["rm", "-rf", out], check=True)
-    _, memory = measured([a.program, "train", "--data", load["data"], "--init", a.model, "--out", out, "--quiet",
-                          f"train.max_steps={a.steps}", f"train.batch_size={a.batch}", f"train.max_tokens={a.max_tokens}",
-                          "train.log_every=1", f"device.threads={a.threads}", *a.settings])
+    _, memory = measured([a.program, "train", "--data", load["data"], "--init", load["model"], "--out", out, "--quiet",
+                          f"train.max_steps={load['steps']}", f"train.batch_size={load['batch']}",
+                          f"train.max_tokens={load['max_tokens']}", "train.log_every=1",
+                          f"device.threads={a.threads}", *a.settings])
     stamps = [json.loads(line) for line in (out / "times.jsonl").read_text().splitlines()]
     at = [s["unix_ms"] for s in stamps if s["event"] == "step"]
-    seconds = [(b - c) / 1000 for b, c in zip(at[1:], at)]
-    mean = load["tokens_per_row"] * a.batch  # rows come in another order than there: the mean over steps counts
-    return tokens_per_second(seconds, [mean] * len(seconds), skip=1), memory
+    # All steps together are all rows once, so a step's share of tokens is the mean; the first stamp ends the first step.
+    return load["tokens"] / load["steps"] * (len(at) - 1) / (at[-1] - at[0]) * 1000, memory
 
 
-def prepare(a, work, name, rows):
-    """A prepared dataset of rows (title, text, label), and the ids of its training rows for PyTorch."""
+def prepare(a, work, name):
+    """A model and a prepared dataset for a shape: exactly the rows of `steps` batches, and their ids for PyTorch."""
+    model, kind, batch, max_tokens, steps = SHAPES[name]
+    model = Path(a.model) if model == "minilm" else work / "bert-base"
+    if not model.exists():
+        measured([a.python, __file__, "--model", a.model, "--make-bert", model])
     folder = work / name
-    folder.mkdir()
-    with open(folder / "rows.csv", "w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(["title", "text", "label"])
-        writer.writerows(rows)
-    subprocess.run([a.program, "data", "prepare", "--input", folder / "rows.csv", "--out", folder / "data", "--quiet",
-                    "data.near_duplicates=null", "data.rules=none", "data.fractions=[0.98,0.01,0.01]"],
-                   check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    out, _ = measured([a.python, __file__, "--ids", folder / "data", "--model", a.model, "--max-tokens", a.max_tokens])
-    (folder / "ids.jsonl").write_text(out)
-    lengths = [len(json.loads(line)["ids"]) for line in out.splitlines()]
-    if len(lengths) < a.steps * a.batch:
-        raise SystemExit(f"{name}: {len(lengths)} rows are too few for {a.steps} steps of {a.batch}")
-    return {"data": folder / "data", "ids": folder / "ids.jsonl", "tokens_per_row": statistics.mean(lengths),
-            "fill": statistics.mean(lengths) / a.max_tokens}
+    if not (folder / "ids.jsonl").exists():
+        folder.mkdir(exist_ok=True)
+        n = steps * batch
+        rows = dense_rows(n + 16, max_tokens) if kind == "dense" else article_rows(a, n + 16)
+        with open(folder / "rows.csv", "w", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file)
+            writer.writerow(["title", "text", "label", "split"])
+            writer.writerows((*row, "train" if i < n else "validation" if i < n + 8 else "test")
+                             for i, row in enumerate(rows))
+        subprocess.run([a.program, "data", "prepare", "--input", folder / "rows.csv", "--out", folder / "data", "--quiet",
+                        "data.near_duplicates=null", "data.rules=none", "data.split=given"],
+                       check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        out, _ = measured([a.python, __file__, "--ids", folder / "data", "--model", model, "--max-tokens", max_tokens])
+        (folder / "ids.jsonl").write_text(out)
+    lengths = [len(json.loads(line)["ids"]) for line in (folder / "ids.jsonl").read_text().splitlines()]
+    if len(lengths) != steps * batch:
+        raise SystemExit(f"{name}: {len(lengths)} rows are not {steps} steps of {batch}")
+    return {"model": model, "data": folder / "data", "ids": folder / "ids.jsonl", "batch": batch, "steps": steps,
+            "max_tokens": max_tokens, "tokens": sum(lengths), "mean": statistics.mean(lengths)}
 
 
-def ids_of(a):
-    import datasets
-    import transformers
-
-    tokenizer = transformers.AutoTokenizer.from_pretrained(a.model)
-    rows = list(datasets.load_from_disk(a.ids)["train"])
-    random.Random(0).shuffle(rows)
-    for row in rows:
-        ids = tokenizer(row["title"], row["text"], truncation="longest_first", max_length=a.max_tokens)["input_ids"]
-        print(json.dumps({"ids": ids, "label": row["label"]}))
-
-
-def dense_rows(a):
+def dense_rows(n, max_tokens):
     rng = random.Random(1)
     words = "market river council winter letter garden station engine paper island doctor village music window".split()
-    n = int(a.steps * a.batch * 1.1) + 100
-    return [(f"row {i}", " ".join(rng.choice(words) for _ in range(a.max_tokens)) + f" {i}", i % 2) for i in range(n)]
+    return [(f"row {i}", " ".join(rng.choice(words) for _ in range(max_tokens)) + f" {i}", i % 2) for i in range(n)]
 
 
-def article_rows(a):
-    rows = []
+def article_rows(a, n):
+    rows = {}
     for name in ("isot_partial", "buzzfeed_webis", "recovery", "celebrity", "coaid_news"):
         with gzip.open(Path(a.data) / f"{name}.csv.gz", "rt", encoding="utf-8", newline="") as file:
-            rows += [(r["title"], r["text"], r["label"]) for r in csv.DictReader(file) if r["title"] and r["text"]]
-    random.Random(1).shuffle(rows)
-    return rows[:int(a.steps * a.batch * 1.2) + 200]
+            for r in csv.DictReader(file):
+                if len(r["title"].split()) > 2 and len(r["text"].split()) > 10 and r["label"] in ("0", "1"):
+                    rows[r["text"].lower().strip()] = (r["title"], r["text"], r["label"])
+    return random.Random(1).sample(list(rows.values()), n)
+
+
+def measure(a, work, name):
+    """Runs the rounds of a shape and prints its line of the table."""
+    load, file = prepare(a, work, name), work / f"{name}.jsonl"
+    for _ in range(a.rounds):
+        pair = run_torch(a, load), run_ours(a, load, work)
+        with open(file, "a", encoding="utf-8") as out:
+            out.write(json.dumps(pair) + "\n")
+    if not file.exists():  # --rounds 0 prepares only
+        return
+    pairs = [json.loads(line) for line in file.read_text().splitlines()]
+    theirs, ours = (statistics.median(x[i][0] for x in pairs) for i in (0, 1))
+    ratios = sorted(b[0] / t[0] for t, b in pairs)
+    memory = [max(x[i][1] for x in pairs) for i in (0, 1)]
+    print(f"| {name} {load['batch']} × {load['max_tokens']} | {load['mean']:.0f} | {theirs:.0f} | {ours:.0f} | "
+          f"{statistics.median(ratios):.2f} ({ratios[0]:.2f} to {ratios[-1]:.2f}, {len(pairs)} rounds) | "
+          f"{memory[0]:.0f} / {memory[1]:.0f} |", flush=True)
 
 
 def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--model", required=True)
     p.add_argument("--data", help="folder with the article sets (*.csv.gz)")
+    p.add_argument("--shapes", nargs="+", choices=SHAPES, help="default: all for which there is data")
     p.add_argument("--program", default="build/release/fakenews")
     p.add_argument("--python", default=sys.executable, help="interpreter with torch, transformers, datasets")
-    p.add_argument("--batch", type=int, default=16)
-    p.add_argument("--max-tokens", type=int, default=256)
-    p.add_argument("--steps", type=int, default=12, help="per round")
     p.add_argument("--rounds", type=int, default=3)
     p.add_argument("--threads", type=int, default=2)
-    p.add_argument("--torch", help=argparse.SUPPRESS)
-    p.add_argument("--ids", help=argparse.SUPPRESS)
-    p.add_argument("settings", nargs="*", help="settings for our side, key=value")
+    p.add_argument("--work", help="folder that keeps what was prepared and measured")
+    p.add_argument("--settings", nargs="*", default=[], help="settings for our side, key=value")
+    for name in ("--torch", "--ids", "--make-bert"):
+        p.add_argument(name, help=argparse.SUPPRESS)
+    for name in ("--batch", "--max-tokens", "--steps"):
+        p.add_argument(name, type=int, help=argparse.SUPPRESS)
     a = p.parse_args()
     if a.torch:
         print(json.dumps(torch_side(a)))
-        return
-    if a.ids:
+    elif a.ids:
         ids_of(a)
-        return
-    with tempfile.TemporaryDirectory() as folder:
-        work = Path(folder)
-        loads = {f"dense {a.batch} x {a.max_tokens}": prepare(a, work, "dense", dense_rows(a))}
-        if a.data:
-            loads[f"articles {a.batch} x ≤ {a.max_tokens}"] = prepare(a, work, "articles", article_rows(a))
-        print(f"{a.threads} threads, {a.rounds} rounds of {a.steps} steps\n")
-        print("| load | real tokens | PyTorch, tokens/s | fakenews, tokens/s | ratio | peak memory, MB |\n|---|---|---|---|---|---|")
-        for name, load in loads.items():
-            pairs = [(run_torch(a, load), run_ours(a, load, work)) for _ in range(a.rounds)]
-            theirs, ours = (statistics.median(x[i][0] for x in pairs) for i in (0, 1))
-            ratio = statistics.median(b[0] / t[0] for t, b in pairs)
-            memory = [max(x[i][1] for x in pairs) for i in (0, 1)]
-            print(f"| {name} | {load['fill']:.0%} | {theirs:.0f} | {ours:.0f} | {ratio:.2f} | "
-                  f"{memory[0]:.0f} / {memory[1]:.0f} |", flush=True)
+    elif a.make_bert:
+        make_bert(a)
+    else:
+        with tempfile.TemporaryDirectory() as folder:
+            work = Path(a.work or folder)
+            work.mkdir(exist_ok=True)
+            print(f"{a.threads} threads\n\n| shape | tokens a row | PyTorch, tokens/s | fakenews, tokens/s | ratio | "
+                  "peak memory, MB (PyTorch / fakenews) |\n|---|---|---|---|---|---|")
+            for name in a.shapes or [s for s in SHAPES if a.data or SHAPES[s][1] == "dense"]:
+                measure(a, work, name)
 
 
 if __name__ == "__main__":

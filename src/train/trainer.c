@@ -2,7 +2,7 @@
 
 #include <stdlib.h>
 
-enum { MIN_EVALUATION_ROWS = 64 };
+enum { MIN_EVALUATION_ROWS = 64, MIN_EVALUATION_TOKENS = 2048 };
 
 void fn_trainer_destroy(fn_trainer *t) {
   if (!t) return;
@@ -89,7 +89,10 @@ static fn_status init(fn_trainer *t, fn_err *err) {
   FN_TRY(plan_steps(t, err));
   FN_TRY(fn_optimiser_init(&t->optimiser, s->model, s->device, o, err));
   const int64_t longest = s->sequence.max_tokens;
-  const int64_t max_T = o->micro_batch_tokens > longest ? o->micro_batch_tokens : longest;
+  /* No step has more tokens than all its rows at full length: activations beyond them would only take memory. */
+  int64_t max_T = o->batch_size * longest > MIN_EVALUATION_TOKENS ? o->batch_size * longest : MIN_EVALUATION_TOKENS;
+  if (max_T > o->micro_batch_tokens) max_T = o->micro_batch_tokens;
+  if (max_T < longest) max_T = longest;
   const int64_t max_B = o->batch_size > MIN_EVALUATION_ROWS ? o->batch_size : MIN_EVALUATION_ROWS;
   t->batching = (fn_batching){fn_tokenizer_get_info(s->tokenizer), s->sequence, (size_t)max_T, (size_t)max_B};
   t->rows = fn_mem_calloc((size_t)o->batch_size, sizeof *t->rows);

@@ -27,11 +27,11 @@ static size_t max_of(size_t a, size_t b) {
 /* The most that any one operation takes; each releases all of it at its end. */
 static size_t scratch_bytes(const fn_device *d, const fn_device_shape *s) {
   size_t f = sizeof(float), threads = (size_t)d->n_threads, C = s->hidden, F = s->feed_forward;
-  size_t widest = max_of(max_of(C, F), s->head_width), block = max_of(fn_row_block(s->max_T), 96);
+  size_t widest = max_of(max_of(C, F), s->head_width), block = 64; /* fn_row_block's largest */
   size_t packed = 2 * fn_scratch_need(fn_fast_right_floats(C, F) + fn_fast_right_floats(F, C), f) +
                   3 * fn_scratch_need(fn_fast_right_floats(C, C), f) +
                   fn_scratch_need(fn_fast_right_floats(widest, widest), f) * (s->head_width > C);
-  size_t rows = fn_scratch_need(threads * block * F, f);
+  size_t rows = fn_scratch_need(threads * block * FN_SLICE, f);
   size_t head = s->heads > 0 ? C / s->heads : C;
   size_t attention = fn_scratch_need(threads * d->kernels->attention_scratch(s->longest, head, s->training), f);
   size_t forward = max_of(packed + rows, attention);
@@ -40,7 +40,7 @@ static size_t scratch_bytes(const fn_device *d, const fn_device_shape *s) {
   size_t sums =
       fn_scratch_need((s->max_T / 8 + 1 < 64 ? s->max_T / 8 + 1 : max_of(fn_n_blocks(s->max_T), 64)) * 2 * C, f);
   size_t backward = sums + fn_scratch_need(s->max_T * C, f) + fn_scratch_need(s->max_T * F, f) + packed +
-                    fn_fast_weight_gradient_scratch(d, s->max_T, widest);
+                    fn_fast_weight_gradients_scratch(d, widest, max_of(3 * C, widest));
   return max_of(forward, backward);
 }
 

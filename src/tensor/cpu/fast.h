@@ -13,7 +13,7 @@ static inline float *fn_row(fn_mat m, size_t i) {
 /* Work is cut by shape alone: rows per task for R rows. Large enough that a task's rows pay for streaming the packed
  * weights through the cache, small enough that every thread of a usual machine gets some. */
 static inline size_t fn_row_block(size_t R) {
-  if (R >= 1024) return 96;
+  if (R >= 1024) return 64;
   return R >= 256 ? 48 : R >= 64 ? 24 : 8;
 }
 static inline size_t fn_n_blocks(size_t R) {
@@ -33,7 +33,8 @@ static inline void fn_block_rows(size_t *first, size_t *last, size_t i, size_t R
 
 /* Right operand B[K,N] of a multiplication: packed, or (oneDNN) as it stands. */
 typedef struct fn_right {
-  const float *packed, *raw;
+  fn_packed packed; /* data NULL: not packed */
+  const float *raw;
   size_t K, N, stride;
   bool transposed; /* B is the transpose of raw */
 } fn_right;
@@ -43,12 +44,26 @@ typedef struct fn_right {
 fn_right fn_fast_right(fn_device *d, const float *w, size_t rows, size_t columns, size_t stride, bool transposed,
                        const float *ready);
 size_t fn_fast_right_floats(size_t K, size_t N);
+/* Packs B[K,N], element (k, n) at src[k·k_stride + n·n_stride], by all workers. */
+void fn_fast_pack(fn_device *d, float *out, const float *src, size_t K, size_t N, size_t k_stride, size_t n_stride);
+/* Columns [n0, n0 + N), n0 a multiple of FN_SLICE, or rows [k0, k0 + K) of B. */
+enum { FN_SLICE = 768 };
+fn_right fn_right_columns(const fn_right *b, size_t n0, size_t N);
+fn_right fn_right_rows(const fn_right *b, size_t k0, size_t K);
 /* C[M, N] (+)= A B on the calling thread; rows of A lie a_stride apart. */
 void fn_fast_multiply(const fn_device *d, float *c, size_t c_stride, const float *a, size_t a_stride, size_t M,
                       const fn_right *b, bool accumulate);
-/* dw[n_out, n_in] += dyᵀ x, db[n_out] += column sums of dy; either may be NULL. By all workers. */
-void fn_fast_weight_gradient(fn_device *d, float *dw, float *db, fn_mat dy, fn_mat x);
-size_t fn_fast_weight_gradient_scratch(const fn_device *d, size_t T, size_t widest);
+
+/* Gradients of linear layers that share their input x: for each part dw[n_out, n_in] += dyᵀ x, db[n_out] += column sums
+ * of dy; either may be NULL. By all workers. */
+typedef struct fn_gradient {
+  float *dw, *db;
+  fn_mat dy;
+} fn_gradient;
+enum { FN_MAX_PARTS = 4 };
+void fn_fast_weight_gradients(fn_device *d, const fn_gradient *parts, size_t n_parts, fn_mat x);
+/* Scratch bytes of that for inputs up to n_in wide and outputs up to n_out in all parts together. */
+size_t fn_fast_weight_gradients_scratch(const fn_device *d, size_t n_in, size_t n_out);
 
 /* dgamma and dbeta are sums over rows: each row block adds its own in scratch memory, then blocks are added in order.
  */

@@ -9,7 +9,7 @@ typedef struct block_job {
   float *rstd;
   fn_right up, down;
   const float *up_bias, *down_bias;
-  float *rows; /* [n_threads][block][F] when pre is not kept */
+  float *rows; /* [n_threads][block][FN_SLICE] activations */
   size_t F;
   fn_activation kind;
   const fn_norm *norm;
@@ -88,23 +88,29 @@ void fn_fast_output_backward(fn_device *d, fn_mat dx, fn_mat dy, fn_mat x, fn_ma
   job.down = fn_fast_right(d, l->w, l->n_out, l->n_in, l->n_in, false, NULL);
   fn_run_blocks(d, dy.n_rows, output_backward_task, &job);
   fn_norm_sums_add(d, &sums);
-  fn_fast_weight_gradient(d, l->dw, l->db, job.dl, x);
+  const fn_gradient gradient = {l->dw, l->db, job.dl};
+  fn_fast_weight_gradients(d, &gradient, 1, x);
   d->scratch_used = mark;
   fn_profile_end(d, FN_PROFILE_OUTPUT_BACKWARD, begin);
 }
 
+/* The inner width goes slice by slice, so that a slice's activations are still in the cache when `down` reads them. */
 static void ffn_task(void *arg, size_t i, int worker) {
   const block_job *j = arg;
-  const fn_kernels *k = j->d->kernels;
   size_t first, last;
   fn_block_rows(&first, &last, i, j->x.n_rows);
-  float *act = j->rows + (size_t)worker * fn_row_block(j->x.n_rows) * j->F;
-  float *pre = j->pre.data ? fn_row(j->pre, first) : act;
-  size_t stride = j->pre.data ? j->pre.stride : j->F;
-  fn_fast_multiply(j->d, pre, stride, fn_row(j->x, first), j->x.stride, last - first, &j->up, false);
-  for (size_t r = 0; r < last - first; r++)
-    k->bias_activation(act + r * j->F, pre + r * stride, j->up_bias, j->kind, j->F);
-  fn_fast_multiply(j->d, fn_row(j->xhat, first), j->xhat.stride, act, j->F, last - first, &j->down, false);
+  float *act = j->rows + (size_t)worker * fn_row_block(j->x.n_rows) * FN_SLICE;
+  for (size_t f = 0; f < j->F; f += FN_SLICE) {
+    const size_t n = j->F - f < FN_SLICE ? j->F - f : FN_SLICE;
+    const fn_right up = fn_right_columns(&j->up, f, n), down = fn_right_rows(&j->down, f, n);
+    float *pre = j->pre.data ? fn_row(j->pre, first) + f : act;
+    const size_t stride = j->pre.data ? j->pre.stride : FN_SLICE;
+    fn_fast_multiply(j->d, pre, stride, fn_row(j->x, first), j->x.stride, last - first, &up, false);
+    for (size_t r = 0; r < last - first; r++)
+      j->d->kernels->bias_activation(act + r * FN_SLICE, pre + r * stride, j->up_bias ? j->up_bias + f : NULL, j->kind,
+                                     n);
+    fn_fast_multiply(j->d, fn_row(j->xhat, first), j->xhat.stride, act, FN_SLICE, last - first, &down, f > 0);
+  }
   finish_rows(j, j->x, first, last);
 }
 
@@ -119,7 +125,7 @@ void fn_fast_ffn(fn_device *d, fn_mat y, fn_mat xhat, void *rstd, fn_mat pre, fn
   job.up_bias = up->b;
   job.down_bias = down->b;
   job.F = up->n_out;
-  job.rows = fn_scratch_take(d, (size_t)d->n_threads * fn_row_block(x.n_rows) * job.F * sizeof *job.rows);
+  job.rows = fn_scratch_take(d, (size_t)d->n_threads * fn_row_block(x.n_rows) * FN_SLICE * sizeof *job.rows);
   job.layout = layout;
   job.drop = fn_dropout_make(drop);
   fn_run_blocks(d, x.n_rows, ffn_task, &job);
@@ -133,13 +139,17 @@ static void ffn_backward_task(void *arg, size_t i, int worker) {
   (void)worker;
   fn_block_rows(&first, &last, i, j->dy.n_rows);
   start_rows(j, i, first, last);
-  fn_fast_multiply(j->d, fn_row(j->dact, first), j->dact.stride, fn_row(j->dl, first), j->dl.stride, last - first,
-                   &j->down, false);
-  for (size_t r = first; r < last; r++) /* pre becomes the activation, which the gradient of `down` needs */
-    j->d->kernels->activation_backward(fn_row(j->dact, r), fn_row(j->pre, r), fn_row(j->dact, r), fn_row(j->pre, r),
-                                       j->kind, j->F);
-  fn_fast_multiply(j->d, fn_row(j->dy, first), j->dy.stride, fn_row(j->dact, first), j->dact.stride, last - first,
-                   &j->up, true);
+  for (size_t f = 0; f < j->F; f += FN_SLICE) {
+    const size_t n = j->F - f < FN_SLICE ? j->F - f : FN_SLICE;
+    const fn_right down = fn_right_columns(&j->down, f, n), up = fn_right_rows(&j->up, f, n);
+    float *dact = fn_row(j->dact, first) + f, *pre = fn_row(j->pre, first) + f;
+    fn_fast_multiply(j->d, dact, j->dact.stride, fn_row(j->dl, first), j->dl.stride, last - first, &down, false);
+    for (size_t r = 0; r < last - first; r++) { /* pre becomes the activation, which the gradient of `down` needs */
+      float *g = dact + r * j->dact.stride, *p = pre + r * j->pre.stride;
+      j->d->kernels->activation_backward(g, p, g, p, j->kind, n);
+    }
+    fn_fast_multiply(j->d, fn_row(j->dy, first), j->dy.stride, dact, j->dact.stride, last - first, &up, true);
+  }
 }
 
 void fn_fast_ffn_backward(fn_device *d, fn_mat dy, fn_mat pre, fn_mat x, fn_mat xhat, const void *rstd,
@@ -159,8 +169,9 @@ void fn_fast_ffn_backward(fn_device *d, fn_mat dy, fn_mat pre, fn_mat x, fn_mat 
   job.down = fn_fast_right(d, down->w, down->n_out, down->n_in, down->n_in, false, NULL);
   fn_run_blocks(d, dy.n_rows, ffn_backward_task, &job);
   fn_norm_sums_add(d, &sums);
-  fn_fast_weight_gradient(d, down->dw, down->db, job.dl, pre);
-  fn_fast_weight_gradient(d, up->dw, up->db, job.dact, x);
+  const fn_gradient of_down = {down->dw, down->db, job.dl}, of_up = {up->dw, up->db, job.dact};
+  fn_fast_weight_gradients(d, &of_down, 1, pre);
+  fn_fast_weight_gradients(d, &of_up, 1, x);
   d->scratch_used = mark;
   fn_profile_end(d, FN_PROFILE_FFN_BACKWARD, begin);
 }

@@ -18,7 +18,7 @@ static void pack_panel(void *arg, size_t i, int worker) {
   j->kernels->pack(j->out, j->src, j->K, j->N, j->k_stride, j->n_stride, i, i + 1);
 }
 
-static void pack_all(fn_device *d, float *out, const float *src, size_t K, size_t N, size_t k_stride, size_t n_stride) {
+void fn_fast_pack(fn_device *d, float *out, const float *src, size_t K, size_t N, size_t k_stride, size_t n_stride) {
   pack_job job = {d->kernels, out, src, K, N, k_stride, n_stride};
   fn_pool_run(d->pool, (N + d->kernels->panel_width - 1) / d->kernels->panel_width, pack_panel, &job);
 }
@@ -29,13 +29,31 @@ fn_right fn_fast_right(fn_device *d, const float *w, size_t rows, size_t columns
                 .K = transposed ? columns : rows,
                 .N = transposed ? rows : columns,
                 .stride = stride,
-                .transposed = transposed,
-                .packed = ready};
+                .transposed = transposed};
+  b.packed = (fn_packed){.data = ready, .depth = b.K, .K = b.K, .N = b.N};
   if (ready || d->onednn) return b;
   float *packed = fn_scratch_take(d, fn_fast_right_floats(b.K, b.N) * sizeof *packed);
-  pack_all(d, packed, w, b.K, b.N, transposed ? 1 : stride, transposed ? stride : 1);
-  b.packed = packed;
+  fn_fast_pack(d, packed, w, b.K, b.N, transposed ? 1 : stride, transposed ? stride : 1);
+  b.packed.data = packed;
   return b;
+}
+
+fn_right fn_right_columns(const fn_right *b, size_t n0, size_t N) {
+  fn_right r = *b;
+  assert(n0 % FN_SLICE == 0 && n0 + N <= b->N);
+  r.N = r.packed.N = N;
+  r.raw += b->transposed ? n0 * b->stride : n0;
+  if (r.packed.data) r.packed.data += n0 * b->packed.depth;
+  return r;
+}
+
+fn_right fn_right_rows(const fn_right *b, size_t k0, size_t K) {
+  fn_right r = *b;
+  assert(k0 + K <= b->K);
+  r.K = r.packed.K = K;
+  r.raw += b->transposed ? k0 : k0 * b->stride;
+  r.packed.k0 += k0;
+  return r;
 }
 
 size_t fn_fast_prepared_n(const fn_device *d, const fn_linear *l) {
@@ -43,7 +61,7 @@ size_t fn_fast_prepared_n(const fn_device *d, const fn_linear *l) {
 }
 
 void fn_fast_prepare(fn_device *d, void *out, const fn_linear *l) {
-  if (!d->onednn) pack_all(d, out, l->w, l->n_in, l->n_out, 1, l->n_in);
+  if (!d->onednn) fn_fast_pack(d, out, l->w, l->n_in, l->n_out, 1, l->n_in);
 }
 
 static void onednn_rows(const fn_device *d, float *c, size_t c_stride, const float *a, size_t a_stride, size_t M,
@@ -55,75 +73,12 @@ static void onednn_rows(const fn_device *d, float *c, size_t c_stride, const flo
 
 void fn_fast_multiply(const fn_device *d, float *c, size_t c_stride, const float *a, size_t a_stride, size_t M,
                       const fn_right *b, bool accumulate) {
-  if (!b->packed) {
+  if (!b->packed.data) {
     onednn_rows(d, c, c_stride, a, a_stride, M, b, accumulate);
     return;
   }
   const fn_left left = {a, a_stride, 1, d->kernels->rows_per_panel * a_stride};
-  d->kernels->gemm(c, c_stride, &left, b->packed, M, b->N, b->K, accumulate);
-}
-
-/* Weight gradients: rows are summed in chunks, so that the packed chunk of x stays in the cache while all outputs pass.
- * A task owns OUT_BLOCK rows of dw, and adds the chunks in order: bits do not depend on threads. */
-enum { ROW_CHUNK = 512, OUT_BLOCK = 48 };
-
-typedef struct gradient_job {
-  const fn_device *d;
-  float *dw, *db;
-  fn_mat dy, x;        /* the chunk's rows */
-  const float *packed; /* x as right operand */
-  float *left;         /* [n_threads][OUT_BLOCK' · ROW_CHUNK] */
-  size_t left_floats;
-} gradient_job;
-
-static size_t left_floats(const fn_device *d, size_t chunk) {
-  size_t r = d->kernels->rows_per_panel;
-  return (OUT_BLOCK + r - 1) / r * r * chunk;
-}
-
-static void gradient_task(void *arg, size_t i, int worker) {
-  const gradient_job *j = arg;
-  const fn_kernels *k = j->d->kernels;
-  size_t o = i * OUT_BLOCK, n = j->dy.n_cols - o < OUT_BLOCK ? j->dy.n_cols - o : OUT_BLOCK, K = j->dy.n_rows;
-  const float *dy = fn_row(j->dy, 0) + o;
-  if (j->dw && j->d->onednn) {
-    j->d->onednn->omp_set_num_threads(1);
-    j->d->onednn->sgemm('T', 'N', (int64_t)n, (int64_t)j->x.n_cols, (int64_t)K, 1.0f, dy, (int64_t)j->dy.stride,
-                        fn_row(j->x, 0), (int64_t)j->x.stride, 1.0f, j->dw + o * j->x.n_cols, (int64_t)j->x.n_cols);
-  } else if (j->dw) {
-    float *left = j->left + (size_t)worker * j->left_floats;
-    k->pack_left(left, dy, j->dy.stride, K, n);
-    const fn_left a = {left, 1, k->rows_per_panel, k->rows_per_panel * K};
-    k->gemm(j->dw + o * j->x.n_cols, j->x.n_cols, &a, j->packed, n, j->x.n_cols, K, true);
-  }
-  if (j->db) k->column_sums(j->db + o, dy, j->dy.stride, K, n);
-}
-
-void fn_fast_weight_gradient(fn_device *d, float *dw, float *db, fn_mat dy, fn_mat x) {
-  if (!dw && !db) return;
-  size_t mark = d->scratch_used, chunk = dy.n_rows < ROW_CHUNK ? dy.n_rows : ROW_CHUNK;
-  gradient_job job = {.d = d, .dw = dw, .db = db};
-  float *packed = NULL;
-  if (dw && !d->onednn) {
-    packed = fn_scratch_take(d, fn_fast_right_floats(chunk, x.n_cols) * sizeof *packed);
-    job.left_floats = left_floats(d, chunk);
-    job.left = fn_scratch_take(d, (size_t)d->n_threads * job.left_floats * sizeof *job.left);
-    job.packed = packed;
-  }
-  for (size_t r = 0; r < dy.n_rows; r += chunk) {
-    size_t n = dy.n_rows - r < chunk ? dy.n_rows - r : chunk;
-    job.dy = fn_mat_rows(d, dy, r, n);
-    job.x = fn_mat_rows(d, x, r, n);
-    if (packed) pack_all(d, packed, fn_row(x, r), n, x.n_cols, x.stride, 1);
-    fn_pool_run(d->pool, (dy.n_cols + OUT_BLOCK - 1) / OUT_BLOCK, gradient_task, &job);
-  }
-  d->scratch_used = mark;
-}
-
-size_t fn_fast_weight_gradient_scratch(const fn_device *d, size_t T, size_t widest) {
-  size_t chunk = T < ROW_CHUNK ? T : ROW_CHUNK;
-  return fn_scratch_need(fn_fast_right_floats(chunk, widest), sizeof(float)) +
-         fn_scratch_need((size_t)d->n_threads * left_floats(d, chunk), sizeof(float));
+  d->kernels->gemm(c, c_stride, &left, &b->packed, M, accumulate);
 }
 
 typedef struct rows_job {
@@ -164,7 +119,8 @@ void fn_fast_linear_backward(fn_device *d, fn_mat dx, bool accumulate, fn_mat dy
     fn_run_blocks(d, dy.n_rows, rows_task, &job);
     d->scratch_used = mark;
   }
-  fn_fast_weight_gradient(d, l->dw, l->db, dy, x);
+  const fn_gradient gradient = {l->dw, l->db, dy};
+  fn_fast_weight_gradients(d, &gradient, 1, x);
   fn_profile_end(d, FN_PROFILE_HEAD, begin);
 }
 
@@ -173,7 +129,7 @@ typedef struct parts_job {
   const fn_device *d;
   fn_mat y, x;
   const fn_linear *parts;
-  fn_right b[4];
+  fn_right b[FN_MAX_PARTS];
   size_t n_parts;
   bool accumulate;
 } parts_job;
@@ -217,6 +173,7 @@ void fn_fast_qkv_backward(fn_device *d, fn_mat dx, bool accumulate, fn_mat dy, f
                           size_t n_parts) {
   uint64_t begin = fn_profile_begin(d);
   size_t mark = d->scratch_used, column = 0;
+  fn_gradient gradients[FN_MAX_PARTS];
   parts_job job = {.d = d, .y = dy, .x = dx, .parts = parts, .n_parts = n_parts, .accumulate = accumulate};
   assert(n_parts <= FN_COUNT_OF(job.b));
   for (size_t p = 0; p < n_parts; p++)
@@ -224,6 +181,7 @@ void fn_fast_qkv_backward(fn_device *d, fn_mat dx, bool accumulate, fn_mat dy, f
   fn_run_blocks(d, dy.n_rows, qkv_backward_task, &job);
   d->scratch_used = mark;
   for (size_t p = 0; p < n_parts; column += parts[p++].n_out)
-    fn_fast_weight_gradient(d, parts[p].dw, parts[p].db, fn_mat_columns(d, dy, column, parts[p].n_out), x);
+    gradients[p] = (fn_gradient){parts[p].dw, parts[p].db, fn_mat_columns(d, dy, column, parts[p].n_out)};
+  fn_fast_weight_gradients(d, gradients, n_parts, x);
   fn_profile_end(d, FN_PROFILE_QKV_BACKWARD, begin);
 }

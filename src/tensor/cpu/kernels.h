@@ -12,6 +12,13 @@ typedef struct fn_left {
   size_t row, column, panel;
 } fn_left;
 
+/* Right operand of a multiplication: N columns of a packed matrix of `depth` rows, of which rows [k0, k0 + K) take
+ * part. data is the first panel's beginning, so the columns start at a multiple of panel_width. */
+typedef struct fn_packed {
+  const float *data;
+  size_t depth, k0, K, N;
+} fn_packed;
+
 /* Where a row's random numbers come from. */
 typedef struct fn_row_key {
   uint32_t head, draw, position;
@@ -53,12 +60,12 @@ typedef struct fn_kernels {
    * src[k·k_stride + n·n_stride], one of the strides being 1. Panel p lies at out + p·panel_width·K. */
   void (*pack)(float *out, const float *src, size_t K, size_t N, size_t k_stride, size_t n_stride, size_t first,
                size_t last);
-  /* Left operand from columns of a row-major matrix: rows m = 0 … n-1 are src's columns, k its rows. For fn_left
-   * {out, 1, rows_per_panel, rows_per_panel·K}; out holds round_up(n, rows_per_panel) · K floats. */
-  void (*pack_left)(float *out, const float *src, size_t stride, size_t K, size_t n);
-  /* C[M,N] = A B or += A B, over packed B. Every element is one chain of fused multiply-adds in order of k. */
-  void (*gemm)(float *c, size_t stride, const fn_left *a, const float *b, size_t M, size_t N, size_t K,
-               bool accumulate);
+  /* Left operand from n columns of a row-major matrix: rows m = 0 … n-1 are src's columns, k its rows. For fn_left
+   * {out, 1, rows_per_panel, rows_per_panel·K}; out holds round_up(n, rows_per_panel) · K floats. In the same pass the
+   * columns' sums are added to sums[n], rows in order; NULL: not wanted. */
+  void (*pack_left)(float *out, float *sums, const float *src, size_t stride, size_t K, size_t n);
+  /* C[M,N] = A B or += A B. Every element is one chain of fused multiply-adds in order of k. */
+  void (*gemm)(float *c, size_t stride, const fn_left *a, const fn_packed *b, size_t M, bool accumulate);
 
   /* One row of n channels each. */
   void (*norm)(float *y, float *xhat, float *rstd, const float *x, const float *gamma, const float *beta, float epsilon,

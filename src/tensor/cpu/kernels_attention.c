@@ -176,6 +176,13 @@ static void soften_tile(const fn_head_task *t, const plan *p, float *max, float 
   }
 }
 
+/* A head's rows lie a whole matrix row apart, which the hardware does not fetch by itself: asked for a tile ahead of
+ * their use. */
+static void fetch_rows(const float *x, size_t stride, size_t n_rows, size_t D) {
+  for (size_t r = 0; r < n_rows; r++)
+    for (size_t line = 0; line < D; line += 16) __builtin_prefetch(x + r * stride + line, 0, 2);
+}
+
 static void store_row(float *to, const float *from, float factor, size_t n) {
   fn_k_scale(to, from, factor, n);
 }
@@ -188,9 +195,11 @@ void fn_k_attention(const fn_head_task *t) {
   fn_k_scale(p.kt, p.kt, t->scale, up(t->n_k, 16) * D);
   pack_plain(p.vp, t->v, t->stride_v, t->n_k, D);
   for (size_t q0 = 0; q0 < t->n_q; q0 += Q_TILE) {
-    size_t n_q = t->n_q - q0 < Q_TILE ? t->n_q - q0 : Q_TILE, begin, end;
+    size_t n_q = t->n_q - q0 < Q_TILE ? t->n_q - q0 : Q_TILE, rest = t->n_q - q0 - n_q, begin, end;
     float max[Q_TILE], sum[Q_TILE];
     visible(&begin, &end, t, q0, n_q);
+    fetch_rows(t->context + q0 * t->stride_context, t->stride_context, n_q, D);
+    fetch_rows(t->q + (q0 + n_q) * t->stride_q, t->stride_q, rest < Q_TILE ? rest : Q_TILE, D);
     for (size_t k0 = begin; k0 < end; k0 += K_TILE) {
       size_t n = end - k0 < K_TILE ? end - k0 : K_TILE;
       /* Panels start at multiples of W, which divides K_TILE: the tile is a matrix of its own. */
@@ -246,6 +255,15 @@ static float dot(const float *x, const float *y, size_t n) {
   return vf_sum(s);
 }
 
+/* What the tile of queries from q0 on will read. */
+static void fetch_backward_rows(const fn_head_task *t, size_t q0) {
+  if (q0 >= t->n_q) return;
+  const size_t n = t->n_q - q0 < Q_TILE ? t->n_q - q0 : Q_TILE;
+  fetch_rows(t->q + q0 * t->stride_q, t->stride_q, n, t->D);
+  fetch_rows(t->dcontext + q0 * t->stride_dcontext, t->stride_dcontext, n, t->D);
+  fetch_rows(t->context_in + q0 * t->stride_context, t->stride_context, n, t->D);
+}
+
 static void backward_queries(const fn_head_task *t, const plan *p, size_t q0, size_t n_q) {
   size_t D = t->D, Dp = up(D, 16), begin, end;
   const float *q = t->q + q0 * t->stride_q, *g = t->dcontext + q0 * t->stride_dcontext;
@@ -255,6 +273,8 @@ static void backward_queries(const fn_head_task *t, const plan *p, size_t q0, si
   pack_plain(p->qp, q, t->stride_q, n_q, D);
   pack_plain(p->gp, g, t->stride_dcontext, n_q, D);
   visible(&begin, &end, t, q0, n_q);
+  fetch_rows(t->dq + q0 * t->stride_dq, t->stride_dq, n_q, D);
+  fetch_backward_rows(t, q0 + n_q);
   for (size_t k0 = begin; k0 < end; k0 += K_TILE) {
     size_t n = end - k0 < K_TILE ? end - k0 : K_TILE, N = k0 + K_TILE < t->n_k ? K_TILE : t->n_k - k0;
     multiply(p->s, K_TILE, q, t->stride_q, 1, p->kt + k0 * D, n_q, N, D, 0, D, false);
@@ -271,14 +291,21 @@ void fn_k_attention_backward(const fn_head_task *t) {
   plan p;
   plan_of(&p, t->scratch, t->n_k, t->D, true);
   size_t D = t->D, Dp = up(D, 16);
+  fetch_backward_rows(t, 0);
   pack_transposed(p.kt, t->k, t->stride_k, t->n_k, D);
   fn_k_scale(p.kt, p.kt, t->scale, up(t->n_k, 16) * D);
   pack_transposed(p.vt, t->v, t->stride_v, t->n_k, D);
   pack_plain(p.kp, t->k, t->stride_k, t->n_k, D);
   memset(p.dk, 0, t->n_k * Dp * sizeof *p.dk);
   memset(p.dv, 0, t->n_k * Dp * sizeof *p.dv);
-  for (size_t q0 = 0; q0 < t->n_q; q0 += Q_TILE)
-    backward_queries(t, &p, q0, t->n_q - q0 < Q_TILE ? t->n_q - q0 : Q_TILE);
+  for (size_t q0 = 0; q0 < t->n_q; q0 += Q_TILE) {
+    const size_t n_q = t->n_q - q0 < Q_TILE ? t->n_q - q0 : Q_TILE;
+    if (q0 + n_q == t->n_q) { /* the last one: where the sums will go */
+      fetch_rows(t->dk, t->stride_dk, t->n_k, D);
+      fetch_rows(t->dv, t->stride_dv, t->n_k, D);
+    }
+    backward_queries(t, &p, q0, n_q);
+  }
   for (size_t j = 0; j < t->n_k; j++) {
     store_row(t->dk + j * t->stride_dk, p.dk + j * Dp, t->scale, D);
     store_row(t->dv + j * t->stride_dv, p.dv + j * Dp, 1.0f, D);

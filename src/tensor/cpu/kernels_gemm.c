@@ -3,8 +3,9 @@
 #include "tensor/cpu/pack.h"
 
 /* Steps of k that one pass over C takes: a panel of B (384 × 48 floats) then stays in the second-level cache while all
- * rows of A pass by. */
-#define K_BLOCK 384
+ * rows of A pass by. Two such passes follow each other panel by panel, so that their part of C is still near. */
+#define K_BLOCK  384
+#define K_BLOCKS 2
 
 void fn_k_pack(float *out, const float *src, size_t K, size_t N, size_t k_stride, size_t n_stride, size_t first,
                size_t last) {
@@ -18,16 +19,28 @@ void fn_k_pack(float *out, const float *src, size_t K, size_t N, size_t k_stride
   }
 }
 
-void fn_k_pack_left(float *out, const float *src, size_t stride, size_t K, size_t n) {
-  for (size_t m = 0; m < n; m += FN_MR, out += (size_t)FN_MR * K) {
-    const float *s = src + m;
-    if (n - m >= FN_MR)
-      for (size_t k = 0; k < K; k++) memcpy(out + k * FN_MR, s + k * stride, FN_MR * sizeof *s);
-    else
-      for (size_t k = 0; k < K; k++) {
-        memset(out + k * FN_MR, 0, FN_MR * sizeof *s);
-        memcpy(out + k * FN_MR, s + k * stride, (n - m) * sizeof *s);
-      }
+/* One row of the matrix into the panels. */
+FN_INLINE void pack_left_row(float *out, const float *src, size_t K, size_t k, size_t n) {
+  const size_t whole = n / FN_MR * FN_MR;
+  for (size_t m = 0; m < whole; m += FN_MR) memcpy(out + m * K + k * FN_MR, src + m, FN_MR * sizeof *src);
+  if (whole == n) return;
+  float *last = out + whole * K + k * FN_MR;
+  memset(last, 0, FN_MR * sizeof *last);
+  memcpy(last, src + whole, (n - whole) * sizeof *last);
+}
+
+FN_INLINE void add_row(float *sums, const float *src, size_t n) {
+  size_t i = 0;
+  for (; i + 16 <= n; i += 16) vf_store(sums + i, vf_add(vf_load(sums + i), vf_load(src + i)));
+  if (i < n) vf_store_n(sums + i, vf_add(vf_load_n(sums + i, n - i), vf_load_n(src + i, n - i)), n - i);
+}
+
+void fn_k_pack_left(float *out, float *sums, const float *src, size_t stride, size_t K, size_t n) {
+  for (size_t k = 0; k < K; k++, src += stride) {
+    if (k + PACK_AHEAD < K)
+      for (size_t line = 0; line < n; line += 16) __builtin_prefetch(src + PACK_AHEAD * stride + line);
+    pack_left_row(out, src, K, k, n);
+    if (sums) add_row(sums, src, n);
   }
 }
 
@@ -44,21 +57,25 @@ static void panel_rows(float *c, size_t stride, const fn_left *a, const float *d
   }
 }
 
-/* Where the multiplication reads its next panel: the same steps of the panel to the right, or the next steps. */
-static const float *next_panel(const float *b, size_t N, size_t K, size_t n0, size_t k0, size_t kc) {
-  size_t n1 = n0 + 16 * FN_NV;
-  if (n1 < N) return b + n1 * K + k0 * panel_width_at(N, n1, 16 * FN_NV);
-  return b + (k0 + kc < K ? k0 + kc : k0) * panel_width_at(N, 0, 16 * FN_NV);
-}
-
-void fn_k_gemm(float *c, size_t stride, const fn_left *a, const float *b, size_t M, size_t N, size_t K,
-               bool accumulate) {
-  for (size_t k0 = 0; k0 < K; k0 += K_BLOCK) {
-    size_t kc = K - k0 < K_BLOCK ? K - k0 : K_BLOCK;
-    for (size_t n0 = 0; n0 < N; n0 += 16 * FN_NV) {
-      size_t width = panel_width_at(N, n0, 16 * FN_NV), n = N - n0 < width ? N - n0 : width;
-      panel_rows(c + n0, stride, a, a->data + k0 * a->column, b + n0 * K + k0 * width, M, n, width, kc,
-                 accumulate || k0 > 0, next_panel(b, N, K, n0, k0, kc));
+/* Steps [k0, k0 + K) of every panel of B. */
+static void blocks(float *c, size_t stride, const fn_left *a, const float *data, const fn_packed *b, size_t k0,
+                   size_t K, size_t M, bool accumulate) {
+  for (size_t n0 = 0; n0 < b->N; n0 += 16 * FN_NV) {
+    size_t width = panel_width_at(b->N, n0, 16 * FN_NV), n = b->N - n0 < width ? b->N - n0 : width;
+    const float *panel = b->data + n0 * b->depth + k0 * width, *right = panel;
+    if (n0 + width < b->N)
+      right = b->data + (n0 + width) * b->depth + k0 * panel_width_at(b->N, n0 + width, 16 * FN_NV);
+    for (size_t k = 0; k < K; k += K_BLOCK) {
+      size_t kc = K - k < K_BLOCK ? K - k : K_BLOCK;
+      panel_rows(c + n0, stride, a, data + k * a->column, panel + k * width, M, n, width, kc, accumulate || k > 0,
+                 k + kc < K ? panel + (k + kc) * width : right);
     }
   }
+}
+
+void fn_k_gemm(float *c, size_t stride, const fn_left *a, const fn_packed *b, size_t M, bool accumulate) {
+  const size_t most = (size_t)K_BLOCK * K_BLOCKS;
+  for (size_t k = 0; k < b->K; k += most)
+    blocks(c, stride, a, a->data + k * a->column, b, b->k0 + k, b->K - k < most ? b->K - k : most, M,
+           accumulate || k > 0);
 }

@@ -29,9 +29,8 @@
 
 void fn_k_pack(float *out, const float *src, size_t K, size_t N, size_t k_stride, size_t n_stride, size_t first,
                size_t last);
-void fn_k_pack_left(float *out, const float *src, size_t stride, size_t K, size_t n);
-void fn_k_gemm(float *c, size_t stride, const fn_left *a, const float *b, size_t M, size_t N, size_t K,
-               bool accumulate);
+void fn_k_pack_left(float *out, float *sums, const float *src, size_t stride, size_t K, size_t n);
+void fn_k_gemm(float *c, size_t stride, const fn_left *a, const fn_packed *b, size_t M, bool accumulate);
 void fn_k_norm(float *y, float *xhat, float *rstd, const float *x, const float *gamma, const float *beta, float epsilon,
                size_t n);
 void fn_k_norm_backward(float *dx, float *dgamma, float *dbeta, const float *dy, const float *xhat, float rstd,

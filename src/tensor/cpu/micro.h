@@ -9,7 +9,7 @@
 #include <stdbool.h>
 
 /* tail: lanes of the last vector that exist in C, 1 … 16. ahead: memory that will be read soon, brought into the
- * second-level cache at one line per four steps; NULL (a constant at every call): nothing. */
+ * second-level cache at one line per two steps; NULL (a constant at every call): nothing. */
 FN_INLINE void micro(const int MR, const int NV, float *c, size_t stride, const float *a, size_t row, size_t column,
                      const float *b, size_t K, size_t tail, bool accumulate, const char *ahead) {
   vf acc[12][3];
@@ -25,7 +25,7 @@ FN_INLINE void micro(const int MR, const int NV, float *c, size_t stride, const 
     }
   for (size_t k = 0; k < K; k++) {
     vf bk[3];
-    if (ahead && k % 4 == 0) __builtin_prefetch(ahead + 16 * k, 0, 2);
+    if (ahead && k % 2 == 0) __builtin_prefetch(ahead + 32 * k, 0, 2);
 #pragma GCC unroll 3
     for (int j = 0; j < NV; j++) bk[j] = vf_load(b + 16 * j);
 #pragma GCC unroll 12
@@ -50,13 +50,13 @@ FN_INLINE void micro(const int MR, const int NV, float *c, size_t stride, const 
 }
 
 /* M rows by the largest tiles that fit. Rows of A lie `row` apart within groups of MR, groups `panel` apart. next: the
- * packed panel that comes after this one (as `ahead` above, K · 16 bytes per tile of rows). */
+ * packed panel that comes after this one (as `ahead` above, K · 32 bytes per tile of rows). */
 FN_INLINE void micro_rows(const int MR, const int NV, float *c, size_t stride, const float *a, size_t row,
                           size_t column, size_t panel, const float *b, size_t M, size_t K, size_t tail, bool accumulate,
                           const float *next) {
   size_t m = 0;
   const char *ahead = (const char *)next;
-  for (; m + (size_t)MR <= M; m += (size_t)MR, a += panel, ahead += ahead ? 16 * K : 0)
+  for (; m + (size_t)MR <= M; m += (size_t)MR, a += panel, ahead += ahead ? 32 * K : 0)
     micro(MR, NV, c + m * stride, stride, a, row, column, b, K, tail, accumulate, ahead);
 #define FN_REST(rows)                                                                                                  \
   if (MR > rows && M - m >= rows) {                                                                                    \

@@ -10,10 +10,15 @@ FN_INLINE size_t panel_width_at(size_t N, size_t n0, size_t W) {
   return rest < W ? (rest + 15) / 16 * 16 : W;
 }
 
+/* Rows that lie far apart are beyond what the hardware fetches by itself: asked for this many rows ahead. */
+#define PACK_AHEAD 12
+
 /* One panel whose rows are contiguous: copied. */
 FN_INLINE void pack_panel_rows(float *out, const float *src, size_t K, size_t k_stride, size_t n, size_t width) {
   for (size_t k = 0; k < K; k++, src += k_stride, out += width) {
     size_t j = 0;
+    if (k + PACK_AHEAD < K)
+      for (size_t line = 0; line < n; line += 16) __builtin_prefetch(src + PACK_AHEAD * k_stride + line);
     for (; j + 16 <= n; j += 16) vf_store(out + j, vf_load(src + j));
     if (j < n) vf_store(out + j, vf_load_n(src + j, n - j));
   }

@@ -93,7 +93,8 @@ static void multiply(const fn_kernels *k, float *c, const float *a, const float 
   assert_non_null(packed);
   k->pack(packed, b, K, N, transposed ? 1 : N, transposed ? K : 1, 0, (N + k->panel_width - 1) / k->panel_width);
   const fn_left left = {a + first * K, K, 1, k->rows_per_panel * K};
-  k->gemm(c, N, &left, packed, last - first, N, K, false);
+  const fn_packed right = {.data = packed, .depth = K, .K = K, .N = N};
+  k->gemm(c, N, &left, &right, last - first, false);
   free(packed);
   (void)M;
 }

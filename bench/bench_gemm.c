@@ -1,0 +1,165 @@
+/* Own multiplication against oneDNN at the shapes of training, beside what the cores can do from registers alone.
+ *   bench_gemm [avx512|avx2] [threads] [seconds per figure]
+ * Three products of each linear layer over T = 4096 rows: forward y = x Wᵀ, dx = dy W, dw += dyᵀ x; packing and the
+ * sharing out among threads are part of it. Figures are GF/s, the best of the calls that fit into the time. oneDNN is
+ * held to AVX2 from outside: ONEDNN_MAX_CPU_ISA=AVX2 bench_gemm avx2. */
+#include "tensor/ops.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
+enum { ROWS = 4096 };
+
+static void *need(void *p) {
+  if (p) return p;
+  fprintf(stderr, "out of memory\n");
+  exit(1);
+}
+
+static void check(fn_status status, const fn_err *err) {
+  if (status == FN_OK) return;
+  fprintf(stderr, "%s\n", err->message);
+  exit(fn_status_exit_code(status));
+}
+
+/* Fused multiply-adds from registers only: 12 chains are enough to hide their latency. */
+enum { FMA_STEPS = 2000000, FMA_CHAINS = 12 };
+
+#if defined(__x86_64__)
+#define FN_FMA_LOOP(name, isa, type, set, fma, store)                                                                  \
+  __attribute__((target(isa))) static void name(float *out) {                                                          \
+    type x = set(0.999f), acc[FMA_CHAINS];                                                                             \
+    for (int i = 0; i < FMA_CHAINS; i++) acc[i] = set((float)i);                                                       \
+    for (int s = 0; s < FMA_STEPS; s++)                                                                                \
+      _Pragma("GCC unroll 12") for (int i = 0; i < FMA_CHAINS; i++) acc[i] = fma(acc[i], x, x);                        \
+    for (int i = 0; i < FMA_CHAINS; i++) store(out + 16 * i, acc[i]);                                                  \
+  }
+FN_FMA_LOOP(fma_avx512, "avx512f", __m512, _mm512_set1_ps, _mm512_fmadd_ps, _mm512_storeu_ps)
+FN_FMA_LOOP(fma_avx2, "avx2,fma", __m256, _mm256_set1_ps, _mm256_fmadd_ps, _mm256_storeu_ps)
+#endif
+
+typedef struct ceiling_job {
+  bool wide;
+  float out[64][16 * FMA_CHAINS];
+} ceiling_job;
+
+static void ceiling_task(void *arg, size_t i, int worker) {
+  ceiling_job *j = arg;
+  (void)worker;
+#if defined(__x86_64__)
+  if (j->wide)
+    fma_avx512(j->out[i]);
+  else
+    fma_avx2(j->out[i]);
+#else
+  (void)i;
+#endif
+}
+
+/* 0 where there is no such loop. */
+static double ceiling(fn_device *device, size_t n_threads, bool wide, double seconds) {
+#if !defined(__x86_64__)
+  return 0;
+#endif
+  ceiling_job *job = need(fn_mem_calloc(1, sizeof *job));
+  job->wide = wide;
+  double best = 1e9;
+  for (uint64_t begin = fn_clock_ns(); (double)(fn_clock_ns() - begin) * 1e-9 < seconds;) {
+    uint64_t at = fn_clock_ns();
+    fn_pool_run(fn_device_pool(device), n_threads, ceiling_task, job);
+    double s = (double)(fn_clock_ns() - at) * 1e-9;
+    best = s < best ? s : best;
+  }
+  free(job);
+  return 2.0 * (wide ? 16 : 8) * FMA_CHAINS * FMA_STEPS * (double)n_threads / best * 1e-9;
+}
+
+typedef struct layer {
+  fn_mat x, y;
+  fn_linear l;
+} layer;
+
+static fn_mat random_mat(fn_device *d, size_t n_rows, size_t n_cols) {
+  fn_rng rng = fn_rng_make(1, n_rows + n_cols);
+  float *p = need(fn_device_alloc(d, n_rows * n_cols));
+  for (size_t i = 0; i < n_rows * n_cols; i++) p[i] = (float)fn_rng_below(&rng, 2001) * 1e-3f - 1;
+  return fn_mat_make(p, n_rows, n_cols);
+}
+
+enum product { FORWARD, INPUT_GRADIENT, WEIGHT_GRADIENT };
+
+static double gflops(fn_device *d, layer *y, enum product product, double seconds) {
+  const fn_ops *ops = fn_device_ops(d);
+  const fn_mat none = {0};
+  fn_linear l = y->l;
+  double best = 1e9;
+  if (product != WEIGHT_GRADIENT) l.dw = NULL;
+  for (uint64_t begin = fn_clock_ns(); (double)(fn_clock_ns() - begin) * 1e-9 < seconds;) {
+    uint64_t at = fn_clock_ns();
+    if (product == FORWARD)
+      ops->linear(d, y->y, y->x, &l);
+    else
+      ops->linear_backward(d, product == WEIGHT_GRADIENT ? none : y->x, false, y->y, y->x, &l);
+    double s = (double)(fn_clock_ns() - at) * 1e-9;
+    best = s < best ? s : best;
+  }
+  return 2.0 * ROWS * (double)l.n_in * (double)l.n_out / best * 1e-9;
+}
+
+static fn_device *make_device(fn_gemm gemm, fn_cpu_level level, int n_threads) {
+  fn_err err = {0};
+  fn_device *d;
+  fn_device_options options = FN_DEVICE_OPTIONS_INIT;
+  options.gemm = gemm;
+  options.max_level = level;
+  options.n_threads = n_threads;
+  check(fn_device_create(&d, &options, &err), &err);
+  const fn_device_shape shape = {.max_T = ROWS,
+                                 .max_B = 16,
+                                 .longest = 256,
+                                 .hidden = 768,
+                                 .heads = 12,
+                                 .feed_forward = 3072,
+                                 .head_width = 768,
+                                 .training = true};
+  check(fn_device_reserve(d, &shape, &err), &err);
+  return d;
+}
+
+int main(int argc, char **argv) {
+  static const size_t shapes[][2] = {{384, 384}, {384, 1536}, {1536, 384}, {768, 768}, {768, 3072}, {3072, 768}};
+  const bool wide = argc < 2 || strcmp(argv[1], "avx2") != 0;
+  const fn_cpu_level level = wide ? FN_CPU_AVX512 : FN_CPU_AVX2;
+  const int n_threads = argc > 2 ? (int)strtol(argv[2], NULL, 10) : 2;
+  const double seconds = argc > 3 ? strtod(argv[3], NULL) : 0.5;
+  char text[128];
+  fn_device *devices[2] = {make_device(FN_GEMM_OWN, level, n_threads), make_device(FN_GEMM_ONEDNN, level, n_threads)};
+  fn_device_describe(text, sizeof text, devices[1]);
+  printf(
+      "%s; from registers alone %.0f GF/s\n", text,
+      ceiling(devices[0], (size_t)(n_threads < 64 ? n_threads : 64), wide && fn_cpu_level_detect() == level, seconds));
+  printf("| in → out | forward own / oneDNN | dx own / oneDNN | dw own / oneDNN |\n|---|---|---|---|\n");
+  for (size_t s = 0; s < FN_COUNT_OF(shapes); s++) {
+    fn_device *d = devices[0];
+    layer y = {.x = random_mat(d, ROWS, shapes[s][0]), .y = random_mat(d, ROWS, shapes[s][1])};
+    fn_mat w = random_mat(d, shapes[s][1], shapes[s][0]), dw = random_mat(d, shapes[s][1], shapes[s][0]);
+    y.l = (fn_linear){.n_in = shapes[s][0], .n_out = shapes[s][1], .w = w.data, .dw = dw.data};
+    printf("| %zu → %zu |", shapes[s][0], shapes[s][1]);
+    for (enum product p = FORWARD; p <= WEIGHT_GRADIENT; p++) {
+      double own = gflops(devices[0], &y, p, seconds);
+      printf(" %.0f / %.0f |", own, gflops(devices[1], &y, p, seconds));
+    }
+    printf("\n");
+    fn_device_free(d, y.x.data);
+    fn_device_free(d, y.y.data);
+    fn_device_free(d, w.data);
+    fn_device_free(d, dw.data);
+  }
+  fn_device_destroy(devices[0]);
+  fn_device_destroy(devices[1]);
+  return 0;
+}
