@@ -2,7 +2,7 @@
 #include "ops_harness.h"
 
 static const fn_device_shape shape = {
-    .max_T = 1200, .max_B = 16, .longest = 1100, .hidden = 384, .heads = 3, .feed_forward = 700, .training = true};
+    .max_T = 1200, .max_B = 16, .longest = 1100, .hidden = 400, .heads = 3, .feed_forward = 800, .training = true};
 
 /* Everything a block needs, on one side. */
 typedef struct side {
@@ -24,8 +24,8 @@ static fn_norm norm_of(const harness *h, const side *s, size_t gamma, size_t bet
 }
 
 static const fn_dropout dropouts[] = {{0, 0, 0, 0, 0}, {0.1, 1, 2, 3, FN_SITE_FFN_OUT}};
-static const size_t lengths[][3] = {{1, 0, 0}, {3, 20, 7}, {100, 30, 2}, {1100, 1, 5}};
-static const size_t widths[][2] = {{26, 33}, {48, 96}, {130, 200}, {16, 40}};
+static const size_t lengths[][3] = {{1, 0, 0}, {3, 20, 7}, {100, 30, 2}, {1100, 1, 5}, {40, 25, 5}};
+static const size_t widths[][2] = {{26, 33}, {48, 96}, {130, 200}, {16, 40}, {400, 800}};
 
 typedef struct one_linear {
   size_t x, residual, y, hat, rstd, w, b, dw, db, gamma, beta, dgamma, dbeta, dx, dy;

@@ -226,11 +226,73 @@ static void test_attention_levels_agree(void **state) {
   }
 }
 
+/* In slices of columns and of steps: the bits of the whole. */
+static void test_gemm_slices(void **state) {
+  enum { M = 23, N = 500, K = 900, CUT = 480, STEP = 397 }; /* CUT: a multiple of every panel width */
+  (void)state;
+  float *a = random_floats(M * K, 1, 1), *b = random_floats(N * K, 1, 2), *c = random_floats(M * N, 1, 3);
+  float *whole = random_floats(M * N, 1, 4), *packed = random_floats(K * (N + 64), 1, 5);
+  for (int level = FN_CPU_BASELINE; level < FN_CPU_LEVEL_COUNT; level++) {
+    const fn_kernels *k = tables[level];
+    if (!k) continue;
+    multiply(k, whole, a, b, M, N, K, false, 0, M);
+    k->pack(packed, b, K, N, N, 1, 0, (N + k->panel_width - 1) / k->panel_width);
+    for (size_t n0 = 0; n0 < N; n0 += CUT)
+      for (size_t k0 = 0; k0 < K; k0 += STEP) {
+        const fn_left left = {a + k0, K, 1, k->rows_per_panel * K};
+        const fn_packed right = {.data = packed + n0 * K,
+                                 .depth = K,
+                                 .k0 = k0,
+                                 .K = K - k0 < STEP ? K - k0 : STEP,
+                                 .N = N - n0 < CUT ? N - n0 : CUT};
+        k->gemm(c + n0, N, &left, &right, M, k0 > 0);
+      }
+    assert_memory_equal(c, whole, M * N * sizeof *c);
+  }
+  free(a);
+  free(b);
+  free(c);
+  free(whole);
+  free(packed);
+}
+
+/* Columns as rows of the left operand, and their sums in the order of the rows; nothing beyond is written. */
+static void test_pack_left(void **state) {
+  static const size_t widths[] = {1, 7, 48, 96, 93};
+  enum { K = 37, STRIDE = 101, GUARD = 32 };
+  (void)state;
+  float *x = random_floats(K * STRIDE, 1, 1);
+  for (int level = FN_CPU_BASELINE; level < FN_CPU_LEVEL_COUNT; level++)
+    for (size_t w = 0; tables[level] && w < FN_COUNT_OF(widths); w++) {
+      const size_t n = widths[w], R = tables[level]->rows_per_panel, n_packed = (n + R - 1) / R * R * K;
+      float *out = random_floats(n_packed + GUARD, 1, 2), *guard = random_floats(n_packed + GUARD, 1, 2);
+      float *sums = random_floats(n + GUARD, 1, 3), *before = random_floats(n + GUARD, 1, 3);
+      tables[level]->pack_left(out, sums, x, STRIDE, K, n);
+      for (size_t m = 0; m < n; m++) {
+        float sum = before[m];
+        for (size_t k = 0; k < K; k++) {
+          assert_true(out[m / R * R * K + k * R + m % R] == x[k * STRIDE + m]);
+          sum += x[k * STRIDE + m];
+        }
+        assert_true(sums[m] == sum);
+      }
+      assert_memory_equal(out + n_packed, guard + n_packed, GUARD * sizeof *out);
+      assert_memory_equal(sums + n, before + n, GUARD * sizeof *sums);
+      free(out);
+      free(guard);
+      free(sums);
+      free(before);
+    }
+  free(x);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_activations),
       cmocka_unit_test(test_not_finite),
       cmocka_unit_test(test_gemm_bits),
+      cmocka_unit_test(test_gemm_slices),
+      cmocka_unit_test(test_pack_left),
       cmocka_unit_test(test_levels_agree),
       cmocka_unit_test(test_attention_levels_agree),
   };
