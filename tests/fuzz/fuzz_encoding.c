@@ -43,8 +43,9 @@ static fn_encoding read_all(fn_buf *out, fn_buf *end, fn_encoding asked, const u
     fn_decoder_destroy(decoder);
   }
   FUZZ_CHECK(status == FN_OK || (status == FN_E_INVALID && err.message[0] != '\0'));
+  if (status != FN_OK) found = FN_ENCODING_AUTO; /* how far it came before an error depends on the pieces */
   fn_buf_printf(end, "%d %s", (int)found, err.message);
-  return status == FN_OK ? found : FN_ENCODING_AUTO;
+  return found;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {

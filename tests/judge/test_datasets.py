@@ -1,5 +1,6 @@
 """The `datasets` library judges prepared datasets: load_from_disk opens ours, and we open what it saves again."""
 
+import json
 import os
 import sys
 from pathlib import Path
@@ -86,3 +87,17 @@ def test_swapped_labels_are_refused(made, tmp_path):
     loaded.cast(features).save_to_disk(str(tmp_path / "again"))
     status, message = probe("check", tmp_path / "again").split("\t")
     assert status == "invalid" and "features.label must be a ClassLabel with the names real, fake" in message
+
+
+def test_what_the_program_prepares(fakenews, repo, tmp_path):
+    """`data prepare` as a user calls it: a DatasetDict with ClassLabel(real, fake), counts as it printed them."""
+    done = fakenews("data", "prepare", "--input", repo / "examples/news.csv", "--out", "data")
+    assert done.code == 0, done
+    loaded = datasets.load_from_disk(str(tmp_path / "data"))
+    assert isinstance(loaded, datasets.DatasetDict) and list(loaded) == SPLITS
+    counts = json.loads((tmp_path / "data/prepare.json").read_text(encoding="utf-8"))["splits"]
+    for split in SPLITS:
+        assert loaded[split].features["label"] == datasets.ClassLabel(names=["real", "fake"])
+        labels = [loaded[split].features["label"].int2str(row["label"]) for row in loaded[split]]
+        assert {name: labels.count(name) for name in ("real", "fake")} == counts[split] and len(labels) > 10
+        assert all(row["text"] and row["split"] == split for row in loaded[split])
