@@ -67,7 +67,7 @@ check-aarch64: ## unit tests and fuzz corpora built for 64-bit ARM (gcc, warning
 .PHONY: fuzz coverage clean
 fuzz: deps-check ## each libFuzzer target for FUZZ_SECONDS (default 20), or until FUZZ_RUNS inputs were run
 	@$(call build,fuzz,test) && tools/fuzz.sh build/fuzz $(or $(FUZZ_SECONDS),20) $(FUZZ_RUNS)
-coverage: ## line coverage of the unit tests, in build/coverage/report
+coverage: ## line coverage of the unit tests, in build/coverage/report; fails below the floor in tools/coverage.sh
 	@$(if $(NO_INSTALL),,tools/deps.sh coverage &&) $(call build,coverage,test) && tools/coverage.sh build/coverage
 clean: ## remove build/
 	@rm -rf build

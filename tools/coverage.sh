@@ -1,12 +1,26 @@
 #!/usr/bin/env bash
-# Line coverage of the unit tests: tools/coverage.sh BUILD_DIR → BUILD_DIR/report/index.html, and a table on the screen
+# Line coverage of the unit tests: tools/coverage.sh BUILD_DIR → BUILD_DIR/report/index.html, and on the screen the files
+# with the least of it. Fails when less than FLOOR per cent of the lines of src/ were run. src/cli is left out: what it
+# prints is tested by running the program (tests/cli), which this does not count. Threads that count a branch at the same
+# time can leave a negative count, at which gcovr would give up: hence --gcov-ignore-parse-errors.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+FLOOR=${FLOOR:-93} # measured 93.9 of 17,278 lines on 2026-11-26
 build=${1:?build folder}
 find "$build" -name '*.gcda' -delete
 tests/run.sh --build "$build" unit
 mkdir -p "$build/report"
-gcovr --root . --filter src/ --object-directory "$build" --html-details "$build/report/index.html" --txt "$build/report.txt" \
-  --exclude-unreachable-branches "$build"
-tail -n 3 "$build/report.txt"
+gcovr --root . --filter src/ --exclude src/cli/ --object-directory "$build" --gcov-ignore-parse-errors \
+  --html-details "$build/report/index.html" --json-summary "$build/report.json" "$build" 2>"$build/gcovr.log" ||
+  { cat "$build/gcovr.log" >&2; exit 1; }
+python3 - "$build/report.json" "$FLOOR" <<'END'
+import json, sys
+report, floor = json.load(open(sys.argv[1])), float(sys.argv[2])
+print("lowest:")
+for f in sorted(report["files"], key=lambda f: f["line_percent"])[:12]:
+    print(f"  {f['line_percent']:5.1f} %  {f['line_covered']:5} of {f['line_total']:5}  {f['filename']}")
+percent = report["line_percent"]
+print(f"lines run: {percent:.1f} % of {report['line_total']} (floor {floor:g} %)")
+sys.exit(f"tools/coverage.sh: below the floor of {floor:g} %" if percent < floor else 0)
+END
 echo "details: $build/report/index.html"
