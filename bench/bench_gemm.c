@@ -2,8 +2,8 @@
  *   bench_gemm [avx512|avx2] [threads] [seconds per figure]
  * Three products of each linear layer over T = 4096 rows: forward y = x Wᵀ, dx = dy W, dw += dyᵀ x; packing and the
  * sharing out among threads are part of it. The three take turns, call by call, so that a noisy neighbour meets all;
- * figures are GF/s, the best of the calls that fit into the time. oneDNN is held to AVX2 from outside:
- * ONEDNN_MAX_CPU_ISA=AVX2 bench_gemm avx2. */
+ * figures are GF/s, the best of the calls that fit into the time; with one thread, of processor time. oneDNN is held to
+ * AVX2 from outside: ONEDNN_MAX_CPU_ISA=AVX2 bench_gemm avx2. */
 #include "tensor/ops.h"
 
 #include <stdio.h>
@@ -61,16 +61,20 @@ static void ceiling_task(void *arg, size_t i, int worker) {
 #endif
 }
 
-static double seconds_since(uint64_t begin) {
-  return (double)(fn_clock_ns() - begin) * 1e-9;
+static uint64_t now(size_t n_threads) {
+  return n_threads == 1 ? fn_clock_processor_ns() : fn_clock_ns();
+}
+
+static double seconds_since(uint64_t begin, size_t n_threads) {
+  return (double)(now(n_threads) - begin) * 1e-9;
 }
 
 /* GF/s of one run; 0 where there is no such loop. */
 static double ceiling(fn_device *device, size_t n_threads, ceiling_job *job) {
 #if defined(__x86_64__)
-  uint64_t begin = fn_clock_ns();
+  uint64_t begin = now(n_threads);
   fn_pool_run(fn_device_pool(device), n_threads, ceiling_task, job);
-  return 2e-9 * (job->wide ? 16 : 8) * FMA_CHAINS * FMA_STEPS * (double)n_threads / seconds_since(begin);
+  return 2e-9 * (job->wide ? 16 : 8) * FMA_CHAINS * FMA_STEPS * (double)n_threads / seconds_since(begin, n_threads);
 #else
   (void)device;
   (void)n_threads;
@@ -93,17 +97,17 @@ static fn_mat random_mat(fn_device *d, size_t n_rows, size_t n_cols) {
 
 enum product { FORWARD, INPUT_GRADIENT, WEIGHT_GRADIENT };
 
-static double gflops(fn_device *d, layer *y, enum product product) {
+static double gflops(fn_device *d, layer *y, enum product product, size_t n_threads) {
   const fn_ops *ops = fn_device_ops(d);
   const fn_mat none = {0};
   fn_linear l = y->l;
   if (product != WEIGHT_GRADIENT) l.dw = NULL;
-  uint64_t begin = fn_clock_ns();
+  uint64_t begin = now(n_threads);
   if (product == FORWARD)
     ops->linear(d, y->y, y->x, &l);
   else
     ops->linear_backward(d, product == WEIGHT_GRADIENT ? none : y->x, false, y->y, y->x, &l);
-  return 2e-9 * ROWS * (double)l.n_in * (double)l.n_out / seconds_since(begin);
+  return 2e-9 * ROWS * (double)l.n_in * (double)l.n_out / seconds_since(begin, n_threads);
 }
 
 static void keep_more(double *most, double x) {
@@ -136,7 +140,7 @@ int main(int argc, char **argv) {
   const fn_cpu_level level = wide ? FN_CPU_AVX512 : FN_CPU_AVX2;
   const int n_threads = argc > 2 ? (int)strtol(argv[2], NULL, 10) : 2;
   const double seconds = argc > 3 ? strtod(argv[3], NULL) : 0.5;
-  const size_t n_ceiling = (size_t)(n_threads < 64 ? n_threads : 64);
+  const size_t n_used = (size_t)(n_threads < 64 ? n_threads : 64);
   char text[128];
   fn_device *devices[2] = {make_device(FN_GEMM_OWN, level, n_threads), make_device(FN_GEMM_ONEDNN, level, n_threads)};
   fn_device *d = devices[0];
@@ -154,10 +158,10 @@ int main(int argc, char **argv) {
     printf("| %zu → %zu |", shapes[s][0], shapes[s][1]);
     for (enum product p = FORWARD; p <= WEIGHT_GRADIENT; p++) {
       double own = 0, onednn = 0;
-      for (uint64_t begin = fn_clock_ns(); seconds_since(begin) < seconds;) {
-        keep_more(&own, gflops(devices[0], &y, p));
-        keep_more(&onednn, gflops(devices[1], &y, p));
-        keep_more(&most, ceiling(d, n_ceiling, job));
+      for (uint64_t begin = now(n_used); seconds_since(begin, n_used) < seconds;) {
+        keep_more(&own, gflops(devices[0], &y, p, n_used));
+        keep_more(&onednn, gflops(devices[1], &y, p, n_used));
+        keep_more(&most, ceiling(d, n_used, job));
       }
       printf(" %.0f / %.0f |", own, onednn);
     }

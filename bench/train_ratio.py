@@ -10,7 +10,8 @@ ratio is the median over rounds. Steps include the optimiser; loading and evalua
 
 MINILM_DIR: a Hugging Face directory. --data: folder with the article sets, for shapes of articles. With --work DIR what
 was prepared and each round's figures stay there: a long measurement can be made in pieces, and the table is of all of
-them.
+them. With --processor-time both sides get one thread and their processor time counts instead of the clock: for machines
+that others use at the same time.
 """
 
 import argparse
@@ -44,6 +45,7 @@ def torch_side(a):
     import transformers
 
     transformers.logging.set_verbosity_error()
+    clock = time.process_time if a.processor_time else time.monotonic
     torch.set_num_threads(a.threads)
     torch.manual_seed(0)
     model = transformers.AutoModelForSequenceClassification.from_pretrained(a.model, num_labels=2).train()
@@ -56,12 +58,12 @@ def torch_side(a):
         ids = torch.tensor([r["ids"] + [0] * (longest - len(r["ids"])) for r in part])
         mask = torch.tensor([[1] * len(r["ids"]) + [0] * (longest - len(r["ids"])) for r in part])
         labels = torch.tensor([r["label"] for r in part])
-        begin = time.monotonic()
+        begin = clock()
         optimizer.zero_grad()
         model(input_ids=ids, attention_mask=mask, labels=labels).loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
-        seconds.append(time.monotonic() - begin)
+        seconds.append(clock() - begin)
         tokens.append(sum(len(r["ids"]) for r in part))
     return {"seconds": seconds, "tokens": tokens}
 
@@ -93,34 +95,45 @@ def ids_of(a):
 
 
 def measured(command, **options):
-    """Standard output of a command and its peak resident memory in MB."""
+    """Standard output of a command, its peak resident memory in MB and its processor time in seconds."""
     process = subprocess.Popen(list(map(str, command)), stdout=subprocess.PIPE, text=True, **options)
     out = process.stdout.read()
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         raise SystemExit(f"{command[0]} ended with {process.returncode}")
-    return out, usage.ru_maxrss / 1024
+    return out, usage.ru_maxrss / 1024, usage.ru_utime + usage.ru_stime
 
 
 def run_torch(a, load):
-    out, memory = measured([a.python, __file__, "--torch", load["ids"], "--model", load["model"], "--batch",
-                            load["batch"], "--steps", load["steps"], "--threads", a.threads])
+    out, memory, _ = measured([a.python, __file__, "--torch", load["ids"], "--model", load["model"], "--batch",
+                               load["batch"], "--steps", load["steps"], "--threads", a.threads,
+                               *["--processor-time"] * a.processor_time])
     result = json.loads(out.splitlines()[-1])
     return sum(result["tokens"][1:]) / sum(result["seconds"][1:]), memory  # the first step warms up
 
 
+def train(a, load, out, steps):
+    """Peak memory and processor time of a run of ours."""
+    subprocess.run(["rm", "-rf", out], check=True)
+    return measured([a.program, "train", "--data", load["data"], "--init", load["model"], "--out", out, "--quiet",
+                     f"train.max_steps={steps}", f"train.batch_size={load['batch']}",
+                     f"train.max_tokens={load['max_tokens']}", "train.log_every=1", f"device.threads={a.threads}",
+                     *a.settings])[1:]
+
+
 def run_ours(a, load, work):
     out = work / "run"
-    subprocess.run(["rm", "-rf", out], check=True)
-    _, memory = measured([a.program, "train", "--data", load["data"], "--init", load["model"], "--out", out, "--quiet",
-                          f"train.max_steps={load['steps']}", f"train.batch_size={load['batch']}",
-                          f"train.max_tokens={load['max_tokens']}", "train.log_every=1",
-                          f"device.threads={a.threads}", *a.settings])
+    # All steps together are all rows once, so a step's share of tokens is the mean; the first step warms up.
+    tokens = load["mean"] * load["batch"] * (load["steps"] - 1)
+    if a.processor_time:
+        first = train(a, load, out, 1)[1]
+        memory, seconds = train(a, load, out, load["steps"])
+        return tokens / (seconds - first), memory
+    memory, _ = train(a, load, out, load["steps"])
     stamps = [json.loads(line) for line in (out / "times.jsonl").read_text().splitlines()]
     at = [s["unix_ms"] for s in stamps if s["event"] == "step"]
-    # All steps together are all rows once, so a step's share of tokens is the mean; the first stamp ends the first step.
-    return load["tokens"] / load["steps"] * (len(at) - 1) / (at[-1] - at[0]) * 1000, memory
+    return tokens / (at[-1] - at[0]) * 1000, memory
 
 
 def prepare(a, work, name):
@@ -142,13 +155,13 @@ def prepare(a, work, name):
         subprocess.run([a.program, "data", "prepare", "--input", folder / "rows.csv", "--out", folder / "data", "--quiet",
                         "data.near_duplicates=null", "data.rules=none", "data.split=given"],
                        check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        out, _ = measured([a.python, __file__, "--ids", folder / "data", "--model", model, "--max-tokens", max_tokens])
+        out = measured([a.python, __file__, "--ids", folder / "data", "--model", model, "--max-tokens", max_tokens])[0]
         (folder / "ids.jsonl").write_text(out)
     lengths = [len(json.loads(line)["ids"]) for line in (folder / "ids.jsonl").read_text().splitlines()]
     if len(lengths) != steps * batch:
         raise SystemExit(f"{name}: {len(lengths)} rows are not {steps} steps of {batch}")
     return {"model": model, "data": folder / "data", "ids": folder / "ids.jsonl", "batch": batch, "steps": steps,
-            "max_tokens": max_tokens, "tokens": sum(lengths), "mean": statistics.mean(lengths)}
+            "max_tokens": max_tokens, "mean": statistics.mean(lengths)}
 
 
 def dense_rows(n, max_tokens):
@@ -169,7 +182,8 @@ def article_rows(a, n):
 
 def measure(a, work, name):
     """Runs the rounds of a shape and prints its line of the table."""
-    load, file = prepare(a, work, name), work / f"{name}.jsonl"
+    load, file = prepare(a, work, name), work / f"{name}{'-processor' if a.processor_time else ''}.jsonl"
+    load["steps"] = a.steps or load["steps"]
     for _ in range(a.rounds):
         pair = run_torch(a, load), run_ours(a, load, work)
         with open(file, "a", encoding="utf-8") as out:
@@ -198,9 +212,13 @@ def main():
     p.add_argument("--settings", nargs="*", default=[], help="settings for our side, key=value")
     for name in ("--torch", "--ids", "--make-bert"):
         p.add_argument(name, help=argparse.SUPPRESS)
-    for name in ("--batch", "--max-tokens", "--steps"):
+    for name in ("--batch", "--max-tokens"):
         p.add_argument(name, type=int, help=argparse.SUPPRESS)
+    p.add_argument("--steps", type=int, help="a round (default: of the shape, which takes each row once)")
+    p.add_argument("--processor-time", action="store_true", help="one thread, processor time instead of the clock")
     a = p.parse_args()
+    if a.processor_time:
+        a.threads = 1
     if a.torch:
         print(json.dumps(torch_side(a)))
     elif a.ids:
@@ -211,7 +229,7 @@ def main():
         with tempfile.TemporaryDirectory() as folder:
             work = Path(a.work or folder)
             work.mkdir(exist_ok=True)
-            print(f"{a.threads} threads\n\n| shape | tokens a row | PyTorch, tokens/s | fakenews, tokens/s | ratio | "
+            print(f"{a.threads} thread{'s' * (a.threads > 1)}{', processor time' * a.processor_time}\n\n| shape | tokens a row | PyTorch, tokens/s | fakenews, tokens/s | ratio | "
                   "peak memory, MB (PyTorch / fakenews) |\n|---|---|---|---|---|---|")
             for name in a.shapes or [s for s in SHAPES if a.data or SHAPES[s][1] == "dense"]:
                 measure(a, work, name)

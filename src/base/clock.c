@@ -10,6 +10,12 @@ uint64_t fn_clock_ns(void) {
   return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
+uint64_t fn_clock_processor_ns(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+  return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
 int64_t fn_clock_unix_ms(void) {
   struct timespec t;
   clock_gettime(CLOCK_REALTIME, &t);

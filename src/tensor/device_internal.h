@@ -58,12 +58,12 @@ static inline size_t fn_scratch_need(size_t n, size_t size) {
 }
 
 static inline uint64_t fn_profile_begin(const fn_device *device) {
-  return device->profiling ? fn_clock_ns() : 0;
+  return device->profiling ? fn_clock_processor_ns() : 0;
 }
 static inline void fn_profile_end(fn_device *device, fn_profile_id id, uint64_t begin) {
   if (!device->profiling) return;
   device->profile[id].calls++;
-  device->profile[id].ns += fn_clock_ns() - begin;
+  device->profile[id].ns += fn_clock_processor_ns() - begin;
 }
 
 /* Fills the entries that are still NULL. */

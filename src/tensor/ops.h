@@ -171,7 +171,8 @@ fn_mat fn_mat_make(void *data, size_t n_rows, size_t n_cols);
 fn_mat fn_mat_rows(const fn_device *device, fn_mat m, size_t first, size_t n);
 fn_mat fn_mat_columns(const fn_device *device, fn_mat m, size_t first, size_t n);
 
-/* Time by operation since the last reset, for profiles; off unless enabled. */
+/* Processor time of all threads by operation since the last reset, for profiles: what others do on the machine is not
+ * in it, waiting workers are while they spin. Off unless enabled. */
 typedef struct fn_profile_entry {
   const char *name;
   uint64_t calls, ns;
