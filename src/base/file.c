@@ -143,6 +143,14 @@ fn_status fn_writer_write(fn_writer *writer, const void *data, size_t length, fn
   return FN_OK;
 }
 
+fn_status fn_writer_patch(fn_writer *writer, uint64_t offset, const void *data, size_t length, fn_err *err) {
+  if (writer->error == 0 && (fseeko(writer->file, (off_t)offset, SEEK_SET) != 0 ||
+                             fwrite(data, 1, length, writer->file) != length || fseeko(writer->file, 0, SEEK_END) != 0))
+    writer->error = errno ? errno : EIO;
+  if (writer->error) return fn_err_errno(err, writer->error, "%s: cannot be written", writer->path);
+  return FN_OK;
+}
+
 static fn_status sync_parent(const char *path, fn_err *err) {
   const char *base = fn_path_base(path);
   char *parent = base == path ? fn_str_dup(fn_str_from(".")) : fn_str_dup(fn_str_make(path, (size_t)(base - path)));

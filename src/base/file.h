@@ -32,6 +32,9 @@ typedef struct fn_writer {
 } fn_writer;
 FN_NODISCARD fn_status fn_writer_open(fn_writer *writer_out, const char *path, fn_err *err);
 FN_NODISCARD fn_status fn_writer_write(fn_writer *writer, const void *data, size_t length, fn_err *err);
+/* Writes over bytes that were written before: what is known only at the end, in a head. offset + length ≤ n_bytes. */
+FN_NODISCARD fn_status fn_writer_patch(fn_writer *writer, uint64_t offset, const void *data, size_t length,
+                                       fn_err *err);
 FN_NODISCARD fn_status fn_writer_commit(fn_writer *writer, fn_err *err);
 void fn_writer_abort(fn_writer *writer);
 #define FN_AUTO_WRITER FN_CLEANUP(fn_writer_abort)

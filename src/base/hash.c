@@ -2,8 +2,12 @@
 
 #include "base/file.h"
 
+#include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <xxhash.h>
+
+enum { PIECE = 1 << 18 };
 
 fn_hash128 fn_hash_bytes(const void *data, size_t length) {
   XXH128_hash_t h = XXH3_128bits(data, length);
@@ -18,10 +22,55 @@ void fn_hash_format(char out[33], fn_hash128 hash) {
   snprintf(out, 33, "%016llx%016llx", (unsigned long long)hash.high, (unsigned long long)hash.low);
 }
 
-fn_status fn_hash_file(fn_hash128 *hash_out, const char *path, fn_err *err) {
-  fn_map map;
-  FN_TRY(fn_map_open(&map, path, err));
-  *hash_out = fn_hash_bytes(map.length ? map.data : (const unsigned char *)"", map.length);
-  fn_map_close(&map);
+struct fn_hasher {
+  XXH3_state_t *state;
+};
+
+fn_hasher *fn_hasher_create(uint64_t seed) {
+  fn_hasher *hasher = fn_mem_alloc(1, sizeof *hasher);
+  XXH3_state_t *state = hasher ? XXH3_createState() : NULL;
+  if (!state || XXH3_64bits_reset_withSeed(state, seed) != XXH_OK) {
+    XXH3_freeState(state);
+    free(hasher);
+    return NULL;
+  }
+  hasher->state = state;
+  return hasher;
+}
+
+void fn_hasher_destroy(fn_hasher *hasher) {
+  if (!hasher) return;
+  XXH3_freeState(hasher->state);
+  free(hasher);
+}
+
+void fn_hasher_add(fn_hasher *hasher, const void *data, size_t length) {
+  (void)XXH3_64bits_update(hasher->state, data, length); /* fails for NULL only */
+}
+
+uint64_t fn_hasher_get(const fn_hasher *hasher) {
+  return XXH3_64bits_digest(hasher->state);
+}
+
+static fn_status hash_open_file(fn_hash128 *hash_out, FILE *file, XXH3_state_t *state, unsigned char *piece,
+                                const char *path, fn_err *err) {
+  (void)XXH3_128bits_reset(state);
+  for (size_t n; (n = fread(piece, 1, PIECE, file)) > 0;) (void)XXH3_128bits_update(state, piece, n);
+  if (ferror(file)) return fn_err_errno(err, errno, "%s: reading failed", path);
+  XXH128_hash_t h = XXH3_128bits_digest(state);
+  *hash_out = (fn_hash128){h.high64, h.low64};
   return FN_OK;
+}
+
+fn_status fn_hash_file(fn_hash128 *hash_out, const char *path, fn_err *err) {
+  FILE *file = fopen(path, "rbe");
+  if (!file) return fn_err_errno(err, errno, "%s", path);
+  unsigned char *piece = fn_mem_alloc(PIECE, 1);
+  XXH3_state_t *state = XXH3_createState();
+  fn_status status = piece && state ? hash_open_file(hash_out, file, state, piece, path, err)
+                                    : fn_err_no_memory(err, "the hash of a file");
+  XXH3_freeState(state);
+  free(piece);
+  fclose(file);
+  return status;
 }

@@ -34,3 +34,8 @@ bool fn_clusters_join(fn_clusters *clusters, uint32_t a, uint32_t b) {
     clusters->parent[a] = b;
   return true;
 }
+
+/* A parent is never larger than its child, so it is flat when its turn is over. */
+void fn_clusters_flatten(fn_clusters *clusters) {
+  for (size_t i = 0; i < clusters->n; i++) clusters->parent[i] = clusters->parent[clusters->parent[i]];
+}

@@ -17,5 +17,7 @@ void fn_clusters_deinit(fn_clusters *clusters);
 uint32_t fn_clusters_find(fn_clusters *clusters, uint32_t row);
 /* Joins two sets; false when they were one already. */
 bool fn_clusters_join(fn_clusters *clusters, uint32_t a, uint32_t b);
+/* Afterwards parent[row] is what fn_clusters_find says, for every row. */
+void fn_clusters_flatten(fn_clusters *clusters);
 
 #endif

@@ -2,8 +2,8 @@
 
 #include "data/prepare_internal.h"
 #include "data/split.h"
-#include "data/words.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 const char *fn_drop_name(fn_drop drop) {
@@ -24,10 +24,29 @@ const char *fn_drop_meaning(fn_drop drop) {
   return drop < FN_DROP_COUNT ? meanings[drop] : "unknown";
 }
 
-void fn_prepare_drop(fn_prepared *p, article *a, fn_drop why) {
-  a->drop = (uint8_t)why;
+void fn_prepare_count_drop(fn_prepared *p, int label, fn_drop why) {
   p->report.dropped[why]++;
-  p->report.dropped_by_label[why][a->label]++;
+  p->report.dropped_by_label[why][label]++;
+}
+
+void fn_prepare_drop(fn_prepared *p, size_t i, fn_drop why) {
+  p->flags[i] |= ARTICLE_DROPPED;
+  fn_prepare_count_drop(p, fn_article_label(p->flags[i]), why);
+}
+
+fn_status fn_articles_begin(fn_spill_cursor *cursor_out, const fn_prepared *p, fn_err *err) {
+  return fn_spill_cursor_init(cursor_out, &p->records, 0, p->records.size, 1 << 18, err);
+}
+
+fn_status fn_articles_next(article *article_out, bool *more_out, fn_spill_cursor *cursor, fn_err *err) {
+  const void *item;
+  FN_TRY(fn_spill_next(&item, more_out, cursor, sizeof *article_out, err));
+  if (*more_out) memcpy(article_out, item, sizeof *article_out);
+  return FN_OK;
+}
+
+fn_status fn_articles_get(article *article_out, const fn_prepared *p, size_t i, fn_err *err) {
+  return fn_spill_read(&p->records, (uint64_t)i * sizeof *article_out, article_out, sizeof *article_out, err);
 }
 
 bool fn_prepare_is_empty(const fn_prepared *p, fn_str title, fn_str text) {
@@ -56,11 +75,16 @@ void fn_prepared_destroy(fn_prepared *p) {
   if (!p) return;
   fn_rules_destroy(p->rules);
   fn_arena_deinit(&p->arena);
-  for (size_t i = 0; i < p->n_cleaned; i++) fn_buf_deinit(&p->cleaned[i]);
-  free(p->cleaned);
   fn_names_deinit(&p->datasets);
   fn_names_deinit(&p->groups);
-  free(p->articles);
+  fn_spill_close(&p->records);
+  fn_spill_close(&p->texts);
+  fn_spill_close(&p->copies);
+  fn_sorter_deinit(&p->keys);
+  fn_near_destroy(p->near);
+  fn_clusters_deinit(&p->clusters);
+  free(p->folder);
+  free(p->flags);
   free(p->files);
   free(p->values);
   free(p->rule_counts);
@@ -68,20 +92,28 @@ void fn_prepared_destroy(fn_prepared *p) {
   free(p);
 }
 
-/* The first row of each class and the one in the middle: what a swapped label would show at once. */
-static void choose_examples(fn_prepared *p) {
-  for (int k = 0; k < 2; k++) {
-    uint64_t n = 0, seen = 0;
-    for (int s = 0; s < FN_SPLIT_COUNT; s++) n += p->report.n_split[s][k];
-    for (size_t i = 0; i < p->n_articles; i++) {
-      const article *a = &p->articles[i];
-      if (a->drop != KEPT || a->label != k) continue;
-      fn_str text = fn_text_is_empty(a->title) ? a->text : a->title;
-      if (seen == 0) p->report.examples[k][0] = text;
-      if (seen == n / 2 && seen > 0) p->report.examples[k][1] = text;
-      seen++;
-    }
+/* The folder for temporary files: on the disk where the output will be. */
+static fn_status choose_folder(fn_prepared *p, fn_err *err) {
+  fn_str path = fn_str_from(p->request->out);
+  for (;;) {
+    while (path.length > 1 && path.data[path.length - 1] == '/') path.length--;
+    while (path.length && path.data[path.length - 1] != '/') path.length--;
+    free(p->folder);
+    p->folder = path.length ? fn_str_dup(path) : fn_str_dup(fn_str_from("."));
+    if (!p->folder) return fn_err_no_memory(err, "a path");
+    if (path.length <= 1 || fn_path_is_dir(p->folder)) return FN_OK;
   }
+}
+
+static fn_status start_files(fn_prepared *p, fn_err *err) {
+  enum { MAX_KEYS = 1 << 19 };
+  FN_TRY(choose_folder(p, err));
+  FN_TRY(fn_spill_open(&p->records, p->folder, err));
+  FN_TRY(fn_spill_open(&p->texts, p->folder, err));
+  fn_sorter_init(&p->keys, p->folder, MAX_KEYS);
+  if (p->options->split != FN_SPLIT_RANDOM) FN_TRY(fn_spill_open(&p->copies, p->folder, err));
+  if (isnan(p->options->near_duplicates)) return FN_OK;
+  return fn_near_create(&p->near, p->options->near_duplicates, p->folder, err);
 }
 
 static fn_status run(fn_prepared *p, fn_err *err) {
@@ -89,12 +121,11 @@ static fn_status run(fn_prepared *p, fn_err *err) {
   FN_TRY(fn_split_fractions(p->fractions, &p->options->fractions, err));
   FN_TRY(fn_prepare_check_out(p->request, err));
   FN_TRY(fn_prepare_start_rules(p, err));
-  FN_TRY(fn_prepare_read(p, err));
-  FN_TRY(fn_prepare_clean(p, err));
+  FN_TRY(start_files(p, err));
+  FN_TRY(fn_prepare_load(p, err));
   FN_TRY(fn_prepare_copies(p, err));
   FN_TRY(fn_prepare_check_stop(p, err));
   FN_TRY(fn_prepare_split(p, err));
-  choose_examples(p);
   return fn_prepare_write(p, err);
 }
 
@@ -112,6 +143,9 @@ fn_status fn_prepare_run(fn_prepared **prepared_out, const fn_prepare_request *r
     fn_prepared_destroy(p);
     return status;
   }
+  /* Only the report is asked for from here on. */
+  fn_spill_close(&p->records);
+  fn_spill_close(&p->texts);
   *prepared_out = p;
   return FN_OK;
 }

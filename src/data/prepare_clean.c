@@ -1,27 +1,19 @@
-/* Boilerplate out, hashes made: over chunks of articles, in any number of threads. */
+/* Boilerplate out, hashes and keys made: over some rows of a load, in any number of threads. */
 #include "data/prepare_internal.h"
-#include "data/words.h"
 
-#include <inttypes.h>
 #include <stdlib.h>
 
-enum { CHUNK = 256 };
-
-typedef struct chunk_result {
-  uint64_t hits[FN_RULES_MAX][2];
-  fn_err err;
-} chunk_result;
-
-typedef struct cleaning {
-  fn_prepared *p;
-  chunk_result *results; /* [chunks] */
-} cleaning;
-
-/* Where a cleaned text will be once the chunk's buffer has stopped growing. */
+/* Where a cleaned text will be once the buffer has stopped growing. */
 typedef struct place {
   size_t begin, length;
   bool moved;
 } place;
+
+void fn_cleaner_deinit(fn_cleaner *cleaner) {
+  fn_rules_scratch_deinit(&cleaner->rules);
+  fn_buf_deinit(&cleaner->normalised);
+  free(cleaner->words.hashes);
+}
 
 static fn_status clean_field(place *out, uint64_t *hits, const fn_rules *rules, fn_rule_field field, fn_str text,
                              fn_rules_scratch *scratch, fn_buf *cleaned, fn_err *err) {
@@ -34,51 +26,58 @@ static fn_status clean_field(place *out, uint64_t *hits, const fn_rules *rules, 
   return fn_buf_check(cleaned, "the texts without boilerplate", err);
 }
 
-static fn_status hash_article(article *a, int mode, fn_buf *scratch, fn_err *err) {
-  FN_TRY(fn_text_hash(&a->hash, a->title, a->text, scratch, err));
-  a->key = a->hash;
+static fn_status hash_row(load_row *r, int mode, fn_buf *scratch, fn_err *err) {
+  FN_TRY(fn_text_hash(&r->hash, r->clean_title, r->clean_text, scratch, err));
+  r->key = r->hash;
   fn_str none = fn_str_make("", 0);
-  if (mode == FN_TEXT_TITLE) return fn_text_hash(&a->key, a->title, none, scratch, err);
-  if (mode == FN_TEXT_TEXT) return fn_text_hash(&a->key, none, a->text, scratch, err);
+  if (mode == FN_TEXT_TITLE) return fn_text_hash(&r->key, r->clean_title, none, scratch, err);
+  if (mode == FN_TEXT_TEXT) return fn_text_hash(&r->key, none, r->clean_text, scratch, err);
   return FN_OK;
 }
 
-static fn_status clean_chunk(const cleaning *c, size_t chunk, fn_rules_scratch *scratch, fn_buf *normalised,
-                             fn_err *err) {
-  fn_prepared *p = c->p;
-  fn_buf *cleaned = &p->cleaned[chunk];
-  fn_buf_init(cleaned, SIZE_MAX / 2);
-  size_t begin = chunk * CHUNK, end = begin + CHUNK < p->n_articles ? begin + CHUNK : p->n_articles;
-  place places[CHUNK][2];
+static fn_status sketch_row(load_row *r, uint64_t *keys, const fn_prepared *p, fn_words *words, fn_err *err) {
+  fn_str none = fn_str_make("", 0);
+  fn_str title = p->options->text == FN_TEXT_TEXT ? none : r->clean_title;
+  fn_str text = p->options->text == FN_TEXT_TITLE ? none : r->clean_text;
+  return fn_near_sketch(keys, &r->has_keys, p->near, words, title, text, err);
+}
+
+static fn_status clean(fn_cleaned *out, uint64_t *keys, const fn_prepared *p, fn_load *load, size_t begin, size_t end,
+                       fn_cleaner *cleaner, fn_err *err) {
+  place places[CLEAN_ROWS][2];
+  fn_buf_reset(&out->texts);
   for (size_t i = begin; i < end; i++) {
-    const article *a = &p->articles[i];
+    load_row *r = &load->rows[i];
     uint64_t hits = 0;
-    FN_TRY(clean_field(&places[i - begin][0], &hits, p->rules, FN_RULE_TITLE, a->title, scratch, cleaned, err));
-    FN_TRY(clean_field(&places[i - begin][1], &hits, p->rules, FN_RULE_TEXT, a->text, scratch, cleaned, err));
-    for (size_t r = 0; r < p->report.n_rules; r++) c->results[chunk].hits[r][a->label] += hits >> r & 1;
+    const char *data = load->bytes.data ? load->bytes.data + r->at : "";
+    r->clean_title = fn_str_make(data, r->title);
+    r->clean_text = fn_str_make(data + r->title, r->text);
+    place *title = &places[i - begin][0], *text = &places[i - begin][1];
+    FN_TRY(clean_field(title, &hits, p->rules, FN_RULE_TITLE, r->clean_title, &cleaner->rules, &out->texts, err));
+    FN_TRY(clean_field(text, &hits, p->rules, FN_RULE_TEXT, r->clean_text, &cleaner->rules, &out->texts, err));
+    for (size_t k = 0; k < p->report.n_rules; k++) out->hits[k][r->label] += hits >> k & 1;
   }
+  size_t n_bands = p->near ? fn_near_n_bands(p->near) : 0;
   for (size_t i = begin; i < end; i++) {
-    article *a = &p->articles[i];
+    load_row *r = &load->rows[i];
     const place *title = &places[i - begin][0], *text = &places[i - begin][1];
-    const char *data = cleaned->data ? cleaned->data : "";
-    if (title->moved) a->title = fn_str_make(data + title->begin, title->length);
-    if (text->moved) a->text = fn_str_make(data + text->begin, text->length);
-    FN_TRY(hash_article(a, p->options->text, normalised, err));
+    const char *data = out->texts.data ? out->texts.data : "";
+    if (title->moved) r->clean_title = fn_str_make(data + title->begin, title->length);
+    if (text->moved) r->clean_text = fn_str_make(data + text->begin, text->length);
+    r->is_empty = fn_prepare_is_empty(p, r->clean_title, r->clean_text);
+    r->has_keys = false;
+    if (r->is_empty) continue;
+    FN_TRY(hash_row(r, p->options->text, &cleaner->normalised, err));
+    if (p->near) FN_TRY(sketch_row(r, keys + i * n_bands, p, &cleaner->words, err));
   }
   return FN_OK;
 }
 
-static void clean_task(void *arg, size_t chunk, int worker) {
-  (void)worker;
-  const cleaning *c = arg;
-  fn_rules_scratch scratch = {0};
-  fn_buf normalised = {0};
-  fn_err err = {0};
-  fn_status status = clean_chunk(c, chunk, &scratch, &normalised, &err);
-  c->results[chunk].err = err;
-  c->results[chunk].err.status = status;
-  fn_rules_scratch_deinit(&scratch);
-  fn_buf_deinit(&normalised);
+void fn_prepare_clean(fn_cleaned *cleaned_out, uint64_t *keys, const fn_prepared *p, fn_load *load, size_t begin,
+                      size_t end, fn_cleaner *cleaner) {
+  memset(cleaned_out->hits, 0, sizeof cleaned_out->hits);
+  cleaned_out->err = (fn_err){0};
+  cleaned_out->err.status = clean(cleaned_out, keys, p, load, begin, end, cleaner, &cleaned_out->err);
 }
 
 fn_status fn_prepare_start_rules(fn_prepared *p, fn_err *err) {
@@ -91,37 +90,4 @@ fn_status fn_prepare_start_rules(fn_prepared *p, fn_err *err) {
   p->report.n_rules = n;
   p->report.rules_hash = fn_rules_hash(p->rules);
   return FN_OK;
-}
-
-/* Articles of which boilerplate was all there was. */
-static fn_status drop_emptied(fn_prepared *p, fn_err *err) {
-  size_t n = 0;
-  for (size_t i = 0; i < p->n_articles; i++) {
-    article *a = &p->articles[i];
-    if (fn_prepare_is_empty(p, a->title, a->text))
-      fn_prepare_drop(p, a, FN_DROP_EMPTY_AFTER_RULES);
-    else
-      p->articles[n++] = *a;
-  }
-  p->n_articles = n;
-  if (n == 0) return fn_err_set(err, FN_E_INVALID, "no row is left: the rules (data.rules) cut all texts away");
-  return FN_OK;
-}
-
-fn_status fn_prepare_clean(fn_prepared *p, fn_err *err) {
-  size_t chunks = (p->n_articles + CHUNK - 1) / CHUNK;
-  FN_AUTO_FREE chunk_result *results = fn_mem_calloc(chunks, sizeof *results);
-  p->cleaned = fn_mem_calloc(chunks, sizeof *p->cleaned);
-  if (!results || !p->cleaned) return fn_err_no_memory(err, "the texts without boilerplate");
-  p->n_cleaned = chunks;
-  cleaning c = {p, results};
-  fn_pool_run(p->request->pool, chunks, clean_task, &c);
-  for (size_t i = 0; i < chunks; i++) {
-    if (results[i].err.status != FN_OK) return fn_err_set(err, results[i].err.status, "%s", results[i].err.message);
-    for (size_t r = 0; r < p->report.n_rules; r++)
-      for (int k = 0; k < 2; k++) p->rule_counts[r].n_rows[k] += results[i].hits[r][k];
-  }
-  fn_prepare_progress(p, "cleaning", p->n_articles);
-  FN_TRY(fn_prepare_check_stop(p, err));
-  return drop_emptied(p, err);
 }

@@ -1,8 +1,7 @@
-/* Files to articles: columns, labels, what is empty. */
+/* Files to rows: columns, labels, what is empty. */
 #include "data/input.h"
 #include "data/prepare_internal.h"
 #include "data/split.h"
-#include "data/words.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -16,14 +15,23 @@ typedef struct column {
   size_t index;
 } column;
 
+/* One file. */
 typedef struct reading {
   fn_prepared *p;
+  fn_load *load; /* where rows go */
   fn_input *input;
   const fn_prepare_input *from;
   fn_prepare_file *file;
   fn_str dataset; /* for rows that name none */
   column columns[N_COLUMNS];
 } reading;
+
+struct fn_prepare_reader {
+  fn_prepared *p;
+  size_t next_file;
+  reading now;    /* now.input NULL: no file is open */
+  fn_buf dataset; /* now.dataset */
+};
 
 /* What stands in the table of settings as the default name; a column asked for by another name must be there. */
 static bool renamed(const char *name, const char *usual) {
@@ -165,10 +173,11 @@ static fn_status read_split(uint8_t *split_out, const reading *r, const fn_input
 }
 
 /* Rows whose group is unknown are one group per dataset: they may be anyone's, so they are not spread over splits. */
-static fn_status read_group(article *a, const reading *r, const fn_input_row *row, fn_str dataset, fn_err *err) {
+static fn_status read_group(load_row *a, const reading *r, const fn_input_row *row, fn_str source, fn_str dataset,
+                            fn_err *err) {
   const fn_data_options *o = r->p->options;
   if (o->split != FN_SPLIT_GROUP) return FN_OK;
-  fn_str value = a->source;
+  fn_str value = source;
   if (strcmp(o->group, "dataset") == 0)
     value = dataset;
   else if (r->columns[GROUP].wanted)
@@ -183,42 +192,45 @@ static fn_status read_group(article *a, const reading *r, const fn_input_row *ro
   return fn_names_add(&a->group, &r->p->groups, value, err);
 }
 
+/* Appends one text to the load. */
+static fn_status put(uint32_t *length_out, fn_load *load, fn_str text, fn_err *err) {
+  if (text.length) fn_buf_append(&load->bytes, text.data, text.length);
+  *length_out = (uint32_t)text.length; /* fields are bounded by FN_RECORD_LIMITS_DEFAULT */
+  return fn_buf_check(&load->bytes, "the texts", err);
+}
+
 static fn_status read_article(reading *r, const fn_input_row *row, fn_err *err) {
   fn_prepared *p = r->p;
+  fn_load *load = r->load;
   int label;
-  article a = {.row = (int64_t)p->report.n_read - 1, .drop = KEPT};
+  load_row a = {.row = (int64_t)p->report.n_read - 1, .at = load->bytes.length};
   FN_TRY(read_label(&label, r, row, err));
   if (label < 0) return p->report.dropped[label == FN_LABEL_DROP ? FN_DROP_LABEL_MAP : FN_DROP_NO_LABEL]++, FN_OK;
   a.label = (int8_t)label;
-  fn_str dataset;
-  FN_TRY(value_of(&a.title, r, row, TITLE, err));
-  FN_TRY(value_of(&a.text, r, row, TEXT, err));
-  FN_TRY(value_of(&a.source, r, row, SOURCE, err));
+  fn_str title, text, source, dataset;
+  FN_TRY(value_of(&title, r, row, TITLE, err));
+  FN_TRY(value_of(&text, r, row, TEXT, err));
+  FN_TRY(value_of(&source, r, row, SOURCE, err));
   FN_TRY(value_of(&dataset, r, row, DATASET, err));
   FN_TRY(read_split(&a.split, r, row, err));
-  if (fn_prepare_is_empty(p, a.title, a.text)) {
-    fn_prepare_drop(p, &a, FN_DROP_EMPTY);
-    return FN_OK;
-  }
-  a.source = fn_str_trim(a.source);
+  if (fn_prepare_is_empty(p, title, text)) return fn_prepare_count_drop(p, label, FN_DROP_EMPTY), FN_OK;
+  source = fn_str_trim(source);
   dataset = fn_str_trim(dataset);
   if (dataset.length == 0) dataset = r->dataset;
   FN_TRY(fn_names_add(&a.dataset, &p->datasets, dataset, err));
-  FN_TRY(read_group(&a, r, row, dataset, err));
-  FN_TRY(copy(&a.title, p, err));
-  FN_TRY(copy(&a.text, p, err));
-  FN_TRY(copy(&a.source, p, err));
-  FN_TRY(
-      fn_mem_grow((void **)&p->articles, &p->capacity, p->n_articles + 1, sizeof *p->articles, INT32_MAX, "rows", err));
-  p->articles[p->n_articles++] = a;
+  FN_TRY(read_group(&a, r, row, source, dataset, err));
+  FN_TRY(put(&a.title, load, title, err));
+  FN_TRY(put(&a.text, load, text, err));
+  FN_TRY(put(&a.source, load, source, err));
+  load->rows[load->n++] = a;
   return FN_OK;
 }
 
-static fn_status read_rows(reading *r, fn_err *err) {
-  fn_input_row row;
-  bool more, lines = fn_input_get_format(r->input) == FN_INPUT_JSONL;
-  FN_TRY(find_columns(r, !lines, err));
-  for (;;) {
+/* Rows until the load is full or the file is at its end. */
+static fn_status read_rows(bool *ended_out, reading *r, fn_err *err) {
+  bool more = true, lines = fn_input_get_format(r->input) == FN_INPUT_JSONL;
+  while (r->load->n < LOAD_ROWS && r->load->bytes.length < LOAD_BYTES) {
+    fn_input_row row;
     FN_TRY(fn_input_next(&row, &more, r->input, err));
     if (!more) break;
     r->file->n_rows++;
@@ -226,15 +238,10 @@ static fn_status read_rows(reading *r, fn_err *err) {
     if (row.status != FN_OK) return fn_err_set(err, row.status, "%s", row.message);
     if (lines) FN_TRY(find_columns(r, false, err));
     FN_TRY(read_article(r, &row, err));
-    if (r->p->report.n_read % 1024 == 0) {
-      fn_prepare_progress(r->p, "reading", r->p->report.n_read);
-      FN_TRY(fn_prepare_check_stop(r->p, err));
-    }
+    if (r->p->report.n_read % 1024 == 0) FN_TRY(fn_prepare_check_stop(r->p, err));
   }
-  if (r->file->n_rows == 0)
-    return fn_err_set(err, FN_E_INVALID, "%s: no rows%s", fn_input_name(r->input),
-                      lines ? "; one JSON object a line is accepted" : " after the header");
-  return lines ? find_columns(r, true, err) : FN_OK;
+  *ended_out = !more;
+  return FN_OK;
 }
 
 /* Base name without the endings that say how it is stored. */
@@ -275,41 +282,75 @@ static fn_status describe_file(fn_prepare_file *file, fn_prepared *p, const fn_p
   return file->name ? FN_OK : fn_err_no_memory(err, "the report");
 }
 
-static fn_status read_file(fn_prepared *p, size_t i, fn_err *err) {
+static fn_status open_file(fn_prepare_reader *reader, fn_err *err) {
   static const char *const formats[] = {"auto", "csv", "jsonl", "text"};
-  const fn_prepare_input *from = &p->request->inputs[i];
-  reading r = {.p = p, .from = from, .file = &p->files[i]};
-  fn_buf FN_AUTO_BUF dataset = {0};
-  FN_TRY(default_dataset(&dataset, p, from, err));
-  r.dataset = fn_buf_str(&dataset);
+  fn_prepared *p = reader->p;
+  const fn_prepare_input *from = &p->request->inputs[reader->next_file];
+  reading *r = &reader->now;
+  *r = (reading){.p = p, .from = from, .file = &p->files[reader->next_file]};
+  fn_buf_reset(&reader->dataset);
+  FN_TRY(default_dataset(&reader->dataset, p, from, err));
+  r->dataset = fn_buf_str(&reader->dataset);
   fn_input_options how;
   FN_TRY(fn_input_options_from(&how, p->options, err));
-  FN_TRY(fn_input_open(&r.input, from->path, &how, err));
-  r.file->format = formats[fn_input_get_format(r.input)];
-  choose_columns(&r);
-  fn_status status = read_rows(&r, err);
-  r.file->encoding = fn_encoding_name(fn_input_get_encoding(r.input));
-  r.file->delimiter = fn_delimiter_name(fn_input_get_delimiter(r.input));
-  fn_input_close(r.input);
-  return status == FN_OK ? describe_file(r.file, p, from, err) : status;
+  FN_TRY(fn_input_open(&r->input, from->path, &how, err));
+  r->file->format = formats[fn_input_get_format(r->input)];
+  choose_columns(r);
+  reader->next_file++;
+  return find_columns(r, fn_input_get_format(r->input) != FN_INPUT_JSONL, err);
 }
 
-fn_status fn_prepare_read(fn_prepared *p, fn_err *err) {
+static fn_status end_file(fn_prepare_reader *reader, fn_err *err) {
+  reading *r = &reader->now;
+  bool lines = fn_input_get_format(r->input) == FN_INPUT_JSONL;
+  if (r->file->n_rows == 0)
+    return fn_err_set(err, FN_E_INVALID, "%s: no rows%s", fn_input_name(r->input),
+                      lines ? "; one JSON object a line is accepted" : " after the header");
+  if (lines) FN_TRY(find_columns(r, true, err));
+  r->file->encoding = fn_encoding_name(fn_input_get_encoding(r->input));
+  r->file->delimiter = fn_delimiter_name(fn_input_get_delimiter(r->input));
+  fn_input_close(r->input);
+  r->input = NULL;
+  return describe_file(r->file, reader->p, r->from, err);
+}
+
+fn_status fn_prepare_reader_fill(fn_load *load, fn_prepare_reader *reader, fn_err *err) {
+  load->n = 0;
+  fn_buf_reset(&load->bytes);
+  while (load->n < LOAD_ROWS && load->bytes.length < LOAD_BYTES) {
+    bool ended = false;
+    if (!reader->now.input) {
+      if (reader->next_file == reader->p->request->n_inputs) return FN_OK;
+      FN_TRY(open_file(reader, err));
+    }
+    reader->now.load = load;
+    FN_TRY(read_rows(&ended, &reader->now, err));
+    if (ended) FN_TRY(end_file(reader, err));
+  }
+  return FN_OK;
+}
+
+fn_status fn_prepare_reader_create(fn_prepare_reader **reader_out, fn_prepared *p, fn_err *err) {
   size_t n = p->request->n_inputs;
   if (n == 0) return fn_err_set(err, FN_E_INVALID, "no input; at least one [LABEL:]FILE is needed");
   p->files = fn_mem_calloc(n, sizeof *p->files);
-  if (!p->files) return fn_err_no_memory(err, "the report");
+  fn_prepare_reader *reader = fn_mem_calloc(1, sizeof *reader);
+  if (!p->files || !reader) {
+    free(reader);
+    return fn_err_no_memory(err, "the report");
+  }
   p->report.files = p->files;
   p->report.n_files = n;
-  for (size_t i = 0; i < n; i++) FN_TRY(read_file(p, i, err));
-  fn_prepare_progress(p, "reading", p->report.n_read);
-  if (p->n_articles == 0)
-    return fn_err_set(err, FN_E_INVALID,
-                      "no row is left of %" PRIu64 " read: %" PRIu64 " without a label, %" PRIu64
-                      " dropped by data.label_map, %" PRIu64 " empty",
-                      p->report.n_read, p->report.dropped[FN_DROP_NO_LABEL], p->report.dropped[FN_DROP_LABEL_MAP],
-                      p->report.dropped[FN_DROP_EMPTY]);
+  reader->p = p;
+  *reader_out = reader;
   return FN_OK;
+}
+
+void fn_prepare_reader_destroy(fn_prepare_reader *reader) {
+  if (!reader) return;
+  fn_input_close(reader->now.input);
+  fn_buf_deinit(&reader->dataset);
+  free(reader);
 }
 
 static fn_status no_label(const char *argument, const fn_data_options *options, fn_err *err) {

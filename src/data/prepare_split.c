@@ -5,101 +5,101 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-typedef struct scoped {
-  uint32_t same, scope, index;
-} scoped;
-
-static int by_scope(const void *a, const void *b) {
-  const scoped *x = a, *y = b;
-  if (x->same != y->same) return x->same < y->same ? -1 : 1;
-  if (x->scope != y->scope) return x->scope < y->scope ? -1 : 1;
-  return (x->index > y->index) - (x->index < y->index);
+static bool is_kept(const fn_prepared *p, size_t i) {
+  return !(p->flags[i] & ARTICLE_DROPPED);
 }
 
-typedef enum scope { EVERYWHERE, IN_GROUP, IN_SPLIT } scope;
-
-/* Of exact copies in one scope the first stays. */
-static fn_status drop_exact(fn_prepared *p, scope where, fn_err *err) {
-  FN_AUTO_FREE scoped *sorted = fn_mem_alloc(p->n_articles, sizeof *sorted);
-  if (!sorted) return fn_err_no_memory(err, "exact duplicates");
-  size_t n = 0;
-  for (size_t i = 0; i < p->n_articles; i++) {
-    const article *a = &p->articles[i];
-    if (a->drop != KEPT) continue;
-    sorted[n++] = (scoped){a->same, where == IN_GROUP ? a->group : where == IN_SPLIT ? a->split : 0, (uint32_t)i};
+/* Of exact copies in one scope the first stays: in one group (groups[n_articles]), or in one split (groups NULL). */
+static fn_status drop_exact(fn_prepared *p, const uint32_t *groups, fn_err *err) {
+  enum { MAX_PAIRS = 1 << 18 };
+  fn_sorter FN_CLEANUP(fn_sorter_deinit) sorter;
+  fn_sorter_init(&sorter, p->folder, MAX_PAIRS);
+  fn_spill_cursor FN_CLEANUP(fn_spill_cursor_deinit) cursor = {0};
+  FN_TRY(fn_spill_cursor_init(&cursor, &p->copies, 0, p->copies.size, 1 << 18, err));
+  for (;;) {
+    const void *item;
+    bool more;
+    uint32_t numbers[2]; /* first of the copies, copy */
+    FN_TRY(fn_spill_next(&item, &more, &cursor, sizeof numbers, err));
+    if (!more) break;
+    memcpy(numbers, item, sizeof numbers);
+    if (!is_kept(p, numbers[1])) continue;
+    uint32_t scope = groups ? groups[numbers[1]] : (uint32_t)fn_article_split(p->flags[numbers[1]]);
+    FN_TRY(fn_sorter_add(&sorter, (uint64_t)numbers[0] << 32 | scope, numbers[1], err));
   }
-  qsort(sorted, n, sizeof *sorted, by_scope);
-  for (size_t i = 1; i < n; i++)
-    if (sorted[i].same == sorted[i - 1].same && sorted[i].scope == sorted[i - 1].scope)
-      fn_prepare_drop(p, &p->articles[sorted[i].index], FN_DROP_EXACT);
+  FN_TRY(fn_sorter_finish(&sorter, err));
+  fn_pair pair, before = {0};
+  bool more;
+  for (bool any = false;; any = true) {
+    FN_TRY(fn_sorter_next(&pair, &more, &sorter, err));
+    if (!more) return FN_OK;
+    if (any && pair.key == before.key) fn_prepare_drop(p, (size_t)pair.value, FN_DROP_EXACT);
+    before = pair;
+  }
+}
+
+/* Strata of a random split: dataset and label. strata[n_articles]. */
+static fn_status read_strata(uint32_t *strata, const fn_prepared *p, fn_err *err) {
+  fn_spill_cursor FN_CLEANUP(fn_spill_cursor_deinit) cursor = {0};
+  FN_TRY(fn_articles_begin(&cursor, p, err));
+  for (size_t i = 0; i < p->n_articles; i++) {
+    article a;
+    bool more;
+    FN_TRY(fn_articles_next(&a, &more, &cursor, err));
+    strata[i] = 2 * a.dataset + (uint32_t)fn_article_label(p->flags[i]);
+  }
   return FN_OK;
-}
-
-/* Rows that are still in, as arrays for the functions of data/split.h. */
-typedef struct view {
-  size_t n;
-  uint32_t *index, *a, *b;
-  int8_t *labels;
-  uint8_t *split;
-} view;
-
-static void view_deinit(view *v) {
-  free(v->index);
-  free(v->a);
-  free(v->b);
-  free(v->labels);
-  free(v->split);
-}
-
-static fn_status view_init(view *v, const fn_prepared *p, fn_err *err) {
-  size_t n = p->n_articles;
-  *v = (view){
-      .index = fn_mem_alloc(n, sizeof *v->index),
-      .a = fn_mem_alloc(n, sizeof *v->a),
-      .b = fn_mem_alloc(n, sizeof *v->b),
-      .labels = fn_mem_alloc(n, 1),
-      .split = fn_mem_calloc(n, 1),
-  };
-  if (!v->index || !v->a || !v->b || !v->labels || !v->split) return fn_err_no_memory(err, "a split");
-  for (size_t i = 0; i < n; i++)
-    if (p->articles[i].drop == KEPT) v->index[v->n++] = (uint32_t)i;
-  return FN_OK;
-}
-
-static void assign(fn_prepared *p, const view *v) {
-  for (size_t i = 0; i < v->n; i++) p->articles[v->index[i]].split = v->split[i];
 }
 
 static fn_status split_random(fn_prepared *p, fn_err *err) {
-  FN_TRY(drop_exact(p, EVERYWHERE, err));
-  view FN_CLEANUP(view_deinit) v = {0};
-  FN_TRY(view_init(&v, p, err));
-  for (size_t i = 0; i < v.n; i++) {
-    const article *a = &p->articles[v.index[i]];
-    v.a[i] = a->cluster;
-    v.b[i] = 2 * a->dataset + (a->label == 1 ? 1u : 0u);
+  size_t n = p->n_articles;
+  for (size_t i = 0; i < n; i++)
+    if (is_kept(p, i) && (p->flags[i] & ARTICLE_COPY)) fn_prepare_drop(p, i, FN_DROP_EXACT);
+  FN_AUTO_FREE uint32_t *strata = fn_mem_alloc(n, sizeof *strata);
+  FN_AUTO_FREE uint8_t *split = fn_mem_alloc(n, 1);
+  if (!strata || !split) return fn_err_no_memory(err, "a split");
+  FN_TRY(read_strata(strata, p, err));
+  for (size_t i = 0; i < n; i++) split[i] = is_kept(p, i) ? 0 : NO_SPLIT;
+  FN_TRY(fn_split_random(split, p->clusters.parent, strata, n, p->datasets.n * 2, p->fractions,
+                         (uint64_t)p->options->seed, err));
+  for (size_t i = 0; i < n; i++) p->flags[i] = fn_article_with_split(p->flags[i], split[i]);
+  return FN_OK;
+}
+
+static fn_status read_groups(uint32_t *groups, const fn_prepared *p, fn_err *err) {
+  fn_spill_cursor FN_CLEANUP(fn_spill_cursor_deinit) cursor = {0};
+  FN_TRY(fn_articles_begin(&cursor, p, err));
+  for (size_t i = 0; i < p->n_articles; i++) {
+    article a;
+    bool more;
+    FN_TRY(fn_articles_next(&a, &more, &cursor, err));
+    groups[i] = a.group;
   }
-  FN_TRY(fn_split_random(v.split, v.a, v.b, v.n, p->datasets.n * 2, p->fractions, (uint64_t)p->options->seed, err));
-  assign(p, &v);
   return FN_OK;
 }
 
 static fn_status split_groups(fn_prepared *p, fn_err *err) {
-  FN_TRY(drop_exact(p, IN_GROUP, err));
-  view FN_CLEANUP(view_deinit) v = {0};
-  FN_TRY(view_init(&v, p, err));
+  size_t n = 0;
+  FN_AUTO_FREE uint32_t *groups = fn_mem_alloc(p->n_articles, sizeof *groups);
+  FN_AUTO_FREE int8_t *labels = fn_mem_alloc(p->n_articles, 1);
+  FN_AUTO_FREE uint8_t *split = fn_mem_alloc(p->n_articles, 1);
   FN_AUTO_FREE uint32_t *dense = fn_mem_calloc(p->groups.n, sizeof *dense); /* number + 1 among groups still in */
-  if (!dense) return fn_err_no_memory(err, "groups");
+  if (!groups || !labels || !split || !dense) return fn_err_no_memory(err, "groups");
+  FN_TRY(read_groups(groups, p, err));
+  FN_TRY(drop_exact(p, groups, err));
   uint32_t n_groups = 0;
-  for (size_t i = 0; i < v.n; i++) {
-    const article *a = &p->articles[v.index[i]];
-    if (!dense[a->group]) dense[a->group] = ++n_groups;
-    v.a[i] = dense[a->group] - 1;
-    v.labels[i] = a->label;
+  for (size_t i = 0; i < p->n_articles; i++) {
+    if (!is_kept(p, i)) continue;
+    uint32_t group = groups[i]; /* the list moves up to those that are kept */
+    if (!dense[group]) dense[group] = ++n_groups;
+    groups[n] = dense[group] - 1;
+    labels[n++] = (int8_t)fn_article_label(p->flags[i]);
   }
   p->report.n_groups = n_groups;
-  FN_TRY(fn_split_groups(v.split, v.a, v.labels, v.n, n_groups, p->fractions, (uint64_t)p->options->seed, err));
-  assign(p, &v);
+  FN_TRY(fn_split_groups(split, groups, labels, n, n_groups, p->fractions, (uint64_t)p->options->seed, err));
+  n = 0;
+  for (size_t i = 0; i < p->n_articles; i++)
+    if (is_kept(p, i)) p->flags[i] = fn_article_with_split(p->flags[i], split[n++]);
   return FN_OK;
 }
 
@@ -108,16 +108,17 @@ static fn_status split_groups(fn_prepared *p, fn_err *err) {
 static fn_status drop_across(fn_prepared *p, fn_err *err) {
   FN_AUTO_FREE uint8_t *latest = fn_mem_calloc(p->n_articles, 1);
   if (!latest) return fn_err_no_memory(err, "copies across splits");
+  const uint32_t *cluster = p->clusters.parent;
   for (size_t i = 0; i < p->n_articles; i++) {
-    const article *a = &p->articles[i];
-    if (a->drop == KEPT && a->split > latest[a->cluster]) latest[a->cluster] = a->split;
+    int split = fn_article_split(p->flags[i]);
+    if (is_kept(p, i) && split > latest[cluster[i]]) latest[cluster[i]] = (uint8_t)split;
   }
   for (size_t i = 0; i < p->n_articles; i++) {
-    article *a = &p->articles[i];
-    if (a->drop == KEPT && a->split < latest[a->cluster])
-      fn_prepare_drop(p, a, a->split == FN_SPLIT_TRAIN ? FN_DROP_TRAIN_COPY : FN_DROP_VALIDATION_COPY);
+    int split = fn_article_split(p->flags[i]);
+    if (is_kept(p, i) && split < latest[cluster[i]])
+      fn_prepare_drop(p, i, split == FN_SPLIT_TRAIN ? FN_DROP_TRAIN_COPY : FN_DROP_VALIDATION_COPY);
   }
-  return drop_exact(p, IN_SPLIT, err);
+  return drop_exact(p, NULL, err);
 }
 
 static fn_status count_sets(fn_prepared *p, fn_err *err) {
@@ -126,14 +127,19 @@ static fn_status count_sets(fn_prepared *p, fn_err *err) {
   for (size_t d = 0; d < p->datasets.n; d++) p->sets[d].name = p->datasets.items[d];
   p->report.sets = p->sets;
   p->report.n_sets = p->datasets.n;
+  fn_spill_cursor FN_CLEANUP(fn_spill_cursor_deinit) cursor = {0};
+  FN_TRY(fn_articles_begin(&cursor, p, err));
   for (size_t i = 0; i < p->n_articles; i++) {
-    const article *a = &p->articles[i];
-    if (a->drop != KEPT) continue;
+    article a;
+    bool more;
+    FN_TRY(fn_articles_next(&a, &more, &cursor, err));
+    if (!is_kept(p, i)) continue;
+    int split = fn_article_split(p->flags[i]), label = fn_article_label(p->flags[i]);
     p->report.n_kept++;
-    p->report.n_split[a->split][a->label]++;
-    p->sets[a->dataset].n_rows[a->split][a->label]++;
-    p->report.n_no_title[a->label] += a->title.length == 0;
-    p->report.n_no_text[a->label] += a->text.length == 0;
+    p->report.n_split[split][label]++;
+    p->sets[a.dataset].n_rows[split][label]++;
+    p->report.n_no_title[label] += a.title == 0;
+    p->report.n_no_text[label] += a.text == 0;
   }
   return FN_OK;
 }

@@ -1,8 +1,6 @@
 /* The folder of a prepared dataset: written beside its place, put there by rename. */
-#include "data/dataset_writer.h"
 #include "data/prepare_internal.h"
 #include "data/prepare_json.h"
-#include "data/token_cache.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -48,34 +46,6 @@ fn_status fn_prepare_check_out(const fn_prepare_request *request, fn_err *err) {
   return FN_OK;
 }
 
-static void destroy_writer(fn_dataset_writer **writer) {
-  if (*writer) fn_dataset_writer_destroy(*writer);
-}
-
-static fn_status write_rows(fn_prepared *p, const char *dir, fn_err *err) {
-  fn_dataset_writer FN_CLEANUP(destroy_writer) *writer = NULL;
-  FN_TRY(fn_dataset_writer_create(&writer, dir, err));
-  for (int s = 0; s < FN_SPLIT_COUNT; s++)
-    for (size_t i = 0; i < p->n_articles; i++) {
-      const article *a = &p->articles[i];
-      if (a->drop != KEPT || a->split != s) continue;
-      char hash[33];
-      fn_hash_format(hash, a->hash);
-      fn_row row = {
-          .title = a->title,
-          .text = a->text,
-          .dataset = p->datasets.items[a->dataset],
-          .source = a->source,
-          .label = a->label,
-          .cluster = p->articles[a->cluster].row,
-          .row = a->row,
-          .hash = fn_str_make(hash, 32),
-      };
-      FN_TRY(fn_dataset_writer_append(writer, (fn_split)s, &row, err));
-    }
-  return fn_dataset_writer_finish(writer, &p->report.dataset_hash, err);
-}
-
 static fn_status write_json(const fn_prepared *p, const char *dir, fn_err *err) {
   FN_AUTO_BUF fn_buf json;
   fn_buf_init(&json, (size_t)64 << 20);
@@ -84,23 +54,6 @@ static fn_status write_json(const fn_prepared *p, const char *dir, fn_err *err) 
   FN_AUTO_FREE char *path = fn_path_join(dir, "prepare.json");
   if (!path) return fn_err_no_memory(err, "a path");
   return fn_file_write(path, json.data, json.length, err);
-}
-
-static fn_status write_tokens(const fn_prepared *p, const char *dir, fn_err *err) {
-  if (!p->request->tokenizer) return FN_OK;
-  fn_prepare_progress(p, "tokenizing", 0);
-  fn_dataset *dataset;
-  FN_TRY(fn_dataset_open(&dataset, dir, err));
-  fn_token_cache *cache;
-  fn_status status = fn_token_cache_open(&cache, dataset, p->request->tokenizer, p->request->pool, err);
-  if (status == FN_OK) {
-    bool kept = fn_token_cache_get_origin(cache) == FN_TOKEN_CACHE_WRITTEN;
-    fn_token_cache_close(cache);
-    if (!kept) status = fn_err_set(err, FN_E_IO, "%s: the token cache could not be written", dir);
-  }
-  fn_dataset_close(dataset);
-  if (status == FN_OK) fn_prepare_progress(p, "tokenizing", p->report.n_kept);
-  return status;
 }
 
 /* What stands at `out` is looked at again: another process may have put its own there since. */
@@ -132,9 +85,8 @@ fn_status fn_prepare_write(fn_prepared *p, fn_err *err) {
   if (!temporary || !parent) return fn_err_no_memory(err, "a path");
   FN_TRY(fn_dir_create(temporary, err));
   fn_prepare_progress(p, "writing", 0);
-  fn_status status = write_rows(p, temporary, err);
+  fn_status status = fn_prepare_write_rows(p, temporary, err);
   if (status == FN_OK) status = write_json(p, temporary, err);
-  if (status == FN_OK) status = write_tokens(p, temporary, err);
   if (status == FN_OK) status = fn_prepare_check_stop(p, err);
   if (status == FN_OK) status = fn_dir_sync(temporary, err);
   if (status == FN_OK) status = publish(p->request, temporary, out, err);

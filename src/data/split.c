@@ -31,27 +31,6 @@ bool fn_split_parse(fn_split *split_out, fn_str name) {
   return false;
 }
 
-/* A unit: the rows order[begin, begin + size). */
-typedef struct unit {
-  uint32_t stratum, begin, size;
-} unit;
-
-typedef struct keyed_row {
-  uint32_t unit, row;
-} keyed_row;
-
-static int by_unit(const void *a, const void *b) {
-  const keyed_row *x = a, *y = b;
-  if (x->unit != y->unit) return x->unit < y->unit ? -1 : 1;
-  return (x->row > y->row) - (x->row < y->row);
-}
-
-static int by_stratum(const void *a, const void *b) {
-  const unit *x = a, *y = b;
-  if (x->stratum != y->stratum) return x->stratum < y->stratum ? -1 : 1;
-  return (x->begin > y->begin) - (x->begin < y->begin);
-}
-
 /* Rows that each split shall get of a stratum of n rows. given[] counts what all strata so far were promised; the next
  * row always goes to the split that is furthest behind its share, so the error of rounding stays below one row. */
 static void set_targets(int64_t targets[FN_SPLIT_COUNT], int64_t given[FN_SPLIT_COUNT], int64_t *total,
@@ -89,45 +68,53 @@ static int draw_split(const int64_t room[FN_SPLIT_COUNT], int64_t size, fn_rng *
   return widest;
 }
 
-/* Units of one stratum: the large ones first, so that single rows can fill up what is left. */
-static void split_stratum(uint8_t *split_out, const keyed_row *rows, const unit *units, uint32_t *order, size_t n,
+/* Units of one stratum, named by their first rows: the large ones first, so that single rows can fill up what is left.
+ * The list is shuffled. */
+static void split_stratum(uint8_t *split, uint32_t *units, size_t n, const uint32_t *sizes,
                           int64_t room[FN_SPLIT_COUNT], fn_rng *rng) {
-  for (size_t i = 0; i < n; i++) order[i] = (uint32_t)i;
-  fn_rng_shuffle(rng, order, n);
+  fn_rng_shuffle(rng, units, n);
   for (int single = 0; single < 2; single++)
     for (size_t i = 0; i < n; i++) {
-      const unit *u = &units[order[i]];
-      if ((u->size == 1) != (single == 1)) continue;
-      int s = draw_split(room, (int64_t)u->size, rng);
-      room[s] -= (int64_t)u->size;
-      for (uint32_t r = 0; r < u->size; r++) split_out[rows[u->begin + r].row] = (uint8_t)s;
+      uint32_t size = sizes[units[i]];
+      if ((size == 1) != (single == 1)) continue;
+      int s = draw_split(room, (int64_t)size, rng);
+      room[s] -= (int64_t)size;
+      split[units[i]] = (uint8_t)s;
     }
 }
 
-fn_status fn_split_random(uint8_t *split_out, const uint32_t *unit_of, const uint32_t *strata, size_t n,
-                          size_t n_strata, const double fractions[FN_SPLIT_COUNT], uint64_t seed, fn_err *err) {
-  FN_AUTO_FREE keyed_row *rows = fn_mem_alloc(n, sizeof *rows);
-  FN_AUTO_FREE unit *units = fn_mem_alloc(n, sizeof *units);
-  FN_AUTO_FREE uint32_t *order = fn_mem_alloc(n, sizeof *order);
-  if (!rows || !units || !order) return fn_err_no_memory(err, "a split");
-  for (size_t i = 0; i < n; i++) rows[i] = (keyed_row){unit_of[i], (uint32_t)i};
-  qsort(rows, n, sizeof *rows, by_unit);
+fn_status fn_split_random(uint8_t *split_io, const uint32_t *unit_of, const uint32_t *strata, size_t n, size_t n_strata,
+                          const double fractions[FN_SPLIT_COUNT], uint64_t seed, fn_err *err) {
+  FN_AUTO_FREE uint32_t *sizes = fn_mem_calloc(n, sizeof *sizes); /* by first row */
+  FN_AUTO_FREE size_t *begins = fn_mem_calloc(n_strata + 1, sizeof *begins);
+  FN_AUTO_FREE size_t *n_rows = fn_mem_calloc(n_strata + 1, sizeof *n_rows);
+  if (!sizes || !begins || !n_rows) return fn_err_no_memory(err, "a split");
   size_t n_units = 0;
   for (size_t i = 0; i < n; i++) {
-    if (i == 0 || rows[i].unit != rows[i - 1].unit) units[n_units++] = (unit){strata[rows[i].row], (uint32_t)i, 0};
-    units[n_units - 1].size++;
-  }
-  qsort(units, n_units, sizeof *units, by_stratum);
-  int64_t given[FN_SPLIT_COUNT] = {0}, total = 0;
-  for (size_t begin = 0, end; begin < n_units; begin = end) {
-    uint32_t stratum = units[begin].stratum;
+    if (split_io[i] == FN_SPLIT_COUNT) continue;
+    uint32_t first = unit_of[i], stratum = strata[first];
     if (stratum >= n_strata) return fn_err_set(err, FN_E_INTERNAL, "a row of stratum %u of %zu", stratum, n_strata);
-    size_t n_rows = 0;
-    for (end = begin; end < n_units && units[end].stratum == stratum; end++) n_rows += units[end].size;
-    int64_t targets[FN_SPLIT_COUNT];
-    set_targets(targets, given, &total, fractions, n_rows);
-    fn_rng rng = fn_rng_make(seed, stratum);
-    split_stratum(split_out, rows, units + begin, order, end - begin, targets, &rng);
+    n_rows[stratum]++;
+    if (sizes[first]++ == 0) n_units++, begins[stratum]++;
   }
+  FN_AUTO_FREE uint32_t *units = fn_mem_alloc(n_units, sizeof *units); /* by stratum, then by first row */
+  if (!units) return fn_err_no_memory(err, "a split");
+  for (size_t k = 0, total = 0; k <= n_strata; k++) {
+    size_t count = begins[k];
+    begins[k] = total;
+    total += count;
+  }
+  for (size_t i = 0; i < n; i++)
+    if (sizes[i]) units[begins[strata[i]]++] = (uint32_t)i; /* begins become ends */
+  int64_t given[FN_SPLIT_COUNT] = {0}, total = 0;
+  for (size_t k = 0, begin = 0; k < n_strata; begin = begins[k++]) {
+    if (begins[k] == begin) continue;
+    int64_t targets[FN_SPLIT_COUNT];
+    set_targets(targets, given, &total, fractions, n_rows[k]);
+    fn_rng rng = fn_rng_make(seed, k);
+    split_stratum(split_io, units + begin, begins[k] - begin, sizes, targets, &rng);
+  }
+  for (size_t i = 0; i < n; i++)
+    if (split_io[i] != FN_SPLIT_COUNT) split_io[i] = split_io[unit_of[i]];
   return FN_OK;
 }

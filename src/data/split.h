@@ -12,10 +12,11 @@ FN_NODISCARD fn_status fn_split_fractions(double fractions_out[FN_SPLIT_COUNT], 
 /* "train", "training"; "validation", "valid", "val", "dev"; "test", "testing": case does not count. False otherwise. */
 bool fn_split_parse(fn_split *split_out, fn_str name);
 
-/* Random and stratified: units[n] (cluster of each row, any numbers) go whole; strata[n] are 0 … n_strata-1 and a unit
- * belongs to the stratum of its first row. Every stratum gets the fractions as nearly as whole rows allow, and the
- * rounding evens out over the strata. */
-FN_NODISCARD fn_status fn_split_random(uint8_t *split_out, const uint32_t *units, const uint32_t *strata, size_t n,
+/* Random and stratified: rows of one unit (a cluster) go together; units[i] ≤ i is the first row of row i's unit, which
+ * takes part itself. strata[n] are 0 … n_strata-1 and a unit belongs to the stratum of its first row. Every stratum
+ * gets the fractions as nearly as whole rows allow, and the rounding evens out over the strata. split_io[i] is
+ * FN_SPLIT_COUNT for a row that takes no part, anything else before for one that does; 8 bytes of memory a row. */
+FN_NODISCARD fn_status fn_split_random(uint8_t *split_io, const uint32_t *units, const uint32_t *strata, size_t n,
                                        size_t n_strata, const double fractions[FN_SPLIT_COUNT], uint64_t seed,
                                        fn_err *err);
 

@@ -1,22 +1,11 @@
-#include "data/token_cache.h"
+#include "data/token_cache_internal.h"
 
 #include "data/flatbuf.h"
 
 #include <assert.h>
 #include <stdlib.h>
 
-enum { VERSION = 1, HEADER_SIZE = 128, CHECKSUM_AT = 120, BLOCK_ROWS = 128 };
-
-/* The header as it lies in the file. */
-typedef struct file_header {
-  char magic[8];
-  uint32_t version, size;
-  uint64_t tokenizer[2], dataset[2], n_rows[FN_SPLIT_COUNT], n_ids;
-  uint32_t vocab_size, zero[9];
-  uint64_t checksum;
-} file_header;
-_Static_assert(sizeof(file_header) == HEADER_SIZE && offsetof(file_header, checksum) == CHECKSUM_AT,
-               "as token_cache.h says");
+enum { BLOCK_ROWS = 128 };
 
 struct fn_token_cache {
   fn_map map;   /* the file, or empty */
@@ -28,30 +17,44 @@ struct fn_token_cache {
   size_t first_row[FN_SPLIT_COUNT], n_rows[FN_SPLIT_COUNT];
 };
 
-static uint64_t make_checksum(const file_header *header, const void *payload, size_t length) {
-  return fn_hash64(payload, length, fn_hash64(header, CHECKSUM_AT, 0));
+static uint64_t make_checksum(const fn_tokens_header *header, const void *payload, size_t length) {
+  return fn_hash64(payload, length, fn_hash64(header, FN_TOKENS_CHECKSUM_AT, 0));
 }
 
-/* What the header of a matching cache says, checksum and number of ids apart. */
-static file_header make_header(const fn_dataset *dataset, const fn_encoder *encoder) {
-  fn_hash128 hash = fn_dataset_hash(dataset);
-  file_header h = {.magic = {'F', 'N', 'T', 'O', 'K', 'E', 'N', 'S'},
-                   .version = VERSION,
-                   .size = HEADER_SIZE,
-                   .tokenizer = {encoder->hash.high, encoder->hash.low},
-                   .dataset = {hash.high, hash.low},
-                   .vocab_size = (uint32_t)encoder->vocab_size};
-  for (int s = 0; s < FN_SPLIT_COUNT; s++) h.n_rows[s] = fn_dataset_n_rows(dataset, (fn_split)s);
+fn_tokens_header fn_tokens_make_header(fn_hash128 dataset, const size_t n_rows[FN_SPLIT_COUNT], fn_hash128 tokenizer,
+                                       int32_t vocab_size) {
+  fn_tokens_header h = {.magic = {'F', 'N', 'T', 'O', 'K', 'E', 'N', 'S'},
+                        .version = FN_TOKENS_VERSION,
+                        .size = FN_TOKENS_HEADER,
+                        .tokenizer = {tokenizer.high, tokenizer.low},
+                        .dataset = {dataset.high, dataset.low},
+                        .vocab_size = (uint32_t)vocab_size};
+  for (int s = 0; s < FN_SPLIT_COUNT; s++) h.n_rows[s] = n_rows[s];
   return h;
 }
 
-static size_t count_rows(const file_header *h) {
+/* What the header of a matching cache says, checksum and number of ids apart. */
+static fn_tokens_header make_header(const fn_dataset *dataset, const fn_encoder *encoder) {
+  size_t n_rows[FN_SPLIT_COUNT];
+  for (int s = 0; s < FN_SPLIT_COUNT; s++) n_rows[s] = fn_dataset_n_rows(dataset, (fn_split)s);
+  return fn_tokens_make_header(fn_dataset_hash(dataset), n_rows, encoder->hash, encoder->vocab_size);
+}
+
+char *fn_tokens_path(const char *dir, fn_hash128 tokenizer) {
+  char name[64] = "cache/tokens-", hash[33];
+  fn_hash_format(hash, tokenizer);
+  memcpy(name + 13, hash, 32);
+  memcpy(name + 45, ".bin", 5);
+  return fn_path_join(dir, name);
+}
+
+static size_t count_rows(const fn_tokens_header *h) {
   return (size_t)(h->n_rows[0] + h->n_rows[1] + h->n_rows[2]);
 }
 
 /* Points the cache at the bytes of a file (or an image of one) whose header was checked. */
-static void bind(fn_token_cache *cache, const unsigned char *data, const file_header *h) {
-  cache->begins = (const uint64_t *)(const void *)(data + HEADER_SIZE);
+static void bind(fn_token_cache *cache, const unsigned char *data, const fn_tokens_header *h) {
+  cache->begins = (const uint64_t *)(const void *)(data + FN_TOKENS_HEADER);
   cache->ids = (const int32_t *)(const void *)(cache->begins + 2 * count_rows(h) + 1);
   cache->n_ids = (size_t)h->n_ids;
   size_t row = 0;
@@ -64,11 +67,11 @@ static void bind(fn_token_cache *cache, const unsigned char *data, const file_he
 
 /* A file is used only when it is what this dataset and tokenizer would give, to the last byte. The checksum finds
  * accidents; the ranges are checked besides, for a bad id would become a read outside the embedding. */
-static bool is_valid(const fn_map *map, const file_header *expected) {
-  file_header h;
+static bool is_valid(const fn_map *map, const fn_tokens_header *expected) {
+  fn_tokens_header h;
   if (map->length < sizeof h) return false;
   memcpy(&h, map->data, sizeof h);
-  file_header same = *expected;
+  fn_tokens_header same = *expected;
   same.n_ids = h.n_ids;
   same.checksum = h.checksum;
   size_t n_begins = 2 * count_rows(expected) + 1, begin_bytes, id_bytes, length;
@@ -90,14 +93,14 @@ static bool is_valid(const fn_map *map, const file_header *expected) {
 }
 
 /* Maps the file when it is valid. */
-static bool try_open(fn_token_cache *cache, const char *path, const file_header *expected) {
+static bool try_open(fn_token_cache *cache, const char *path, const fn_tokens_header *expected) {
   fn_map map;
   if (!fn_path_exists(path) || fn_map_open(&map, path, NULL) != FN_OK) return false;
   if (!is_valid(&map, expected)) {
     fn_map_close(&map);
     return false;
   }
-  file_header h;
+  fn_tokens_header h;
   memcpy(&h, map.data, sizeof h);
   cache->map = map;
   bind(cache, map.data, &h);
@@ -164,14 +167,14 @@ static void encode_block(void *arg, size_t task, int worker) {
 }
 
 /* The bytes of the file, from the blocks, which are released on the way. */
-static fn_status assemble(void **image_out, size_t *length_out, file_header *h, cache_build *build, fn_err *err) {
+static fn_status assemble(void **image_out, size_t *length_out, fn_tokens_header *h, cache_build *build, fn_err *err) {
   size_t n_ids = 0, id_bytes, begin_bytes = (2 * build->n_rows + 1) * 8, length;
   for (size_t b = 0; b < build->n_blocks; b++) n_ids += build->blocks[b].n_ids;
   unsigned char *image = NULL;
-  if (fn_size_mul(&id_bytes, n_ids, 4) && fn_size_add(&length, id_bytes, HEADER_SIZE + begin_bytes))
+  if (fn_size_mul(&id_bytes, n_ids, 4) && fn_size_add(&length, id_bytes, FN_TOKENS_HEADER + begin_bytes))
     image = fn_mem_alloc(length, 1);
   if (!image) return fn_err_no_memory(err, "the token ids of a dataset");
-  uint64_t *begins = (uint64_t *)(void *)(image + HEADER_SIZE), at = 0;
+  uint64_t *begins = (uint64_t *)(void *)(image + FN_TOKENS_HEADER), at = 0;
   int32_t *ids = (int32_t *)(void *)(begins + 2 * build->n_rows + 1);
   *begins++ = 0;
   for (size_t b = 0; b < build->n_blocks; b++) {
@@ -183,14 +186,14 @@ static fn_status assemble(void **image_out, size_t *length_out, file_header *h, 
     block->ids = NULL;
   }
   h->n_ids = n_ids;
-  h->checksum = make_checksum(h, image + HEADER_SIZE, length - HEADER_SIZE);
+  h->checksum = make_checksum(h, image + FN_TOKENS_HEADER, length - FN_TOKENS_HEADER);
   memcpy(image, h, sizeof *h);
   *image_out = image;
   *length_out = length;
   return FN_OK;
 }
 
-static fn_status make(void **image_out, size_t *length_out, file_header *h, const fn_dataset *dataset,
+static fn_status make(void **image_out, size_t *length_out, fn_tokens_header *h, const fn_dataset *dataset,
                       const fn_encoder *encoder, fn_pool *pool, fn_err *err) {
   size_t n_rows = count_rows(h), n_threads = (size_t)fn_pool_n_threads(pool);
   cache_build build = {dataset, encoder, n_rows, (n_rows + BLOCK_ROWS - 1) / BLOCK_ROWS, NULL, NULL};
@@ -212,7 +215,7 @@ static fn_status make(void **image_out, size_t *length_out, file_header *h, cons
 }
 
 /* Makes the ids; keeps them in the folder when that works, which is no matter when it does not. */
-static fn_status fill(fn_token_cache *cache, const char *dir, const char *path, file_header *h,
+static fn_status fill(fn_token_cache *cache, const char *dir, const char *path, fn_tokens_header *h,
                       const fn_dataset *dataset, const fn_encoder *encoder, fn_pool *pool, fn_err *err) {
   void *image = NULL;
   size_t length = 0;
@@ -231,18 +234,14 @@ static fn_status fill(fn_token_cache *cache, const char *dir, const char *path, 
 
 fn_status fn_token_cache_open_with(fn_token_cache **cache_out, const fn_dataset *dataset, const fn_encoder *encoder,
                                    fn_pool *pool, fn_err *err) {
-  char name[48] = "tokens-", hash[33];
-  fn_hash_format(hash, encoder->hash);
-  memcpy(name + 7, hash, 32);
-  memcpy(name + 39, ".bin", 5);
   FN_AUTO_FREE char *dir = fn_path_join(fn_dataset_dir(dataset), "cache");
-  FN_AUTO_FREE char *path = dir ? fn_path_join(dir, name) : NULL;
+  FN_AUTO_FREE char *path = dir ? fn_tokens_path(fn_dataset_dir(dataset), encoder->hash) : NULL;
   fn_token_cache *cache = fn_mem_calloc(1, sizeof *cache);
   if (!path || !cache) {
     free(cache);
     return fn_err_no_memory(err, "a token cache");
   }
-  file_header expected = make_header(dataset, encoder);
+  fn_tokens_header expected = make_header(dataset, encoder);
   if (!try_open(cache, path, &expected)) {
     fn_status status = fill(cache, dir, path, &expected, dataset, encoder, pool, err);
     if (status != FN_OK) {

@@ -44,4 +44,17 @@ typedef struct fn_encoder {
 FN_NODISCARD fn_status fn_token_cache_open_with(fn_token_cache **cache_out, const fn_dataset *dataset,
                                                 const fn_encoder *encoder, fn_pool *pool, fn_err *err);
 
+/* The same file written row by row, while the dataset is: ids wait in temporary files of folder (which lives as long as
+ * the writer) until all are there, so memory does not grow with the rows. */
+typedef struct fn_token_cache_writer fn_token_cache_writer;
+/* dir: of the dataset. */
+FN_NODISCARD fn_status fn_token_cache_writer_create(fn_token_cache_writer **writer_out, const char *dir,
+                                                    const char *folder, const fn_tokenizer *tokenizer, fn_err *err);
+/* The next row of a split; splits may take turns. ids[n_title + n_text], those of the title first. */
+FN_NODISCARD fn_status fn_token_cache_writer_append(fn_token_cache_writer *writer, fn_split split, const int32_t *ids,
+                                                    size_t n_title, size_t n_text, fn_err *err);
+/* Puts the file in place; dataset: fn_dataset_hash of what was written. Afterwards only destroy may be called. */
+FN_NODISCARD fn_status fn_token_cache_writer_finish(fn_token_cache_writer *writer, fn_hash128 dataset, fn_err *err);
+void fn_token_cache_writer_destroy(fn_token_cache_writer *writer);
+
 #endif

@@ -82,15 +82,6 @@ static void splits_words(void **state) {
   assert_int_equal(fn_words_count(fn_str_from("")), 0);
 }
 
-static void finds_exact_copies(void **state) {
-  (void)state;
-  fn_err err = {0};
-  fn_hash128 hashes[] = {{1, 2}, {2, 1}, {1, 2}, {1, 3}, {2, 1}, {1, 2}};
-  uint32_t first[6], expected[] = {0, 1, 0, 3, 1, 0};
-  assert_ok(fn_duplicates_exact(first, hashes, 6, &err));
-  assert_memory_equal(first, expected, sizeof first);
-}
-
 static void chooses_bands(void **state) {
   (void)state;
   for (int percent = 30; percent <= 100; percent += 5) {
@@ -117,10 +108,47 @@ typedef struct corpus {
   char texts[ROWS][LENGTH * 8];
 } corpus;
 
-static void texts_of(const void *arg, size_t i, fn_str *first, fn_str *second) {
+static fn_status texts_of(void *arg, uint32_t i, fn_str *first, fn_str *second, fn_err *err) {
+  (void)err;
   const corpus *c = arg;
   *first = fn_str_make("", 0);
   *second = fn_str_from(c->texts[i]);
+  return FN_OK;
+}
+
+static bool is_last(void *arg, uint32_t i) {
+  (void)arg;
+  return i == 5;
+}
+
+/* Sketches and joins rows [0, n), adding `step` of them at a time. */
+static fn_status join(fn_near_counts *counts, fn_clusters *clusters, corpus *c, size_t n, size_t step, double threshold,
+                      fn_near_skip skip, fn_pool *pool, bool (*stop)(void)) {
+  fn_err err = {0};
+  fn_near *near;
+  fn_words words = {0};
+  assert_ok(fn_near_create(&near, threshold, "/tmp", &err));
+  assert_ok(fn_clusters_init(clusters, n, &err));
+  size_t n_bands = fn_near_n_bands(near);
+  uint64_t *keys = malloc(step * n_bands * sizeof *keys);
+  uint32_t *rows = malloc(step * sizeof *rows);
+  for (size_t begin = 0; begin < n; begin += step) {
+    size_t n_rows = 0;
+    for (size_t i = begin; i < n && i < begin + step; i++) {
+      bool any;
+      fn_str text = fn_str_from(c->texts[i]);
+      assert_ok(fn_near_sketch(keys + n_rows * n_bands, &any, near, &words, fn_str_make("", 0), text, &err));
+      rows[n_rows] = (uint32_t)i;
+      n_rows += any;
+    }
+    assert_ok(fn_near_add(near, rows, keys, n_rows, pool, &err));
+  }
+  fn_status status = fn_near_join(counts, near, clusters, texts_of, skip, c, stop, &err);
+  free(keys);
+  free(rows);
+  free(words.hashes);
+  fn_near_destroy(near);
+  return status;
 }
 
 /* Every third text is fresh; the two behind it are copies of it with ever more words changed. */
@@ -139,12 +167,11 @@ static void make_corpus(corpus *c) {
   }
 }
 
-static void check_threshold(const corpus *c, double threshold, fn_pool *pool) {
+static void check_threshold(corpus *c, double threshold, fn_pool *pool) {
   fn_err err = {0};
   fn_clusters got = {0}, expected = {0};
   fn_near_counts counts;
-  assert_ok(fn_clusters_init(&got, ROWS, &err));
-  assert_ok(fn_duplicates_near(&counts, &got, texts_of, c, NULL, threshold, pool, NULL, &err));
+  assert_ok(join(&counts, &got, c, ROWS, pool ? 100 : ROWS, threshold, NULL, pool, NULL));
   assert_int_equal(counts.n_skipped, 0);
   /* All pairs of the same family by brute force, with word triples compared as numbers. */
   size_t pairs = 0, missed = 0;
@@ -201,11 +228,9 @@ static void short_texts(void **state) {
   strcpy(c->texts[3], "!!!");
   strcpy(c->texts[4], "???");
   strcpy(c->texts[5], "two words");
-  uint8_t skip[6] = {0, 0, 0, 0, 0, 1};
   fn_clusters clusters;
   fn_near_counts counts;
-  assert_ok(fn_clusters_init(&clusters, 6, &err));
-  assert_ok(fn_duplicates_near(&counts, &clusters, texts_of, c, skip, 0.8, NULL, NULL, &err));
+  assert_ok(join(&counts, &clusters, c, 6, 6, 0.8, is_last, NULL, NULL));
   uint32_t expected[] = {0, 0, 2, 3, 4, 5};
   for (uint32_t i = 0; i < 6; i++) assert_int_equal(fn_clusters_find(&clusters, i), expected[i]);
   fn_clusters_deinit(&clusters);
@@ -224,8 +249,7 @@ static void crowded_bands_are_bounded(void **state) {
   }
   fn_clusters clusters;
   fn_near_counts counts;
-  assert_ok(fn_clusters_init(&clusters, ROWS, &err));
-  assert_ok(fn_duplicates_near(&counts, &clusters, texts_of, c, NULL, 0.5, NULL, NULL, &err));
+  assert_ok(join(&counts, &clusters, c, ROWS, ROWS, 0.5, NULL, NULL, NULL));
   assert_true(counts.n_candidates > 0 && counts.n_candidates < (uint64_t)ROWS * 64 * 42);
   assert_true(counts.n_skipped > 0);
   assert_int_equal(counts.n_pairs, 0);
@@ -240,12 +264,10 @@ static bool always(void) {
 
 static void can_be_stopped(void **state) {
   (void)state;
-  fn_err err = {0};
   corpus *c = calloc(1, sizeof *c);
   fn_clusters clusters;
   fn_near_counts counts;
-  assert_ok(fn_clusters_init(&clusters, 10, &err));
-  assert_status(fn_duplicates_near(&counts, &clusters, texts_of, c, NULL, 0.8, NULL, always, &err), FN_E_CANCELLED);
+  assert_int_equal(join(&counts, &clusters, c, 10, 10, 0.8, NULL, NULL, always), FN_E_CANCELLED);
   fn_clusters_deinit(&clusters);
   free(c);
 }
@@ -254,7 +276,6 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(normalises),
       cmocka_unit_test(splits_words),
-      cmocka_unit_test(finds_exact_copies),
       cmocka_unit_test(chooses_bands),
       cmocka_unit_test(jaccard),
       cmocka_unit_test(finds_near_copies),

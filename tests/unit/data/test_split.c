@@ -64,12 +64,12 @@ static void random_is_stratified_and_whole(void **state) {
   (void)state;
   fn_err err = {0};
   static uint32_t units[N], strata[N];
-  static uint8_t split[N], again[N], other[N];
+  static uint8_t split[N], again[N], other[N]; /* 0: all take part */
   const double f[3] = {0.7, 0.15, 0.15};
   fn_rng rng = fn_rng_make(1, 0);
   for (uint32_t i = 0; i < N; i++) {
     bool joins = i > 0 && fn_rng_below(&rng, 5) == 0;
-    units[i] = joins ? units[i - 1] : 3 * i + 1; /* clusters of one to a few rows */
+    units[i] = joins ? units[i - 1] : i; /* clusters of one to a few rows */
     strata[i] = joins ? strata[i - 1] : (uint32_t)fn_rng_below(&rng, 10) < 3 ? 0 : 1 + (i % 4);
   }
   assert_ok(fn_split_random(split, units, strata, N, 6, f, 2018, &err));
@@ -92,13 +92,39 @@ static void random_is_stratified_and_whole(void **state) {
   assert_true(differ > N / 4);
 }
 
+/* Rows that take no part keep their mark and count nowhere: the others are divided as they would be alone. */
+static void rows_that_take_no_part(void **state) {
+  (void)state;
+  fn_err err = {0};
+  static uint32_t units[N], strata[N], dense_units[N], dense_strata[N];
+  static uint8_t split[N], dense[N];
+  const double f[3] = {0.7, 0.15, 0.15};
+  uint32_t n = 0;
+  for (uint32_t i = 0; i < N; i++) {
+    units[i] = i % 7 == 3 ? i - 1 : i;
+    strata[i] = i % 2;
+    split[i] = i % 5 == 0 || units[i] % 5 == 0 ? FN_SPLIT_COUNT : 0;
+    if (split[i] == FN_SPLIT_COUNT) continue;
+    dense_units[n] = units[i] == i ? n : n - 1;
+    dense_strata[n++] = strata[i];
+  }
+  assert_ok(fn_split_random(split, units, strata, N, 2, f, 7, &err));
+  assert_ok(fn_split_random(dense, dense_units, dense_strata, n, 2, f, 7, &err));
+  n = 0;
+  for (uint32_t i = 0; i < N; i++) {
+    bool out = i % 5 == 0 || units[i] % 5 == 0;
+    assert_int_equal(split[i], out ? FN_SPLIT_COUNT : dense[n]);
+    n += !out;
+  }
+}
+
 /* One row more or less must not shift the others' fractions: many tiny strata still add up. */
 static void tiny_strata_add_up(void **state) {
   (void)state;
   fn_err err = {0};
   enum { M = 900 };
   uint32_t units[M], strata[M];
-  uint8_t split[M];
+  uint8_t split[M] = {0};
   size_t total[3] = {0};
   const double f[3] = {0.7, 0.15, 0.15};
   for (uint32_t i = 0; i < M; i++) units[i] = i, strata[i] = i / 3;
@@ -113,7 +139,7 @@ static void one_large_cluster(void **state) {
   (void)state;
   fn_err err = {0};
   uint32_t units[100], strata[100] = {0};
-  uint8_t split[100];
+  uint8_t split[100] = {0};
   const double f[3] = {0.7, 0.15, 0.15};
   for (uint32_t i = 0; i < 100; i++) units[i] = i < 90 ? 0 : i;
   assert_ok(fn_split_random(split, units, strata, 100, 1, f, 1, &err));
@@ -186,6 +212,7 @@ int main(void) {
       cmocka_unit_test(names),
       cmocka_unit_test(labels),
       cmocka_unit_test(random_is_stratified_and_whole),
+      cmocka_unit_test(rows_that_take_no_part),
       cmocka_unit_test(tiny_strata_add_up),
       cmocka_unit_test(one_large_cluster),
       cmocka_unit_test(groups_stay_whole_and_balanced),
