@@ -106,7 +106,7 @@ static fn_status prepare(const fn_cli *cli, const fn_cli_args *args, fn_err *err
 static const fn_cli_flag prepare_flags[] = {
     {.name = "--input",
      .value = "[LABEL:]FILE",
-     .help = "CSV or JSON lines, plain or .gz; LABEL: (real, fake) labels the whole file",
+     .help = "CSV or JSON lines, plain, .gz or .zst; LABEL: (real, fake) labels the whole file",
      .repeats = true,
      .required = true},
     {.name = "--out", .value = "DIR", .help = "folder to make; opens with datasets.load_from_disk", .required = true},

@@ -47,13 +47,14 @@ static fn_status refill(fn_input *input, fn_err *err) {
   return FN_OK;
 }
 
-static fn_str without_gz(fn_str name) {
+static fn_str without_packing(fn_str name) {
   if (fn_str_ends_with(name, ".gz")) name.length -= 3;
+  if (fn_str_ends_with(name, ".zst")) name.length -= 4;
   return name;
 }
 
 static fn_input_format guess(const fn_input *input) {
-  fn_str name = without_gz(fn_str_from(input->name));
+  fn_str name = without_packing(fn_str_from(input->name));
   if (fn_str_ends_with(name, ".csv") || fn_str_ends_with(name, ".tsv")) return FN_INPUT_CSV;
   if (fn_str_ends_with(name, ".jsonl") || fn_str_ends_with(name, ".ndjson") || fn_str_ends_with(name, ".json"))
     return FN_INPUT_JSONL;
@@ -401,7 +402,7 @@ fn_status fn_input_require(size_t *index_out, const fn_input *input, const char 
   list_columns(&list, input, name);
   FN_TRY(fn_buf_check(&list, "an error message", err));
   if (option) fn_buf_printf(&list, "; choose one with %s=NAME", option);
-  if (input->csv && !fn_str_ends_with(without_gz(fn_str_from(input->name)), ".csv"))
+  if (input->csv && !fn_str_ends_with(without_packing(fn_str_from(input->name)), ".csv"))
     fn_buf_append_str(&list, "; if this is one plain text and no CSV: data.format=text");
   return fn_err_set(err, FN_E_NOT_FOUND, "%s%s: no column \"%s\"%s", input->name, input->csv ? ":1" : "", name,
                     list.data ? list.data : "");

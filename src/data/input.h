@@ -1,6 +1,6 @@
-/* Rows of articles from outside: CSV, JSON lines or a text file, plain or gzip, in UTF-8, UTF-16 or Windows-1252, from
- * a file or a stream. Used by `data prepare`, `evaluate` and `predict`; a row that is refused is handed out as such and
- * does not end the reading.
+/* Rows of articles from outside: CSV, JSON lines or a text file, plain, gzip or zstd, in UTF-8, UTF-16 or Windows-1252,
+ * from a file or a stream. Used by `data prepare`, `evaluate` and `predict`; a row that is refused is handed out as
+ * such and does not end the reading.
  *
  *   fn_input *in; fn_input_open(&in, path, NULL, err);
  *   for (;;) { fn_input_row row; bool more; fn_input_next(&row, &more, in, err); if (!more) break; … }
@@ -13,8 +13,8 @@
 #include "data/record.h"
 
 typedef enum fn_input_format {
-  FN_INPUT_AUTO, /* by the name (.csv .tsv .jsonl .ndjson .txt, each also with .gz), else by the first byte: { is
-                    JSON lines */
+  FN_INPUT_AUTO, /* by the name (.csv .tsv .jsonl .ndjson .txt, each also with .gz or .zst), else by the first byte: {
+                    is JSON lines */
   FN_INPUT_CSV,  /* with a header line */
   FN_INPUT_JSONL,
   FN_INPUT_TEXT, /* the whole input is one row with the single column "text" */

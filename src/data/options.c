@@ -6,7 +6,8 @@ static const fn_option options[] = {
     {"data.text", FN_OPTION_ENUM, AT(text), "title+text", "title|text|title+text", false, false,
      "What the classifier reads. Rows where all of it is empty are dropped, and duplicates are found by it."},
     {"data.format", FN_OPTION_ENUM, AT(format), "auto", "auto|csv|jsonl|text", false, false,
-     "Form of the input; `auto` goes by the file's name (.csv, .tsv, .jsonl, .txt, each also with .gz), then by its "
+     "Form of the input; `auto` goes by the file's name (.csv, .tsv, .jsonl, .txt, each also with .gz or .zst), then "
+     "by its "
      "first byte. `text`: the whole file is one article."},
     {"data.encoding", FN_OPTION_ENUM, AT(encoding), "auto", "auto|utf-8|utf-16|windows-1252", false, false,
      "Encoding of the input. `auto`: UTF-8, or UTF-16 or Windows-1252 where the bytes leave no doubt; what was found "

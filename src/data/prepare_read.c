@@ -246,7 +246,7 @@ static fn_status read_rows(bool *ended_out, reading *r, fn_err *err) {
 
 /* Base name without the endings that say how it is stored. */
 static fn_str plain_name(const char *path) {
-  static const char *const endings[] = {".gz", ".csv", ".jsonl", ".ndjson", ".json", ".txt"};
+  static const char *const endings[] = {".gz", ".zst", ".csv", ".jsonl", ".ndjson", ".json", ".txt"};
   fn_str name = fn_str_from(fn_path_base(path));
   for (size_t i = 0; i < FN_COUNT_OF(endings); i++)
     if (fn_str_ends_with(name, endings[i]) && name.length > strlen(endings[i])) name.length -= strlen(endings[i]);

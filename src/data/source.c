@@ -1,5 +1,7 @@
 #include "data/source.h"
 
+#include "data/zstd_reader.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -14,9 +16,10 @@ struct fn_source {
   int fd; /* -1: bytes come from read */
   fn_read read;
   void *arg;
-  bool gzip, member_open, ended;
+  bool gzip, member_open, ended; /* member_open: inside a gzip member or a zstd frame */
   z_stream inflater;
-  size_t begin, end; /* raw bytes not used yet: piece[begin, end) */
+  fn_zstd_reader *zstd; /* NULL: not zstd */
+  size_t begin, end;    /* raw bytes not used yet: piece[begin, end) */
   unsigned char piece[PIECE];
 };
 
@@ -41,29 +44,46 @@ static fn_status fill(fn_source *source, fn_err *err) {
   return FN_OK;
 }
 
-static bool named_gzip(const char *name) {
-  return fn_str_ends_with(fn_str_from(name), ".gz");
+/* A file whose name promises what its bytes are not. */
+static fn_status check_name(const fn_source *source, fn_err *err) {
+  static const struct {
+    const char *ending, *name, *begin;
+  } kinds[] = {{".gz", "gzip", "0x1f 0x8b"}, {".zst", "zstd", "0x28 0xb5 0x2f 0xfd"}};
+  for (size_t i = 0; i < FN_COUNT_OF(kinds); i++)
+    if (fn_str_ends_with(fn_str_from(source->name), kinds[i].ending))
+      return fn_err_set(
+          err, FN_E_INVALID,
+          "%s: named %s, but it is not %s (it begins with 0x%02x, %s with %s); unpacked files are accepted "
+          "under a name without %s",
+          source->name, kinds[i].ending, kinds[i].name, source->piece[0], kinds[i].name, kinds[i].begin,
+          kinds[i].ending);
+  return FN_OK;
 }
 
-/* Looks at the first two bytes and decides whether this is gzip. */
+/* Looks at the first four bytes and decides whether this is gzip or zstd. */
 static fn_status begin(fn_source *source, fn_err *err) {
-  while (source->end < 2 && !source->ended) {
+  while (source->end < 4 && !source->ended) {
     size_t n;
     FN_TRY(source->read(source->arg, source->piece + source->end, PIECE - source->end, &n, err));
     source->end += n;
     if (n == 0) source->ended = true;
   }
   source->gzip = source->end >= 2 && source->piece[0] == 0x1F && source->piece[1] == 0x8B;
-  if (!source->gzip && source->end > 0 && named_gzip(source->name))
-    return fn_err_set(err, FN_E_INVALID,
-                      "%s: named .gz, but it is not gzip (it begins with 0x%02x, gzip with 0x1f 0x8b); unpacked files "
-                      "are accepted under a name without .gz",
-                      source->name, source->piece[0]);
   if (source->gzip) {
-    if (inflateInit2(&source->inflater, 15 + 16) != Z_OK) return fn_err_no_memory(err, "the gzip reader");
+    if (inflateInit2(&source->inflater, 15 + 16) != Z_OK) {
+      source->gzip = false;
+      return fn_err_no_memory(err, "the gzip reader");
+    }
     source->member_open = true;
+    return FN_OK;
   }
-  return FN_OK;
+  if (fn_zstd_begins(source->piece, source->end)) {
+    fn_err local = {0};
+    fn_status status = fn_zstd_reader_create(&source->zstd, &local);
+    if (status != FN_OK) return fn_err_set(err, status, "%s: %s", source->name, local.message);
+    return FN_OK;
+  }
+  return source->end > 0 ? check_name(source, err) : FN_OK;
 }
 
 static fn_status create(fn_source **source_out, int fd, fn_read read, void *arg, const char *name, fn_err *err) {
@@ -105,6 +125,7 @@ fn_status fn_source_open_stream(fn_source **source_out, fn_read read, void *arg,
 void fn_source_close(fn_source *source) {
   if (!source) return;
   if (source->gzip) inflateEnd(&source->inflater);
+  fn_zstd_reader_destroy(source->zstd);
   if (source->fd >= 0) close(source->fd);
   free(source->name);
   free(source);
@@ -156,8 +177,29 @@ static fn_status read_gzip(fn_source *source, unsigned char *buffer, size_t capa
   return FN_OK;
 }
 
+static fn_status read_zstd(fn_source *source, unsigned char *buffer, size_t capacity, size_t *n_out, fn_err *err) {
+  size_t n = 0;
+  while (n == 0 && capacity > 0) {
+    size_t used;
+    bool between;
+    if (source->begin == source->end && !source->ended) FN_TRY(fill(source, err));
+    size_t there = source->end - source->begin;
+    if (there == 0 && !source->member_open) break;
+    const char *wrong =
+        fn_zstd_reader_step(&used, &n, &between, source->zstd, source->piece + source->begin, there, buffer, capacity);
+    if (wrong) return fn_err_set(err, FN_E_INVALID, "%s: damaged zstd data (%s)", source->name, wrong);
+    source->begin += used;
+    source->member_open = !between;
+    if (there == 0 && n == 0)
+      return fn_err_set(err, FN_E_INVALID, "%s: the zstd data end too early: the file is cut", source->name);
+  }
+  *n_out = n;
+  return FN_OK;
+}
+
 fn_status fn_source_read(fn_source *source, void *buffer, size_t capacity, size_t *n_out, fn_err *err) {
   if (source->gzip) return read_gzip(source, buffer, capacity, n_out, err);
+  if (source->zstd) return read_zstd(source, buffer, capacity, n_out, err);
   if (source->begin == source->end && !source->ended) FN_TRY(fill(source, err));
   size_t n = source->end - source->begin;
   if (n > capacity) n = capacity;

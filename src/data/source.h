@@ -1,4 +1,5 @@
-/* Where input bytes come from: a file, a callback (standard input), and gzip unpacking on top of either. */
+/* Where input bytes come from: a file, a callback (standard input), and gzip or zstd unpacking on top of
+ * either. */
 #ifndef FN_DATA_SOURCE_H
 #define FN_DATA_SOURCE_H
 
@@ -9,10 +10,10 @@ typedef fn_status (*fn_read)(void *arg, void *buffer, size_t capacity, size_t *n
 
 typedef struct fn_source fn_source; /* used by one thread */
 
-/* name (a path, "standard input") stands in errors. A file whose first two bytes are gzip's is unpacked whatever its
- * name is; several members one after the other are read as one (as gzip does). Errors here or while reading:
- * FN_E_NOT_FOUND / FN_E_IO; FN_E_INVALID for a folder, for a name that ends in .gz when the bytes are not gzip, for
- * a damaged or cut gzip file. */
+/* name (a path, "standard input") stands in errors. A file that begins as gzip or zstd does is unpacked whatever its
+ * name is; several members or frames one after the other are read as one (as gzip and zstd do). Errors here or while
+ * reading: FN_E_NOT_FOUND / FN_E_IO; FN_E_INVALID for a folder, for a name that ends in .gz or .zst when the bytes are
+ * not that, for a damaged or cut file; FN_E_UNSUPPORTED when libzstd is not installed. */
 FN_NODISCARD fn_status fn_source_open(fn_source **source_out, const char *path, fn_err *err);
 FN_NODISCARD fn_status fn_source_open_stream(fn_source **source_out, fn_read read, void *arg, const char *name,
                                              fn_err *err);
