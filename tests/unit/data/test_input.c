@@ -194,6 +194,39 @@ static void damaged_gzip(void **state) {
   check("x.csv.gz", "", "E x.csv.gz: the file is empty");
 }
 
+/* A frame that stores its bytes (RFC 8878): a single segment, one raw block, no checksum. */
+static size_t zstd_frame(unsigned char *out, const char *text) {
+  size_t n = strlen(text);
+  const unsigned char head[] = {
+      0x28, 0xB5, 0x2F, 0xFD, 0x20, (unsigned char)n, (unsigned char)(n << 3 | 1), (unsigned char)(n >> 5), 0};
+  memcpy(out, head, sizeof head);
+  memcpy(out + sizeof head, text, n);
+  return sizeof head + n;
+}
+
+static void zstd(void **state) {
+  (void)state;
+  fn_err err = {0};
+  unsigned char bytes[512] = {0};
+  size_t n = zstd_frame(bytes, "a,b\n1,2\n");
+  check_bytes("x.csv.zst", FN_INPUT_AUTO, (char *)bytes, n, "a=1 b=2\n");
+  check_bytes("x", FN_INPUT_AUTO, (char *)bytes, n, "a=1 b=2\n"); /* by its bytes */
+  size_t second = zstd_frame(bytes + n, "3,4\n");
+  check_bytes("x.csv.zst", FN_INPUT_AUTO, (char *)bytes, n + second, "a=1 b=2\na=3 b=4\n");
+  for (size_t cut = 5; cut < n; cut++) {
+    fn_buf FN_AUTO_BUF out = {0};
+    assert_status(dump(&out, "x.csv.zst", FN_INPUT_AUTO, (char *)bytes, cut, 64, &err), FN_E_INVALID);
+    assert_contains(err.message, "x.csv.zst: the zstd data end too early");
+  }
+  bytes[n] ^= 1; /* the second frame's magic number */
+  check_bytes("x.csv.zst", FN_INPUT_AUTO, (char *)bytes, n + second,
+              "a=1 b=2\nE x.csv.zst: damaged zstd data (Unknown frame descriptor)");
+  check_bytes(
+      "x.csv.zst", FN_INPUT_AUTO, "a,b\n1,2\n", 8,
+      "E x.csv.zst: named .zst, but it is not zstd (it begins with 0x61, zstd with 0x28 0xb5 0x2f 0xfd); unpacked "
+      "files are accepted under a name without .zst");
+}
+
 static void files(void **state) {
   (void)state;
   fn_err err = {0};
@@ -325,6 +358,7 @@ int main(void) {
       cmocka_unit_test(empty_and_foreign_files),
       cmocka_unit_test(gzip),
       cmocka_unit_test(damaged_gzip),
+      cmocka_unit_test(zstd),
       cmocka_unit_test(files),
       cmocka_unit_test(columns_by_name),
       cmocka_unit_test(delimiters_are_found),

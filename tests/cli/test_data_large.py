@@ -1,0 +1,107 @@
+"""`data prepare` where it hurts: more rows than memory is meant to hold, a disk that is full, an interrupt. Whatever
+happens, nothing is left beside the output."""
+
+import json
+import os
+import random
+import resource
+import signal
+import subprocess
+import time
+
+import pytest
+
+
+def write_tweets(path, n, seed=1):
+    """About 120 bytes a row; one in ten copies another one, half of those with a word changed."""
+    rng = random.Random(seed)
+    words = [f"{a}{b}{c}" for a in ("ka", "ro", "min", "te") for b in ("sal", "vo", "ber", "in") for c in ("do", "na", "chi", "")]
+    with open(path, "w", encoding="utf-8") as file:
+        file.write("label,source,title,text\n")
+        recent = [""] * 100
+        for i in range(n):
+            kind = rng.random()
+            text = " ".join(rng.choices(words, k=16)) + f" {i}" if kind > 0.1 or i < 100 else recent[rng.randrange(100)]
+            if kind < 0.05:
+                text = text.replace("a", "o", 1)
+            recent[i % 100] = text
+            file.write(f"{i & 1},s{rng.randrange(50)},,{text}\n")
+    return path
+
+
+def run(program, *arguments, limit=None):
+    """(exit code, stderr, peak memory in MB) of `data prepare`, with a bound on the size of files."""
+
+    def bound():
+        if limit:
+            signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+            resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+
+    process = subprocess.Popen([program, "data", "prepare", *map(str, arguments)], stdout=subprocess.DEVNULL,
+                               stderr=subprocess.PIPE, text=True, preexec_fn=bound)
+    message = process.stderr.read()
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    return process.returncode, message, usage.ru_maxrss / 1024
+
+
+@pytest.fixture(scope="module")
+def tweets(tmp_path_factory):
+    return write_tweets(tmp_path_factory.mktemp("tweets") / "tweets.csv", 120000)
+
+
+PLAIN = ("audit.after_prepare=false", "device.threads=2", "data.near_duplicates=0.5")
+
+
+def names_beside(folder):
+    return sorted(name for name in os.listdir(folder))
+
+
+@pytest.mark.skipif("ASAN_OPTIONS" in os.environ, reason="shared: a sanitizer's memory is not the program's")
+def test_memory_does_not_grow_with_texts(program, tmp_path):
+    """Eight times the texts in the same number of rows, and eight times the rows: the first costs nothing but the buffers
+    of a batch, the second a few bytes a row."""
+    peaks = {}
+    for name, rows, glue in (("small", 20000, 1), ("long", 20000, 8), ("many", 160000, 1)):
+        plain = write_tweets(tmp_path / "tweets.csv", rows)
+        lines = plain.read_text().splitlines()
+        path = tmp_path / f"{name}.csv"
+        path.write_text("\n".join([lines[0], *(line + (" " + line.split(",")[3]) * (glue - 1) for line in lines[1:])]) + "\n")
+        code, message, peaks[name] = run(program, "--input", path, "--out", tmp_path / f"out-{name}", *PLAIN)
+        assert code == 0, message
+        report = json.loads((tmp_path / f"out-{name}" / "prepare.json").read_text())
+        assert report["rows"]["read"] == rows and report["duplicates"]["near_clusters"] > rows // 100
+    assert peaks["long"] - peaks["small"] < 40, peaks
+    assert peaks["many"] - peaks["small"] < 60, peaks
+
+
+@pytest.mark.parametrize("limit", (1 << 10, 1 << 18, 1 << 22, 1 << 23))
+def test_a_full_disk_leaves_nothing(program, tweets, tmp_path, limit):
+    code, message, _ = run(program, "--input", tweets, "--out", tmp_path / "out", *PLAIN, limit=limit)
+    assert code == 1
+    assert "File too large" in message and str(tmp_path) in message, message
+    assert names_beside(tmp_path) == []
+
+
+@pytest.mark.parametrize("number", (signal.SIGINT, signal.SIGTERM))
+@pytest.mark.parametrize("after", (0.02, 0.1, 0.3))
+def test_an_interrupt_leaves_nothing(program, tweets, tmp_path, number, after):
+    process = subprocess.Popen([program, "data", "prepare", "--input", tweets, tweets, tweets, "--out", tmp_path / "out", *PLAIN],
+                               stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    time.sleep(after)
+    process.send_signal(number)
+    message = process.communicate(timeout=60)[1]
+    if process.returncode == 0:
+        pytest.fail("it was done before the signal came: more rows are needed")
+    assert process.returncode == 128 + number or process.returncode == -number, message
+    assert names_beside(tmp_path) == []
+
+
+def test_a_killed_run_leaves_no_temporary_files(program, tweets, tmp_path):
+    """kill -9: at most the folder that was being made stays; what waits in temporary files has no name."""
+    process = subprocess.Popen([program, "data", "prepare", "--input", tweets, tweets, "--out", tmp_path / "out", *PLAIN],
+                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    time.sleep(0.2)
+    process.kill()
+    process.wait()
+    assert [name for name in names_beside(tmp_path) if not name.startswith("out.partial-")] == []
