@@ -3,19 +3,41 @@
  * begins there. So no word is looked at more than twice, and the time is linear in the text. */
 #include "text/encode_internal.h"
 
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
+
 enum {
   PADDED = FN_BLOCK_BYTES + FN_SHORT_WORD_BYTES, /* bytes that are read of a block: a word is loaded 16 bytes wide */
 };
 
-/* bytes[0 …] is text[at …], padded with spaces when the text ends soon; n bytes of them count. */
+/* bytes[0 …] is text[at …] in lower case (where the tokenizer asks for that), padded with spaces when the text ends
+ * soon; n bytes of them count. */
 typedef struct view {
-  const unsigned char *bytes;
+  unsigned char bytes[PADDED];
   uint32_t at, n, end; /* end: of the text to be taken */
 } view;
 
+/* Upper-case ASCII letters made lower-case, all else left; case_bits is 0x20 in every byte, or 0 to leave them too. */
+static void lower_bytes(unsigned char *to, const unsigned char *from, uint64_t case_bits) {
+#if defined(__SSE2__)
+  const __m128i bit = _mm_set1_epi8((char)(case_bits & 0xFF));
+  for (size_t i = 0; i < PADDED; i += 16) {
+    __m128i c = _mm_loadu_si128((const __m128i *)(const void *)(from + i));
+    __m128i upper = _mm_and_si128(_mm_cmpgt_epi8(c, _mm_set1_epi8('A' - 1)), _mm_cmplt_epi8(c, _mm_set1_epi8('Z' + 1)));
+    _mm_storeu_si128((__m128i *)(void *)(to + i), _mm_or_si128(c, _mm_and_si128(upper, bit)));
+  }
+#else
+  for (size_t i = 0; i < PADDED; i++)
+    to[i] = (unsigned char)(from[i] | ((unsigned)(from[i] - 'A') < 26 ? case_bits & 0x20 : 0));
+#endif
+}
+
 static void put_pieces(fn_encoder_state *e, const int32_t *ids, const uint16_t *ends, size_t n, uint32_t begin,
                        uint32_t length) {
-  if (fn_encoder_grow(e, n + 1 + FN_BLOCK_BYTES) != FN_OK) return;
+  if (e->tokens->capacity - e->tokens->n < n + 1 + FN_BLOCK_BYTES &&
+      fn_encoder_grow(e, n + 1 + FN_BLOCK_BYTES) != FN_OK)
+    return;
   if (n == 0) fn_encoder_put(e, e->tokenizer->info.unk_id, begin, begin + length);
   for (size_t i = 0, at = 0; i < n && !e->full; at = ends[i++])
     fn_encoder_put(e, ids[i], begin + (uint32_t)at, begin + ends[i]);
@@ -128,12 +150,33 @@ static size_t list_units(unit *units, uint32_t *rest_out, const fn_tokenizer *t,
     u->n = n;
     if (n > FN_SHORT_WORD_BYTES) continue;
     u->word = fn_short_word_load(v->bytes + from, n);
-    u->word.low = fn_short_word_lower(u->word.low, t->case_bits);
-    u->word.high = fn_short_word_lower(u->word.high, t->case_bits);
     u->slot = fn_short_words_slot(&t->words, u->word);
     __builtin_prefetch(&t->words.entries[u->slot]);
   }
   return count;
+}
+
+/* Units from i on that are one token, up to the first that is not (or to max_tokens); returns its number. There is room
+ * for all of them. */
+static size_t put_known(fn_encoder_state *e, const unit *units, size_t i, size_t count, uint32_t at, uint32_t most) {
+  const fn_short_words *words = &e->tokenizer->words;
+  fn_tokens *tokens = e->tokens;
+  int32_t *ids = tokens->ids;
+  uint32_t *begins = tokens->begin, *ends = tokens->end;
+  size_t n = tokens->n, room = e->max_tokens - n;
+  if (count - i > room) count = i + room;
+  for (; i < count; i++, n++) {
+    const unit *u = &units[i];
+    if (u->n > most) break;
+    int32_t id = fn_short_words_find_at(words, u->word, u->slot);
+    if (id < 0) break;
+    ids[n] = id;
+    begins[n] = at + u->from;
+    ends[n] = at + u->from + u->n;
+  }
+  tokens->n = n;
+  e->full = n >= e->max_tokens;
+  return i;
 }
 
 /* Takes what stands before byte v->n of a block, or before what needs the normaliser (*general_out). Returns how many
@@ -145,15 +188,19 @@ static uint32_t take_block(bool *general_out, fn_encoder_state *e, const view *v
   if (stop < v->n) symbol = symbol_at(&space, e, v->at + stop, v->end);
   unit units[FN_BLOCK_BYTES];
   size_t count = list_units(units, &rest, t, v, b, stop, stop < v->n && !symbol);
-  for (size_t i = 0; i < count; i++) {
-    const unit *u = &units[i];
+  uint32_t most = t->spec.max_chars < FN_SHORT_WORD_BYTES ? t->spec.max_chars : FN_SHORT_WORD_BYTES;
+  for (size_t i = 0; i < count;) {
+    i = put_known(e, units, i, count, v->at, most);
+    if (e->full) return units[i - 1].from + units[i - 1].n;
+    if (i == count) break;
+    const unit *u = &units[i++];
     uint32_t begin = v->at + u->from;
     if (u->n > t->spec.max_chars)
       fn_encoder_put(e, t->info.unk_id, begin, begin + u->n);
     else if (u->n > FN_SHORT_WORD_BYTES)
       take_long_word(e, begin, u->n);
     else
-      take_short_word(e, u->word, u->slot, begin, u->n);
+      take_pieces(e, u->word, begin, u->n);
     if (e->full || e->status != FN_OK) return u->from + u->n;
   }
   if (stop >= v->n || rest < stop) {
@@ -171,17 +218,20 @@ uint32_t fn_encoder_take_plain(fn_encoder_state *e, uint32_t at, uint32_t end) {
   unsigned char padded[PADDED];
   bool general = false;
   while (at < end && !e->full && !general) {
-    view v = {text + at, at, FN_BLOCK_BYTES, end};
+    view v; /* bytes are filled below */
+    v.at = at;
+    v.end = end;
+    v.n = end - at < FN_BLOCK_BYTES ? end - at : FN_BLOCK_BYTES;
+    const unsigned char *bytes = text + at;
     if (end - at < PADDED) {
       memset(padded, ' ', sizeof padded);
-      memcpy(padded, text + at, end - at);
-      v.bytes = padded;
-      v.n = end - at < FN_BLOCK_BYTES ? end - at : FN_BLOCK_BYTES;
+      bytes = memcpy(padded, text + at, end - at);
     }
+    lower_bytes(v.bytes, bytes, t->case_bits);
     fn_tokens *tokens = e->tokens;
     if (tokens->capacity - tokens->n < FN_BLOCK_BYTES + 1 && fn_encoder_grow(e, FN_BLOCK_BYTES + 1) != FN_OK) return at;
     fn_block block;
-    t->classify(&block, &t->classes, v.bytes);
+    t->classify(&block, &t->classes, bytes);
     uint32_t taken = take_block(&general, e, &v, &block);
     if (e->status != FN_OK) return at;
     at += taken;

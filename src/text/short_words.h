@@ -22,6 +22,7 @@ typedef struct fn_short_words {
   fn_short_word_entry *entries; /* open addressing */
   size_t n;
   uint32_t shift; /* 64 - log2 of the number of entries */
+  size_t mask;    /* that number - 1 */
 } fn_short_words;
 
 /* Room for n words, at most two thirds full. Release with deinit. */
@@ -53,12 +54,6 @@ static inline fn_short_word fn_short_word_load(const unsigned char *bytes, size_
   return word;
 }
 
-/* Upper-case letters among eight ASCII bytes made lower-case; case_bits is 0x20 in every byte, or 0 to leave them. */
-static inline uint64_t fn_short_word_lower(uint64_t bytes, uint64_t case_bits) {
-  uint64_t from_a = bytes + 0x3F3F3F3F3F3F3F3FU, past_z = bytes + 0x2525252525252525U; /* bit 7: ≥ 'A'; > 'Z' */
-  return bytes | ((from_a & ~past_z & 0x8080808080808080U) >> 2 & case_bits);
-}
-
 static inline size_t fn_short_word_hash(fn_short_word word, uint32_t shift) {
   return (size_t)((word.low * 0x9E3779B97F4A7C15U ^ (word.high + (word.low >> 32)) * 0xD6E8FEB86659FD93U) >> shift);
 }
@@ -70,8 +65,7 @@ static inline size_t fn_short_words_slot(const fn_short_words *words, fn_short_w
 
 /* Its id, -1 when it is not there. slot: fn_short_words_slot of the word. */
 static inline int32_t fn_short_words_find_at(const fn_short_words *words, fn_short_word word, size_t slot) {
-  size_t mask = ((size_t)1 << (64 - words->shift)) - 1;
-  for (size_t at = slot;; at = (at + 1) & mask) {
+  for (size_t at = slot;; at = (at + 1) & words->mask) {
     const fn_short_word_entry *entry = &words->entries[at];
     if (entry->word.low == word.low && entry->word.high == word.high) return entry->id;
     if (entry->word.low == 0) return -1;
