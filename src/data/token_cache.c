@@ -6,6 +6,9 @@
 #include <stdlib.h>
 
 enum { BLOCK_ROWS = 128 };
+_Static_assert(sizeof(fn_tokens_header) == FN_TOKENS_HEADER &&
+                   offsetof(fn_tokens_header, checksum) == FN_TOKENS_CHECKSUM_AT,
+               "as token_cache.h says");
 
 struct fn_token_cache {
   fn_map map;   /* the file, or empty */

@@ -14,10 +14,6 @@ typedef struct fn_tokens_header {
   uint32_t vocab_size, zero[9];
   uint64_t checksum;
 } fn_tokens_header;
-_Static_assert(sizeof(fn_tokens_header) == FN_TOKENS_HEADER &&
-                   offsetof(fn_tokens_header, checksum) == FN_TOKENS_CHECKSUM_AT,
-               "as token_cache.h says");
-
 /* All but checksum and number of ids. */
 fn_tokens_header fn_tokens_make_header(fn_hash128 dataset, const size_t n_rows[FN_SPLIT_COUNT], fn_hash128 tokenizer,
                                        int32_t vocab_size);
