@@ -64,9 +64,11 @@ check-aarch64: ## unit tests and fuzz corpora built for 64-bit ARM (gcc, warning
 	@$(if $(NO_INSTALL),,tools/deps.sh build test aarch64 &&) tools/aarch64.sh && tools/build.sh aarch64 && tests/run.sh --build build/aarch64 unit
 
 #@ Now and then
-.PHONY: fuzz coverage clean
+.PHONY: fuzz torture coverage clean
 fuzz: deps-check ## each libFuzzer target for FUZZ_SECONDS (default 20), or until FUZZ_RUNS inputs were run
 	@$(call build,fuzz,test) && tools/fuzz.sh build/fuzz $(or $(FUZZ_SECONDS),20) $(FUZZ_RUNS)
+torture: dev venv-light ## every allocation and call fails, 100 kills, full disks, lost power: half an hour
+	@PYTEST_ADDOPTS=-s tests/run.sh torture
 coverage: ## line coverage of the unit tests, in build/coverage/report; fails below the floor in tools/coverage.sh
 	@$(if $(NO_INSTALL),,tools/deps.sh coverage &&) $(call build,coverage,test) && tools/coverage.sh build/coverage
 clean: ## remove build/

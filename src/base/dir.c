@@ -9,14 +9,19 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+/* After a stat that failed: is it sure that there is nothing? */
+static bool is_missing(void) {
+  return errno == ENOENT || errno == ENOTDIR || errno == ENAMETOOLONG || errno == ELOOP || errno == EINVAL;
+}
+
 bool fn_path_exists(const char *path) {
   struct stat st;
-  return lstat(path, &st) == 0;
+  return lstat(path, &st) == 0 || !is_missing();
 }
 
 bool fn_path_is_dir(const char *path) {
   struct stat st;
-  return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+  return stat(path, &st) == 0 ? S_ISDIR(st.st_mode) : !is_missing();
 }
 
 char *fn_path_join(const char *a, const char *b) {

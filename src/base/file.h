@@ -39,6 +39,8 @@ FN_NODISCARD fn_status fn_writer_commit(fn_writer *writer, fn_err *err);
 void fn_writer_abort(fn_writer *writer);
 #define FN_AUTO_WRITER FN_CLEANUP(fn_writer_abort)
 
+/* True also where that cannot be told (an I/O error, a folder that may not be searched): the call that comes next then
+ * says why, which "not there" would hide. */
 bool fn_path_exists(const char *path);
 bool fn_path_is_dir(const char *path);
 /* Joins with one '/'; b absolute gives b. malloc'd; NULL when memory is short. */

@@ -5,14 +5,10 @@
 #include <math.h>
 
 fn_status fn_json_parse(json_t **value_out, fn_str text, const char *name, fn_err *err) {
-  json_error_t where;
-  json_t *value = json_loadb(text.data ? text.data : "", text.length,
-                             JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL | JSON_DECODE_ANY, &where);
-  if (!value) {
-    if (json_error_code(&where) == json_error_out_of_memory) return fn_err_no_memory(err, name);
-    return fn_err_set(err, FN_E_INVALID, "%s:%d:%d: not valid JSON: %s", name, where.line, where.column, where.text);
-  }
-  *value_out = value;
+  fn_json_error e;
+  const fn_status status = fn_json_read(value_out, text, 0, &e);
+  if (status == FN_E_NO_MEMORY) return fn_err_no_memory(err, name);
+  if (status != FN_OK) return fn_err_set(err, status, "%s:%d:%d: not valid JSON: %s", name, e.line, e.column, e.what);
   return FN_OK;
 }
 

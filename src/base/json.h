@@ -1,5 +1,5 @@
-/* Reading JSON: a thin layer over jansson that adds the bounds and the error text of this project. Duplicate keys are
- * refused. Values are reference-counted by jansson; release with json_decref. */
+/* Reading JSON into jansson's values, with the bounds and the error text of this project. Duplicate keys are refused.
+ * Values are reference-counted by jansson; release with json_decref. */
 #ifndef FN_BASE_JSON_H
 #define FN_BASE_JSON_H
 
@@ -7,7 +7,18 @@
 
 #include <jansson.h>
 
-/* Parses text; name (a path or "standard input") stands in errors: "name:line:column: what". */
+/* Where and why a text is no JSON. */
+typedef struct fn_json_error {
+  int line, column; /* from 1; columns in code points */
+  size_t at;        /* byte, from 0 */
+  const char *what; /* static text */
+} fn_json_error;
+enum { FN_JSON_LARGE_AS_REAL = 1 }; /* an integer beyond 64 bits is read as a double; without it refused */
+
+/* RFC 8259, any value at the top. Refused besides what is no JSON: bytes that are not UTF-8, a key twice or with a NUL,
+ * more than 2048 levels, numbers beyond a double. FN_E_INVALID fills *error_out; FN_E_NO_MEMORY. */
+FN_NODISCARD fn_status fn_json_read(json_t **value_out, fn_str text, unsigned flags, fn_json_error *error_out);
+/* The same, with the message; name (a path or "standard input") stands in errors: "name:line:column: what". */
 FN_NODISCARD fn_status fn_json_parse(json_t **value_out, fn_str text, const char *name, fn_err *err);
 FN_NODISCARD fn_status fn_json_load(json_t **value_out, const char *path, size_t max_bytes, fn_err *err);
 

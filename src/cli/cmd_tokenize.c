@@ -88,8 +88,10 @@ static fn_status take_file(tokenize *t, int file, fn_err *err) {
   FN_AUTO_BUF fn_buf in;
   fn_buf_init(&in, LINE_MAX_BYTES);
   for (;;) {
-    if (!fn_buf_reserve(&in, IN_BYTES)) /* its bound is the only way to fail that a user can meet */
-      return fn_err_set(err, FN_E_LIMIT, "%s:%zu: a line of more than %d bytes", t->name, t->line + 1, LINE_MAX_BYTES);
+    if (in.length + IN_BYTES > LINE_MAX_BYTES)
+      return fn_err_set(err, FN_E_LIMIT, "%s:%zu: a line of more than %d bytes", t->name, t->line + 1,
+                        LINE_MAX_BYTES - IN_BYTES);
+    if (!fn_buf_reserve(&in, IN_BYTES)) return fn_err_no_memory(err, t->name);
     ssize_t n = read(file, in.data + in.length, IN_BYTES);
     if (fn_cli_stop_requested()) return fn_err_set(err, FN_E_CANCELLED, "stopped");
     if (n < 0 && errno == EINTR) continue;

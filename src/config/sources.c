@@ -76,7 +76,7 @@ fn_status fn_config_load_environment(fn_config *config, const char *const *envir
 }
 
 fn_status fn_config_load_dotenv(fn_config *config, const char *path, fn_err *err) {
-  if (!fn_path_exists(path)) return FN_OK;
+  if (!fn_path_exists(path)) return FN_OK; /* not so when it cannot be told */
   FN_AUTO_BUF fn_buf text;
   fn_buf_init(&text, 1 << 20);
   FN_TRY(fn_file_read(&text, path, 1 << 20, err));

@@ -111,12 +111,15 @@ static fn_status parse_line(bool *ready, fn_record *record_out, fn_jsonl *jsonl,
     fn_record_builder_refuse(b, FN_E_INVALID, jsonl->line, "byte %zu (0x%02x) %s", at + 1, (unsigned char)line.data[at],
                              b->complaint);
   } else {
-    json_error_t error;
-    FN_AUTO_JSON json_t *object = json_loadb(line.data, line.length, JSON_REJECT_DUPLICATES, &error);
-    if (!object && json_error_code(&error) == json_error_out_of_memory) return fn_err_no_memory(err, "a JSON line");
-    if (!object) {
-      fn_record_builder_refuse(b, FN_E_INVALID, jsonl->line, "not JSON at byte %d: %s; one object a line is accepted",
-                               error.position, error.text);
+    fn_json_error error;
+    FN_AUTO_JSON json_t *object = NULL;
+    const fn_status status = fn_json_read(&object, line, 0, &error);
+    if (status == FN_E_NO_MEMORY) return fn_err_no_memory(err, "a JSON line");
+    if (status != FN_OK) {
+      fn_record_builder_refuse(b, FN_E_INVALID, jsonl->line, "not JSON at byte %zu: %s; one object a line is accepted",
+                               error.at + 1, error.what);
+    } else if (!json_is_array(object) && !json_is_object(object)) {
+      fn_record_builder_refuse(b, FN_E_INVALID, jsonl->line, "JSON, but no object; one object a line is accepted");
     } else if (!json_is_object(object)) {
       fn_record_builder_refuse(b, FN_E_INVALID, jsonl->line,
                                "a JSON array; one object a line is accepted (jq -c '.[]' makes that of an array)");

@@ -3,6 +3,7 @@
 #include "data/prepare_internal.h"
 #include "data/split.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -275,7 +276,8 @@ static fn_status default_dataset(fn_buf *out, const fn_prepared *p, const fn_pre
 static fn_status describe_file(fn_prepare_file *file, fn_prepared *p, const fn_prepare_input *input, fn_err *err) {
   struct stat st;
   FN_TRY(fn_hash_file(&file->hash, input->path, err));
-  file->n_bytes = stat(input->path, &st) == 0 ? (uint64_t)st.st_size : 0;
+  if (stat(input->path, &st) != 0) return fn_err_errno(err, errno, "%s", input->path);
+  file->n_bytes = (uint64_t)st.st_size;
   const char *base = fn_path_base(input->path);
   file->name = fn_arena_strndup(&p->arena, base, strlen(base));
   file->label = input->label == FN_LABEL_UNKNOWN ? NULL : fn_label_name(input->label);

@@ -59,12 +59,12 @@ fn_status fn_tokenizer_config_parse(fn_tokenizer_config *config_out, fn_tokenize
                                     const char *name, fn_err *err) {
   *config_out = (fn_tokenizer_config){-1, -1, -1, {false}};
   if (text.length == 0) return FN_OK;
-  json_error_t where;
+  fn_json_error e;
+  FN_AUTO_JSON json_t *root = NULL;
   /* transformers writes "no limit" as the integer 10^30, which no integer type holds. */
-  FN_AUTO_JSON json_t *root =
-      json_loadb(text.data, text.length, JSON_REJECT_DUPLICATES | JSON_DECODE_INT_AS_REAL, &where);
-  if (!root)
-    return fn_err_set(err, FN_E_INVALID, "%s:%d:%d: not valid JSON: %s", name, where.line, where.column, where.text);
+  const fn_status status = fn_json_read(&root, text, FN_JSON_LARGE_AS_REAL, &e);
+  if (status == FN_E_NO_MEMORY) return fn_err_no_memory(err, name);
+  if (status != FN_OK) return fn_err_set(err, status, "%s:%d:%d: not valid JSON: %s", name, e.line, e.column, e.what);
   if (!json_is_object(root)) return fn_err_set(err, FN_E_INVALID, "%s: must be an object", name);
   FN_TRY(get_tristate(&config_out->do_lower_case, root, "do_lower_case", name, err));
   FN_TRY(get_tristate(&config_out->strip_accents, root, "strip_accents", name, err));

@@ -75,7 +75,7 @@ CASES = {
     "empty gzip": ("n.csv.gz", gzip.compress(b""), [], ["n.csv.gz: the file is empty"]),
     "header alone": ("n.csv", "title,text,label\n", [], ["n.csv: no rows after the header"]),
     "empty JSON lines": ("n.jsonl", "\n\n", [], ["n.jsonl: no rows"]),
-    "no JSON": ("n.jsonl", '{"title":"a"}\n{title:1}\n', [], ["n.jsonl:2: not JSON at byte 6", "one object a line"]),
+    "no JSON": ("n.jsonl", '{"title":"a"}\n{title:1}\n', [], ["n.jsonl:2: not JSON at byte 2", "one object a line"]),
     "broken JSON": ("n.jsonl", '{"title":"a","text":"b","label":1}\n{"title":\n', [],
                     ["n.jsonl:2: not JSON at byte", "one object a line"]),
     "a JSON array": ("n.json", '[{"title":"a"}]\n', [], ["n.json:1: a JSON array", "jq -c"]),

@@ -13,7 +13,6 @@ static const char *const names[N_FILES] = {"dataset_dict.json", "train/state.jso
 typedef struct world {
   char dir[64];
   fn_buf good[N_FILES];
-  char paths[N_FILES][128], targets[N_FILES][32];
   int fds[N_FILES];
 } world;
 static world w;
@@ -45,11 +44,12 @@ static void make_world(void) {
   FUZZ_CHECK(fn_dataset_writer_finish(writer, NULL, &err) == FN_OK);
   fn_dataset_writer_destroy(writer);
   for (int i = 0; i < N_FILES; i++) {
-    snprintf(w.paths[i], sizeof w.paths[i], "%s/%s", w.dir, names[i]);
-    FUZZ_CHECK(fn_file_read(&w.good[i], w.paths[i], 1 << 20, &err) == FN_OK);
+    char path[160], target[32];
+    snprintf(path, sizeof path, "%s/%s", w.dir, names[i]);
+    FUZZ_CHECK(fn_file_read(&w.good[i], path, 1 << 20, &err) == FN_OK);
     w.fds[i] = fuzz_memory_file();
-    fuzz_memory_path(w.targets[i], w.fds[i]);
-    FUZZ_CHECK(unlink(w.paths[i]) == 0 && symlink(w.targets[i], w.paths[i]) == 0);
+    fuzz_memory_path(target, w.fds[i]);
+    FUZZ_CHECK(unlink(path) == 0 && symlink(target, path) == 0);
   }
 }
 

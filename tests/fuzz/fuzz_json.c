@@ -1,4 +1,4 @@
-/* JSON: reading any bytes ends with a verdict, and what was read comes out of our writer as JSON
+/* JSON: reading any bytes ends with jansson's verdict and values, and what was read comes out of our writer as JSON
  * that gives the same text when it is read and written again.
  */
 #include "base/base.h"
@@ -72,10 +72,21 @@ static void write_text(fn_buf *buf, const json_t *value, int indent) {
   FUZZ_CHECK(fn_buf_check(buf, "output", &err) == FN_OK);
 }
 
+/* jansson's own loader is the judge: it accepts the same texts and reads the same values. */
+static void compare(const json_t *value, const uint8_t *data, size_t size) {
+  json_t *judged =
+      json_loadb(size ? (const char *)data : "", size, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL | JSON_DECODE_ANY, NULL);
+  FUZZ_CHECK((value != NULL) == (judged != NULL));
+  if (value) FUZZ_CHECK(json_equal(value, judged));
+  json_decref(judged);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   json_t *value = NULL, *again = NULL;
   fn_err err = {0};
-  if (fn_json_parse(&value, fn_str_make((const char *)data, size), "input", &err) != FN_OK) {
+  const fn_status status = fn_json_parse(&value, fn_str_make((const char *)data, size), "input", &err);
+  compare(value, data, size);
+  if (status != FN_OK) {
     FUZZ_CHECK(!value && err.message[0]);
     return 0;
   }

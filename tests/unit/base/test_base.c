@@ -131,6 +131,63 @@ static void test_rng(void **state) {
   for (int i = 0; i < 100; i++) assert_true(seen[i]);
 }
 
+/* Every kind of value, and every kind of refusal with its place. */
+static void test_json_read(void **state) {
+  (void)state;
+  fn_json_error e;
+  json_t *value = NULL, *expected = NULL;
+  static const char good[] = " { \"a\" : [1, -2.5e3, 0, true, false, null, \"\\u00e9\\ud83d\\ude42\\n\\/\"] ,\n"
+                             "\"\\u0062\": {}, \"c\": [ ] } ";
+  assert_int_equal(fn_json_read(&value, fn_str_from(good), 0, &e), FN_OK);
+  expected =
+      json_pack("{s:[i,f,i,b,b,n,s],s:{},s:[]}", "a", 1, -2500.0, 0, 1, 0, "\xc3\xa9\xf0\x9f\x99\x82\n/", "b", "c");
+  assert_true(expected && json_equal(value, expected));
+  json_decref(value);
+  json_decref(expected);
+  static const char large[] = "1000000000000000000000000000000";
+  assert_int_equal(fn_json_read(&value, fn_str_from(large), FN_JSON_LARGE_AS_REAL, &e), FN_OK);
+  assert_true(json_real_value(value) == 1e30);
+  json_decref(value);
+  const struct {
+    const char *text, *what;
+    int line, column;
+  } bad[] = {
+      {"", "a value is missing", 1, 1},
+      {"{", "a key in quotes", 1, 1},
+      {"[1,\n 2 3]", "',' or ']'", 2, 4},
+      {"{\"\xc3\xa9\": 1 x}", "',' or '}'", 1, 8},
+      {"{\"a\": 1, \"a\": 2}", "the same key twice", 1, 10},
+      {"{\"a\" 1}", "':' is missing", 1, 6},
+      {"{\"\\u0000\": 1}", "NUL", 1, 2},
+      {"[01]", "',' or ']'", 1, 3},
+      {"-", "not a number", 1, 1},
+      {"1.", "digits after its point", 1, 2},
+      {"1e", "digits in its exponent", 1, 2},
+      {"1e999", "too large", 1, 1},
+      {large, "beyond 64 bits", 1, 1},
+      {"\"a", "does not end", 1, 2},
+      {"\"a\nb\"", "control character", 1, 3},
+      {"\"\\x\"", "unknown escape", 1, 3},
+      {"\"\\ud800\"", "surrogate", 1, 8},
+      {"\"\\udc00\"", "surrogate", 1, 8},
+      {"\"\\u12g4\"", "hexadecimal", 1, 4},
+      {"\"\xff\"", "not valid UTF-8", 1, 2},
+      {"nul", "a value is missing", 1, 1},
+      {"1 2", "more follows", 1, 3},
+  };
+  for (size_t i = 0; i < FN_COUNT_OF(bad); i++) {
+    value = NULL;
+    assert_int_equal(fn_json_read(&value, fn_str_from(bad[i].text), 0, &e), FN_E_INVALID);
+    assert_null(value);
+    assert_contains(e.what, bad[i].what);
+    if (e.line != bad[i].line || e.column != bad[i].column) fail_msg("%s: at %d:%d", bad[i].text, e.line, e.column);
+  }
+  FN_AUTO_BUF fn_buf deep = {0};
+  for (int i = 0; i < 2049; i++) fn_buf_append_char(&deep, '[');
+  assert_int_equal(fn_json_read(&value, fn_buf_str(&deep), 0, &e), FN_E_INVALID);
+  assert_contains(e.what, "nested too deeply");
+}
+
 static void test_json(void **state) {
   (void)state;
   fn_err err = {0};
@@ -240,10 +297,10 @@ static void test_wrapping(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_status), cmocka_unit_test(test_numbers), cmocka_unit_test(test_utf8),
-      cmocka_unit_test(test_buf),    cmocka_unit_test(test_philox),  cmocka_unit_test(test_rng),
-      cmocka_unit_test(test_json),   cmocka_unit_test(test_memory),  cmocka_unit_test(test_wrapping),
-      cmocka_unit_test(test_text),
+      cmocka_unit_test(test_status),    cmocka_unit_test(test_numbers), cmocka_unit_test(test_utf8),
+      cmocka_unit_test(test_buf),       cmocka_unit_test(test_philox),  cmocka_unit_test(test_rng),
+      cmocka_unit_test(test_json),      cmocka_unit_test(test_memory),  cmocka_unit_test(test_wrapping),
+      cmocka_unit_test(test_json_read), cmocka_unit_test(test_text),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
