@@ -146,7 +146,9 @@ def check(round_, expected, code, out, err, failed, what):
     if code == 0:
         same = all(content(round_.folder / item) == outputs[item] for item in round_.outputs)
         assert same, f"{what}: done, but with another result"
-        assert round_.name in ("train", "tune", "resume", "linear") or out == stdout, f"{what}: done, other output"
+        # Figures and times of a training vary; the audit after preparing is an extra, and says why it was not made.
+        told = round_.name in ("train", "tune", "resume", "linear") or "Audit       not done: " in out
+        assert told or out == stdout, f"{what}: done, other output"
     else:
         assert err.strip(), f"{what}: failed without a word"
     if "unlink" not in what and "getdents" not in what:
