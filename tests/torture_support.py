@@ -91,9 +91,7 @@ class Round:
         """(exit code, stdout, stderr, calls or allocations that were counted, what failed)"""
         report = self.folder.parent / f"{self.folder.name}.report"
         report.unlink(missing_ok=True)
-        # libfyaml does not survive a lack of memory (docs/decisions): its own allocations work.
         environment = bare_environment(self.folder, LD_PRELOAD=str(FAULT), FN_FAULT_REPORT=str(report),
-                                       FN_FAULT_APART="libfyaml",
                                        **{f"FN_FAULT_{k.upper()}": str(v) for k, v in faults.items()})
         options = environment.get("ASAN_OPTIONS", "")
         environment["ASAN_OPTIONS"] = f"{options}:verify_asan_link_order=0:allocator_may_return_null=1".strip(":")

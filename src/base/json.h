@@ -13,7 +13,9 @@ typedef struct fn_json_error {
   size_t at;        /* byte, from 0 */
   const char *what; /* static text */
 } fn_json_error;
-enum { FN_JSON_LARGE_AS_REAL = 1 }; /* an integer beyond 64 bits is read as a double; without it refused */
+/* Flags: an integer beyond 64 bits is read as a double, and not refused; \u0000 in a string is refused, and not read.
+ */
+enum { FN_JSON_LARGE_AS_REAL = 1, FN_JSON_REFUSE_NUL = 2 };
 
 /* RFC 8259, any value at the top. Refused besides what is no JSON: bytes that are not UTF-8, a key twice or with a NUL,
  * more than 2048 levels, numbers beyond a double. FN_E_INVALID fills *error_out; FN_E_NO_MEMORY. */

@@ -65,6 +65,7 @@ static bool read_unicode(reader *r) {
     if (low < 0xDC00 || low > 0xDFFF) return refuse(r, "half of a surrogate pair");
     c = 0x10000 + ((c - 0xD800) << 10) + (low - 0xDC00);
   }
+  if (c == 0 && (r->flags & FN_JSON_REFUSE_NUL)) return refuse(r, "a NUL character in a string");
   fn_buf_append(&r->text, bytes, fn_utf8_encode(bytes, c));
   return true;
 }
@@ -156,7 +157,7 @@ static bool read_number(reader *r, json_t **out) {
     *out = json_integer(integer);
   } else if (whole && !(r->flags & FN_JSON_LARGE_AS_REAL)) {
     r->at = from;
-    return refuse(r, "an integer beyond 64 bits");
+    return refuse(r, "too big integer (over 64 bits)");
   } else {
     if (!to_double(r, &real, text)) {
       r->at = from;
@@ -195,7 +196,7 @@ static bool read_member(reader *r, json_t *object) {
   }
   if (json_object_getn(object, text.data, text.length)) {
     r->at = begin;
-    return refuse(r, "the same key twice");
+    return refuse(r, "duplicate object key");
   }
   /* The value may have escapes of its own: a key that lies in r->text moves out of their way. */
   FN_AUTO_FREE char *copy = text.data == r->text.data ? fn_str_dup(text) : NULL;

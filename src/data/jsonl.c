@@ -113,7 +113,7 @@ static fn_status parse_line(bool *ready, fn_record *record_out, fn_jsonl *jsonl,
   } else {
     fn_json_error error;
     FN_AUTO_JSON json_t *object = NULL;
-    const fn_status status = fn_json_read(&object, line, 0, &error);
+    const fn_status status = fn_json_read(&object, line, FN_JSON_REFUSE_NUL, &error);
     if (status == FN_E_NO_MEMORY) return fn_err_no_memory(err, "a JSON line");
     if (status != FN_OK) {
       fn_record_builder_refuse(b, FN_E_INVALID, jsonl->line, "not JSON at byte %zu: %s; one object a line is accepted",

@@ -21,9 +21,11 @@ static char *beside(const char *path, const char *what) {
   return name.data;
 }
 
-static bool is_prepared(const char *dir) {
+static fn_status is_prepared(bool *yes_out, const char *dir, fn_err *err) {
   FN_AUTO_FREE char *json = fn_path_join(dir, "prepare.json");
-  return json && fn_path_exists(json);
+  if (!json) return fn_err_no_memory(err, dir);
+  *yes_out = fn_path_exists(json);
+  return FN_OK;
 }
 
 fn_status fn_prepare_check_out(const fn_prepare_request *request, fn_err *err) {
@@ -38,7 +40,9 @@ fn_status fn_prepare_check_out(const fn_prepare_request *request, fn_err *err) {
   FN_TRY(fn_dir_list(&names, &n, out, err));
   free(names);
   if (n == 0) return FN_OK;
-  if (!is_prepared(out))
+  bool prepared = false;
+  FN_TRY(is_prepared(&prepared, out, err));
+  if (!prepared)
     return fn_err_set(err, FN_E_INVALID,
                       "%s: the folder is not empty and no prepared dataset; a new folder is accepted", out);
   if (!request->replace)
@@ -59,7 +63,9 @@ static fn_status write_json(const fn_prepared *p, const char *dir, fn_err *err) 
 /* What stands at `out` is looked at again: another process may have put its own there since. */
 static fn_status publish(const fn_prepare_request *request, const char *temporary, const char *out, fn_err *err) {
   FN_TRY(fn_prepare_check_out(request, err));
-  if (!is_prepared(out)) return fn_path_rename(temporary, out, err); /* nothing there, or an empty folder */
+  bool prepared = false;
+  FN_TRY(is_prepared(&prepared, out, err));
+  if (!prepared) return fn_path_rename(temporary, out, err); /* nothing there, or an empty folder */
   FN_AUTO_FREE char *old = beside(out, "old");
   if (!old) return fn_err_no_memory(err, "a path");
   FN_TRY(fn_path_rename(out, old, err));

@@ -62,7 +62,7 @@ fn_status fn_tokenizer_config_parse(fn_tokenizer_config *config_out, fn_tokenize
   fn_json_error e;
   FN_AUTO_JSON json_t *root = NULL;
   /* transformers writes "no limit" as the integer 10^30, which no integer type holds. */
-  const fn_status status = fn_json_read(&root, text, FN_JSON_LARGE_AS_REAL, &e);
+  const fn_status status = fn_json_read(&root, text, FN_JSON_LARGE_AS_REAL | FN_JSON_REFUSE_NUL, &e);
   if (status == FN_E_NO_MEMORY) return fn_err_no_memory(err, name);
   if (status != FN_OK) return fn_err_set(err, status, "%s:%d:%d: not valid JSON: %s", name, e.line, e.column, e.what);
   if (!json_is_object(root)) return fn_err_set(err, FN_E_INVALID, "%s: must be an object", name);

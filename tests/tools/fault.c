@@ -9,7 +9,6 @@
  *   FN_FAULT_FOR_GOOD=1  all that follow fail too (for a full disk: with ENOSPC those that need space)
  *   FN_FAULT_REPORT=PATH  at the end: "allocations N calls M failed NAME path", or the address whose allocation failed
  *
- *   FN_FAULT_APART=libfyaml allocations on behalf of this library do not fail
  *
  * Counting begins when main does. Allocations are interposed by name; with the address sanitizer this library must come
  * before its own (ASAN_OPTIONS=verify_asan_link_order=0). System calls are caught by a seccomp filter that sends
@@ -18,9 +17,7 @@
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
-#include <execinfo.h>
 #include <fcntl.h>
-#include <link.h>
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
@@ -51,46 +48,17 @@ static struct {
   long alloc_at, io_at;
   atomic_long n_alloc, n_io;
   int error; /* 0: short; -1: kill */
-  const char *report, *apart;
-  uintptr_t apart_begin, apart_end; /* where the code of that library lies */
-  unsigned char counted[512];       /* by number of the call */
+  const char *report;
+  unsigned char counted[512]; /* by number of the call */
   char failed[256];
   const void *caller; /* of the allocation that failed */
 } fault;
 
-static int find_apart(struct dl_phdr_info *info, size_t size, void *arg) {
-  (void)size;
-  (void)arg;
-  if (!strstr(info->dlpi_name, fault.apart)) return 0;
-  for (int i = 0; i < info->dlpi_phnum; i++) {
-    const ElfW(Phdr) *p = &info->dlpi_phdr[i];
-    if (p->p_type != PT_LOAD || !(p->p_flags & PF_X)) continue;
-    fault.apart_begin = info->dlpi_addr + p->p_vaddr;
-    fault.apart_end = fault.apart_begin + p->p_memsz;
-  }
-  return 1;
-}
-
-static bool is_code_apart(const void *address) {
-  return (uintptr_t)address - fault.apart_begin < fault.apart_end - fault.apart_begin;
-}
-
-/* Was the C library (vasprintf, strdup) called from there? */
-static bool is_call_apart(void) {
-  void *frames[16];
-  const int n = fault.apart ? backtrace(frames, 16) : 0;
-  for (int i = 0; i < n; i++)
-    if (is_code_apart(frames[i])) return true;
-  return false;
-}
-
 static bool alloc_fails(const void *caller) {
   if (!fault.on || fault.alloc_at < 0) return false;
-  if (is_code_apart(caller)) return false;
   const long n = atomic_fetch_add(&fault.n_alloc, 1) + 1;
   const bool fails = fault.alloc_at > 0 && (n == fault.alloc_at || (fault.for_good && n > fault.alloc_at));
   if (fails) {
-    if (is_call_apart()) return false;
     errno = ENOMEM;
     if (n == fault.alloc_at) fault.caller = caller;
   }
@@ -114,10 +82,10 @@ EXPORT void *aligned_alloc(size_t alignment, size_t size) {
   return __interceptor_aligned_alloc ? __interceptor_aligned_alloc(alignment, size) : __libc_memalign(alignment, size);
 }
 
-/* What the loader takes for this library is never given back; libfyaml: see tests/fuzz/suppress.h. */
+/* What the loader takes for a library is never given back. */
 EXPORT const char *__lsan_default_suppressions(void);
 EXPORT const char *__lsan_default_suppressions(void) {
-  return "leak:dl_open_worker_begin\nleak:libfyaml";
+  return "leak:dl_open_worker_begin";
 }
 
 /* ---- system calls */
@@ -340,12 +308,6 @@ __attribute__((constructor)) static void begin(void) {
   fault.for_good = number_in("FN_FAULT_FOR_GOOD") > 0;
   fault.report = getenv("FN_FAULT_REPORT");
   fault.error = EIO;
-  fault.apart = getenv("FN_FAULT_APART");
-  if (fault.apart) {
-    void *frame[1];
-    (void)backtrace(frame, 1); /* loads what it needs */
-    dl_iterate_phdr(find_apart, NULL);
-  }
   for (size_t i = 0; error && i < sizeof errors / sizeof errors[0]; i++)
     if (strcmp(error, errors[i].name) == 0) fault.error = errors[i].value;
   for (int i = 0; i < N_CALLS; i++)

@@ -94,7 +94,7 @@ static void json_lines_refused(void **state) {
   (void)state;
   check("x.jsonl", "{\"a\":1}\n{\"a\":}\n{\"a\":2}\n", "a=*1\n!x.jsonl:2: not JSON at byte 6: ");
   check("x.jsonl", "[1]\n", "!x.jsonl:1: a JSON array; one object a line is accepted (jq -c '.[]' makes that");
-  check("x.jsonl", "{\"a\":1,\"a\":2}\n{\"a\":3}", "!x.jsonl:1: not JSON at byte 10: duplicate object key");
+  check("x.jsonl", "{\"a\":1,\"a\":2}\n{\"a\":3}", "!x.jsonl:1: not JSON at byte 8: duplicate object key");
   check("x.jsonl", "{\"a\":\"\xFF\xC3\xA9\"}\n", "!x.jsonl:1: byte 7 (0xff) is not valid UTF-8;");
   check("x.jsonl", "{\"a\":\"\\ud800\"}\n{\"a\":3}", "!x.jsonl:1: not JSON at byte");
   check("x.jsonl", "{\"a\":\"\\u0000\"}\n", "!x.jsonl:1: not JSON at byte");

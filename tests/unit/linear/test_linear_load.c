@@ -111,7 +111,7 @@ static void test_config(void **state) {
   with_config("\"c\": {", "\"d\": {", FN_E_INVALID, "c must be an object");
   with_config("\"word\": 1", "\"word\": -1", FN_E_INVALID, "word");
   with_config("{", "[", FN_E_INVALID, "config.json");
-  with_config("\"hash_bits\": 10,", "\"hash_bits\": 10, \"hash_bits\": 10,", FN_E_INVALID, "hash_bits");
+  with_config("\"hash_bits\": 10,", "\"hash_bits\": 10, \"hash_bits\": 10,", FN_E_INVALID, "duplicate object key");
 }
 
 static void test_orders(void **state) {
