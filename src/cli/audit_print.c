@@ -163,6 +163,7 @@ static void print_overlap(fn_buf *out, const fn_audit_report *r, size_t width) {
     FN_AUTO_BUF fn_buf count;
     fn_buf_init(&count, 64);
     fn_print_count(&count, shared[s].n_hit);
+    out->failed |= count.failed;
     fn_buf_printf(out, "%9s %6.1f %% %13.1f %%\n", count.data ? count.data : "",
                   100 * (double)shared[s].n_hit / (double)rows,
                   100 * (double)shared[s].n_same_label / (double)shared[s].n_hit);

@@ -70,6 +70,7 @@ static void print_labels(fn_buf *out, const fn_prepare_report *r) {
       fn_buf_append_str(out, ", ");
     }
     fn_buf_append(out, item.data, item.length);
+    out->failed |= item.failed;
     columns += item.length + 2;
   }
   if (r->n_values > SHOWN) fn_buf_printf(out, " and %zu more values", r->n_values - SHOWN);
@@ -246,6 +247,10 @@ static void print_sources(fn_buf *out, const fn_stats_report *r, size_t max) {
   fn_print_count(&text, r->n_sources);
   fn_buf_append_str(&text, " known, ");
   print_number_of(&text, r->n_no_source[0] + r->n_no_source[1], "row without", "rows without");
+  if (text.failed) {
+    out->failed = true;
+    return;
+  }
   if (r->n_sources == 0) {
     fn_buf_printf(out, "%s\n", text.data);
     return;
