@@ -41,7 +41,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   feed f = {data + 1, size - 1};
   fn_input *input = NULL;
   fn_err err = {0};
-  fn_status status = fn_input_open_stream(&input, next, &f, names[data[0] % 4], FN_INPUT_AUTO, &err);
+  fn_status status = fn_input_open_stream(&input, next, &f, names[data[0] % 4], NULL, &err);
   FUZZ_CHECK(status == FN_OK ? input != NULL : !input && err.message[0]);
   if (!input) return 0;
   FUZZ_CHECK(fn_input_get_format(input) != FN_INPUT_AUTO);
