@@ -88,16 +88,17 @@ static fn_status find_snapshot(char **snapshot_out, const char *dir, fn_str revi
   return FN_OK;
 }
 
-static bool holds(const char *dir, const char *file) {
-  char *path = fn_path_join(dir, file);
-  bool there = path && fn_path_exists(path);
-  free(path);
-  return there;
-}
-
-static bool is_complete(const char *dir) {
-  return holds(dir, "config.json") && (holds(dir, "model.safetensors") || holds(dir, "model.safetensors.index.json")) &&
-         (holds(dir, "tokenizer.json") || holds(dir, "vocab.txt"));
+static fn_status is_complete(bool *complete_out, const char *dir, fn_err *err) {
+  static const char *const files[] = {"config.json", "model.safetensors", "model.safetensors.index.json",
+                                      "tokenizer.json", "vocab.txt"};
+  bool there[FN_COUNT_OF(files)];
+  for (size_t i = 0; i < FN_COUNT_OF(files); i++) {
+    FN_AUTO_FREE char *path = fn_path_join(dir, files[i]);
+    if (!path) return fn_err_no_memory(err, dir);
+    there[i] = fn_path_exists(path);
+  }
+  *complete_out = there[0] && (there[1] || there[2]) && (there[3] || there[4]);
+  return FN_OK;
 }
 
 static fn_status miss(const hub_name *n, const char *hub_cache, const char *problem, fn_err *err) {
@@ -140,7 +141,9 @@ fn_status fn_hub_resolve(char **dir_out, const char *name, const char *hub_cache
                       hub_cache);
   if (!snapshot || !*snapshot)
     return miss(&n, hub_cache, "neither a directory nor a model in the local Hub cache", err);
-  if (!is_complete(snapshot)) return miss(&n, hub_cache, "not complete in the local Hub cache", err);
+  bool complete = false;
+  FN_TRY(is_complete(&complete, snapshot, err));
+  if (!complete) return miss(&n, hub_cache, "not complete in the local Hub cache", err);
   *dir_out = FN_STEAL(snapshot);
   return FN_OK;
 }

@@ -88,15 +88,18 @@ static fn_status open_sharded(fn_weights *w, const char *dir, fn_err *err) {
   return read_weight_map(w, dir, root, err);
 }
 
-static bool choose(fn_weights *w, const char *dir, const char *name) {
+static fn_status choose(bool *there_out, fn_weights *w, const char *dir, const char *name, fn_err *err) {
   free(w->path);
   w->path = fn_path_join(dir, name);
-  return w->path && fn_path_exists(w->path);
+  if (!w->path) return fn_err_no_memory(err, dir);
+  *there_out = fn_path_exists(w->path);
+  return FN_OK;
 }
 
 static fn_status none(const char *dir, fn_err *err) {
   FN_AUTO_FREE char *pickled = fn_path_join(dir, "pytorch_model.bin");
-  if (pickled && fn_path_exists(pickled))
+  if (!pickled) return fn_err_no_memory(err, dir);
+  if (fn_path_exists(pickled))
     return fn_err_set(err, FN_E_UNSUPPORTED,
                       "%s: holds pytorch_model.bin but no model.safetensors; accepted is model.safetensors, which "
                       "Transformers writes with AutoModel.from_pretrained(\"%s\").save_pretrained(\"%s\")",
@@ -105,12 +108,14 @@ static fn_status none(const char *dir, fn_err *err) {
 }
 
 static fn_status open_weights(fn_weights *w, const char *dir, fn_err *err) {
-  if (choose(w, dir, "model.safetensors")) {
+  bool there = false;
+  FN_TRY(choose(&there, w, dir, "model.safetensors", err));
+  if (there) {
     FN_TRY(open_single(w, err));
-  } else if (choose(w, dir, "model.safetensors.index.json")) {
-    FN_TRY(open_sharded(w, dir, err));
   } else {
-    return w->path ? none(dir, err) : fn_err_no_memory(err, dir);
+    FN_TRY(choose(&there, w, dir, "model.safetensors.index.json", err));
+    if (!there) return none(dir, err);
+    FN_TRY(open_sharded(w, dir, err));
   }
   if (w->n > 0) qsort(w->views, w->n, sizeof *w->views, compare_views);
   return FN_OK;

@@ -46,6 +46,7 @@ static void write_piece(fn_json_writer *w, const char *kind, fn_str id, int type
 
 static void write_special(fn_json_writer *w, fn_str token, int32_t id) {
   FN_AUTO_FREE char *key = fn_str_dup(token);
+  if (!key) w->buf->failed = true; /* whoever takes the text is told */
   fn_json_object(w, key ? key : "");
   fn_json_str(w, "id", token);
   fn_json_array(w, "ids");

@@ -70,6 +70,15 @@ static fn_status do_vocab(const char *dir, fn_err *err) {
   return status;
 }
 
+/* Not read again: a file that lacks something must be an error of its own. */
+static fn_status do_save(const char *dir, fn_err *err) {
+  fn_tokenizer *t = NULL;
+  fn_status status = fn_tokenizer_parse_vocab(&t, fn_str_from(vocab_text), "vocab.txt", fn_str_from(""), "config", err);
+  if (status == FN_OK) status = fn_tokenizer_save(t, dir, err);
+  fn_tokenizer_destroy(t);
+  return status;
+}
+
 static bool next(void *arg, fn_str *text_out) {
   size_t *at = arg;
   if (*at == FN_COUNT_OF(sentences)) return false;
@@ -118,6 +127,10 @@ static void test_vocab(void **state) {
   (void)state;
   torture(do_vocab);
 }
+static void test_save(void **state) {
+  (void)state;
+  torture(do_save);
+}
 static void test_train(void **state) {
   (void)state;
   torture(do_train);
@@ -127,6 +140,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_json),
       cmocka_unit_test(test_vocab),
+      cmocka_unit_test(test_save),
       cmocka_unit_test(test_train),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
