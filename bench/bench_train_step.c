@@ -163,7 +163,7 @@ int main(int argc, char **argv) {
   options.n_threads = (int)strtol(argument(argc, argv, 4, "2"), NULL, 10);
   if (strcmp(argument(argc, argv, 6, "own"), "onednn") == 0) options.gemm = FN_GEMM_ONEDNN;
   if (strcmp(argument(argc, argv, 6, "own"), "avx2") == 0) options.max_level = FN_CPU_AVX2;
-  if (strcmp(argument(argc, argv, 6, "own"), "baseline") == 0) options.max_level = FN_CPU_BASELINE;
+  if (strcmp(argument(argc, argv, 6, "own"), "c") == 0) options.max_level = FN_CPU_C;
   check(fn_device_create(&b.device, &options, &err), &err);
   make_batch(&b, (int32_t)strtol(argument(argc, argv, 2, "16"), NULL, 10),
              (int32_t)strtol(argument(argc, argv, 3, "256"), NULL, 10),

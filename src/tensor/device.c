@@ -1,4 +1,4 @@
-#include "tensor/cpu/kernels.h"
+#include "tensor/cpu/detect.h"
 #include "tensor/cpu/onednn.h"
 #include "tensor/device_internal.h"
 
@@ -7,43 +7,24 @@
 #include <stdlib.h>
 
 const char *fn_cpu_level_name(fn_cpu_level level) {
-  static const char *const names[FN_CPU_LEVEL_COUNT] = {"baseline", "avx2", "avx512"};
+  static const char *const names[FN_CPU_LEVEL_COUNT] = {"c", "avx2", "avxvnni", "avx512", "avx512vnni"};
   return (unsigned)level < FN_CPU_LEVEL_COUNT ? names[level] : "unknown";
-}
-
-fn_cpu_level fn_cpu_level_detect(void) {
-#if defined(__x86_64__)
-  __builtin_cpu_init();
-  if (fn_kernels_avx512() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-      __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl"))
-    return FN_CPU_AVX512;
-  if (fn_kernels_avx2() && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return FN_CPU_AVX2;
-#endif
-  return FN_CPU_BASELINE;
-}
-
-static const fn_kernels *kernels_of(fn_cpu_level level) {
-#if defined(__x86_64__)
-  if (level == FN_CPU_AVX512) return fn_kernels_avx512();
-  if (level == FN_CPU_AVX2) return fn_kernels_avx2();
-#endif
-  (void)level;
-  return fn_kernels_baseline();
 }
 
 static fn_status device_init(fn_device *d, const fn_device_options *o, fn_err *err) {
   d->backend = o->backend;
   d->element_size = o->backend == FN_BACKEND_REFERENCE_F64 ? sizeof(double) : sizeof(float);
-  d->level = fn_cpu_level_detect();
-  if (d->level > o->max_level) d->level = o->max_level;
-  d->kernels = kernels_of(d->level);
+  d->level = fn_cpu_level_at_most(o->max_level);
+  d->kernels = fn_kernels_of(d->level);
+  d->int8 = fn_int8_kernels_of(d->level);
   switch (o->backend) {
   case FN_BACKEND_FAST: d->ops = fn_fast_ops; break;
   case FN_BACKEND_REFERENCE: d->ops = fn_reference_ops_f32; break;
   case FN_BACKEND_REFERENCE_F64: d->ops = fn_reference_ops_f64; break;
-  default: return fn_err_set(err, FN_E_INVALID, "device.backend must be fast or reference");
+  case FN_BACKEND_INT8: d->ops = fn_int8_ops; break;
+  default: return fn_err_set(err, FN_E_INVALID, "device.backend must be fast, reference or int8");
   }
-  fn_blocks_default(&d->ops);
+  if (o->backend != FN_BACKEND_INT8) fn_blocks_default(&d->ops);
   if (o->backend == FN_BACKEND_FAST && o->gemm == FN_GEMM_ONEDNN) FN_TRY(fn_onednn_get(&d->onednn, err));
   d->pool = o->pool;
   if (!o->pool) {
@@ -87,13 +68,18 @@ fn_pool *fn_device_pool(const fn_device *device) {
 void fn_device_describe(char *buf, size_t size, const fn_device *device) {
   char gemm[64];
   const char *s = device->n_threads == 1 ? "" : "s";
+  if (device->backend == FN_BACKEND_INT8) {
+    snprintf(buf, size, "int8 %s, %d thread%s", fn_cpu_level_name(device->level), device->n_threads, s);
+    return;
+  }
   if (device->backend != FN_BACKEND_FAST) {
     snprintf(buf, size, "reference %s, plain C, %d thread%s", device->element_size == 8 ? "f64" : "f32",
              device->n_threads, s);
     return;
   }
   fn_onednn_describe(gemm, sizeof gemm, device->onednn);
-  snprintf(buf, size, "fast %s, %s, %d thread%s", fn_cpu_level_name(device->level), gemm, device->n_threads, s);
+  snprintf(buf, size, "fast %s, %s, %d thread%s", fn_cpu_level_name(fn_cpu_level_fp32(device->level)), gemm,
+           device->n_threads, s);
 }
 
 const fn_ops *fn_device_ops(const fn_device *device) {

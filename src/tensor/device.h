@@ -1,12 +1,13 @@
 /* The device: where a model's numbers live and who computes on them.
  *
  * A device is a table of operations (tensor/ops.h), an allocator and workers. A model is written once over the table;
- * a new kind of device is a new table. Two are filled in: `reference` is plain C (one source compiled for float and for
- * double), `fast` has vectorised kernels for the level of the CPU it runs on.
+ * a new kind of device is a new table. Three are filled in: `reference` is plain C (one source compiled for float and
+ * for double), `fast` has vectorised kernels for the level of the CPU it runs on, `int8` only infers, with weights and
+ * activations of eight bits.
  *
  * Bits: with one build and one CPU level the same calls give the same bits with any number of threads, because work is
- * cut by shape only. The forward operations of `fast` with FN_GEMM_OWN go further: a row's result does not depend on
- * the rows beside it, and the levels avx2 and avx512 agree. */
+ * cut by shape only. The forward operations of `fast` with FN_GEMM_OWN and all those of `int8` go further: a row's
+ * result depends on nothing but the row and the model, and every level of the CPU gives the same bits. */
 #ifndef FN_TENSOR_DEVICE_H
 #define FN_TENSOR_DEVICE_H
 
@@ -15,9 +16,10 @@
 typedef struct fn_device fn_device;
 
 typedef enum fn_backend {
-  FN_BACKEND_FAST,         /* vectorised kernels, fp32 */
-  FN_BACKEND_REFERENCE,    /* plain C, fp32 */
-  FN_BACKEND_REFERENCE_F64 /* plain C, double throughout: for gradient checks */
+  FN_BACKEND_FAST,          /* vectorised kernels, fp32 */
+  FN_BACKEND_REFERENCE,     /* plain C, fp32 */
+  FN_BACKEND_REFERENCE_F64, /* plain C, double throughout: for gradient checks */
+  FN_BACKEND_INT8           /* vectorised kernels, forward only: 8-bit weights and activations where a layer has them */
 } fn_backend;
 
 /* Who multiplies matrices on the fast backend. */
@@ -27,27 +29,31 @@ typedef enum fn_gemm {
   FN_GEMM_ONEDNN, /* oneDNN, loaded at first use; FN_E_UNSUPPORTED when libdnnl.so.2 is not there */
 } fn_gemm;
 
-/* Levels of the CPU, each including those before it. A device takes the highest that the machine has and max_level
- * allows. */
+/* Levels of the CPU in order of speed. A device takes the highest that the machine has at or below max_level. */
 typedef enum fn_cpu_level {
-  FN_CPU_BASELINE, /* what the build's target architecture guarantees (x86-64: SSE2; aarch64: NEON) */
-  FN_CPU_AVX2,     /* AVX2 + FMA */
-  FN_CPU_AVX512,   /* AVX-512 F, BW, DQ, VL */
+  FN_CPU_C,          /* what the build's target architecture guarantees (x86-64: SSE2; aarch64: NEON) */
+  FN_CPU_AVX2,       /* AVX2 + FMA */
+  FN_CPU_AVXVNNI,    /* AVX2 and dot products of bytes (AVX-VNNI); fp32 as avx2 */
+  FN_CPU_AVX512,     /* AVX-512 F, BW, DQ, VL */
+  FN_CPU_AVX512VNNI, /* AVX-512 and dot products of bytes; fp32 as avx512 */
   FN_CPU_LEVEL_COUNT
 } fn_cpu_level;
-const char *fn_cpu_level_name(fn_cpu_level level); /* "baseline", "avx2", "avx512" */
-/* Highest level this machine and this build have. */
+const char *fn_cpu_level_name(fn_cpu_level level); /* "c", "avx2", "avxvnni", "avx512", "avx512vnni" */
+/* Whether this machine, its operating system and this build have the level. Not every machine with a level has all
+ * those below it: AVX-512 came before AVX-VNNI. */
+bool fn_cpu_level_present(fn_cpu_level level);
+/* Highest level that is present. */
 fn_cpu_level fn_cpu_level_detect(void);
 
 typedef struct fn_device_options {
   fn_backend backend;
   fn_gemm gemm;
-  fn_cpu_level max_level; /* FN_CPU_AVX512 for no limit */
+  fn_cpu_level max_level; /* FN_CPU_AVX512VNNI for no limit */
   int n_threads;          /* [1,1024]; 0: fn_cpu_available() */
   fn_pool *pool;          /* borrowed workers that outlive the device (n_threads is then ignored), or NULL: own ones */
 } fn_device_options;
 #define FN_DEVICE_OPTIONS_INIT                                                                                         \
-  { FN_BACKEND_FAST, FN_GEMM_AUTO, FN_CPU_AVX512, 0, NULL }
+  { FN_BACKEND_FAST, FN_GEMM_AUTO, FN_CPU_AVX512VNNI, 0, NULL }
 
 /* options NULL: the values of FN_DEVICE_OPTIONS_INIT. A device may be used by one thread at a time.
  * FN_E_INVALID (threads out of range), FN_E_UNSUPPORTED (oneDNN asked for and missing), FN_E_NO_MEMORY. */

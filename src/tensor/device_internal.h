@@ -27,6 +27,7 @@ typedef enum fn_profile_id {
 } fn_profile_id;
 
 struct fn_kernels;
+struct fn_int8_kernels;
 struct fn_onednn;
 
 struct fn_device {
@@ -37,8 +38,9 @@ struct fn_device {
   bool owns_pool;
   int n_threads;
   size_t element_size;
-  const struct fn_kernels *kernels; /* fast only */
-  const struct fn_onednn *onednn;   /* when it multiplies */
+  const struct fn_kernels *kernels;   /* fast and int8 */
+  const struct fn_int8_kernels *int8; /* int8 only */
+  const struct fn_onednn *onednn;     /* when it multiplies */
   unsigned char *scratch;
   size_t scratch_size, scratch_used;
   bool profiling;
@@ -76,6 +78,6 @@ size_t fn_blocks_scratch_bytes(const fn_device *device, const fn_device_shape *s
 enum { FN_MAX_CLASSES = 256 };
 double fn_softmax_loss_row(double *gradient, const double *x, size_t n, int32_t label, double weight, double smoothing);
 
-extern const fn_ops fn_reference_ops_f32, fn_reference_ops_f64, fn_fast_ops;
+extern const fn_ops fn_reference_ops_f32, fn_reference_ops_f64, fn_fast_ops, fn_int8_ops;
 
 #endif

@@ -18,12 +18,13 @@ typedef struct fn_mat {
 } fn_mat;
 
 /* y = x Wᵀ + b, W [n_out, n_in] as Hugging Face stores it. Gradients are added to; NULL when not wanted. b may be NULL.
- */
+ * For inference only, w may be NULL where prepared is set. */
 typedef struct fn_linear {
   size_t n_in, n_out;
   const void *w, *b;
   void *dw, *db;
-  const void *prepared; /* W in the device's own form (fn_ops.prepare), or NULL: made at every call */
+  const void *prepared; /* W in the device's own form (fn_ops.prepare; tensor/tiles.h), or NULL: made at every call */
+  const float *scales;  /* backend int8: prepared is 8-bit tiles with these scales [round up n_out to 16]; else NULL */
 } fn_linear;
 
 /* Layer normalisation (Ba et al. 2016) over n channels, variance in two passes. */
@@ -34,12 +35,14 @@ typedef struct fn_norm {
   double epsilon;
 } fn_norm;
 
-/* Sum of up to three tables; position and type may be NULL. The row pad_id of `word` never gets a gradient. */
+/* Sum of up to three tables; position and type may be NULL. The row pad_id of `word` never gets a gradient.
+ * Backend int8: where its scales are set, a table is rows of int8 (fn_rows_int8_make). */
 typedef struct fn_embedding {
   size_t width;
   const void *word, *position, *type;
   void *d_word, *d_position, *d_type;
   int32_t pad_id, position_offset;
+  const float *word_scales, *position_scales; /* one a row, or NULL */
 } fn_embedding;
 
 /* Which rows belong together. Rows of sequence b are offsets[b] … offsets[b+1]-1; positions[r] counts from 0 within the
@@ -89,7 +92,8 @@ typedef struct fn_ops {
   /* Memory in this device's element type. */
   size_t (*scratch_bytes)(const fn_device *device, const fn_device_shape *shape);
   void (*zero)(fn_device *device, void *x, size_t n);
-  /* W of a linear layer in the form that its forward pass streams: prepared_n elements into out, of fn_device_alloc.
+  /* W of a linear layer in the form that its forward pass streams: prepared_n elements into out, of fn_device_alloc;
+   * on the fast device the fp32 tiles of tensor/tiles.h.
    * For weights that stay as they are for many calls; 0 elements: this device has no such form. */
   size_t (*prepared_n)(const fn_device *device, const fn_linear *l);
   void (*prepare)(fn_device *device, void *out, const fn_linear *l);

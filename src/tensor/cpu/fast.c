@@ -15,7 +15,7 @@ static void softmax_loss(fn_device *d, double *losses, fn_mat dlogits, fn_mat lo
   }
 }
 
-static void to_float(fn_device *d, float *y, fn_mat x) {
+void fn_fast_to_float(fn_device *d, float *y, fn_mat x) {
   (void)d;
   for (size_t i = 0; i < x.n_rows; i++) memcpy(y + i * x.n_cols, fn_row(x, i), x.n_cols * sizeof *y);
 }
@@ -66,7 +66,7 @@ const fn_ops fn_fast_ops = {
     .attention = fn_fast_attention,
     .attention_backward = fn_fast_attention_backward,
     .softmax_loss = softmax_loss,
-    .to_float = to_float,
+    .to_float = fn_fast_to_float,
     .embed_norm = fn_fast_embed_norm,
     .embed_norm_backward = fn_fast_embed_norm_backward,
     .qkv = fn_fast_qkv,

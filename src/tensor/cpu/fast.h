@@ -84,6 +84,7 @@ static inline fn_row_key fn_key_of(const fn_layout *layout, size_t row) {
 /* Operations, by file. */
 size_t fn_fast_prepared_n(const fn_device *d, const fn_linear *l);
 void fn_fast_prepare(fn_device *d, void *out, const fn_linear *l);
+void fn_fast_to_float(fn_device *d, float *y, fn_mat x);
 void fn_fast_zero(fn_device *d, void *x, size_t n);
 void fn_fast_embed(fn_device *d, fn_mat y, const fn_embedding *e, const int32_t *ids, const int32_t *positions,
                    const int32_t *types);

@@ -1,5 +1,6 @@
 /* Embeddings of the fast device. */
 #include "tensor/cpu/fast.h"
+#include "tensor/cpu/int8.h"
 
 typedef struct embed_job {
   const fn_device *d;
@@ -11,38 +12,57 @@ typedef struct embed_job {
   const int32_t *ids, *positions, *types;
   const fn_layout *layout;
   fn_dropout_state drop;
+  float *places; /* [n_threads][width] */
 } embed_job;
 
-static void embed_row(const embed_job *j, float *y, size_t r) {
+static void run_forward(fn_device *d, embed_job *job, fn_task task) {
+  const size_t mark = d->scratch_used;
+  job->places = fn_scratch_take(d, (size_t)d->n_threads * job->e->width * sizeof *job->places);
+  fn_run_blocks(d, job->y.n_rows, task, job);
+  d->scratch_used = mark;
+}
+
+/* A row of a table: as it stands, or of 8 bits and widened into `place`. */
+static const float *table_row(const embed_job *j, float *place, const void *table, const float *scales, size_t row) {
+  const size_t n = j->e->width;
+  if (!table) return NULL;
+  if (!scales) return (const float *)table + row * n;
+  j->d->int8->widen(place, (const int8_t *)table + row * n, scales[row], n);
+  return place;
+}
+
+/* place: [width], where a position's row may be widened; the word's goes into y. */
+static void embed_row(const embed_job *j, float *y, float *place, size_t r) {
   const fn_embedding *e = j->e;
-  const float *word = e->word, *position = e->position, *type = e->type;
-  j->d->kernels->sum3(y, word + (size_t)j->ids[r] * e->width, type ? type + (size_t)j->types[r] * e->width : NULL,
-                      position ? position + (size_t)(j->positions[r] + e->position_offset) * e->width : NULL, e->width);
+  const size_t p = e->position ? (size_t)(j->positions[r] + e->position_offset) : 0;
+  const float *type = e->type ? (const float *)e->type + (size_t)j->types[r] * e->width : NULL;
+  j->d->kernels->sum3(y, table_row(j, y, e->word, e->word_scales, (size_t)j->ids[r]), type,
+                      table_row(j, place, e->position, e->position_scales, p), e->width);
 }
 
 static void embed_task(void *arg, size_t i, int worker) {
   const embed_job *j = arg;
   size_t first, last;
-  (void)worker;
   fn_block_rows(&first, &last, i, j->y.n_rows);
-  for (size_t r = first; r < last; r++) embed_row(j, fn_row(j->y, r), r);
+  float *place = j->places + (size_t)worker * j->e->width;
+  for (size_t r = first; r < last; r++) embed_row(j, fn_row(j->y, r), place, r);
 }
 
 void fn_fast_embed(fn_device *d, fn_mat y, const fn_embedding *e, const int32_t *ids, const int32_t *positions,
                    const int32_t *types) {
   embed_job job = {.d = d, .y = y, .e = e, .ids = ids, .positions = positions, .types = types};
-  fn_run_blocks(d, y.n_rows, embed_task, &job);
+  run_forward(d, &job, embed_task);
 }
 
 static void embed_norm_task(void *arg, size_t i, int worker) {
   const embed_job *j = arg;
   const fn_kernels *k = j->d->kernels;
   size_t first, last, n = j->e->width;
-  (void)worker;
   fn_block_rows(&first, &last, i, j->y.n_rows);
+  float *place = j->places + (size_t)worker * n;
   for (size_t r = first; r < last; r++) {
     float *h = fn_row(j->xhat, r), *y = fn_row(j->y, r);
-    embed_row(j, h, r);
+    embed_row(j, h, place, r);
     k->norm(y, h, j->rstd + r, h, j->norm->gamma, j->norm->beta, (float)j->norm->epsilon, n);
     if (j->drop.active) k->dropout(y, y, &j->drop, fn_key_of(j->layout, r), n);
   }
@@ -55,7 +75,7 @@ void fn_fast_embed_norm(fn_device *d, fn_mat y, fn_mat xhat, void *rstd, const f
   job.positions = layout->positions;
   job.layout = layout;
   job.drop = fn_dropout_make(drop);
-  fn_run_blocks(d, y.n_rows, embed_norm_task, &job);
+  run_forward(d, &job, embed_norm_task);
   fn_profile_end(d, FN_PROFILE_EMBED, begin);
 }
 

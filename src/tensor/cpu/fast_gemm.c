@@ -1,5 +1,6 @@
 /* Multiplications of the fast device: by packed weights, and the gradients of weights. */
 #include "tensor/cpu/fast.h"
+#include "tensor/tiles.h"
 
 size_t fn_fast_right_floats(size_t K, size_t N) {
   return K * ((N + 15) / 16 * 16);
@@ -30,7 +31,7 @@ fn_right fn_fast_right(fn_device *d, const float *w, size_t rows, size_t columns
                 .N = transposed ? rows : columns,
                 .stride = stride,
                 .transposed = transposed};
-  b.packed = (fn_packed){.data = ready, .depth = b.K, .K = b.K, .N = b.N};
+  b.packed = (fn_packed){.data = ready, .depth = b.K, .K = b.K, .N = b.N, .tiles = ready != NULL};
   if (ready || d->onednn) return b;
   float *packed = fn_scratch_take(d, fn_fast_right_floats(b.K, b.N) * sizeof *packed);
   fn_fast_pack(d, packed, w, b.K, b.N, transposed ? 1 : stride, transposed ? stride : 1);
@@ -42,7 +43,7 @@ fn_right fn_right_columns(const fn_right *b, size_t n0, size_t N) {
   fn_right r = *b;
   assert(n0 % FN_SLICE == 0 && n0 + N <= b->N);
   r.N = r.packed.N = N;
-  r.raw += b->transposed ? n0 * b->stride : n0;
+  if (r.raw) r.raw += b->transposed ? n0 * b->stride : n0;
   if (r.packed.data) r.packed.data += n0 * b->packed.depth;
   return r;
 }
@@ -51,17 +52,30 @@ fn_right fn_right_rows(const fn_right *b, size_t k0, size_t K) {
   fn_right r = *b;
   assert(k0 + K <= b->K);
   r.K = r.packed.K = K;
-  r.raw += b->transposed ? k0 : k0 * b->stride;
+  if (r.raw) r.raw += b->transposed ? k0 : k0 * b->stride;
   r.packed.k0 += k0;
   return r;
 }
 
 size_t fn_fast_prepared_n(const fn_device *d, const fn_linear *l) {
-  return d->onednn ? 0 : fn_fast_right_floats(l->n_in, l->n_out);
+  return d->onednn ? 0 : fn_tiles_f32_count(l->n_out, l->n_in);
+}
+
+typedef struct prepare_job {
+  float *out;
+  const fn_linear *l;
+} prepare_job;
+
+static void prepare_tile(void *arg, size_t i, int worker) {
+  const prepare_job *j = arg;
+  const size_t K = j->l->n_in, rest = j->l->n_out - 16 * i;
+  (void)worker;
+  fn_tiles_f32_make(j->out + 16 * i * K, (const float *)j->l->w + 16 * i * K, rest < 16 ? rest : 16, K);
 }
 
 void fn_fast_prepare(fn_device *d, void *out, const fn_linear *l) {
-  if (!d->onednn) fn_fast_pack(d, out, l->w, l->n_in, l->n_out, 1, l->n_in);
+  prepare_job job = {out, l};
+  if (!d->onednn) fn_pool_run(d->pool, (l->n_out + 15) / 16, prepare_tile, &job);
 }
 
 static void onednn_rows(const fn_device *d, float *c, size_t c_stride, const float *a, size_t a_stride, size_t M,

@@ -13,10 +13,12 @@ typedef struct fn_left {
 } fn_left;
 
 /* Right operand of a multiplication: N columns of a packed matrix of `depth` rows, of which rows [k0, k0 + K) take
- * part. data is the first panel's beginning, so the columns start at a multiple of panel_width. */
+ * part. data is the first panel's beginning, so the columns start at a multiple of panel_width. With `tiles` the panels
+ * are 16 wide whatever the level (tensor/tiles.h). */
 typedef struct fn_packed {
   const float *data;
   size_t depth, k0, K, N;
+  bool tiles;
 } fn_packed;
 
 /* Where a row's random numbers come from. */
@@ -95,8 +97,8 @@ typedef struct fn_kernels {
   double (*squared_norm)(const float *x, size_t n);
 } fn_kernels;
 
-/* Of this build; NULL when the level is not part of it. */
-const fn_kernels *fn_kernels_baseline(void);
+/* The last two are part of builds for x86-64 only. */
+const fn_kernels *fn_kernels_c(void);
 const fn_kernels *fn_kernels_avx2(void);
 const fn_kernels *fn_kernels_avx512(void);
 

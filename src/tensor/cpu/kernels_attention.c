@@ -43,13 +43,13 @@ static void multiply(float *c, size_t stride, const float *a, size_t row, size_t
     const float *panel = b + n0 * K_all + k0 * width;
 #if defined(__AVX512F__)
     if (width == W) {
-      micro_rows(FN_ATTENTION_MR, FN_ATTENTION_NV, c + n0, stride, a, row, column, FN_ATTENTION_MR * row, panel, M, K,
-                 16, accumulate, NULL);
+      micro_rows(FN_ATTENTION_MR, FN_ATTENTION_NV, c + n0, stride, a, row, column, FN_ATTENTION_MR * row, panel, 16, W,
+                 M, K, 16, accumulate, NULL);
       continue;
     }
 #endif
-    micro_rows(FN_ATTENTION_MR, 1, c + n0, stride, a, row, column, FN_ATTENTION_MR * row, panel, M, K, 16, accumulate,
-               NULL);
+    micro_rows(FN_ATTENTION_MR, 1, c + n0, stride, a, row, column, FN_ATTENTION_MR * row, panel, 16, 16, M, K, 16,
+               accumulate, NULL);
   }
 }
 

@@ -45,16 +45,23 @@ void fn_k_pack_left(float *out, float *sums, const float *src, size_t stride, si
 }
 
 /* One panel of B against all rows; the switch makes the widths constants. */
-static void panel_rows(float *c, size_t stride, const fn_left *a, const float *data, const float *b, size_t M, size_t n,
-                       size_t width, size_t K, bool accumulate, const float *next) {
+static void panel_rows(float *c, size_t stride, const fn_left *a, const float *data, const float *b, size_t apart,
+                       size_t M, size_t n, size_t width, size_t K, bool accumulate, const float *next) {
   size_t tail = n - (width - 16);
+#define FN_PANEL(NV)                                                                                                   \
+  if (apart == 16)                                                                                                     \
+    micro_rows(FN_MR, NV, c, stride, data, a->row, a->column, a->panel, b, 16, 16 * NV, M, K, tail, accumulate, next); \
+  else                                                                                                                 \
+    micro_rows(FN_MR, NV, c, stride, data, a->row, a->column, a->panel, b, apart, 16, M, K, tail, accumulate, next);   \
+  break
   switch (width / 16) {
 #if defined(__AVX512F__)
-  case 3: micro_rows(FN_MR, 3, c, stride, data, a->row, a->column, a->panel, b, M, K, tail, accumulate, next); break;
-  case 2: micro_rows(FN_MR, 2, c, stride, data, a->row, a->column, a->panel, b, M, K, tail, accumulate, next); break;
+  case 3: FN_PANEL(3);
+  case 2: FN_PANEL(2);
 #endif
-  default: micro_rows(FN_MR, 1, c, stride, data, a->row, a->column, a->panel, b, M, K, tail, accumulate, next); break;
+  default: FN_PANEL(1);
   }
+#undef FN_PANEL
 }
 
 /* Steps [k0, k0 + K) of every panel of B. */
@@ -62,13 +69,14 @@ static void blocks(float *c, size_t stride, const fn_left *a, const float *data,
                    size_t K, size_t M, bool accumulate) {
   for (size_t n0 = 0; n0 < b->N; n0 += 16 * FN_NV) {
     size_t width = panel_width_at(b->N, n0, 16 * FN_NV), n = b->N - n0 < width ? b->N - n0 : width;
-    const float *panel = b->data + n0 * b->depth + k0 * width, *right = panel;
+    const size_t step = b->tiles ? 16 : width;
+    const float *panel = b->data + n0 * b->depth + k0 * step, *right = panel;
     if (n0 + width < b->N)
-      right = b->data + (n0 + width) * b->depth + k0 * panel_width_at(b->N, n0 + width, 16 * FN_NV);
+      right = b->data + (n0 + width) * b->depth + k0 * (b->tiles ? 16 : panel_width_at(b->N, n0 + width, 16 * FN_NV));
     for (size_t k = 0; k < K; k += K_BLOCK) {
       size_t kc = K - k < K_BLOCK ? K - k : K_BLOCK;
-      panel_rows(c + n0, stride, a, data + k * a->column, panel + k * width, M, n, width, kc, accumulate || k > 0,
-                 k + kc < K ? panel + (k + kc) * width : right);
+      panel_rows(c + n0, stride, a, data + k * a->column, panel + k * step, b->tiles ? 16 * b->depth : 16, M, n, width,
+                 kc, accumulate || k > 0, k + kc < K ? panel + (k + kc) * step : right);
     }
   }
 }

@@ -1,8 +1,8 @@
 /* Sixteen virtual lanes at every level of the CPU: vf = 16 floats, vi = 16 32-bit integers, vm = a mask of 16 lanes.
  * A file that includes this is compiled once per level (src/tensor/CMakeLists.txt). Every operation below rounds once
- * and in the same way on avx2 and avx512 (fused multiply-add, IEEE division, reductions by one fixed tree), so kernels
- * written over it give the same bits on both. The baseline of x86-64 has no fused multiply-add: there vf_fma rounds
- * twice and bits differ. */
+ * and in the same way at all levels (fused multiply-add, IEEE division, reductions by one fixed tree), so kernels
+ * written over it give the same bits on all. Where the architecture has no fused multiply-add (SSE2) it is computed
+ * exactly from doubles, which is slow. */
 #ifndef FN_TENSOR_CPU_SIMD_H
 #define FN_TENSOR_CPU_SIMD_H
 

@@ -8,6 +8,9 @@
 #include <arm_neon.h>
 enum { FN_MR = 5, FN_NV = 1, FN_ATTENTION_MR = 5, FN_ATTENTION_NV = 1 };
 #else
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
 enum { FN_MR = 2, FN_NV = 1, FN_ATTENTION_MR = 2, FN_ATTENTION_NV = 1 };
 #endif
 
@@ -61,13 +64,39 @@ FN_BOTH(vf_sub, -)
 FN_BOTH(vf_mul, *)
 FN_BOTH(vf_div, /)
 #undef FN_BOTH
+#if defined(__SSE2__)
+/* ab + c rounded once, without the instruction: the product of two floats is exact in double; the sum is rounded to
+ * odd there (Boldo & Melquiond 2008, "Emulation of a FMA and correctly rounded sums"), so that rounding it to float
+ * gives what rounding the exact sum would. Its error is TwoSum's (Knuth). */
+FN_INLINE __m128d d2_fma_odd(__m128d a, __m128d b, __m128d c) {
+  const __m128d zero = _mm_setzero_pd();
+  __m128d p = _mm_mul_pd(a, b), s = _mm_add_pd(p, c), t = _mm_sub_pd(s, p);
+  __m128d e = _mm_add_pd(_mm_sub_pd(p, _mm_sub_pd(s, t)), _mm_sub_pd(c, t));
+  /* Not for a sum that is infinite or no number: e is none then, and both comparisons fail. */
+  __m128i inexact = _mm_castpd_si128(_mm_or_pd(_mm_cmplt_pd(e, zero), _mm_cmpgt_pd(e, zero)));
+  __m128i down = _mm_castpd_si128(_mm_xor_pd(_mm_cmplt_pd(e, zero), _mm_cmplt_pd(s, zero)));
+  __m128i one = _mm_set1_epi64x(1), even = _mm_andnot_si128(_mm_castpd_si128(s), one);
+  __m128i move = _mm_and_si128(even, inexact); /* 1 where s is even: to its odd neighbour on the side of e */
+  move = _mm_sub_epi64(_mm_xor_si128(move, down), down);
+  return _mm_castsi128_pd(_mm_add_epi64(_mm_castpd_si128(s), move));
+}
+FN_INLINE f4 f4_fma(f4 x, f4 y, f4 z) {
+  __m128 a = (__m128)x, b = (__m128)y, c = (__m128)z;
+  __m128d low = d2_fma_odd(_mm_cvtps_pd(a), _mm_cvtps_pd(b), _mm_cvtps_pd(c));
+  __m128d high = d2_fma_odd(_mm_cvtps_pd(_mm_movehl_ps(a, a)), _mm_cvtps_pd(_mm_movehl_ps(b, b)),
+                            _mm_cvtps_pd(_mm_movehl_ps(c, c)));
+  return (f4)_mm_movelh_ps(_mm_cvtpd_ps(low), _mm_cvtpd_ps(high));
+}
+#else
 FN_INLINE f4 f4_fma(f4 a, f4 b, f4 c) {
 #if defined(__aarch64__)
   return (f4)vfmaq_f32((float32x4_t)c, (float32x4_t)a, (float32x4_t)b);
 #else
-  return a * b + c;
+  for (int j = 0; j < 4; j++) c[j] = fmaf(a[j], b[j], c[j]);
+  return c;
 #endif
 }
+#endif
 FN_INLINE vf vf_fma(vf a, vf b, vf c) {
   FN_EACH c.v[i] = f4_fma(a.v[i], b.v[i], c.v[i]);
   return c;

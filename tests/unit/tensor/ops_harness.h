@@ -173,15 +173,15 @@ static inline void each_device(void (*test)(harness *), const fn_device_shape *s
     fn_cpu_level level;
     int n_threads;
   } devices[] = {
-      {FN_BACKEND_REFERENCE, FN_GEMM_OWN, FN_CPU_BASELINE, 1}, {FN_BACKEND_FAST, FN_GEMM_OWN, FN_CPU_BASELINE, 2},
-      {FN_BACKEND_FAST, FN_GEMM_OWN, FN_CPU_AVX2, 1},          {FN_BACKEND_FAST, FN_GEMM_OWN, FN_CPU_AVX512, 2},
+      {FN_BACKEND_REFERENCE, FN_GEMM_OWN, FN_CPU_C, 1},    {FN_BACKEND_FAST, FN_GEMM_OWN, FN_CPU_C, 2},
+      {FN_BACKEND_FAST, FN_GEMM_OWN, FN_CPU_AVX2, 1},      {FN_BACKEND_FAST, FN_GEMM_OWN, FN_CPU_AVX512, 2},
       {FN_BACKEND_FAST, FN_GEMM_ONEDNN, FN_CPU_AVX512, 2},
   };
   for (size_t i = 0; i < FN_COUNT_OF(devices); i++) {
     harness h;
     fn_device *probe = NULL;
     const fn_device_options options = {devices[i].backend, devices[i].gemm, devices[i].level, 1, NULL};
-    if (devices[i].level > fn_cpu_level_detect()) {
+    if (!fn_cpu_level_present(devices[i].level)) {
       printf("skipped: this machine has no %s\n", fn_cpu_level_name(devices[i].level));
       continue;
     }

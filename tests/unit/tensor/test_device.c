@@ -27,11 +27,11 @@ static void test_create(void **state) {
 
   char text[128];
   o.n_threads = 1;
-  o.max_level = FN_CPU_BASELINE;
+  o.max_level = FN_CPU_C;
   assert_int_equal(fn_device_create(&d, &o, &err), FN_OK);
   assert_null(fn_device_pool(d));
   fn_device_describe(text, sizeof text, d);
-  assert_string_equal(text, "fast baseline, own GEMM, 1 thread");
+  assert_string_equal(text, "fast c, own GEMM, 1 thread");
   fn_device_destroy(d);
 
   fn_pool *pool;
@@ -132,7 +132,7 @@ static void check_adamw(fn_backend backend, fn_cpu_level level, int n_threads) {
 
 static void test_adamw(void **state) {
   (void)state;
-  check_adamw(FN_BACKEND_REFERENCE, FN_CPU_BASELINE, 1);
+  check_adamw(FN_BACKEND_REFERENCE, FN_CPU_C, 1);
   for (int level = 0; level <= (int)fn_cpu_level_detect(); level++)
     check_adamw(FN_BACKEND_FAST, (fn_cpu_level)level, 1 + level % 2);
 }
@@ -144,7 +144,7 @@ static void test_bits(void **state) {
   open_slabs(one);
   open_slabs(three);
   fn_device *a = device_with(FN_BACKEND_FAST, FN_CPU_AVX512, 1), *b = device_with(FN_BACKEND_FAST, FN_CPU_AVX512, 3);
-  fn_device *c = device_with(FN_BACKEND_FAST, FN_CPU_BASELINE, 2);
+  fn_device *c = device_with(FN_BACKEND_FAST, FN_CPU_C, 2);
   run_adamw(a, one);
   run_adamw(b, three);
   for (int i = 0; i < 4; i++) assert_memory_equal(one[i], three[i], N * sizeof(float));

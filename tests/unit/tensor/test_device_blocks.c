@@ -186,7 +186,9 @@ static void embed_norm(harness *h) {
                         s.at(h, tables[1][1]).data,
                         s.at(h, tables[2][1]).data,
                         0,
-                        0};
+                        0,
+                        NULL,
+                        NULL};
       s.d->ops.embed_norm(s.d, s.at(h, y), s.at(h, hat), s.at(h, rstd).data, &e, &n, r.ids, r.types, &layout,
                           &dropouts[1]);
       s.d->ops.embed_norm_backward(s.d, s.at(h, dy), s.at(h, hat), s.at(h, rstd).data, &e, &n, r.ids, r.types, &layout,

@@ -18,8 +18,8 @@ static const struct {
 static void run_linear(harness *h, size_t R, size_t in, size_t out, bool bias, bool accumulate) {
   size_t x = make_mat(h, R, in), w = make(h, out, in, 1, 0), b = make_vector(h, out), y = make_mat(h, R, out);
   size_t dy = make_mat(h, R, out), dx = make_mat(h, R, in), dw = make(h, out, in, 1, 0), db = make_vector(h, out);
-  fn_linear lj = {in, out, on_judge(h, w).data, NULL, on_judge(h, dw).data, NULL, NULL};
-  fn_linear ld = {in, out, on_device(h, w).data, NULL, on_device(h, dw).data, NULL, NULL};
+  fn_linear lj = {in, out, on_judge(h, w).data, NULL, on_judge(h, dw).data, NULL, NULL, NULL};
+  fn_linear ld = {in, out, on_device(h, w).data, NULL, on_device(h, dw).data, NULL, NULL, NULL};
   if (bias) {
     lj.b = on_judge(h, b).data;
     ld.b = on_device(h, b).data;
@@ -117,7 +117,7 @@ static void test_activation(void **state) {
 }
 
 static fn_embedding embedding_at(fn_mat word, fn_mat position, fn_mat type, fn_mat dw, fn_mat dp, fn_mat dt) {
-  return (fn_embedding){word.n_cols, word.data, position.data, type.data, dw.data, dp.data, dt.data, 2, 1};
+  return (fn_embedding){word.n_cols, word.data, position.data, type.data, dw.data, dp.data, dt.data, 2, 1, NULL, NULL};
 }
 
 static void embedding(harness *h) {

@@ -1,4 +1,4 @@
-/* Kernels of every level: accuracy against libm in double, and bits — the same on avx2 and avx512, and for a row
+/* Kernels of every level: accuracy against libm in double, and bits: the same at all levels, and for a row
  * whatever stands beside it. */
 #include "../unit.h"
 #include "tensor/cpu/kernels.h"
@@ -11,14 +11,13 @@ static const fn_kernels *tables[FN_CPU_LEVEL_COUNT];
 
 static int set_up(void **state) {
   (void)state;
-  tables[FN_CPU_BASELINE] = fn_kernels_baseline();
+  tables[FN_CPU_C] = fn_kernels_c();
 #if defined(__x86_64__)
-  fn_cpu_level top = fn_cpu_level_detect();
-  if (top >= FN_CPU_AVX2) tables[FN_CPU_AVX2] = fn_kernels_avx2();
-  if (top >= FN_CPU_AVX512) tables[FN_CPU_AVX512] = fn_kernels_avx512();
+  if (fn_cpu_level_present(FN_CPU_AVX2)) tables[FN_CPU_AVX2] = fn_kernels_avx2();
+  if (fn_cpu_level_present(FN_CPU_AVX512)) tables[FN_CPU_AVX512] = fn_kernels_avx512();
 #endif
-  for (int i = 0; i < FN_CPU_LEVEL_COUNT; i++)
-    if (!tables[i]) printf("skipped: this machine or build has no %s\n", fn_cpu_level_name((fn_cpu_level)i));
+  if (!tables[FN_CPU_AVX2]) printf("skipped: this machine or build has no avx2\n");
+  if (!tables[FN_CPU_AVX512]) printf("skipped: this machine or build has no avx512\n");
   return 0;
 }
 
@@ -106,19 +105,15 @@ static void test_gemm_bits(void **state) {
   for (size_t s = 0; s < FN_COUNT_OF(shapes); s++) {
     size_t M = shapes[s][0], N = shapes[s][1], K = shapes[s][2];
     float *a = random_floats(M * K, 1, 1), *b = random_floats(N * K, 1, 2), *c = random_floats(M * N, 1, 3);
-    for (int level = FN_CPU_BASELINE; level < FN_CPU_LEVEL_COUNT; level++) {
+    for (int level = FN_CPU_C; level < FN_CPU_LEVEL_COUNT; level++) {
       if (!tables[level]) continue;
       for (int transposed = 0; transposed < 2; transposed++) {
         multiply(tables[level], c, a, b, M, N, K, transposed, 0, M);
         for (size_t i = 0; i < M * N; i++) {
           float sum = 0;
-          bool fused = level != FN_CPU_BASELINE;
-#if defined(__aarch64__)
-          fused = true;
-#endif
           for (size_t k = 0; k < K; k++) {
             float x = a[i / N * K + k], y = transposed ? b[i % N * K + k] : b[k * N + i % N];
-            sum = fused ? fmaf(x, y, sum) : x * y + sum;
+            sum = fmaf(x, y, sum);
           }
           if (c[i] != sum)
             fail_msg("level %d, shape %zu, element %zu: %.9g, not %.9g", level, s, i, (double)c[i], (double)sum);
@@ -137,14 +132,8 @@ static void test_gemm_bits(void **state) {
   }
 }
 
-/* Row kernels with explicit arithmetic: avx2 and avx512 must agree to the bit. */
-static void test_levels_agree(void **state) {
-  (void)state;
-  const fn_kernels *low = tables[FN_CPU_AVX2], *high = tables[FN_CPU_AVX512];
-  if (!low || !high) {
-    printf("skipped: needs avx2 and avx512\n");
-    return;
-  }
+/* Row kernels with explicit arithmetic: all levels must agree to the bit. */
+static void row_kernels_agree(const fn_kernels *low, const fn_kernels *high) {
   for (size_t n = 1; n < 200; n += 13) {
     float *x = random_floats(n, 2, n), *gamma = random_floats(n, 1, n + 1), *beta = random_floats(n, 1, n + 2);
     float *out[2][4], rstd[2];
@@ -168,6 +157,12 @@ static void test_levels_agree(void **state) {
     free(gamma);
     free(beta);
   }
+}
+
+static void test_levels_agree(void **state) {
+  (void)state;
+  for (int level = FN_CPU_AVX2; level < FN_CPU_LEVEL_COUNT; level++)
+    if (tables[level]) row_kernels_agree(tables[FN_CPU_C], tables[level]);
 }
 
 static void attend(const fn_kernels *k, float *context, float *lse, const float *qkv, size_t n, size_t D) {
@@ -201,12 +196,7 @@ static void attend(const fn_kernels *k, float *context, float *lse, const float 
   free(draws);
 }
 
-static void test_attention_levels_agree(void **state) {
-  (void)state;
-  if (!tables[FN_CPU_AVX2] || !tables[FN_CPU_AVX512]) {
-    printf("skipped: needs avx2 and avx512\n");
-    return;
-  }
+static void attention_agrees(const fn_kernels *low, const fn_kernels *high) {
   static const size_t lengths[] = {1, 17, 48, 255, 300};
   for (size_t i = 0; i < FN_COUNT_OF(lengths); i++) {
     size_t n = lengths[i], D = i % 2 ? 32 : 26;
@@ -214,7 +204,7 @@ static void test_attention_levels_agree(void **state) {
     for (int l = 0; l < 2; l++) {
       out[l] = random_floats(n * D, 1, 4);
       lse[l] = random_floats(n, 1, 4);
-      attend(tables[l ? FN_CPU_AVX512 : FN_CPU_AVX2], out[l], lse[l], qkv, n, D);
+      attend(l ? high : low, out[l], lse[l], qkv, n, D);
     }
     assert_memory_equal(out[0], out[1], n * D * sizeof(float));
     assert_memory_equal(lse[0], lse[1], n * sizeof(float));
@@ -226,13 +216,19 @@ static void test_attention_levels_agree(void **state) {
   }
 }
 
+static void test_attention_levels_agree(void **state) {
+  (void)state;
+  for (int level = FN_CPU_AVX2; level < FN_CPU_LEVEL_COUNT; level++)
+    if (tables[level]) attention_agrees(tables[FN_CPU_C], tables[level]);
+}
+
 /* In slices of columns and of steps: the bits of the whole. */
 static void test_gemm_slices(void **state) {
   enum { M = 23, N = 500, K = 900, CUT = 480, STEP = 397 }; /* CUT: a multiple of every panel width */
   (void)state;
   float *a = random_floats(M * K, 1, 1), *b = random_floats(N * K, 1, 2), *c = random_floats(M * N, 1, 3);
   float *whole = random_floats(M * N, 1, 4), *packed = random_floats(K * (N + 64), 1, 5);
-  for (int level = FN_CPU_BASELINE; level < FN_CPU_LEVEL_COUNT; level++) {
+  for (int level = FN_CPU_C; level < FN_CPU_LEVEL_COUNT; level++) {
     const fn_kernels *k = tables[level];
     if (!k) continue;
     multiply(k, whole, a, b, M, N, K, false, 0, M);
@@ -262,7 +258,7 @@ static void test_pack_left(void **state) {
   enum { K = 37, STRIDE = 101, GUARD = 32 };
   (void)state;
   float *x = random_floats(K * STRIDE, 1, 1);
-  for (int level = FN_CPU_BASELINE; level < FN_CPU_LEVEL_COUNT; level++)
+  for (int level = FN_CPU_C; level < FN_CPU_LEVEL_COUNT; level++)
     for (size_t w = 0; tables[level] && w < FN_COUNT_OF(widths); w++) {
       const size_t n = widths[w], R = tables[level]->rows_per_panel, n_packed = (n + R - 1) / R * R * K;
       float *out = random_floats(n_packed + GUARD, 1, 2), *guard = random_floats(n_packed + GUARD, 1, 2);

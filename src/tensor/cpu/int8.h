@@ -1,0 +1,43 @@
+/* Kernels of the 8-bit engine: one table per level of the CPU, each function on one thread over plain memory. Sums of
+ * products are exact, everything else rounds as simd.h says, so that all levels give the same bits.
+ *
+ * y[r, n] = fma((float)(Σ q[r, k] (u[n, k] - 64)), row scale · output scale, bias): the sum starts at -64 Σ q[r, k]. */
+#ifndef FN_TENSOR_CPU_INT8_H
+#define FN_TENSOR_CPU_INT8_H
+
+#include "tensor/ops.h"
+
+/* Rows of 8-bit activations, `stride` bytes apart (a multiple of 4; bytes up to the next multiple of 4 are zero). */
+typedef struct fn_int8_rows {
+  int8_t *q;
+  size_t stride;
+  float *scales;   /* [rows] */
+  int32_t *starts; /* [rows] -64 Σ q */
+} fn_int8_rows;
+
+/* Tiles of tensor/tiles.h; K inputs, N outputs. bias may be NULL. */
+typedef struct fn_int8_weights {
+  const uint8_t *tiles;
+  const float *scales, *bias;
+  size_t K, N;
+} fn_int8_weights;
+
+typedef struct fn_int8_kernels {
+  /* One row of n: scale = largest magnitude / 127 (IEEE division), q = x · (127 / largest), half to even. Rows without
+   * a magnitude above 1e-30 are zeros. n is at most FN_TILES_INT8_MOST_IN. */
+  void (*quantise)(const fn_int8_rows *rows, size_t row, const float *x, size_t n);
+  /* Columns [first, last) (multiples of 16, last may be N) of y[M, N], whose rows lie `stride` apart; then GELU or
+   * whatever `activation` is, or nothing. */
+  void (*multiply)(float *y, size_t stride, const fn_int8_rows *rows, size_t M, const fn_int8_weights *w, size_t first,
+                   size_t last, const fn_activation *activation);
+  void (*widen)(float *y, const int8_t *x, float scale, size_t n); /* y = scale · x */
+} fn_int8_kernels;
+
+/* All but the first are part of builds for x86-64 only. */
+const fn_int8_kernels *fn_int8_kernels_c(void);
+const fn_int8_kernels *fn_int8_kernels_avx2(void);
+const fn_int8_kernels *fn_int8_kernels_avxvnni(void);
+const fn_int8_kernels *fn_int8_kernels_avx512(void);
+const fn_int8_kernels *fn_int8_kernels_avx512vnni(void);
+
+#endif
