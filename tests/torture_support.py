@@ -6,8 +6,10 @@ import random
 import re
 import shutil
 import subprocess
+import tempfile
 from pathlib import Path
 
+import pytest
 from cli.train_support import TINY, bare_environment, prepare, tree, write_corpus
 
 FAULT = Path(os.environ.get("FN_TOOLS", Path(__file__).resolve().parents[1] / "build/dev/tests/tools")) / "libfault.so"
@@ -39,6 +41,18 @@ class World:
         assert done.returncode == 0, done.stderr
 
 
+@pytest.fixture(scope="module")
+def folder():
+    with tempfile.TemporaryDirectory(dir=FAST, prefix="fn-faults-") as path:
+        yield Path(path)
+
+
+@pytest.fixture(scope="module")
+def world(program, folder):
+    (folder / "world").mkdir()
+    return World(program, folder / "world")
+
+
 # name → (arguments, inputs copied for each round, outputs that are compared)
 COMMANDS = {
     "prepare": (["data", "prepare", "--input", "news.csv", "--out", "new"], ["news.csv"], ["new"]),
@@ -55,6 +69,8 @@ COMMANDS = {
     "predict": (["predict", "--model", "bert", "news.csv", "-o", "answers.csv", "device.threads=1"],
                 ["news.csv", "bert"], ["answers.csv"]),
     "predict-linear": (["predict", "--model", "linear", "news.csv", "device.threads=1"], ["news.csv", "linear"], []),
+    "predict-csv": (["predict", "--model", "linear", "news.csv", "--format", "csv", "device.threads=1"],
+                    ["news.csv", "linear"], []),
     "tokenize": (["tokenize", "--tokenizer", "bert/model", "news.csv"], ["news.csv", "bert"], []),
     "config": (["config", "show", "--config", "config.yaml", "preset=headline"], ["config.yaml"], []),
 }  # fmt: skip
@@ -127,6 +143,8 @@ def names_file(message, failed, here):
     """Does the message name the file of a failed call, or a folder it is in? `here`: the working folder, "." in messages."""
     if failed.endswith(f" {here}"):
         return "fakenews: .: " in message
+    if "/.fakenews-spill-" in failed:  # a file without a name: its folder stands for it
+        return ": a temporary file: " in message
     if "pipe:" in failed or failed.endswith("/dev/null"):
         return "standard output" in message
     path = re.sub(r"\.tmp-[0-9a-f-]+", "", failed.split(" ", 1)[-1]).rstrip("/")

@@ -36,6 +36,11 @@ char *fn_path_join(const char *a, const char *b) {
   return buf.data;
 }
 
+fn_status fn_path_real(char **path_out, const char *path, fn_err *err) {
+  *path_out = realpath(path, NULL);
+  return *path_out ? FN_OK : fn_err_errno(err, errno, "%s", path);
+}
+
 const char *fn_path_base(const char *path) {
   const char *slash = strrchr(path, '/');
   return slash ? slash + 1 : path;

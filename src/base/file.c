@@ -1,4 +1,3 @@
-#define _XOPEN_SOURCE 700 /* realpath */
 #include "base/file.h"
 
 #include "base/clock.h"
@@ -110,7 +109,12 @@ static char *resolve_target(bool *special_out, fn_status *status_out, const char
     *status_out = fn_err_set(err, FN_E_INVALID, "%s: a folder; the name of a file is accepted", path);
     return NULL;
   }
-  char *target = exists && !*special_out ? realpath(path, NULL) : fn_str_dup(fn_str_from(path));
+  if (exists && !*special_out) {
+    char *target = NULL;
+    *status_out = fn_path_real(&target, path, err);
+    return target;
+  }
+  char *target = fn_str_dup(fn_str_from(path));
   if (!target) *status_out = fn_err_no_memory(err, path);
   return target;
 }

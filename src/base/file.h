@@ -45,6 +45,8 @@ bool fn_path_exists(const char *path);
 bool fn_path_is_dir(const char *path);
 /* Joins with one '/'; b absolute gives b. malloc'd; NULL when memory is short. */
 char *fn_path_join(const char *a, const char *b);
+/* The path without links, from the root; malloc'd. What it leads to must be there. */
+FN_NODISCARD fn_status fn_path_real(char **path_out, const char *path, fn_err *err);
 /* Part after the last '/' (points into path). */
 const char *fn_path_base(const char *path);
 /* Creates path and its parents (0777 & ~umask); an existing folder is fine. */

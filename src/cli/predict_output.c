@@ -38,10 +38,11 @@ static void append_answer_columns(fn_buf *out, const fn_classifier_info *model) 
   fn_buf_append_str(out, "predicted_label");
   for (int32_t k = 0; k < model->n_labels; k++) {
     FN_AUTO_BUF fn_buf name;
-    fn_buf_init(&name, 256);
+    fn_buf_init(&name, 0);
     fn_buf_printf(&name, "probability_%s", model->labels[k]);
     fn_buf_append_char(out, ',');
     fn_csv_append_field(out, fn_buf_str(&name));
+    out->failed |= name.failed;
   }
   fn_buf_append_str(out, ",n_tokens,truncated,n_windows,model,error\n");
 }

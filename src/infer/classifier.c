@@ -56,8 +56,9 @@ static fn_str model_name(const char *real_path) {
 static fn_status make_id(fn_classifier *c, const char *dir, fn_err *err) {
   char digits[13];
   FN_TRY(hash_files(digits, dir, err));
-  FN_AUTO_FREE char *real_path = realpath(dir, NULL); /* runs/latest says less than where it leads */
-  fn_str name = model_name(real_path ? real_path : dir);
+  FN_AUTO_FREE char *real_path = NULL; /* runs/latest says less than where it leads */
+  FN_TRY(fn_path_real(&real_path, dir, err));
+  fn_str name = model_name(real_path);
   FN_AUTO_BUF fn_buf id;
   fn_buf_init(&id, PATH_MAX);
   fn_buf_append(&id, name.data, name.length);

@@ -190,8 +190,8 @@ static fn_status fill_options(fn_job *j, fn_err *err) {
 }
 
 static fn_status absolute(char **out, const char *path, fn_err *err) {
-  char *real = realpath(path, NULL);
-  if (!real) return fn_err_errno(err, errno, "%s", path);
+  char *real;
+  FN_TRY(fn_path_real(&real, path, err));
   free(*out);
   *out = real;
   return FN_OK;

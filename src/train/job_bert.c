@@ -76,8 +76,8 @@ static fn_status find_init(bert_job *b, fn_err *err) {
     return j->record.init ? FN_OK : fn_err_no_memory(err, "a path");
   }
   FN_TRY(fn_hub_resolve(&b->dir, init, j->job->hub_cache ? j->job->hub_cache : "", err));
-  char *real = realpath(b->dir, NULL);
-  if (!real) return fn_err_no_memory(err, "a path");
+  char *real;
+  FN_TRY(fn_path_real(&real, b->dir, err));
   free(j->record.init);
   j->record.init = real;
   fn_hash128 hash;

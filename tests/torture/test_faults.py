@@ -1,22 +1,7 @@
 """Every allocation and every call on files of every command fails once (make torture; a sample: tests/cli/test_faults.py)."""
 
-import tempfile
-from pathlib import Path
-
 import pytest
-from torture_support import COMMANDS, FAST, Round, World, fail_allocations, fail_calls
-
-
-@pytest.fixture(scope="module")
-def folder():
-    with tempfile.TemporaryDirectory(dir=FAST, prefix="fn-faults-") as path:
-        yield Path(path)
-
-
-@pytest.fixture(scope="module")
-def world(program, folder):
-    (folder / "world").mkdir()
-    return World(program, folder / "world")
+from torture_support import COMMANDS, Round, fail_allocations, fail_calls, folder, world  # noqa: F401
 
 
 @pytest.mark.parametrize("name", COMMANDS)

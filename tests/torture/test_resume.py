@@ -169,19 +169,24 @@ def test_full_disk(program, tmp_path):
 def fill_and_free(bench):
     rng, failures = random.Random(5), 0
     ballast = bench.folder / "ballast"
-    for i in range(KILLS):
-        bench.clear()
-        process = bench.popen(START)
-        time.sleep(rng.uniform(0, bench.seconds * 0.9))
+    enough = 4 * sum(len(v) for v in bench.whole.values() if isinstance(v, bytes))
+
+    def fill(room):  # all but `room` bytes
         free = os.statvfs(bench.folder)
-        room = rng.choice([0, 0, 4096, 20000, 200000])
-        with open(ballast, "wb", buffering=0) as file:
-            try:
+        try:
+            with open(ballast, "ab", buffering=0) as file:
                 file.write(b"\0" * max(0, free.f_bavail * free.f_frsize - room))
                 while room == 0 and file.write(b"\0" * 4096):
                     pass
-            except OSError:
-                pass
+        except OSError:
+            pass
+
+    for i in range(KILLS):
+        bench.clear()
+        fill(enough)  # so that the rest, at a moment of the run, goes quickly
+        process = bench.popen(START)
+        time.sleep(rng.uniform(0, bench.seconds * 0.9))
+        fill(rng.choice([0, 0, 4096, 20000, 200000]))
         _, err = process.communicate(timeout=120)
         assert process.returncode in (0, 1), err
         if process.returncode == 1:

@@ -157,6 +157,18 @@ static void test_dirs(void **state) {
   char target[16] = {0};
   assert_int_equal(readlink(link, target, sizeof target - 1), 3);
   assert_string_equal(target, "x/y");
+  char *real = NULL, *straight = NULL;
+  assert_ok(fn_path_real(&real, link, &err));
+  assert_ok(fn_dir_create(path, &err));
+  snprintf(path, sizeof path, "%s/x/y", dir);
+  assert_ok(fn_path_real(&straight, path, &err));
+  assert_string_equal(real, straight);
+  free(real);
+  free(straight);
+  assert_ok(fn_link_replace(link, "latest", &err)); /* it leads to itself */
+  assert_int_not_equal(fn_path_real(&real, link, &err), FN_OK);
+  assert_null(real);
+  assert_contains(err.message, link);
   char *joined = fn_path_join("a/", "b");
   assert_string_equal(joined, "a/b");
   free(joined);

@@ -1,27 +1,9 @@
-#include "../test.h"
 #include "data/input.h"
 #include "data/jsonl.h"
+#include "pieces.h"
 #include "rows.h"
 
 #include <zlib.h>
-
-/* Bytes in memory as a stream that comes in pieces. */
-typedef struct memory {
-  const char *data;
-  size_t length, at, piece;
-} memory;
-
-static fn_status read_memory(void *arg, void *buffer, size_t capacity, size_t *n_out, fn_err *err) {
-  (void)err;
-  memory *m = arg;
-  size_t n = m->length - m->at;
-  if (n > m->piece) n = m->piece;
-  if (n > capacity) n = capacity;
-  memcpy(buffer, m->data + m->at, n);
-  m->at += n;
-  *n_out = n;
-  return FN_OK;
-}
 
 /* name=value for every field, ? for a missing one, * for a JSON value that is no string; one row a line. */
 static fn_status dump(fn_buf *out, const char *name, fn_input_format format, const char *data, size_t length,
@@ -218,6 +200,10 @@ static void zstd(void **state) {
     assert_status(dump(&out, "x.csv.zst", FN_INPUT_AUTO, (char *)bytes, cut, 64, &err), FN_E_INVALID);
     assert_contains(err.message, "x.csv.zst: the zstd data end too early");
   }
+  bytes[4] = 0x20, bytes[5] = 5, bytes[6] = 1,
+  bytes[7] = bytes[8] = 0; /* five bytes are promised, an empty block follows */
+  check_bytes("x.csv.zst", FN_INPUT_AUTO, (char *)bytes, 9, "E x.csv.zst: damaged zstd data (");
+  n = zstd_frame(bytes, "a,b\n1,2\n");
   bytes[n] ^= 1; /* the second frame's magic number */
   check_bytes("x.csv.zst", FN_INPUT_AUTO, (char *)bytes, n + second,
               "a=1 b=2\nE x.csv.zst: damaged zstd data (Unknown frame descriptor)");
