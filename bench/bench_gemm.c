@@ -4,28 +4,14 @@
  * sharing out among threads are part of it. The three take turns, call by call, so that a noisy neighbour meets all;
  * figures are GF/s, the best of the calls that fit into the time; with one thread, of processor time. oneDNN is held to
  * AVX2 from outside: ONEDNN_MAX_CPU_ISA=AVX2 bench_gemm avx2. */
+#include "bench.h"
 #include "tensor/ops.h"
-
-#include <stdio.h>
-#include <stdlib.h>
 
 #if defined(__x86_64__)
 #include <immintrin.h>
 #endif
 
 enum { ROWS = 4096 };
-
-static void *need(void *p) {
-  if (p) return p;
-  fprintf(stderr, "out of memory\n");
-  exit(1);
-}
-
-static void check(fn_status status, const fn_err *err) {
-  if (status == FN_OK) return;
-  fprintf(stderr, "%s\n", err->message);
-  exit(fn_status_exit_code(status));
-}
 
 /* Fused multiply-adds from registers only: 12 chains are enough to hide their latency. */
 enum { FMA_STEPS = 500000, FMA_CHAINS = 12 };

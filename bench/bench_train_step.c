@@ -3,13 +3,12 @@
  * One step is zero, forward, backward, norm, AdamW, all dropouts at 0.1. `lengths` draws row lengths between length/8
  * and length, as articles have them. Prints tokens per second (median and best step), peak memory, and the processor
  * time by operation of the step that took least of it: on a shared machine the one that others disturbed least. */
+#include "bench.h"
 #include "model/config.h"
 #include "model/model.h"
 #include "tensor/ops.h"
 
 #include <assert.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <sys/resource.h>
 
 typedef struct bench {
@@ -21,18 +20,6 @@ typedef struct bench {
   int32_t *numbers;
   uint32_t *draws;
 } bench;
-
-static void *need(void *p) {
-  if (p) return p;
-  fprintf(stderr, "out of memory\n");
-  exit(1);
-}
-
-static void check(fn_status status, const fn_err *err) {
-  if (status == FN_OK) return;
-  fprintf(stderr, "%s\n", err->message);
-  exit(fn_status_exit_code(status));
-}
 
 static void make_batch(bench *b, int32_t rows, int32_t length, bool dense) {
   size_t B = (size_t)rows, T = B * (size_t)length;

@@ -38,15 +38,15 @@ static fn_status drop_exact(fn_prepared *p, const uint32_t *groups, fn_err *err)
   }
 }
 
-/* Strata of a random split: dataset and label. strata[n_articles]. */
-static fn_status read_strata(uint32_t *strata, const fn_prepared *p, fn_err *err) {
+/* Of each article what a split goes by: its group, or its stratum, which is dataset and label. out[n_articles]. */
+static fn_status read_numbers(uint32_t *out, const fn_prepared *p, bool groups, fn_err *err) {
   fn_spill_cursor FN_CLEANUP(fn_spill_cursor_deinit) cursor = {0};
   FN_TRY(fn_articles_begin(&cursor, p, err));
   for (size_t i = 0; i < p->n_articles; i++) {
     article a;
     bool more;
     FN_TRY(fn_articles_next(&a, &more, &cursor, err));
-    strata[i] = 2 * a.dataset + (uint32_t)fn_article_label(p->flags[i]);
+    out[i] = groups ? a.group : 2 * a.dataset + (uint32_t)fn_article_label(p->flags[i]);
   }
   return FN_OK;
 }
@@ -58,23 +58,11 @@ static fn_status split_random(fn_prepared *p, fn_err *err) {
   FN_AUTO_FREE uint32_t *strata = fn_mem_alloc(n, sizeof *strata);
   FN_AUTO_FREE uint8_t *split = fn_mem_alloc(n, 1);
   if (!strata || !split) return fn_err_no_memory(err, "a split");
-  FN_TRY(read_strata(strata, p, err));
+  FN_TRY(read_numbers(strata, p, false, err));
   for (size_t i = 0; i < n; i++) split[i] = is_kept(p, i) ? 0 : NO_SPLIT;
   FN_TRY(fn_split_random(split, p->clusters.parent, strata, n, p->datasets.n * 2, p->fractions,
                          (uint64_t)p->options->seed, err));
   for (size_t i = 0; i < n; i++) p->flags[i] = fn_article_with_split(p->flags[i], split[i]);
-  return FN_OK;
-}
-
-static fn_status read_groups(uint32_t *groups, const fn_prepared *p, fn_err *err) {
-  fn_spill_cursor FN_CLEANUP(fn_spill_cursor_deinit) cursor = {0};
-  FN_TRY(fn_articles_begin(&cursor, p, err));
-  for (size_t i = 0; i < p->n_articles; i++) {
-    article a;
-    bool more;
-    FN_TRY(fn_articles_next(&a, &more, &cursor, err));
-    groups[i] = a.group;
-  }
   return FN_OK;
 }
 
@@ -85,7 +73,7 @@ static fn_status split_groups(fn_prepared *p, fn_err *err) {
   FN_AUTO_FREE uint8_t *split = fn_mem_alloc(p->n_articles, 1);
   FN_AUTO_FREE uint32_t *dense = fn_mem_calloc(p->groups.n, sizeof *dense); /* number + 1 among groups still in */
   if (!groups || !labels || !split || !dense) return fn_err_no_memory(err, "groups");
-  FN_TRY(read_groups(groups, p, err));
+  FN_TRY(read_numbers(groups, p, true, err));
   FN_TRY(drop_exact(p, groups, err));
   uint32_t n_groups = 0;
   for (size_t i = 0; i < p->n_articles; i++) {

@@ -1,29 +1,7 @@
 /* The n-th allocation fails, n = 1, 2, …, through a whole audit: every time the call says so, gives nothing out, and
  * (under the address sanitizer) leaks nothing. */
+#include "../failing.h"
 #include "planted.h"
-
-static size_t countdown; /* 0: allocations work; otherwise the one that makes it 0 fails */
-
-static bool fails(void) {
-  return countdown != 0 && --countdown == 0;
-}
-
-/* The linker puts these in place of the library's calls (--wrap). */
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t n, size_t size);
-void *__real_realloc(void *block, size_t size);
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t n, size_t size);
-void *__wrap_realloc(void *block, size_t size);
-void *__wrap_malloc(size_t size) {
-  return fails() ? NULL : __real_malloc(size);
-}
-void *__wrap_calloc(size_t n, size_t size) {
-  return fails() ? NULL : __real_calloc(n, size);
-}
-void *__wrap_realloc(void *block, size_t size) {
-  return fails() ? NULL : __real_realloc(block, size);
-}
 
 static void auditing(void **state) {
   (void)state;

@@ -1,23 +1,5 @@
-#include "../test.h"
 #include "data/encoding.h"
-
-/* Bytes in memory as a stream that comes in pieces. */
-typedef struct memory {
-  const char *data;
-  size_t length, at, piece;
-} memory;
-
-static fn_status read_memory(void *arg, void *buffer, size_t capacity, size_t *n_out, fn_err *err) {
-  (void)err;
-  memory *m = arg;
-  size_t n = m->length - m->at;
-  if (n > m->piece) n = m->piece;
-  if (n > capacity) n = capacity;
-  memcpy(buffer, m->data + m->at, n);
-  m->at += n;
-  *n_out = n;
-  return FN_OK;
-}
+#include "pieces.h"
 
 /* Decodes all of data, `capacity` bytes a read at most. */
 static fn_status decode(fn_buf *out, fn_encoding *found, fn_encoding asked, const char *data, size_t length,

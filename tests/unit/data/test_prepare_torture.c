@@ -1,38 +1,10 @@
 /* The n-th allocation fails, n = 1, 2, …, through a whole `data prepare`: every time the call says so, nothing is left
  * in the folder, and (under the address sanitizer) nothing leaks. */
+#include "../failing.h"
 #include "data/labels.h"
 #include "data/prepare.h"
 #include "data/stats.h"
 #include "rows.h"
-
-static size_t countdown; /* 0: allocations work; otherwise the one that makes it 0 fails */
-
-static bool fails(void) {
-  return countdown != 0 && --countdown == 0;
-}
-
-/* The linker puts these in place of the library's calls (--wrap). */
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t n, size_t size);
-void *__real_realloc(void *block, size_t size);
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t n, size_t size);
-void *__wrap_realloc(void *block, size_t size);
-void *__wrap_malloc(size_t size) {
-  return fails() ? NULL : __real_malloc(size);
-}
-void *__wrap_calloc(size_t n, size_t size) {
-  return fails() ? NULL : __real_calloc(n, size);
-}
-void *__wrap_realloc(void *block, size_t size) {
-  return fails() ? NULL : __real_realloc(block, size);
-}
-
-/* In memory where that is possible: the last rounds write the files again and again. */
-static const char *make_quick_folder(char *path) {
-  strcpy(path, "/dev/shm/fn-data-XXXXXX");
-  return mkdtemp(path) ? path : make_folder(path);
-}
 
 static void write_inputs(const char *dir) {
   fn_buf FN_AUTO_BUF csv = {0}, lines = {0};

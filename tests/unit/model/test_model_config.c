@@ -1,6 +1,5 @@
 /* config.json: defaults, ranges, families, labels, heads, what is written. */
-#include "../test.h"
-#include "model/config.h"
+#include "same_config.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -119,17 +118,6 @@ static void test_refuses_labels_and_heads(void **state) {
   refuses(BERT "\"fakenews_head\": {\"type\": \"two_layer\", \"size\": 0}}", FN_E_INVALID, "N from 1 to 65536");
   refuses(BERT "\"fakenews\": {\"text\": \"all\"}}", FN_E_INVALID, "accepted are title, text and title+text");
   refuses(BERT "\"fakenews_head\": 512}", FN_E_INVALID, "N from 1 to 65536");
-}
-
-/* Field by field, by way of their text: structs have padding. */
-static void same_config(const fn_model_config *a, const fn_model_config *b) {
-  FN_AUTO_BUF fn_buf x;
-  FN_AUTO_BUF fn_buf y;
-  fn_buf_init(&x, 0);
-  fn_buf_init(&y, 0);
-  fn_model_config_format(&x, a);
-  fn_model_config_format(&y, b);
-  assert_string_equal(x.data, y.data);
 }
 
 static void test_written_reads_the_same(void **state) {

@@ -1,9 +1,8 @@
 /* Directories of weights: what we save loads again, what others save loads too, and what does not fit is named tensor
  * by tensor. A full disk leaves the old state. */
-#include "../test.h"
 #include "model/allocate.h"
-#include "model/config.h"
 #include "model/weights.h"
+#include "same_config.h"
 
 #include <math.h>
 #include <signal.h>
@@ -159,17 +158,6 @@ static int tear_down(void **state) {
   fn_model_destroy(good);
   fn_device_destroy(device);
   return fn_dir_remove(root, &err) == FN_OK ? 0 : 1;
-}
-
-/* Field by field, by way of their text: structs have padding. */
-static void same_config(const fn_model_config *a, const fn_model_config *b) {
-  FN_AUTO_BUF fn_buf x;
-  FN_AUTO_BUF fn_buf y;
-  fn_buf_init(&x, 0);
-  fn_buf_init(&y, 0);
-  fn_model_config_format(&x, a);
-  fn_model_config_format(&y, b);
-  assert_string_equal(x.data, y.data);
 }
 
 static void test_saved_loads_the_same(void **state) {

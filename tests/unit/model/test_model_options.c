@@ -1,7 +1,6 @@
 /* model.*: sizes from scratch, and what may be changed over a directory. */
-#include "../test.h"
-#include "model/config.h"
 #include "model/options.h"
+#include "same_config.h"
 
 #include <math.h>
 #include <string.h>
@@ -76,17 +75,6 @@ static void test_scratch_refuses(void **state) {
   assert_non_null(strstr(err.message, "hidden_act \"swish\""));
   FILL(&o, "model.hidden_act=a-name-that-is-far-longer-than-any-activation-has");
   assert_int_equal(fn_model_options_scratch(&c, &o, 999, &err), FN_E_UNSUPPORTED);
-}
-
-/* Field by field, by way of their text: structs have padding. */
-static void same_config(const fn_model_config *a, const fn_model_config *b) {
-  FN_AUTO_BUF fn_buf x;
-  FN_AUTO_BUF fn_buf y;
-  fn_buf_init(&x, 0);
-  fn_buf_init(&y, 0);
-  fn_model_config_format(&x, a);
-  fn_model_config_format(&y, b);
-  assert_string_equal(x.data, y.data);
 }
 
 static void test_override(void **state) {

@@ -1,32 +1,7 @@
 /* The n-th allocation fails, n = 1, 2, …, through loading, encoding, saving and building a vocabulary: every time the
  * call says so, gives nothing out, and (under the address sanitizer) leaks nothing. */
+#include "../failing.h"
 #include "vocab.h"
-
-static size_t countdown; /* 0: allocations work; otherwise the one that makes it 0 fails */
-static size_t n_failed;
-
-static bool fails(void) {
-  if (countdown == 0 || --countdown > 0) return false;
-  n_failed++;
-  return true;
-}
-
-/* The linker puts these in place of the library's calls (--wrap). */
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t n, size_t size);
-void *__real_realloc(void *block, size_t size);
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t n, size_t size);
-void *__wrap_realloc(void *block, size_t size);
-void *__wrap_malloc(size_t size) {
-  return fails() ? NULL : __real_malloc(size);
-}
-void *__wrap_calloc(size_t n, size_t size) {
-  return fails() ? NULL : __real_calloc(n, size);
-}
-void *__wrap_realloc(void *block, size_t size) {
-  return fails() ? NULL : __real_realloc(block, size);
-}
 
 static const char json_text[] =
     "{\"added_tokens\": [{\"id\": 4, \"content\": \"NEW\"}, {\"id\": 2, \"content\": \"[SEP]\", \"special\": true}], "

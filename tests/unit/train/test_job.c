@@ -1,37 +1,10 @@
 /* fn_train as a library: what it reports, being stopped by its sink, and memory that runs out at any point. */
 #include "../data/rows.h"
+#include "../failing.h"
 #include "linear/options.h"
 #include "model/options.h"
 #include "tensor/options.h"
 #include "train/train.h"
-
-static size_t countdown; /* 0: allocations work; otherwise the one that makes it 0 fails */
-
-static bool fails(void) {
-  return countdown != 0 && --countdown == 0;
-}
-
-/* The linker puts these in place of the library's calls (--wrap). */
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t n, size_t size);
-void *__real_realloc(void *block, size_t size);
-void *__real_aligned_alloc(size_t alignment, size_t size);
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t n, size_t size);
-void *__wrap_realloc(void *block, size_t size);
-void *__wrap_aligned_alloc(size_t alignment, size_t size);
-void *__wrap_malloc(size_t size) {
-  return fails() ? NULL : __real_malloc(size);
-}
-void *__wrap_calloc(size_t n, size_t size) {
-  return fails() ? NULL : __real_calloc(n, size);
-}
-void *__wrap_realloc(void *block, size_t size) {
-  return fails() ? NULL : __real_realloc(block, size);
-}
-void *__wrap_aligned_alloc(size_t alignment, size_t size) {
-  return fails() ? NULL : __real_aligned_alloc(alignment, size);
-}
 
 static const fn_option_table *const tables[] = {&fn_data_option_table, &fn_model_option_table, &fn_train_option_table,
                                                 &fn_linear_option_table, &fn_tensor_option_table};
@@ -180,7 +153,7 @@ static void test_stop_and_go_on(void **state) {
  * run at all. Steps between n grow, so that every stage is met in a second. */
 static void torture(const char *init) {
   fn_err err = {0};
-  size_t n_failed = 0;
+  size_t n_refused = 0;
   for (size_t n = 1;; n += 1 + n / 12) {
     fn_train_result result = {0};
     fn_train_job job = make_job(init, (fn_train_sink){0});
@@ -190,7 +163,7 @@ static void torture(const char *init) {
     countdown = 0;
     free(result.run);
     if (status != FN_OK) {
-      n_failed++;
+      n_refused++;
       if (fn_status_exit_code(status) != 1) fail_msg("allocation %zu: %s: %s", n, fn_status_name(status), err.message);
       if (fn_path_exists(fixture.run) && init) {
         job = make_job(NULL, (fn_train_sink){0});
@@ -203,7 +176,7 @@ static void torture(const char *init) {
     remove_folder(fixture.run);
     if (!reached) break;
   }
-  assert_true(n_failed > 20);
+  assert_true(n_refused > 20);
 }
 
 static void test_memory_runs_out(void **state) {
