@@ -60,5 +60,7 @@ void fn_json_int(fn_json_writer *w, const char *key, int64_t value);
 void fn_json_double(fn_json_writer *w, const char *key, double value); /* not finite writes null */
 void fn_json_bool(fn_json_writer *w, const char *key, bool value);
 void fn_json_null(fn_json_writer *w, const char *key);
+/* A value that was read, with all below it; members in the order they had. */
+void fn_json_value(fn_json_writer *w, const char *key, const json_t *value);
 
 #endif

@@ -87,3 +87,27 @@ void fn_json_null(fn_json_writer *w, const char *key) {
   lead(w, key);
   fn_buf_append_str(w->buf, "null");
 }
+
+void fn_json_value(fn_json_writer *w, const char *key, const json_t *value) {
+  switch (json_typeof(value)) {
+  case JSON_OBJECT: {
+    fn_json_object(w, key);
+    const char *name;
+    json_t *member;
+    json_object_foreach((json_t *)(uintptr_t)value, name, member) fn_json_value(w, name, member); /* only read */
+    fn_json_end(w);
+    break;
+  }
+  case JSON_ARRAY:
+    fn_json_array(w, key);
+    for (size_t i = 0; i < json_array_size(value); i++) fn_json_value(w, NULL, json_array_get(value, i));
+    fn_json_end(w);
+    break;
+  case JSON_STRING: fn_json_str(w, key, fn_str_make(json_string_value(value), json_string_length(value))); break;
+  case JSON_INTEGER: fn_json_int(w, key, json_integer_value(value)); break;
+  case JSON_REAL: fn_json_double(w, key, json_real_value(value)); break;
+  case JSON_TRUE:
+  case JSON_FALSE: fn_json_bool(w, key, json_is_true(value)); break;
+  default: fn_json_null(w, key); break;
+  }
+}

@@ -3,20 +3,27 @@
 #include "model/hub.h"
 #include "tensor/options.h"
 
-static fn_status find_dir(char **dir_out, const fn_cli *cli, const char *name, fn_err *err) {
-  if (!fn_path_exists(name)) return fn_hub_resolve(dir_out, name, cli->hub_cache, err);
-  *dir_out = fn_str_dup(fn_str_from(name));
-  return *dir_out ? FN_OK : fn_err_no_memory(err, "path of the model");
+fn_status fn_cli_find_model(char **path_out, const fn_cli *cli, const char *name, fn_err *err) {
+  if (!fn_path_exists(name)) return fn_hub_resolve(path_out, name, cli->hub_cache, err);
+  *path_out = fn_str_dup(fn_str_from(name));
+  return *path_out ? FN_OK : fn_err_no_memory(err, "path of the model");
 }
 
 fn_status fn_cli_load_model(fn_cli_model *m, const fn_cli *cli, const char *name, fn_err *err) {
+  fn_infer_options options;
+  FN_TRY(fn_config_fill(&options, cli->config, &fn_infer_option_table, err));
+  return fn_cli_load_part(m, cli, name, options.part, err);
+}
+
+fn_status fn_cli_load_part(fn_cli_model *m, const fn_cli *cli, const char *name, int part, fn_err *err) {
   *m = (fn_cli_model){0};
   fn_tensor_options tensor;
   FN_TRY(fn_config_fill(&tensor, cli->config, &fn_tensor_option_table, err));
   FN_TRY(fn_config_fill(&m->options, cli->config, &fn_infer_option_table, err));
-  FN_AUTO_FREE char *dir = NULL;
-  FN_TRY(find_dir(&dir, cli, name, err));
-  FN_TRY(fn_classifier_load(&m->classifier, dir, err));
+  m->options.part = part;
+  FN_AUTO_FREE char *path = NULL;
+  FN_TRY(fn_cli_find_model(&path, cli, name, err));
+  FN_TRY(fn_classifier_load(&m->classifier, path, err));
   const fn_device_options options = fn_tensor_options_device(&tensor);
   FN_TRY(fn_device_create(&m->device, &options, err));
   FN_TRY(fn_session_create(&m->session, m->classifier, &m->options, m->device, err));

@@ -24,7 +24,7 @@ static fn_status find_dir(char **dir_out, const char *dir, fn_err *err) {
 }
 
 /* Hash over the files that decide the answers; one that is not there counts as absent. */
-static fn_status hash_files(char out[13], const char *dir, fn_err *err) {
+static fn_status hash_files(char out[33], const char *dir, fn_err *err) {
   static const char *const names[] = {"config.json", "linear.safetensors",    "model.safetensors",
                                       "vocab.txt",   "tokenizer_config.json", "tokenizer.json"};
   fn_hash128 all[FN_COUNT_OF(names)] = {{0, 0}};
@@ -33,10 +33,7 @@ static fn_status hash_files(char out[13], const char *dir, fn_err *err) {
     if (path == NULL) return fn_err_no_memory(err, "path of the model");
     if (fn_path_exists(path)) FN_TRY(fn_hash_file(&all[i], path, err));
   }
-  char digits[33];
-  fn_hash_format(digits, fn_hash_bytes(all, sizeof all));
-  memcpy(out, digits, 12);
-  out[12] = '\0';
+  fn_hash_format(out, fn_hash_bytes(all, sizeof all));
   return FN_OK;
 }
 
@@ -54,7 +51,7 @@ static fn_str model_name(const char *real_path) {
 }
 
 static fn_status make_id(fn_classifier *c, const char *dir, fn_err *err) {
-  char digits[13];
+  char digits[33];
   FN_TRY(hash_files(digits, dir, err));
   FN_AUTO_FREE char *real_path = NULL; /* runs/latest says less than where it leads */
   FN_TRY(fn_path_real(&real_path, dir, err));
@@ -62,11 +59,12 @@ static fn_status make_id(fn_classifier *c, const char *dir, fn_err *err) {
   FN_AUTO_BUF fn_buf id;
   fn_buf_init(&id, PATH_MAX);
   fn_buf_append(&id, name.data, name.length);
-  fn_buf_printf(&id, "@%s", digits);
+  fn_buf_printf(&id, "@%.12s", digits);
   FN_TRY(fn_buf_check(&id, "name of the model", err));
   c->info.id = fn_arena_strndup(&c->arena, id.data, id.length);
   c->info.dir = fn_arena_strndup(&c->arena, dir, strlen(dir));
-  return c->info.id && c->info.dir ? FN_OK : fn_err_no_memory(err, "name of the model");
+  c->info.checksum = fn_arena_strndup(&c->arena, digits, strlen(digits));
+  return c->info.id && c->info.dir && c->info.checksum ? FN_OK : fn_err_no_memory(err, "name of the model");
 }
 
 static int32_t find_fake(const fn_classifier_info *info) {
@@ -78,8 +76,7 @@ static int32_t find_fake(const fn_classifier_info *info) {
   return unnamed ? 1 : -1;
 }
 
-static fn_status load_linear(fn_classifier *c, const char *dir, fn_err *err) {
-  FN_TRY(fn_linear_load(&c->linear, dir, err));
+static void describe_linear(fn_classifier *c) {
   fn_linear_info linear;
   fn_linear_get_info(&linear, c->linear);
   c->info.family = "linear";
@@ -89,20 +86,65 @@ static fn_status load_linear(fn_classifier *c, const char *dir, fn_err *err) {
   c->info.usage_known = true;
   c->info.mode = linear.mode;
   c->info.data_hash = "";
+}
+
+static fn_status load_linear(fn_classifier *c, const char *dir, fn_err *err) {
+  FN_TRY(fn_linear_load(&c->linear, dir, err));
+  describe_linear(c);
   return FN_OK;
 }
 
-static fn_status load_transformer(fn_classifier *c, const char *dir, fn_err *err) {
-  FN_TRY(fn_model_config_load(&c->config, dir, err));
-  FN_TRY(fn_tokenizer_load(&c->tokenizer, dir, err));
-  FN_TRY(fn_model_check_tokenizer(&c->config, fn_tokenizer_get_info(c->tokenizer), dir, dir, err));
+static void describe_transformer(fn_classifier *c) {
   c->info.family = c->config.family;
   c->info.n_labels = c->config.num_labels;
   for (int32_t i = 0; i < c->config.num_labels; i++) c->info.labels[i] = c->config.labels[i];
   c->info.usage_known = c->config.usage.known;
   c->info.mode = c->config.usage.known ? c->config.usage.text : FN_TEXT_TITLE_TEXT;
   c->info.data_hash = c->config.usage.data_hash;
+}
+
+static fn_status load_transformer(fn_classifier *c, const char *dir, fn_err *err) {
+  FN_TRY(fn_model_config_load(&c->config, dir, err));
+  FN_TRY(fn_tokenizer_load(&c->tokenizer, dir, err));
+  FN_TRY(fn_model_check_tokenizer(&c->config, fn_tokenizer_get_info(c->tokenizer), dir, dir, err));
+  describe_transformer(c);
   return FN_OK;
+}
+
+/* Two halves answer together, so they must mean the same by their labels. */
+static fn_status check_halves(fn_classifier *c, fn_err *err) {
+  const fn_classifier_info *i = &c->info;
+  if (i->n_labels != 2 || find_fake(i) != 1)
+    return fn_err_set(err, FN_E_INVALID,
+                      "%s: an encoder beside a linear half must have the labels real (0) and fake (1)", i->dir);
+  c->info.family = "bert+linear";
+  return FN_OK;
+}
+
+static fn_status load_packed(fn_classifier *c, const char *path, fn_err *err) {
+  FN_TRY(fn_packed_open(&c->packed, path, err));
+  const fn_packed_info *p = fn_packed_get_info(c->packed);
+  c->info.packed = true;
+  c->info.calibration = p->calibration;
+  c->info.card = p->card;
+  c->info.checksum = p->checksum;
+  c->info.dir = p->path;
+  FN_AUTO_BUF fn_buf id;
+  fn_buf_init(&id, 1024);
+  fn_buf_printf(&id, "%s@%.12s", p->name, p->checksum);
+  FN_TRY(fn_buf_check(&id, "name of the model", err));
+  c->info.id = fn_arena_strndup(&c->arena, id.data, id.length);
+  if (c->info.id == NULL) return fn_err_no_memory(err, "name of the model");
+  if (p->has_linear) {
+    FN_TRY(fn_packed_linear(&c->linear, c->packed, err));
+    describe_linear(c);
+  }
+  if (p->has_encoder) {
+    c->config = *fn_packed_config(c->packed);
+    FN_TRY(fn_packed_tokenizer(&c->tokenizer, c->packed, err));
+    describe_transformer(c);
+  }
+  return p->has_linear && p->has_encoder ? check_halves(c, err) : FN_OK;
 }
 
 static bool is_linear(const json_t *config) {
@@ -110,24 +152,28 @@ static bool is_linear(const json_t *config) {
   return type != NULL && strcmp(type, FN_LINEAR_MODEL_TYPE) == 0;
 }
 
-fn_status fn_classifier_load(fn_classifier **classifier_out, const char *dir, fn_err *err) {
-  FN_AUTO_FREE char *found = NULL, *path = NULL;
+static fn_status load_directory(fn_classifier *c, const char *path, fn_err *err) {
+  FN_AUTO_FREE char *dir = NULL;
   FN_AUTO_JSON json_t *config = NULL;
-  FN_TRY(find_dir(&found, dir, err));
-  path = fn_path_join(found, "config.json");
+  FN_TRY(find_dir(&dir, path, err));
+  FN_AUTO_FREE char *file = fn_path_join(dir, "config.json");
+  if (file == NULL) return fn_err_no_memory(err, "the model");
+  FN_TRY(fn_json_load(&config, file, MAX_CONFIG_BYTES, err));
+  FN_TRY((is_linear(config) ? load_linear : load_transformer)(c, dir, err));
+  return make_id(c, dir, err);
+}
+
+fn_status fn_classifier_load(fn_classifier **classifier_out, const char *path, fn_err *err) {
   fn_classifier *c = fn_mem_calloc(1, sizeof *c);
-  if (path == NULL || c == NULL) {
-    free(c);
-    return fn_err_no_memory(err, "the model");
-  }
+  if (c == NULL) return fn_err_no_memory(err, "the model");
   fn_arena_init(&c->arena);
-  fn_status status = fn_json_load(&config, path, MAX_CONFIG_BYTES, err);
-  if (status == FN_OK) status = (is_linear(config) ? load_linear : load_transformer)(c, found, err);
-  if (status == FN_OK) status = make_id(c, found, err);
+  fn_status status = fn_packed_is(path) ? load_packed(c, path, err) : load_directory(c, path, err);
   if (status != FN_OK) {
     fn_classifier_destroy(c);
     return status;
   }
+  c->info.has_encoder = fn_classifier_has_encoder(c);
+  c->info.has_linear = c->linear != NULL;
   c->info.fake = find_fake(&c->info);
   *classifier_out = c;
   return FN_OK;
@@ -137,6 +183,7 @@ void fn_classifier_destroy(fn_classifier *c) {
   if (c == NULL) return;
   fn_linear_destroy(c->linear);
   fn_tokenizer_destroy(c->tokenizer);
+  fn_packed_close(c->packed);
   fn_arena_deinit(&c->arena);
   free(c);
 }

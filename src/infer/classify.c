@@ -21,17 +21,17 @@ typedef struct call {
 /* Of the text only as many tokens are made as can matter: cutting compares it with the title, so it stays the longer of
  * the two when it is. */
 static void tokenise(void *arg, size_t i, int worker) {
-  (void)worker;
   call *c = arg;
   const fn_session *s = c->session;
   reading *r = &c->readings[i];
   const fn_tokenizer *tokenizer = s->classifier->tokenizer;
+  fn_word_cache *cache = s->caches[worker];
   if (c->predictions[i].status != FN_OK) return;
   if (s->sequence.mode != FN_TEXT_TEXT)
-    r->status = fn_tokenizer_encode(&r->title, tokenizer, c->articles[i].title, 0, NULL);
+    r->status = fn_tokenizer_encode_cached(&r->title, tokenizer, cache, c->articles[i].title, 0, NULL);
   size_t enough = (r->title.n + (size_t)s->sequence.max_tokens + 1) * s->max_windows;
   if (r->status == FN_OK && s->sequence.mode != FN_TEXT_TITLE) {
-    r->status = fn_tokenizer_encode(&r->text, tokenizer, c->articles[i].text, enough, NULL);
+    r->status = fn_tokenizer_encode_cached(&r->text, tokenizer, cache, c->articles[i].text, enough, NULL);
   }
   r->windows = fn_windows_plan(r->title.n, r->text.n, &s->sequence, s->max_windows);
 }
@@ -77,6 +77,7 @@ static void collect(call *c) {
 
 static fn_status run(call *c, fn_err *err) {
   const fn_session *s = c->session;
+  const fn_classifier_info *info = &s->classifier->info;
   fn_pool_run(fn_device_pool(s->device), c->n, tokenise, c);
   for (size_t i = 0; i < c->n; i++) {
     if (c->readings[i].status == FN_E_NO_MEMORY) return fn_err_no_memory(err, "tokens");
@@ -93,8 +94,8 @@ static fn_status run(call *c, fn_err *err) {
   for (size_t i = 0; i < c->n; i++) {
     fn_prediction *p = &c->predictions[i];
     if (p->status != FN_OK) continue;
-    for (int32_t k = 0; k < s->classifier->info.n_labels; k++) p->logits[k] /= p->n_windows;
-    fn_prediction_finish(p, s->classifier->info.n_labels);
+    for (int32_t k = 0; k < info->n_labels; k++) p->logits[k] /= p->n_windows;
+    if (info->n_labels == 2 && info->fake >= 0) p->encoder_logit = p->logits[info->fake] - p->logits[1 - info->fake];
   }
   return FN_OK;
 }

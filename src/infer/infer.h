@@ -1,4 +1,4 @@
-/* Facade of src/infer: articles in, classes with probabilities out, for a model of either family.
+/* Facade of src/infer: articles in, classes with probabilities out, for a model of either family or a packed file.
  *
  *   fn_classifier *c; fn_classifier_load(&c, dir, err);
  *   fn_session *s;    fn_session_create(&s, c, &options, device, err);
@@ -13,21 +13,26 @@
 
 #define FN_INFER_MAX_LABELS 8
 
-/* A loaded model directory: what it reads, its labels, its tokenizer. Immutable; may be shared by threads. */
+/* A loaded model: what it reads, its labels, its tokenizer. Immutable; may be shared by threads. */
 typedef struct fn_classifier fn_classifier;
 
-/* dir: a directory of Hugging Face files (config.json, model.safetensors, tokenizer), one of the linear family
- * (config.json, linear.safetensors), or a run folder, whose `model` is taken. FN_E_NOT_FOUND, FN_E_INVALID,
- * FN_E_UNSUPPORTED name the file and key. The weights of a transformer are read by each session. */
-FN_NODISCARD fn_status fn_classifier_load(fn_classifier **classifier_out, const char *dir, fn_err *err);
+/* path: a packed file (infer/packed.h), a directory of Hugging Face files (config.json, model.safetensors, tokenizer),
+ * one of the linear family (config.json, linear.safetensors), or a run folder, whose `model` is taken. FN_E_NOT_FOUND,
+ * FN_E_INVALID, FN_E_UNSUPPORTED name the file and key. The weights of a directory's transformer are read by each
+ * session; a packed file's are mapped once. */
+FN_NODISCARD fn_status fn_classifier_load(fn_classifier **classifier_out, const char *path, fn_err *err);
 void fn_classifier_destroy(fn_classifier *classifier);
 
 typedef struct fn_classifier_info {
-  const char *dir;    /* that holds config.json */
+  const char *dir;    /* that holds config.json, or the packed file */
   const char *id;     /* "<name>@<12 hexadecimal digits>": name of the folder (of the run, for a run's model) and a hash
                        * over all files that decide the answers */
-  const char *family; /* "linear", or model_type: "bert" */
-  int32_t n_labels;   /* [1, FN_INFER_MAX_LABELS] */
+  const char *family; /* "linear", model_type ("bert"), or both: "bert+linear" */
+  bool has_encoder, has_linear;
+  bool packed;                    /* then these may say more: */
+  const char *calibration, *card; /* JSON; NULL: the model has none */
+  const char *checksum;           /* 32 hexadecimal digits: of everything that decides the answers */
+  int32_t n_labels;               /* [1, FN_INFER_MAX_LABELS] */
   const char *labels[FN_INFER_MAX_LABELS];
   int32_t fake;          /* index of the label that means fake: called "fake" in any case, or the second of LABEL_0 and
                           * LABEL_1; -1 when there is none */
@@ -46,8 +51,10 @@ typedef struct fn_prediction {
   const char *message; /* "" or static text */
   int32_t label;       /* index of the most probable label; of equals the first, so a tie at 0.5 is real */
   double probabilities[FN_INFER_MAX_LABELS]; /* in [0,1], sum 1 */
-  double logits[FN_INFER_MAX_LABELS];        /* mean over the windows; linear: {0, logit of fake} */
-  int64_t n_tokens;  /* read by the model, special tokens and all windows counted; linear: words and other marks */
+  double logits[FN_INFER_MAX_LABELS];        /* mean over the windows; linear or both halves: {0, logit of fake} */
+  /* What each half says: logit of fake against real, NaN when the half was not asked or its labels are others. */
+  double encoder_logit, linear_logit;
+  int64_t n_tokens;  /* read by the encoder, special tokens and all windows counted; linear: words and other marks */
   int32_t n_windows; /* passes over the article: 1, or more with infer.long=windows */
   bool truncated;    /* something of title or text was not read */
 } fn_prediction;

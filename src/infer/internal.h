@@ -3,16 +3,21 @@
 #define FN_INFER_INTERNAL_H
 
 #include "infer/infer.h"
+#include "infer/packed.h"
 #include "linear/linear.h"
 #include "model/model.h"
 
 struct fn_classifier {
   fn_classifier_info info; /* strings in the arena */
   fn_arena arena;
-  fn_linear *linear;       /* linear family, else NULL */
-  fn_tokenizer *tokenizer; /* transformers */
-  fn_model_config config;
+  fn_packed *packed;       /* a packed file, which the rest then are views of; else NULL */
+  fn_linear *linear;       /* of the linear family, or the linear half of a packed file; else NULL */
+  fn_tokenizer *tokenizer; /* with an encoder, else NULL */
+  fn_model_config config;  /* with an encoder */
 };
+static inline bool fn_classifier_has_encoder(const fn_classifier *c) {
+  return c->tokenizer != NULL;
+}
 
 /* Windows of a long text: how many passes, and where each begins in the text's tokens. Every window holds the title and
  * is full; the last ends with the text, so it may overlap the one before. */

@@ -3,6 +3,9 @@
 #define AT(member) offsetof(fn_infer_options, member)
 
 static const fn_option options[] = {
+    {"infer.part", FN_OPTION_ENUM, AT(part), "both", "both|encoder|linear", false, false,
+     "Of a packed model with two halves, which one is asked. The linear half alone takes a fraction of a millisecond. "
+     "`both` means all that the model has."},
     {"infer.long", FN_OPTION_ENUM, AT(long_texts), "cut", "cut|windows", false, false,
      "What happens to articles beyond infer.max_tokens. `cut`: the rest is not read. `windows`: the text is read in "
      "several passes, the title in each, and their logits are averaged."},
@@ -22,4 +25,17 @@ const fn_option_table fn_infer_option_table = {
     .options = options,
     .n_options = FN_COUNT_OF(options),
     .struct_size = sizeof(fn_infer_options),
+};
+
+static const fn_option pack_options[] = {
+    {"dtype", FN_OPTION_ENUM, offsetof(fn_pack_options, dtype), "int8", "int8|f32", false, false,
+     "Form of the encoder's weights in a packed file: `int8` is a quarter of the size and several times faster, `f32` "
+     "keeps every bit."},
+};
+
+const fn_option_table fn_pack_option_table = {
+    .title = "Packing",
+    .options = pack_options,
+    .n_options = FN_COUNT_OF(pack_options),
+    .struct_size = sizeof(fn_pack_options),
 };

@@ -12,7 +12,10 @@ typedef enum fn_infer_text {
   FN_INFER_TEXT_TITLE_TEXT
 } fn_infer_text;
 
+typedef enum fn_infer_part { FN_INFER_BOTH, FN_INFER_ENCODER, FN_INFER_LINEAR } fn_infer_part;
+
 typedef struct fn_infer_options {
+  int part;           /* fn_infer_part */
   int long_texts;     /* fn_infer_long */
   int text;           /* fn_infer_text */
   int64_t max_tokens; /* INT64_MIN: the model's own, or 256 */
@@ -21,5 +24,12 @@ typedef struct fn_infer_options {
 } fn_infer_options;
 
 extern const fn_option_table fn_infer_option_table;
+
+typedef enum fn_pack_dtype { FN_PACK_INT8, FN_PACK_F32 } fn_pack_dtype;
+/* Settings of packing a model. */
+typedef struct fn_pack_options {
+  int dtype; /* fn_pack_dtype */
+} fn_pack_options;
+extern const fn_option_table fn_pack_option_table;
 
 #endif

@@ -6,12 +6,13 @@
 enum { DEFAULT_MAX_TOKENS = 256, MAX_ROWS = 1024 };
 
 /* What is read: the setting, or the model's own. */
-static fn_status choose_mode(fn_text_mode *mode_out, const fn_classifier *c, int setting, fn_err *err) {
+static fn_status choose_mode(fn_text_mode *mode_out, const fn_session *s, int setting, fn_err *err) {
   static const char *const names[] = {"title", "text", "title+text"};
+  const fn_classifier *c = s->classifier;
   fn_text_mode mode = setting == FN_INFER_TEXT_MODEL ? c->info.mode : (fn_text_mode)(setting - FN_INFER_TEXT_TITLE);
-  if (c->linear != NULL && mode != c->info.mode) {
+  if (!s->uses_encoder && mode != c->info.mode) {
     return fn_err_set(err, FN_E_INVALID,
-                      "infer.text: this model of the linear family was trained on %s and reads nothing else, not %s",
+                      "infer.text: this model, of the linear family, was trained on %s and reads nothing else, not %s",
                       names[c->info.mode], names[mode]);
   }
   *mode_out = mode;
@@ -34,25 +35,64 @@ static fn_status choose_max_tokens(int32_t *out, const fn_classifier *c, int64_t
   return FN_OK;
 }
 
-static fn_status start_transformer(fn_session *s, const fn_infer_options *o, fn_err *err) {
+/* A packed file's weights where they lie, on a device that knows their form; a directory's, read and packed. */
+static fn_status load_encoder(fn_session *s, fn_err *err) {
+  const fn_classifier *c = s->classifier;
+  if (c->packed == NULL) {
+    FN_TRY(fn_model_load(&s->model, c->info.dir, NULL, false, 0, s->device, NULL, err));
+    return FN_OK;
+  }
+  if (fn_device_get_backend(s->device) != FN_BACKEND_FAST)
+    return fn_err_set(err, FN_E_UNSUPPORTED,
+                      "%s: device.backend=reference does not read packed weights; plain C is device.cpu_level=c",
+                      c->info.dir);
+  if (!fn_packed_get_info(c->packed)->int8) return fn_packed_model(&s->model, c->packed, s->device, err);
+  const fn_device_options options = {.backend = FN_BACKEND_INT8,
+                                     .max_level = fn_device_get_level(s->device),
+                                     .n_threads = 1,
+                                     .pool = fn_device_pool(s->device)};
+  FN_TRY(fn_device_create(&s->own_device, &options, err));
+  return fn_packed_model(&s->model, c->packed, s->own_device, err);
+}
+
+static fn_status start_encoder(fn_session *s, const fn_infer_options *o, fn_err *err) {
   FN_TRY(choose_max_tokens(&s->sequence.max_tokens, s->classifier, o->max_tokens, err));
   s->budget = (size_t)(o->batch_tokens > s->sequence.max_tokens ? o->batch_tokens : s->sequence.max_tokens);
   s->max_rows = s->budget < MAX_ROWS ? s->budget : MAX_ROWS;
-  FN_TRY(fn_model_load(&s->model, s->classifier->info.dir, NULL, false, 0, s->device, NULL, err));
+  FN_TRY(load_encoder(s, err));
   FN_TRY(fn_model_plan(s->model, (int32_t)s->budget, (int32_t)s->max_rows, s->sequence.max_tokens, false, err));
   FN_TRY(fn_model_prepare(s->model, err));
   s->logits = fn_mem_calloc(s->max_rows, (size_t)s->classifier->info.n_labels * sizeof *s->logits);
-  return s->logits ? FN_OK : fn_err_no_memory(err, "logits");
+  s->caches = fn_mem_calloc(s->n_workers, sizeof(fn_word_cache *));
+  if (s->logits == NULL || s->caches == NULL) return fn_err_no_memory(err, "work space");
+  for (size_t i = 0; i < s->n_workers; i++) FN_TRY(fn_word_cache_create(&s->caches[i], err));
+  return FN_OK;
 }
 
 static fn_status start_linear(fn_session *s, fn_err *err) {
-  s->n_scratches = (size_t)fn_pool_n_threads(fn_device_pool(s->device));
-  s->scratches = fn_mem_calloc(s->n_scratches, sizeof(fn_linear_scratch *));
+  s->scratches = fn_mem_calloc(s->n_workers, sizeof(fn_linear_scratch *));
   if (s->scratches == NULL) return fn_err_no_memory(err, "work space");
-  for (size_t i = 0; i < s->n_scratches; i++) {
+  for (size_t i = 0; i < s->n_workers; i++) {
     FN_TRY(fn_linear_scratch_create(&s->scratches[i], s->classifier->linear, err));
   }
   return FN_OK;
+}
+
+/* Which halves are asked. */
+static fn_status choose_parts(fn_session *s, int part, fn_err *err) {
+  const fn_classifier_info *info = &s->classifier->info;
+  s->uses_encoder = info->has_encoder && part != FN_INFER_LINEAR;
+  s->uses_linear = info->has_linear && part != FN_INFER_ENCODER;
+  if (s->uses_encoder || s->uses_linear) return FN_OK;
+  return fn_err_set(err, FN_E_INVALID, "infer.part: %s has no %s", info->dir,
+                    part == FN_INFER_LINEAR ? "linear half" : "encoder");
+}
+
+static fn_status start(fn_session *s, const fn_infer_options *o, fn_err *err) {
+  FN_TRY(choose_parts(s, o->part, err));
+  FN_TRY(choose_mode(&s->sequence.mode, s, o->text, err));
+  if (s->uses_encoder) FN_TRY(start_encoder(s, o, err));
+  return s->uses_linear ? start_linear(s, err) : FN_OK;
 }
 
 fn_status fn_session_create(fn_session **session_out, const fn_classifier *classifier, const fn_infer_options *options,
@@ -61,10 +101,10 @@ fn_status fn_session_create(fn_session **session_out, const fn_classifier *class
   if (s == NULL) return fn_err_no_memory(err, "a session");
   s->classifier = classifier;
   s->device = device;
+  s->n_workers = (size_t)fn_pool_n_threads(fn_device_pool(device));
   s->max_windows = options->long_texts == FN_INFER_WINDOWS ? (size_t)options->max_windows : 1;
   fn_batch_init(&s->batch);
-  fn_status status = choose_mode(&s->sequence.mode, classifier, options->text, err);
-  if (status == FN_OK) status = classifier->linear ? start_linear(s, err) : start_transformer(s, options, err);
+  fn_status status = start(s, options, err);
   if (status != FN_OK) {
     fn_session_destroy(s);
     return status;
@@ -76,9 +116,12 @@ fn_status fn_session_create(fn_session **session_out, const fn_classifier *class
 void fn_session_destroy(fn_session *s) {
   if (s == NULL) return;
   fn_model_destroy(s->model);
+  fn_device_destroy(s->own_device);
   fn_batch_deinit(&s->batch);
   free(s->logits);
-  for (size_t i = 0; s->scratches != NULL && i < s->n_scratches; i++) fn_linear_scratch_destroy(s->scratches[i]);
+  for (size_t i = 0; s->caches != NULL && i < s->n_workers; i++) fn_word_cache_destroy(s->caches[i]);
+  free(s->caches);
+  for (size_t i = 0; s->scratches != NULL && i < s->n_workers; i++) fn_linear_scratch_destroy(s->scratches[i]);
   free(s->scratches);
   free(s);
 }
@@ -90,7 +133,12 @@ int32_t fn_session_max_tokens(const fn_session *s) {
   return s->sequence.max_tokens;
 }
 
-void fn_prediction_finish(fn_prediction *p, int32_t n_labels) {
+void fn_prediction_finish(fn_prediction *p, const fn_session *s) {
+  int32_t n_labels = s->classifier->info.n_labels;
+  if (s->uses_linear) { /* labels are real and fake */
+    p->logits[0] = 0.0;
+    p->logits[1] = s->uses_encoder ? 0.5 * (p->encoder_logit + p->linear_logit) : p->linear_logit;
+  }
   double greatest = p->logits[0], total = 0.0;
   p->label = 0;
   for (int32_t k = 1; k < n_labels; k++) {
@@ -115,7 +163,10 @@ static void refuse_empty(fn_prediction *predictions, const fn_session *s, const 
   for (size_t i = 0; i < n; i++) {
     bool title = s->sequence.mode != FN_TEXT_TEXT && !is_blank(articles[i].title);
     bool text = s->sequence.mode != FN_TEXT_TITLE && !is_blank(articles[i].text);
-    predictions[i] = (fn_prediction){.status = title || text ? FN_OK : FN_E_INVALID, .message = ""};
+    predictions[i] = (fn_prediction){.status = title || text ? FN_OK : FN_E_INVALID,
+                                     .message = "",
+                                     .encoder_logit = (double)NAN,
+                                     .linear_logit = (double)NAN};
     if (!title && !text) predictions[i].message = messages[s->sequence.mode];
   }
 }
@@ -128,18 +179,21 @@ typedef struct linear_call {
 
 static void classify_linear(void *arg, size_t i, int worker) {
   const linear_call *call = arg;
-  const fn_linear *linear = call->session->classifier->linear;
+  const fn_session *s = call->session;
+  const fn_linear *linear = s->classifier->linear;
   const fn_article *a = &call->articles[i];
   fn_prediction *p = &call->predictions[i];
   if (p->status != FN_OK) return;
-  p->status = fn_linear_predict(&p->logits[1], linear, call->session->scratches[worker], a->title, a->text, NULL);
+  const fn_str none = fn_str_make(NULL, 0), title = s->sequence.mode == FN_TEXT_TEXT ? none : a->title;
+  const fn_str text = s->sequence.mode == FN_TEXT_TITLE ? none : a->text;
+  p->status = fn_linear_predict(&p->linear_logit, linear, s->scratches[worker], title, text, NULL);
   if (p->status != FN_OK) {
     p->message = "the article is too long";
     return;
   }
-  p->n_tokens = (int64_t)fn_linear_count_tokens(linear, a->title, a->text);
+  if (s->uses_encoder) return;
+  p->n_tokens = (int64_t)fn_linear_count_tokens(linear, title, text);
   p->n_windows = 1;
-  fn_prediction_finish(p, 2);
 }
 
 fn_status fn_session_classify(fn_prediction *predictions_out, fn_session *s, const fn_article *articles, size_t n,
@@ -147,11 +201,11 @@ fn_status fn_session_classify(fn_prediction *predictions_out, fn_session *s, con
   FN_AUTO_FREE fn_prediction *predictions = fn_mem_calloc(n, sizeof *predictions);
   if (predictions == NULL) return fn_err_no_memory(err, "predictions");
   refuse_empty(predictions, s, articles, n);
-  if (s->classifier->linear != NULL) {
+  if (s->uses_linear)
     fn_pool_run(fn_device_pool(s->device), n, classify_linear, &(linear_call){s, articles, predictions});
-  } else {
-    FN_TRY(fn_session_classify_tokens(predictions, s, articles, n, err));
-  }
+  if (s->uses_encoder) FN_TRY(fn_session_classify_tokens(predictions, s, articles, n, err));
+  for (size_t i = 0; i < n; i++)
+    if (predictions[i].status == FN_OK) fn_prediction_finish(&predictions[i], s);
   if (n > 0) memcpy(predictions_out, predictions, n * sizeof *predictions);
   return FN_OK;
 }

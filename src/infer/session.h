@@ -6,23 +6,26 @@
 
 struct fn_session {
   const fn_classifier *classifier;
-  fn_device *device;
+  fn_device *device;     /* borrowed */
+  fn_device *own_device; /* of int8 weights, over the workers of the other; else NULL */
+  bool uses_encoder, uses_linear;
   fn_sequence_options sequence; /* max_tokens 0 for the linear family */
   size_t max_windows;           /* 1: long articles are cut */
-  /* transformers */
+  /* encoder */
   fn_model *model;
   size_t budget, max_rows; /* tokens and sequences of one pass at most */
   fn_batch batch;
-  float *logits; /* [max_rows][n_labels] */
+  float *logits;          /* [max_rows][n_labels] */
+  fn_word_cache **caches; /* [n_workers] */
   /* linear */
-  fn_linear_scratch **scratches; /* [n_scratches] one a worker */
-  size_t n_scratches;
+  fn_linear_scratch **scratches; /* [n_workers] */
+  size_t n_workers;
 };
 
-/* Label and probabilities from logits. */
-void fn_prediction_finish(fn_prediction *prediction, int32_t n_labels);
+/* Label and probabilities from what the halves say. */
+void fn_prediction_finish(fn_prediction *prediction, const fn_session *session);
 
-/* Fills the predictions whose status is FN_OK, for a transformer. */
+/* Fills in logits, tokens and windows of the predictions whose status is FN_OK: the encoder's part. */
 FN_NODISCARD fn_status fn_session_classify_tokens(fn_prediction *predictions, fn_session *session,
                                                   const fn_article *articles, size_t n, fn_err *err);
 

@@ -70,4 +70,24 @@ FN_NODISCARD fn_status fn_linear_predict(double *logit_out, const fn_linear *lin
 /* Words, and other marks one by one, that the model reads of an article. */
 size_t fn_linear_count_tokens(const fn_linear *linear, fn_str title, fn_str text);
 
+/* A model as a packed file keeps it, 2 bytes a bucket instead of 8: weight = weight_scale · q · |q|, idf = idf_scale ·
+ * u (0 stays 0: never seen in training). The square spends the 255 steps where most weights are, near 0. */
+typedef struct fn_linear_table {
+  const int8_t *weight; /* [n] */
+  const uint8_t *idf;   /* [n] */
+  size_t n;             /* buckets; 0: family not used */
+  double weight_scale, idf_scale;
+} fn_linear_table;
+enum { FN_LINEAR_WORD_TABLE, FN_LINEAR_CHAR_TABLE, FN_LINEAR_N_TABLES };
+/* tables[i].weight and idf are one malloc'd block each, released by the caller (through a cast). Appends to *json what
+ * else makes the model up (an object, as text). The model must not be a packed one itself. */
+FN_NODISCARD fn_status fn_linear_pack(fn_linear_table tables_out[FN_LINEAR_N_TABLES], fn_buf *json,
+                                      const fn_linear *linear, fn_err *err);
+/* The tables must outlive the model; scales are read from json. name stands in errors. */
+FN_NODISCARD fn_status fn_linear_open_packed(fn_linear **linear_out, const fn_linear_table tables[FN_LINEAR_N_TABLES],
+                                             fn_str json, const char *name, fn_err *err);
+/* Share of the article's different n-grams, all families together, that training saw: in [0,1], NaN where there are
+ * none. */
+double fn_linear_known_share(const fn_linear *linear, fn_linear_scratch *scratch, fn_str title, fn_str text);
+
 #endif

@@ -70,6 +70,18 @@ void fn_linear_scratch_destroy(fn_linear_scratch *scratch) {
   free(scratch);
 }
 
+/* The two numbers of a bucket in either form. */
+static inline double weight_at(const fn_linear *linear, int family, uint32_t bucket) {
+  const fn_linear_table *p = &linear->packed[family];
+  if (p->weight == NULL) return (double)linear->weight[family][bucket];
+  int q = p->weight[bucket];
+  return p->weight_scale * (double)(q * (q < 0 ? -q : q));
+}
+static inline double idf_at(const fn_linear *linear, int family, uint32_t bucket) {
+  const fn_linear_table *p = &linear->packed[family];
+  return p->idf == NULL ? (double)linear->idf[family][bucket] : p->idf_scale * (double)p->idf[bucket];
+}
+
 static double family_logit(const fn_linear *linear, fn_linear_scratch *scratch, int family, fn_str title, fn_str text) {
   fn_feature_counter *counter = &scratch->counter;
   double dot = 0.0, square = 0.0;
@@ -77,12 +89,25 @@ static double family_logit(const fn_linear *linear, fn_linear_scratch *scratch, 
   for (size_t k = 0; k < counter->n; k++) {
     uint32_t bucket = counter->touched[k], count = counter->counts[bucket];
     double t = count < LOG_TABLE ? (double)scratch->log_table[count] : (double)(float)(1.0 + log((double)count));
-    double x = t * (double)linear->idf[family][bucket];
-    dot += t * (double)linear->weight[family][bucket];
+    double x = t * idf_at(linear, family, bucket);
+    dot += t * weight_at(linear, family, bucket);
     square += x * x;
   }
   fn_feature_counter_clear(counter);
   return square > 0.0 ? dot / sqrt(square) : 0.0;
+}
+
+double fn_linear_known_share(const fn_linear *linear, fn_linear_scratch *scratch, fn_str title, fn_str text) {
+  fn_feature_counter *counter = &scratch->counter;
+  size_t n = 0, known = 0;
+  for (int f = 0; f < FN_N_FAMILIES; f++) {
+    if (linear->spec.max[f] == 0) continue;
+    fn_feature_counter_add(counter, &linear->spec, f, title, text);
+    n += counter->n;
+    for (size_t k = 0; k < counter->n; k++) known += idf_at(linear, f, counter->touched[k]) > 0.0;
+    fn_feature_counter_clear(counter);
+  }
+  return n > 0 ? (double)known / (double)n : (double)NAN;
 }
 
 fn_status fn_linear_predict(double *logit_out, const fn_linear *linear, fn_linear_scratch *scratch, fn_str title,
@@ -92,7 +117,7 @@ fn_status fn_linear_predict(double *logit_out, const fn_linear *linear, fn_linea
   }
   double logit = linear->bias;
   for (int f = 0; f < FN_N_FAMILIES; f++) {
-    if (linear->weight[f] != NULL) logit += family_logit(linear, scratch, f, title, text);
+    if (linear->spec.max[f] != 0) logit += family_logit(linear, scratch, f, title, text);
   }
   *logit_out = logit;
   return FN_OK;

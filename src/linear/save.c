@@ -21,31 +21,35 @@ static void write_orders(fn_json_writer *w, const char *key, const fn_feature_sp
   fn_json_end(w);
 }
 
+void fn_linear_config_write(fn_json_writer *writer, const fn_linear *linear) {
+  fn_json_text(writer, "model_type", FN_LINEAR_MODEL_TYPE);
+  fn_json_int(writer, "format_version", FORMAT_VERSION);
+  fn_json_object(writer, "id2label");
+  fn_json_text(writer, "0", "real");
+  fn_json_text(writer, "1", "fake");
+  fn_json_end(writer);
+  fn_json_object(writer, "label2id");
+  fn_json_int(writer, "real", 0);
+  fn_json_int(writer, "fake", 1);
+  fn_json_end(writer);
+  fn_json_text(writer, "text", mode_names[linear->spec.mode]);
+  fn_json_int(writer, "hash_bits", linear->spec.hash_bits);
+  write_orders(writer, "word_ngrams", &linear->spec, FN_FAMILY_WORD);
+  write_orders(writer, "char_ngrams", &linear->spec, FN_FAMILY_CHAR);
+  fn_json_object(writer, "c");
+  for (int f = 0; f < FN_N_FAMILIES; f++) {
+    if (linear->spec.max[f] != 0) fn_json_double(writer, fn_family_names[f], linear->c[f]);
+  }
+  fn_json_end(writer);
+}
+
 static fn_status write_config(const fn_linear *linear, const char *path, fn_err *err) {
   FN_AUTO_BUF fn_buf buf;
   fn_json_writer w;
   fn_buf_init(&buf, MAX_CONFIG_BYTES);
   fn_json_begin(&w, &buf, 2);
   fn_json_object(&w, NULL);
-  fn_json_text(&w, "model_type", FN_LINEAR_MODEL_TYPE);
-  fn_json_int(&w, "format_version", FORMAT_VERSION);
-  fn_json_object(&w, "id2label");
-  fn_json_text(&w, "0", "real");
-  fn_json_text(&w, "1", "fake");
-  fn_json_end(&w);
-  fn_json_object(&w, "label2id");
-  fn_json_int(&w, "real", 0);
-  fn_json_int(&w, "fake", 1);
-  fn_json_end(&w);
-  fn_json_text(&w, "text", mode_names[linear->spec.mode]);
-  fn_json_int(&w, "hash_bits", linear->spec.hash_bits);
-  write_orders(&w, "word_ngrams", &linear->spec, FN_FAMILY_WORD);
-  write_orders(&w, "char_ngrams", &linear->spec, FN_FAMILY_CHAR);
-  fn_json_object(&w, "c");
-  for (int f = 0; f < FN_N_FAMILIES; f++) {
-    if (linear->weight[f] != NULL) fn_json_double(&w, fn_family_names[f], linear->c[f]);
-  }
-  fn_json_end(&w);
+  fn_linear_config_write(&w, linear);
   fn_json_end(&w);
   fn_buf_append_char(&buf, '\n');
   FN_TRY(fn_buf_check(&buf, path, err));
@@ -114,9 +118,8 @@ static fn_status check_labels(const json_t *config, const char *path, fn_err *er
   return FN_OK;
 }
 
-static fn_status read_config(fn_feature_spec *spec_out, double c_out[FN_N_FAMILIES], const char *path, fn_err *err) {
-  FN_AUTO_JSON json_t *config = NULL;
-  FN_TRY(fn_json_load(&config, path, MAX_CONFIG_BYTES, err));
+fn_status fn_linear_config_read(fn_feature_spec *spec_out, double c_out[FN_N_FAMILIES], const json_t *config,
+                                const char *path, fn_err *err) {
   const char *type, *mode;
   int64_t version, hash_bits;
   FN_TRY(fn_json_get_string(&type, config, "model_type", NULL, path, err));
@@ -200,7 +203,9 @@ fn_status fn_linear_load(fn_linear **linear_out, const char *dir, fn_err *err) {
   if (weights_path == NULL || config_path == NULL) return fn_err_no_memory(err, "path of the model");
   fn_feature_spec spec;
   double c[FN_N_FAMILIES] = {0.0};
-  FN_TRY(read_config(&spec, c, config_path, err));
+  FN_AUTO_JSON json_t *config = NULL;
+  FN_TRY(fn_json_load(&config, config_path, MAX_CONFIG_BYTES, err));
+  FN_TRY(fn_linear_config_read(&spec, c, config, config_path, err));
   fn_safetensors *file = NULL;
   fn_linear *linear = NULL;
   FN_TRY(fn_safetensors_open(&file, weights_path, err));

@@ -19,6 +19,13 @@ typedef struct fn_rows {
   double *losses;           /* [B] */
 } fn_rows;
 
+/* Where a parameter of a packed model lies: in the mapped file. */
+typedef struct fn_weight_view {
+  const void *data;
+  const float *scales; /* int8: of each row */
+  bool tiled;          /* a linear weight in the form that kernels stream (tensor/tiles.h) */
+} fn_weight_view;
+
 struct fn_model {
   fn_model_config config;
   fn_traits traits;
@@ -27,6 +34,7 @@ struct fn_model {
   const fn_ops *ops;
   fn_parameters parameters;
   void *values, *gradients; /* slabs in the device's element type */
+  fn_weight_view *views;    /* [parameters.n] of a packed model, which has no slabs; else NULL */
   void *prepared;           /* packed linear weights of fn_model_prepare, or NULL */
 
   int32_t max_T, max_B, longest;
@@ -79,6 +87,9 @@ typedef struct fn_state {
 /* n elements of the workspace, 64-byte aligned. */
 void *fn_pass_take(fn_pass *pass, size_t n);
 fn_mat fn_pass_take_mat(fn_pass *pass, size_t n_rows, size_t n_cols);
+/* A model without weights. */
+fn_status fn_model_make(fn_model **model_out, const fn_model_config *config, const fn_traits *traits, fn_device *device,
+                        fn_err *err);
 fn_status fn_model_allocate_traits(fn_model **model_out, const fn_model_config *config, const fn_traits *traits,
                                    fn_device *device, fn_err *err);
 

@@ -16,8 +16,8 @@ fn_mat fn_pass_take_mat(fn_pass *pass, size_t n_rows, size_t n_cols) {
   return fn_mat_make(fn_pass_take(pass, n_rows * n_cols), n_rows, n_cols);
 }
 
-fn_status fn_model_allocate_traits(fn_model **model_out, const fn_model_config *config, const fn_traits *traits,
-                                   fn_device *device, fn_err *err) {
+fn_status fn_model_make(fn_model **model_out, const fn_model_config *config, const fn_traits *traits, fn_device *device,
+                        fn_err *err) {
   FN_TRY(fn_model_config_check(config, "model", err));
   FN_TRY(fn_traits_check(traits, config, err));
   fn_model *m = fn_mem_calloc(1, sizeof *m);
@@ -29,13 +29,25 @@ fn_status fn_model_allocate_traits(fn_model **model_out, const fn_model_config *
   fn_status status = fn_traits_activation(&m->activation, config->hidden_act, err);
   if (status == FN_OK) status = fn_parameters_init(&m->parameters, config, traits, err);
   if (status == FN_OK) {
-    m->values = fn_device_alloc(device, m->parameters.slab_n);
     m->layers = fn_mem_calloc((size_t)config->num_hidden_layers, sizeof *m->layers);
-    if (!m->values || !m->layers) status = fn_err_no_memory(err, "the weights of a model");
+    if (!m->layers) status = fn_err_no_memory(err, "a model");
   }
   if (status != FN_OK) {
     fn_model_destroy(m);
     return status;
+  }
+  *model_out = m;
+  return FN_OK;
+}
+
+fn_status fn_model_allocate_traits(fn_model **model_out, const fn_model_config *config, const fn_traits *traits,
+                                   fn_device *device, fn_err *err) {
+  fn_model *m;
+  FN_TRY(fn_model_make(&m, config, traits, device, err));
+  m->values = fn_device_alloc(device, m->parameters.slab_n);
+  if (!m->values) {
+    fn_model_destroy(m);
+    return fn_err_no_memory(err, "the weights of a model");
   }
   *model_out = m;
   return FN_OK;
@@ -65,6 +77,7 @@ void fn_model_destroy(fn_model *m) {
   fn_device_free(m->device, m->gradients);
   fn_device_free(m->device, m->workspace);
   fn_device_free(m->device, m->prepared);
+  free(m->views);
   free(m->rows_memory);
   free(m->layers);
   free(m);

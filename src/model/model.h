@@ -47,6 +47,26 @@ FN_NODISCARD fn_status fn_model_save(const fn_model *model, const char *dir, fn_
 void fn_model_destroy(fn_model *model);
 const fn_model_config *fn_model_get_config(const fn_model *model);
 
+/* Weights in the forms that kernels stream (tensor/tiles.h), as a packed file keeps them. Names are Hugging Face's,
+ * with
+ * ".scale" after them for the scales of the rows of int8 weights:
+ *   weights of linear layers   int8: U8 [N/16, K/4, 16, 4] and F32 [N rounded up to 16]; f32: F32 [N/16, K, 16]
+ *   words, positions           int8: I8 [rows, C] and F32 [rows]; f32: F32 [rows, C]
+ *   the head, norms, biases, token types: F32 as in model.safetensors */
+typedef struct fn_model_tensors {
+  fn_tensor_view *list; /* names and data in the arena */
+  size_t n;
+  fn_arena arena;
+} fn_model_tensors;
+/* From a model on a device of fp32. Release with deinit. */
+FN_NODISCARD fn_status fn_model_pack(fn_model_tensors *tensors_out, const fn_model *model, bool int8, fn_err *err);
+void fn_model_tensors_deinit(fn_model_tensors *tensors);
+/* A model for evaluation whose weights are file's tensors, where they lie; file must stay open, its data 64-byte
+ * aligned. device: of FN_BACKEND_INT8 for int8 weights, FN_BACKEND_FAST for f32. Tensors that are missing or of another
+ * type or shape are FN_E_INVALID, by name; so is a scale, norm or bias that is not a finite number. */
+FN_NODISCARD fn_status fn_model_open(fn_model **model_out, const fn_model_config *config, const fn_safetensors *file,
+                                     bool int8, fn_device *device, fn_err *err);
+
 /* Named parameters, in a fixed order: HF names, one slab for values and one for gradients. */
 typedef struct fn_parameter {
   const char *name;

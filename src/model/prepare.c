@@ -20,7 +20,7 @@ const void *fn_model_prepared_of(const fn_model *m, int32_t index) {
 
 fn_status fn_model_prepare(fn_model *m, fn_err *err) {
   size_t n = 0, at = 0, size = fn_device_element_size(m->device);
-  if (m->prepared) return FN_OK;
+  if (m->prepared || m->views) return FN_OK;
   for (size_t i = 0; i < m->parameters.n; i++)
     if (is_linear(m, i)) n += packed_n(m, i);
   if (n == 0) return FN_OK;

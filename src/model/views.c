@@ -6,8 +6,15 @@ static unsigned char *at(void *slab, const fn_model *m, int32_t index) {
   return (unsigned char *)slab + m->parameters.list[index].offset * fn_device_element_size(m->device);
 }
 
-static void *value(const fn_pass *pass, int32_t index) {
-  return at(pass->model->values, pass->model, index);
+static const void *value(const fn_pass *pass, int32_t index) {
+  const fn_model *m = pass->model;
+  if (m->views) return index == FN_ABSENT ? NULL : m->views[index].data;
+  return at(m->values, m, index);
+}
+
+static const float *scales(const fn_pass *pass, int32_t index) {
+  const fn_model *m = pass->model;
+  return m->views && index != FN_ABSENT ? m->views[index].scales : NULL;
 }
 
 static void *gradient(const fn_pass *pass, int32_t index) {
@@ -25,6 +32,8 @@ fn_embedding fn_model_embedding(const fn_pass *pass) {
       .d_word = gradient(pass, p->word),
       .d_position = gradient(pass, p->position),
       .d_type = gradient(pass, p->type),
+      .word_scales = scales(pass, p->word),
+      .position_scales = scales(pass, p->position),
       .pad_id = m->config.pad_token_id,
       .position_offset = m->traits.position_offset,
   };
@@ -53,6 +62,11 @@ fn_linear fn_model_linear(const fn_pass *pass, fn_linear_index i) {
       .db = gradient(pass, i.b),
   };
   if (!pass->training && m->prepared) l.prepared = fn_model_prepared_of(m, i.w);
+  if (m->views && m->views[i.w].tiled) {
+    l.prepared = l.w;
+    l.scales = m->views[i.w].scales;
+    l.w = NULL;
+  }
   return l;
 }
 

@@ -65,6 +65,14 @@ fn_pool *fn_device_pool(const fn_device *device) {
   return device->pool;
 }
 
+fn_backend fn_device_get_backend(const fn_device *device) {
+  return device->backend;
+}
+
+fn_cpu_level fn_device_get_level(const fn_device *device) {
+  return device->level;
+}
+
 void fn_device_describe(char *buf, size_t size, const fn_device *device) {
   char gemm[64];
   const char *s = device->n_threads == 1 ? "" : "s";

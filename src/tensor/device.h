@@ -61,6 +61,8 @@ FN_NODISCARD fn_status fn_device_create(fn_device **device_out, const fn_device_
 void fn_device_destroy(fn_device *device); /* NULL is fine */
 /* The device's workers; borrowed. NULL when it has one thread. */
 fn_pool *fn_device_pool(const fn_device *device);
+fn_backend fn_device_get_backend(const fn_device *device);
+fn_cpu_level fn_device_get_level(const fn_device *device); /* the level in use */
 /* One line for logs and run records: "fast avx512, own GEMM, 2 threads". What decides the bits of a training run stands
  * in it, threads apart, so two runs whose lines differ before the last comma may differ in the last bits. */
 void fn_device_describe(char *buf, size_t size, const fn_device *device);

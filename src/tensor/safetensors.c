@@ -27,6 +27,7 @@ static fn_status read_file(fn_safetensors *file, const unsigned char *data, size
                       "%s: cut short: its header takes %llu bytes, the file has only %zu after the first 8", file->path,
                       (unsigned long long)n, length - 8);
   const unsigned char *header = data + 8;
+  file->header = fn_str_make((const char *)header, (size_t)n);
   return fn_safetensors_read_header(file, fn_str_make((const char *)header, (size_t)n), header + n,
                                     length - 8 - (size_t)n, err);
 }
@@ -74,6 +75,10 @@ size_t fn_safetensors_n(const fn_safetensors *file) {
 
 const fn_tensor_view *fn_safetensors_get(const fn_safetensors *file, size_t i) {
   return &file->views[i];
+}
+
+fn_str fn_safetensors_header(const fn_safetensors *file) {
+  return file->header;
 }
 
 const char *fn_safetensors_path(const fn_safetensors *file) {

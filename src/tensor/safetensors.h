@@ -71,6 +71,8 @@ size_t fn_safetensors_n(const fn_safetensors *file);
 const fn_tensor_view *fn_safetensors_get(const fn_safetensors *file, size_t i);
 const fn_tensor_view *fn_safetensors_find(const fn_safetensors *file, const char *name); /* NULL when absent */
 const char *fn_safetensors_metadata(const fn_safetensors *file, const char *key);        /* NULL when absent */
+/* The header's JSON as it stands in the file, with the spaces that fill it up. */
+fn_str fn_safetensors_header(const fn_safetensors *file);
 /* Path or name given at opening, for messages. */
 const char *fn_safetensors_path(const fn_safetensors *file);
 /* Copies a tensor as float: out[view->n]. F32, F16 and BF16 are exact, F64 is rounded to nearest; any other dtype is
@@ -85,6 +87,15 @@ FN_NODISCARD fn_status fn_safetensors_write(const char *path, const fn_tensor_vi
 /* Same into an open writer, which the caller commits: for several files that must appear together. */
 FN_NODISCARD fn_status fn_safetensors_append(fn_writer *writer, const fn_tensor_view *tensors, size_t n,
                                              const char *const (*metadata)[2], size_t n_metadata, fn_err *err);
+
+/* Same in the given order, every tensor at a multiple of 64 bytes from the beginning of the file, for files that are
+ * mapped and used as they are. The format allows no holes, so what lies between is tensors of their own, called
+ * "__pad.<n>" (U8, zeros). header_out (may be NULL): the header's JSON is appended to it. */
+#define FN_SAFETENSORS_ALIGNMENT ((size_t)64)
+#define FN_SAFETENSORS_PAD       "__pad."
+FN_NODISCARD fn_status fn_safetensors_append_aligned(fn_writer *writer, const fn_tensor_view *tensors, size_t n,
+                                                     const char *const (*metadata)[2], size_t n_metadata,
+                                                     fn_buf *header_out, fn_err *err);
 
 #define FN_AUTO_SAFETENSORS FN_CLEANUP(fn_cleanup_safetensors_)
 static inline void fn_cleanup_safetensors_(fn_safetensors **file) {

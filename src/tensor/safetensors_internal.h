@@ -8,6 +8,7 @@ struct fn_safetensors {
   fn_map map; /* data NULL when the caller owns the bytes */
   fn_arena arena;
   const char *path;
+  fn_str header;
   fn_tensor_view *views; /* in the order of the data */
   const fn_tensor_view **by_name;
   size_t n;

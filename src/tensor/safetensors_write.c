@@ -1,5 +1,6 @@
 #include "tensor/safetensors_internal.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -56,7 +57,7 @@ static void append_tensor(fn_buf *header, const fn_tensor_view *view, size_t beg
 
 /* Without white space, as the reference writes it. */
 static fn_status format_header(fn_buf *header, const fn_tensor_view *views, size_t n, const char *const (*metadata)[2],
-                               size_t n_metadata, const char *path, fn_err *err) {
+                               size_t n_metadata, size_t alignment, const char *path, fn_err *err) {
   fn_buf_append_char(header, '{');
   if (n_metadata > 0) {
     fn_buf_append_str(header, "\"__metadata__\":{");
@@ -71,33 +72,70 @@ static fn_status format_header(fn_buf *header, const fn_tensor_view *views, size
       return fn_err_set(err, FN_E_LIMIT, "%s: the tensors are too large in all", path);
   }
   fn_buf_append_char(header, '}');
-  while (!header->failed && header->length % 8 != 0) fn_buf_append_char(header, ' ');
+  while (!header->failed && (header->length + 8) % alignment != 0) fn_buf_append_char(header, ' ');
   return fn_buf_check(header, path, err);
 }
 
-fn_status fn_safetensors_append(fn_writer *writer, const fn_tensor_view *tensors, size_t n,
-                                const char *const (*metadata)[2], size_t n_metadata, fn_err *err) {
-  const char *path = writer->path;
-  if (n > FN_SAFETENSORS_MAX_TENSORS)
-    return fn_err_set(err, FN_E_LIMIT, "%s: more than %zu tensors", path, FN_SAFETENSORS_MAX_TENSORS);
-  FN_TRY(check_names(tensors, n, path, err));
-  FN_AUTO_FREE fn_tensor_view *views = fn_mem_alloc(n, sizeof *views);
-  if (!views) return fn_err_no_memory(err, path);
-  for (size_t i = 0; i < n; i++) {
-    views[i] = tensors[i];
-    FN_TRY(measure(&views[i], path, err));
-  }
-  if (n > 0) qsort(views, n, sizeof *views, compare_written);
-
+static fn_status append_in_order(fn_writer *writer, const fn_tensor_view *views, size_t n,
+                                 const char *const (*metadata)[2], size_t n_metadata, size_t alignment,
+                                 fn_buf *header_out, fn_err *err) {
   FN_AUTO_BUF fn_buf header;
   fn_buf_init(&header, FN_SAFETENSORS_MAX_HEADER_BYTES);
-  FN_TRY(format_header(&header, views, n, metadata, n_metadata, path, err));
+  FN_TRY(format_header(&header, views, n, metadata, n_metadata, alignment, writer->path, err));
   unsigned char length[8];
   for (int i = 0; i < 8; i++) length[i] = (unsigned char)((uint64_t)header.length >> (8 * i));
   FN_TRY(fn_writer_write(writer, length, sizeof length, err));
   FN_TRY(fn_writer_write(writer, header.data, header.length, err));
   for (size_t i = 0; i < n; i++) FN_TRY(fn_writer_write(writer, views[i].data, views[i].size_bytes, err));
+  if (header_out) fn_buf_append(header_out, header.data, header.length);
   return FN_OK;
+}
+
+static fn_status check_all(const fn_tensor_view *tensors, size_t n, const char *path, fn_err *err) {
+  if (n > FN_SAFETENSORS_MAX_TENSORS)
+    return fn_err_set(err, FN_E_LIMIT, "%s: more than %zu tensors", path, FN_SAFETENSORS_MAX_TENSORS);
+  return check_names(tensors, n, path, err);
+}
+
+fn_status fn_safetensors_append(fn_writer *writer, const fn_tensor_view *tensors, size_t n,
+                                const char *const (*metadata)[2], size_t n_metadata, fn_err *err) {
+  FN_TRY(check_all(tensors, n, writer->path, err));
+  FN_AUTO_FREE fn_tensor_view *views = fn_mem_alloc(n, sizeof *views);
+  if (!views) return fn_err_no_memory(err, writer->path);
+  for (size_t i = 0; i < n; i++) {
+    views[i] = tensors[i];
+    FN_TRY(measure(&views[i], writer->path, err));
+  }
+  if (n > 0) qsort(views, n, sizeof *views, compare_written);
+  return append_in_order(writer, views, n, metadata, n_metadata, 8, NULL, err);
+}
+
+fn_status fn_safetensors_append_aligned(fn_writer *writer, const fn_tensor_view *tensors, size_t n,
+                                        const char *const (*metadata)[2], size_t n_metadata, fn_buf *header_out,
+                                        fn_err *err) {
+  static const unsigned char zeros[FN_SAFETENSORS_ALIGNMENT] = {0};
+  enum { NAME = 32 };
+  FN_TRY(check_all(tensors, n, writer->path, err));
+  FN_AUTO_FREE fn_tensor_view *views = fn_mem_alloc(2 * n, sizeof *views);
+  FN_AUTO_FREE char *names = fn_mem_alloc(n, NAME);
+  if (!views || !names) return fn_err_no_memory(err, writer->path);
+  size_t at = 0;
+  for (size_t i = 0; i < n; i++) {
+    fn_tensor_view *v = &views[at++];
+    *v = tensors[i];
+    FN_TRY(measure(v, writer->path, err));
+    size_t pad = (FN_SAFETENSORS_ALIGNMENT - v->size_bytes % FN_SAFETENSORS_ALIGNMENT) % FN_SAFETENSORS_ALIGNMENT;
+    if (pad == 0) continue;
+    snprintf(names + i * NAME, NAME, FN_SAFETENSORS_PAD "%zu", i);
+    views[at++] = (fn_tensor_view){.name = names + i * NAME,
+                                   .dtype = FN_U8,
+                                   .n_dims = 1,
+                                   .shape = {(int64_t)pad},
+                                   .n = pad,
+                                   .data = zeros,
+                                   .size_bytes = pad};
+  }
+  return append_in_order(writer, views, at, metadata, n_metadata, FN_SAFETENSORS_ALIGNMENT, header_out, err);
 }
 
 fn_status fn_safetensors_write(const char *path, const fn_tensor_view *tensors, size_t n,

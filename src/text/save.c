@@ -78,7 +78,8 @@ static void write_post_processor(fn_json_writer *w, const fn_tokenizer *t) {
   fn_json_end(w);
 }
 
-static void write_model(fn_json_writer *w, const fn_tokenizer_spec *spec) {
+static void write_model(fn_json_writer *w, const fn_tokenizer *t) {
+  const fn_tokenizer_spec *spec = &t->spec;
   fn_json_object(w, "decoder");
   fn_json_text(w, "type", "WordPiece");
   fn_json_str(w, "prefix", spec->prefix);
@@ -90,7 +91,7 @@ static void write_model(fn_json_writer *w, const fn_tokenizer_spec *spec) {
   fn_json_str(w, "continuing_subword_prefix", spec->prefix);
   fn_json_int(w, "max_input_chars_per_word", spec->max_chars);
   fn_json_object(w, "vocab");
-  for (size_t i = 0; i < spec->n_model; i++) fn_json_int(w, spec->tokens[i].data, (int64_t)i);
+  for (size_t i = 0; i < spec->n_model; i++) fn_json_int(w, fn_tokenizer_token(t, (int32_t)i), (int64_t)i);
   fn_json_end(w);
   fn_json_end(w);
 }
@@ -117,7 +118,7 @@ static fn_status save_json(const fn_tokenizer *t, const char *dir, fn_err *err) 
   fn_json_text(&w, "type", "BertPreTokenizer");
   fn_json_end(&w);
   write_post_processor(&w, t);
-  write_model(&w, &t->spec);
+  write_model(&w, t);
   fn_json_end(&w);
   return write_file(dir, "tokenizer.json", &text, err);
 }
@@ -150,7 +151,7 @@ fn_status fn_tokenizer_save(const fn_tokenizer *tokenizer, const char *dir, fn_e
   FN_AUTO_BUF fn_buf vocab;
   fn_buf_init(&vocab, FILE_MAX);
   for (size_t i = 0; i < tokenizer->spec.n_model; i++) {
-    fn_buf_append(&vocab, tokenizer->spec.tokens[i].data, tokenizer->spec.tokens[i].length);
+    fn_buf_append_str(&vocab, fn_tokenizer_token(tokenizer, (int32_t)i));
     fn_buf_append_char(&vocab, '\n');
   }
   FN_TRY(write_file(dir, "vocab.txt", &vocab, err));

@@ -22,7 +22,8 @@ typedef struct fn_tokenizer_info {
   fn_hash128 hash; /* of everything that decides ids: key of the token cache */
 } fn_tokenizer_info;
 const fn_tokenizer_info *fn_tokenizer_get_info(const fn_tokenizer *tokenizer);
-/* The token's text ("##ing"), terminated, owned by the tokenizer; NULL when id is out of range. */
+/* The token's text ("##ing"), terminated, owned by the tokenizer (or by the file it is a view of); NULL when id is out
+ * of range. */
 const char *fn_tokenizer_token(const fn_tokenizer *tokenizer, int32_t id);
 
 /* Tokens of one text, without special tokens. Caller's storage: zero-initialise, reuse, deinit. */
@@ -45,6 +46,29 @@ void fn_word_cache_destroy(fn_word_cache *cache);
 /* As fn_tokenizer_encode; cache may be NULL. */
 FN_NODISCARD fn_status fn_tokenizer_encode_cached(fn_tokens *tokens, const fn_tokenizer *tokenizer,
                                                   fn_word_cache *cache, fn_str text, size_t max_tokens, fn_err *err);
+
+/* A tokenizer's tables as a packed model file keeps them, to be used as they are: nothing is built when they are opened
+ * but what the few added tokens need. Numbers are little-endian. */
+typedef struct fn_tokenizer_tables {
+  const char *strings; /* [n_strings] texts of all tokens in order of id, each ended by a zero byte */
+  size_t n_strings;
+  const uint32_t *index; /* [(vocab_size + 31) / 32] where the text of every 32nd token begins */
+  size_t n_index;
+  const uint32_t *edges; /* [n_edges][2] open-addressing table of the trie over the vocabulary (text/trie.h): node · 256
+                          * + byte (0: empty place), child with the highest bit set where a token ends */
+  size_t n_edges;        /* a power of two */
+  const int32_t *values; /* [n_values] token of each node, -1: none */
+  size_t n_values;
+} fn_tokenizer_tables;
+/* Tables of a tokenizer: strings and index are malloc'd (release them with free; index through a cast), the rest is a
+ * view of the tokenizer. Appends to *json what else makes it up (an object, as text). */
+FN_NODISCARD fn_status fn_tokenizer_pack(fn_tokenizer_tables *tables_out, fn_buf *json, const fn_tokenizer *tokenizer,
+                                         fn_err *err);
+/* The tables must outlive the tokenizer and stay unchanged. name stands in errors. Tables that would lead a search
+ * astray are FN_E_INVALID; ones that merely hold other tokens than they should are not noticed (checksums are for
+ * that). */
+FN_NODISCARD fn_status fn_tokenizer_open_packed(fn_tokenizer **tokenizer_out, const fn_tokenizer_tables *tables,
+                                                fn_str json, const char *name, fn_err *err);
 
 /* Lengths that `longest first` cutting leaves of a pair when n_special special tokens are added and max_tokens is the
  * limit for all (Hugging Face TruncationStrategy::LongestFirst, right side). Single text: pass *second = 0 and the

@@ -137,7 +137,7 @@ static fn_status check_added(const fn_tokenizer *t, const char *name, fn_err *er
   return status;
 }
 
-static fn_status build_added(fn_tokenizer *t, const char *name, fn_err *err) {
+fn_status fn_tokenizer_finish_added(fn_tokenizer *t, const char *name, fn_err *err) {
   const fn_tokenizer_spec *spec = &t->spec;
   fn_aligned aligned;
   fn_normalizer normalizer;
@@ -188,7 +188,7 @@ static fn_status find_specials(fn_tokenizer *t, const char *name, fn_err *err) {
   return FN_OK;
 }
 
-static void build_bytes(fn_tokenizer *t) {
+void fn_tokenizer_finish_bytes(fn_tokenizer *t) {
   const fn_normalizer_options *options = &t->spec.normalizer;
   for (uint32_t c = 0; c < 128; c++) {
     uint8_t flags = fn_char_get(c)->flags;
@@ -247,9 +247,9 @@ static fn_status build(fn_tokenizer *t, const char *name, fn_err *err) {
   if (spec->n_added) qsort(spec->added, spec->n_added, sizeof *spec->added, by_id);
   FN_TRY(build_pieces(t, name, err));
   FN_TRY(check_added(t, name, err));
-  FN_TRY(build_added(t, name, err));
+  FN_TRY(fn_tokenizer_finish_added(t, name, err));
   FN_TRY(find_specials(t, name, err));
-  build_bytes(t);
+  fn_tokenizer_finish_bytes(t);
   FN_TRY(build_words(t, err));
   t->info.vocab_size = (int32_t)spec->n_tokens;
   t->info.lowercase = spec->normalizer.lowercase;
@@ -288,5 +288,10 @@ const fn_tokenizer_info *fn_tokenizer_get_info(const fn_tokenizer *tokenizer) {
 }
 
 const char *fn_tokenizer_token(const fn_tokenizer *tokenizer, int32_t id) {
-  return id >= 0 && id < tokenizer->info.vocab_size ? tokenizer->spec.tokens[id].data : NULL;
+  if (id < 0 || id >= tokenizer->info.vocab_size) return NULL;
+  if (tokenizer->spec.tokens) return tokenizer->spec.tokens[id].data;
+  const fn_tokenizer_tables *t = &tokenizer->tables;
+  const char *text = t->strings + t->index[id / 32];
+  for (int32_t i = id % 32; i > 0; i--) text += strlen(text) + 1;
+  return text;
 }

@@ -55,7 +55,8 @@ FN_NODISCARD fn_status fn_tokenizer_spec_add_added(fn_tokenizer_spec *spec, fn_a
 FN_NODISCARD fn_status fn_tokenizer_spec_add_specials(fn_tokenizer_spec *spec, fn_err *err);
 
 struct fn_tokenizer {
-  fn_tokenizer_spec spec;
+  fn_tokenizer_spec spec;     /* opened from packed tables: no spec.tokens */
+  fn_tokenizer_tables tables; /* then; otherwise empty */
   fn_tokenizer_info info;
   fn_trie pieces;          /* the model's vocabulary */
   fn_short_words words;    /* its short tokens again, for words that are one token */
@@ -71,6 +72,10 @@ struct fn_tokenizer {
 /* Takes *spec over, also on failure. name stands in errors. Refuses duplicates, missing [UNK] [CLS] [SEP], … */
 FN_NODISCARD fn_status fn_tokenizer_build(fn_tokenizer **tokenizer_out, fn_tokenizer_spec *spec, const char *name,
                                           fn_err *err);
+
+/* What a tokenizer needs beside vocabulary and trie: added tokens, kinds of bytes. */
+FN_NODISCARD fn_status fn_tokenizer_finish_added(fn_tokenizer *tokenizer, const char *name, fn_err *err);
+void fn_tokenizer_finish_bytes(fn_tokenizer *tokenizer);
 
 /* Contents of a file, for tests that have no file: name stands in errors. config: text of tokenizer_config.json, empty
  * when there is none. */

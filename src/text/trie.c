@@ -3,8 +3,10 @@
 #include <stdlib.h>
 
 void fn_trie_deinit(fn_trie *trie) {
-  free(trie->edges);
-  free(trie->values);
+  if (!trie->borrowed) {
+    free(trie->edges);
+    free(trie->values);
+  }
   *trie = (fn_trie){0};
 }
 
@@ -45,6 +47,7 @@ fn_status fn_trie_add(fn_trie *trie, int32_t *found_out, fn_str key, int32_t val
     FN_TRY(make_room(trie, err));
     FN_TRY(fn_mem_grow((void **)&trie->values, &trie->values_capacity, trie->n_nodes + 1, sizeof *trie->values,
                        FN_TRIE_MAX_NODES + 1, "vocabulary", err));
+    if (trie->n_nodes == 1) trie->values[0] = -1;
     uint32_t edge_key = node << 8 | (unsigned char)key.data[i];
     fn_trie_edge *edge = place(trie->edges, trie->shift, edge_key);
     if (edge->key == 0) {

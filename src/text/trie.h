@@ -22,6 +22,7 @@ typedef struct fn_trie {
   uint32_t shift;  /* 32 - log2 of the number of places */
   bool first[256]; /* bytes that keys begin with */
   uint16_t n_first;
+  bool borrowed; /* edges and values belong to a mapped file; nothing can be added */
 } fn_trie;
 
 /* Empty: nothing is allocated, every search misses. Release with deinit. */
