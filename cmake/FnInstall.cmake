@@ -1,7 +1,7 @@
 # `cmake --install build/release --prefix PREFIX` (make install; DESTDIR counts): the program, and what it says about
-# itself: the manual page and the completions. Settings, rules and presets are inside the program.
-include(GNUInstallDirs)
+# itself: the manual page and the completions; the bundled model. Settings, rules and presets are inside the program.
 install(TARGETS fakenews RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+install(FILES models/default/default.fnm DESTINATION ${CMAKE_INSTALL_DATADIR}/fakenews OPTIONAL) # infer/default_model.h
 install(FILES README.md CHANGELOG.md DESTINATION ${CMAKE_INSTALL_DOCDIR})
 install(DIRECTORY docs/ DESTINATION ${CMAKE_INSTALL_DOCDIR}/docs FILES_MATCHING PATTERN *.md PATTERN *.json)
 foreach(license LICENSE LICENSE.md LICENSE.txt COPYING)
