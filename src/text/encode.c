@@ -152,8 +152,9 @@ fn_status fn_tokenizer_encode_cached(fn_tokens *tokens, const fn_tokenizer *toke
   tokens->n = 0;
   if (text.length > (size_t)1 << 31)
     return fn_err_set(err, FN_E_LIMIT, "text of %zu bytes: at most 2147483648 are accepted", text.length);
-  fn_encoder_state e; /* not zeroed as a whole: the word's arrays are filled as needed */
-  e.tokens = tokens;
+  fn_encoder_state e;      /* not zeroed as a whole: the word's arrays are filled as needed */
+  fn_tokens own = *tokens; /* n changes all the time, and the caller's may lie beside those of another thread */
+  e.tokens = &own;
   e.tokenizer = tokenizer;
   e.cache = cache;
   e.text = text.data ? text.data : "";
@@ -164,7 +165,8 @@ fn_status fn_tokenizer_encode_cached(fn_tokens *tokens, const fn_tokenizer *toke
   e.n_chars = e.n_bytes = e.word_begin = e.word_end = 0;
   if (cache) fn_word_cache_bind(cache, tokenizer);
   fn_status status = encode_all(&e, text);
-  if (status != FN_OK) tokens->n = 0;
+  if (status != FN_OK) own.n = 0;
+  *tokens = own;
   return status;
 }
 
