@@ -3,6 +3,8 @@
 #include "cli/cli.h"
 #include "data/csv.h"
 
+#include <math.h>
+
 enum { FLUSH_BYTES = 1 << 16, MAX_BUFFER = 1 << 30 };
 
 fn_status fn_predict_output_open(fn_predict_output *output_out, fn_predict_format format, const char *path,
@@ -32,6 +34,23 @@ static fn_status flush(fn_predict_output *o, fn_err *err) {
   return FN_OK;
 }
 
+/* Window w's part in the sum of all windows' |logits|: positive towards fake; the absolute shares sum to 1. */
+static double window_share(const fn_prediction *p, int32_t w) {
+  double total = 0.0;
+  for (int32_t i = 0; i < p->n_windows; i++) total += fabs(p->window_logits[i]);
+  return total > 0.0 ? p->window_logits[w] / total : 0.0;
+}
+
+static void append_reasons(fn_buf *out, unsigned reasons, char between) {
+  bool any = false;
+  for (int i = 0; i < FN_N_REASONS; i++) {
+    if (!(reasons & 1u << i)) continue;
+    if (any) fn_buf_append_char(out, between);
+    fn_buf_append_str(out, fn_reason_names[i]);
+    any = true;
+  }
+}
+
 /* ---- CSV ---- */
 
 static void append_answer_columns(fn_buf *out, const fn_classifier_info *model) {
@@ -44,11 +63,12 @@ static void append_answer_columns(fn_buf *out, const fn_classifier_info *model) 
     fn_csv_append_field(out, fn_buf_str(&name));
     out->failed |= name.failed;
   }
-  fn_buf_append_str(out, ",n_tokens,truncated,n_windows,model,error\n");
+  fn_buf_append_str(out, ",verdict,calibrated,reasons,n_tokens,truncated,n_windows,window_shares,model,error\n");
 }
 
 static bool is_answer_column(fn_str name, const fn_classifier_info *model) {
-  static const char *const fixed[] = {"predicted_label", "n_tokens", "truncated", "n_windows", "model", "error"};
+  static const char *const fixed[] = {"predicted_label", "verdict",   "calibrated",    "reasons", "n_tokens",
+                                      "truncated",       "n_windows", "window_shares", "model",   "error"};
   for (size_t i = 0; i < FN_COUNT_OF(fixed); i++) {
     if (fn_str_is(name, fixed[i])) return true;
   }
@@ -110,9 +130,15 @@ static void append_csv(fn_predict_output *o, const fn_scored_row *row) {
     if (p != NULL) fn_buf_append_double(out, p->probabilities[k]);
   }
   if (p != NULL) {
+    const char *verdict = fn_verdict_names[p->verdict];
+    fn_buf_printf(out, ",%s,%s,", verdict ? verdict : "", p->calibrated ? "true" : "false");
+    append_reasons(out, p->reasons, ' ');
     fn_buf_printf(out, ",%lld,%s,%d,", (long long)p->n_tokens, p->truncated ? "true" : "false", (int)p->n_windows);
+    for (int32_t w = 0; p->window_logits != NULL && w < p->n_windows; w++)
+      fn_buf_printf(out, "%s%.4f", w ? " " : "", window_share(p, w));
+    fn_buf_append_char(out, ',');
   } else {
-    fn_buf_append_str(out, ",,,,");
+    fn_buf_append_str(out, ",,,,,,,,");
   }
   fn_csv_append_field(out, fn_str_from(o->model->id));
   fn_buf_append_char(out, ',');
@@ -121,6 +147,18 @@ static void append_csv(fn_predict_output *o, const fn_scored_row *row) {
 }
 
 /* ---- JSON lines ---- */
+
+static void append_windows(fn_json_writer *w, const fn_prediction *p) {
+  if (p->window_logits == NULL) return;
+  fn_json_array(w, "windows");
+  for (int32_t i = 0; i < p->n_windows; i++) {
+    fn_json_object(w, NULL);
+    fn_json_double(w, "logit", p->window_logits[i]);
+    fn_json_double(w, "share", window_share(p, i));
+    fn_json_end(w);
+  }
+  fn_json_end(w);
+}
 
 static void append_jsonl(fn_predict_output *o, const fn_scored_row *row) {
   const fn_prediction *p = row->prediction;
@@ -139,11 +177,20 @@ static void append_jsonl(fn_predict_output *o, const fn_scored_row *row) {
     fn_json_object(&w, "probabilities");
     for (int32_t k = 0; k < o->model->n_labels; k++) fn_json_double(&w, o->model->labels[k], p->probabilities[k]);
     fn_json_end(&w);
+    fn_json_text(&w, "verdict", fn_verdict_names[p->verdict]);
+    fn_json_bool(&w, "calibrated", p->calibrated);
+    fn_json_array(&w, "reasons");
+    for (int i = 0; i < FN_N_REASONS; i++) {
+      if (p->reasons & 1u << i) fn_json_text(&w, NULL, fn_reason_names[i]);
+    }
+    fn_json_end(&w);
     fn_json_int(&w, "n_tokens", p->n_tokens);
     fn_json_bool(&w, "truncated", p->truncated);
     fn_json_int(&w, "n_windows", p->n_windows);
+    append_windows(&w, p);
   } else {
-    static const char *const missing[] = {"label", "probabilities", "n_tokens", "truncated", "n_windows"};
+    static const char *const missing[] = {"label",   "probabilities", "verdict",   "calibrated",
+                                          "reasons", "n_tokens",      "truncated", "n_windows"};
     for (size_t i = 0; i < FN_COUNT_OF(missing); i++) fn_json_null(&w, missing[i]);
   }
   fn_json_text(&w, "model", o->model->id);
@@ -161,18 +208,39 @@ static bool shows_tokens(const fn_predict_output *o) {
   return o->width >= NARROW;
 }
 
+/* The verdict where there is one, for that is what should be read. */
+static const char *shown_label(const fn_predict_output *o, const fn_prediction *p) {
+  if (p == NULL) return "refused";
+  return p->verdict == FN_VERDICT_NONE ? o->model->labels[p->label] : fn_verdict_names[p->verdict];
+}
+
+static void append_article(fn_predict_output *o, const fn_scored_row *row, size_t room) {
+  FN_AUTO_BUF fn_buf line;
+  fn_str shown = row->has_title && row->title.length ? row->title : row->text;
+  fn_buf_init(&line, 4096);
+  if (row->prediction->reasons == 0) {
+    fn_print_line(&o->buf, shown, room);
+    return;
+  }
+  fn_buf_append_char(&line, '[');
+  append_reasons(&line, row->prediction->reasons, ' ');
+  fn_buf_append_str(&line, "] ");
+  fn_buf_append(&line, shown.data, shown.length < 1024 ? shown.length : 1024);
+  fn_print_line(&o->buf, fn_buf_str(&line), room);
+}
+
 static void append_table(fn_predict_output *o, const fn_scored_row *row) {
   const fn_prediction *p = row->prediction;
   const bool has_tokens = shows_tokens(o);
   int room = o->width - PLAIN_WIDTH - (has_tokens ? TOKENS_WIDTH : 0);
   if (room < MIN_TITLE) room = MIN_TITLE;
-  fn_buf_printf(&o->buf, "%6llu  %-9.9s  ", (unsigned long long)row->row, p ? o->model->labels[p->label] : "refused");
+  fn_buf_printf(&o->buf, "%6llu  %-9.9s  ", (unsigned long long)row->row, shown_label(o, p));
   if (p != NULL) {
     char tokens[32];
     snprintf(tokens, sizeof tokens, "%lld%s", (long long)p->n_tokens, p->truncated ? "+" : " ");
     fn_buf_printf(&o->buf, "%7.4f  ", p->probabilities[p->label]);
     if (has_tokens) fn_buf_printf(&o->buf, "%8s  ", tokens);
-    fn_print_line(&o->buf, row->has_title && row->title.length ? row->title : row->text, (size_t)room);
+    append_article(o, row, (size_t)room);
   } else {
     fn_print_line(&o->buf, fn_str_from(row->message), (size_t)o->width - PLAIN_WIDTH + 9);
   }
@@ -188,7 +256,8 @@ fn_status fn_predict_output_input(fn_predict_output *o, const char *file, const 
   if (o->format == FN_PREDICT_CSV) FN_TRY(begin_csv(o, name, columns, n_columns, err));
   if (o->format == FN_PREDICT_TABLE) {
     if (!o->begun) {
-      fn_buf_printf(&o->buf, "model %s\n\n%6s  %-9s  %7s  ", o->model->id, "row", "label", "prob.");
+      fn_buf_printf(&o->buf, "model %s\n\n%6s  %-9s  %7s  ", o->model->id, "row",
+                    o->model->n_labels == 2 && o->model->fake >= 0 ? "verdict" : "label", "prob.");
       fn_buf_append_str(&o->buf, shows_tokens(o) ? " tokens   title\n" : "title\n");
     }
     if (file != NULL) {

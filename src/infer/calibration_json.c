@@ -175,8 +175,8 @@ static fn_status read_sets(fn_calibration *c, const json_t *root, const char *na
 }
 
 static fn_status read_all(fn_calibration *c, const json_t *root, const char *name, fn_err *err) {
-  static const char *const keys[] = {"schema",     "model", "data",     "grouped_by", "text", "long",
-                                     "max_tokens", "prior", "quantile", "idf_unseen", "sets"};
+  static const char *const keys[] = {"schema", "model",      "data",  "grouped_by", "text",
+                                     "long",   "max_tokens", "prior", "quantile",   "sets"};
   const char *version;
   int mode, long_texts;
   double tokens;
@@ -195,7 +195,6 @@ static fn_status read_all(fn_calibration *c, const json_t *root, const char *nam
   FN_TRY(read_number(&tokens, root, "max_tokens", 8.0, 65536.0, true, name, err));
   FN_TRY(fn_json_get_double(&c->prior, root, "prior", 1e-6, 1.0 - 1e-6, NULL, name, err));
   FN_TRY(fn_json_get_double(&c->quantile, root, "quantile", 0.0, 1.0, NULL, name, err));
-  FN_TRY(read_number(&c->idf_unseen, root, "idf_unseen", 1e-6, 1e6, true, name, err));
   c->mode = (fn_text_mode)mode;
   c->windows = long_texts == 1;
   c->max_tokens = isnan(tokens) ? 0 : (int32_t)tokens;
@@ -273,7 +272,6 @@ void fn_calibration_format(fn_buf *out, const fn_calibration *c) {
   }
   fn_json_double(&w, "prior", c->prior);
   fn_json_double(&w, "quantile", c->quantile);
-  fn_json_double(&w, "idf_unseen", c->idf_unseen);
   fn_json_array(&w, "sets");
   for (size_t i = 0; i < c->n_sets; i++) write_set(&w, &c->sets[i]);
   fn_json_end(&w);

@@ -23,18 +23,47 @@ static fn_status find_dir(char **dir_out, const char *dir, fn_err *err) {
                     dir);
 }
 
-/* Hash over the files that decide the answers; one that is not there counts as absent. */
-static fn_status hash_files(char out[33], const char *dir, fn_err *err) {
-  static const char *const names[] = {"config.json", "linear.safetensors",    "model.safetensors",
-                                      "vocab.txt",   "tokenizer_config.json", "tokenizer.json"};
+/* Hash over the files that decide the answers; one that is not there counts as absent. model_out leaves the calibration
+ * out: it names the model that a calibration was made for. */
+static fn_status hash_files(char out[33], char model_out[33], const char *dir, fn_err *err) {
+  static const char *const names[] = {"config.json",           "linear.safetensors", "model.safetensors", "vocab.txt",
+                                      "tokenizer_config.json", "tokenizer.json",     FN_CALIBRATION_FILE};
   fn_hash128 all[FN_COUNT_OF(names)] = {{0, 0}};
   for (size_t i = 0; i < FN_COUNT_OF(names); i++) {
     FN_AUTO_FREE char *path = fn_path_join(dir, names[i]);
     if (path == NULL) return fn_err_no_memory(err, "path of the model");
     if (fn_path_exists(path)) FN_TRY(fn_hash_file(&all[i], path, err));
   }
-  fn_hash_format(out, fn_hash_bytes(all, sizeof all));
+  const size_t last = FN_COUNT_OF(names) - 1;
+  const bool calibrated = all[last].high != 0 || all[last].low != 0;
+  fn_hash_format(model_out, fn_hash_bytes(all, last * sizeof *all));
+  fn_hash_format(out, fn_hash_bytes(all, (calibrated ? last + 1 : last) * sizeof *all));
   return FN_OK;
+}
+
+static fn_status take_calibration(fn_classifier *c, const char *text, const char *name, fn_err *err) {
+  c->calibration = fn_arena_alloc(&c->arena, 1, sizeof *c->calibration);
+  if (c->calibration == NULL) return fn_err_no_memory(err, "a calibration");
+  return fn_calibration_parse(c->calibration, fn_str_from(text), name, err);
+}
+
+/* calibration.json beside the model's files, which must be those that it was fitted to. */
+static fn_status load_calibration(fn_classifier *c, const char *dir, const char *model_digits, fn_err *err) {
+  FN_AUTO_FREE char *path = fn_path_join(dir, FN_CALIBRATION_FILE);
+  FN_AUTO_BUF fn_buf text;
+  fn_buf_init(&text, 0);
+  if (path == NULL) return fn_err_no_memory(err, "path of the calibration");
+  if (!fn_path_exists(path)) return FN_OK;
+  FN_TRY(fn_file_read(&text, path, FN_CALIBRATION_MAX_BYTES, err));
+  c->info.calibration = fn_arena_strndup(&c->arena, text.data ? text.data : "", text.length);
+  if (c->info.calibration == NULL) return fn_err_no_memory(err, "a calibration");
+  FN_TRY(take_calibration(c, c->info.calibration, path, err));
+  const char *at = strrchr(c->calibration->model, '@');
+  if (at == NULL || strncmp(at + 1, model_digits, 12) == 0) return FN_OK;
+  return fn_err_set(err, FN_E_INVALID,
+                    "%s: was made for the model %s, and the files beside it are another (@%.12s); calibrate again, or "
+                    "remove it",
+                    path, c->calibration->model, model_digits);
 }
 
 /* Name for people: that of the folder; of the run when the folder is a run's or a checkpoint's `model`. */
@@ -51,8 +80,9 @@ static fn_str model_name(const char *real_path) {
 }
 
 static fn_status make_id(fn_classifier *c, const char *dir, fn_err *err) {
-  char digits[33];
-  FN_TRY(hash_files(digits, dir, err));
+  char digits[33], model_digits[33];
+  FN_TRY(hash_files(digits, model_digits, dir, err));
+  FN_TRY(load_calibration(c, dir, model_digits, err));
   FN_AUTO_FREE char *real_path = NULL; /* runs/latest says less than where it leads */
   FN_TRY(fn_path_real(&real_path, dir, err));
   fn_str name = model_name(real_path);
@@ -135,6 +165,13 @@ static fn_status load_packed(fn_classifier *c, const char *path, fn_err *err) {
   FN_TRY(fn_buf_check(&id, "name of the model", err));
   c->info.id = fn_arena_strndup(&c->arena, id.data, id.length);
   if (c->info.id == NULL) return fn_err_no_memory(err, "name of the model");
+  if (p->calibration != NULL) {
+    FN_AUTO_BUF fn_buf name;
+    fn_buf_init(&name, 8192);
+    fn_buf_printf(&name, "%s: calibration", p->path);
+    FN_TRY(fn_buf_check(&name, "name of the model", err));
+    FN_TRY(take_calibration(c, p->calibration, name.data, err));
+  }
   if (p->has_linear) {
     FN_TRY(fn_packed_linear(&c->linear, c->packed, err));
     describe_linear(c);

@@ -7,6 +7,7 @@
 typedef struct reading {
   fn_tokens title, text;
   fn_windows windows;
+  size_t first_window; /* place in window_logits, with several of them */
   fn_status status;
 } reading;
 
@@ -33,6 +34,11 @@ static void tokenise(void *arg, size_t i, int worker) {
   if (r->status == FN_OK && s->sequence.mode != FN_TEXT_TITLE) {
     r->status = fn_tokenizer_encode_cached(&r->text, tokenizer, cache, c->articles[i].text, enough, NULL);
   }
+  if (r->status != FN_OK) return;
+  fn_evidence *evidence = &c->predictions[i].evidence;
+  const int32_t unknown = fn_tokenizer_get_info(tokenizer)->unk_id;
+  fn_evidence_add_tokens(evidence, &r->title, unknown);
+  fn_evidence_add_tokens(evidence, &r->text, unknown);
   r->windows = fn_windows_plan(r->title.n, r->text.n, &s->sequence, s->max_windows);
 }
 
@@ -65,14 +71,40 @@ static fn_status fill(call *c, cursor *at, fn_err *err) {
 /* Adds the batch's logits to its articles; windows of one article come in order, whatever the batches. */
 static void collect(call *c) {
   const fn_session *s = c->session;
-  size_t n_labels = (size_t)s->classifier->info.n_labels;
+  const fn_classifier_info *info = &s->classifier->info;
+  size_t n_labels = (size_t)info->n_labels;
   for (size_t b = 0; b < (size_t)s->batch.B; b++) {
     fn_prediction *p = &c->predictions[s->batch.rows[b]];
     for (size_t k = 0; k < n_labels; k++) p->logits[k] += (double)s->logits[b * n_labels + k];
+    if (p->window_logits != NULL) {
+      const float *logits = &s->logits[b * n_labels];
+      c->session->window_logits[c->readings[s->batch.rows[b]].first_window + (size_t)p->n_windows] =
+          (double)logits[info->fake] - (double)logits[1 - info->fake];
+    }
     p->n_tokens += s->batch.offsets[b + 1] - s->batch.offsets[b];
     p->n_windows++;
     p->truncated = s->batch.truncated[b]; /* of the last window, which ends where reading ends */
   }
+}
+
+/* Room for what the windows say, one article after the other; those with one window need none. */
+static fn_status place_windows(call *c, fn_err *err) {
+  fn_session *s = c->session;
+  const fn_classifier_info *info = &s->classifier->info;
+  size_t n = 0;
+  if (s->max_windows == 1 || info->n_labels != 2 || info->fake < 0) return FN_OK;
+  for (size_t i = 0; i < c->n; i++) {
+    c->readings[i].first_window = n;
+    if (c->predictions[i].status == FN_OK && c->readings[i].windows.n > 1) n += c->readings[i].windows.n;
+  }
+  void *room = s->window_logits;
+  FN_TRY(fn_mem_grow(&room, &s->window_capacity, n, sizeof *s->window_logits, SIZE_MAX / 16, "windows", err));
+  s->window_logits = room;
+  for (size_t i = 0; i < c->n; i++) {
+    if (c->predictions[i].status == FN_OK && c->readings[i].windows.n > 1)
+      c->predictions[i].window_logits = s->window_logits + c->readings[i].first_window;
+  }
+  return FN_OK;
 }
 
 static fn_status run(call *c, fn_err *err) {
@@ -85,6 +117,7 @@ static fn_status run(call *c, fn_err *err) {
     c->predictions[i].status = c->readings[i].status;
     c->predictions[i].message = "the article is too long";
   }
+  FN_TRY(place_windows(c, err));
   cursor at = {0, 0};
   while (skip_refused(c, &at)) {
     FN_TRY(fill(c, &at, err));

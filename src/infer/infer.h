@@ -8,6 +8,7 @@
 #define FN_INFER_INFER_H
 
 #include "data/batch.h"
+#include "infer/calibration.h"
 #include "infer/options.h"
 #include "tensor/device.h"
 
@@ -29,10 +30,11 @@ typedef struct fn_classifier_info {
                        * over all files that decide the answers */
   const char *family; /* "linear", model_type ("bert"), or both: "bert+linear" */
   bool has_encoder, has_linear;
-  bool packed;                    /* then these may say more: */
-  const char *calibration, *card; /* JSON; NULL: the model has none */
-  const char *checksum;           /* 32 hexadecimal digits: of everything that decides the answers */
-  int32_t n_labels;               /* [1, FN_INFER_MAX_LABELS] */
+  bool packed; /* then these may say more: */
+  const char *calibration,
+      *card;            /* JSON; NULL: the model has none. A directory's calibration is its calibration.json */
+  const char *checksum; /* 32 hexadecimal digits: of everything that decides the answers */
+  int32_t n_labels;     /* [1, FN_INFER_MAX_LABELS] */
   const char *labels[FN_INFER_MAX_LABELS];
   int32_t fake;          /* index of the label that means fake: called "fake" in any case, or the second of LABEL_0 and
                           * LABEL_1; -1 when there is none */
@@ -50,13 +52,22 @@ typedef struct fn_prediction {
   fn_status status;    /* FN_OK, or why this article has no answer: then message says it and the rest is zero */
   const char *message; /* "" or static text */
   int32_t label;       /* index of the most probable label; of equals the first, so a tie at 0.5 is real */
-  double probabilities[FN_INFER_MAX_LABELS]; /* in [0,1], sum 1 */
+  double probabilities[FN_INFER_MAX_LABELS]; /* in [0,1], sum 1; of a calibrated answer: calibrated, at infer.prior */
   double logits[FN_INFER_MAX_LABELS];        /* mean over the windows; linear or both halves: {0, logit of fake} */
   /* What each half says: logit of fake against real, NaN when the half was not asked or its labels are others. */
   double encoder_logit, linear_logit;
   int64_t n_tokens;  /* read by the encoder, special tokens and all windows counted; linear: words and other marks */
   int32_t n_windows; /* passes over the article: 1, or more with infer.long=windows */
   bool truncated;    /* something of title or text was not read */
+  /* Logit of fake against real in each window, mean encoder_logit; NULL with one window or without such labels. Valid
+   * until the session's next call. */
+  const double *window_logits;
+  /* What may be made of it (infer/answer.h). */
+  bool calibrated;    /* a calibration that fits the model, the input and the way it was read was applied */
+  fn_verdict verdict; /* FN_VERDICT_NONE: the labels are not two with one of them fake */
+  unsigned reasons;   /* bits of fn_reason */
+  double logit;       /* log-odds of fake behind the probability; NaN without such labels */
+  fn_evidence evidence;
 } fn_prediction;
 
 /* Workspace of one thread over a classifier, which outlives it. device (borrowed) does the computing and lends its

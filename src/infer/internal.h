@@ -10,10 +10,11 @@
 struct fn_classifier {
   fn_classifier_info info; /* strings in the arena */
   fn_arena arena;
-  fn_packed *packed;       /* a packed file, which the rest then are views of; else NULL */
-  fn_linear *linear;       /* of the linear family, or the linear half of a packed file; else NULL */
-  fn_tokenizer *tokenizer; /* with an encoder, else NULL */
-  fn_model_config config;  /* with an encoder */
+  fn_packed *packed;           /* a packed file, which the rest then are views of; else NULL */
+  fn_linear *linear;           /* of the linear family, or the linear half of a packed file; else NULL */
+  fn_tokenizer *tokenizer;     /* with an encoder, else NULL */
+  fn_model_config config;      /* with an encoder */
+  fn_calibration *calibration; /* in the arena; NULL: none */
 };
 static inline bool fn_classifier_has_encoder(const fn_classifier *c) {
   return c->tokenizer != NULL;

@@ -18,6 +18,13 @@ static const fn_option options[] = {
      "With infer.long=windows: passes over one article at most; what lies beyond is not read."},
     {"infer.batch_tokens", FN_OPTION_INT, AT(batch_tokens), "4096", "[1,1048576]", false, false,
      "Tokens that go through a transformer at once; more need more memory. Answers do not depend on it."},
+    {"infer.prior", FN_OPTION_FLOAT, AT(prior), "null", "(0,1)", true, false,
+     "How common fakes are where the model is used. Probabilities of a calibrated model are corrected for it. null: as "
+     "common as in the rows it was calibrated on, each set weighted half and half: 0.5."},
+    {"infer.unsure", FN_OPTION_STRING, AT(unsure), "auto", NULL, true, false,
+     "The verdict is `unsure` where no label is at least this probable, [0.5,1]. `auto`: as the model's calibration "
+     "has "
+     "it, never without one. null: never. What is no English, too short or unreadable is `unsure` in any case."},
 };
 
 const fn_option_table fn_infer_option_table = {

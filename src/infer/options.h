@@ -21,6 +21,8 @@ typedef struct fn_infer_options {
   int64_t max_tokens; /* INT64_MIN: the model's own, or 256 */
   int64_t max_windows;
   int64_t batch_tokens;
+  double prior;       /* share of fakes where the model is used, (0,1); NaN: as the calibration has it */
+  const char *unsure; /* "auto", a number, or NULL: never */
 } fn_infer_options;
 
 extern const fn_option_table fn_infer_option_table;

@@ -30,8 +30,7 @@ typedef struct fn_evidence {
   int64_t n_unknown;  /* of these: not in its vocabulary */
   int64_t n_bytes;    /* of the article that these tokens cover, white space between them included */
   int64_t n_ngrams;   /* different word n-grams that the linear half read */
-  double novelty;     /* mean over these of idf / idf of an n-gram that training never saw, in [0,1]: how rare they are
-                       * in the training rows */
+  double novelty;     /* in [0,1], how rare they are in the training rows (fn_linear_facts) */
 } fn_evidence;
 
 /* title or text that is not read is given empty. */

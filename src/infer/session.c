@@ -56,7 +56,6 @@ static fn_status load_encoder(fn_session *s, fn_err *err) {
 }
 
 static fn_status start_encoder(fn_session *s, const fn_infer_options *o, fn_err *err) {
-  FN_TRY(choose_max_tokens(&s->sequence.max_tokens, s->classifier, o->max_tokens, err));
   s->budget = (size_t)(o->batch_tokens > s->sequence.max_tokens ? o->batch_tokens : s->sequence.max_tokens);
   s->max_rows = s->budget < MAX_ROWS ? s->budget : MAX_ROWS;
   FN_TRY(load_encoder(s, err));
@@ -91,6 +90,10 @@ static fn_status choose_parts(fn_session *s, int part, fn_err *err) {
 static fn_status start(fn_session *s, const fn_infer_options *o, fn_err *err) {
   FN_TRY(choose_parts(s, o->part, err));
   FN_TRY(choose_mode(&s->sequence.mode, s, o->text, err));
+  if (s->uses_encoder) FN_TRY(choose_max_tokens(&s->sequence.max_tokens, s->classifier, o->max_tokens, err));
+  const fn_part part = !s->uses_encoder ? FN_PART_LINEAR : s->uses_linear ? FN_PART_BOTH : FN_PART_ENCODER;
+  FN_TRY(fn_answering_init(&s->answering, o, s->classifier->calibration, &s->classifier->info, part, s->sequence.mode,
+                           s->sequence.max_tokens, err));
   if (s->uses_encoder) FN_TRY(start_encoder(s, o, err));
   return s->uses_linear ? start_linear(s, err) : FN_OK;
 }
@@ -119,6 +122,7 @@ void fn_session_destroy(fn_session *s) {
   fn_device_destroy(s->own_device);
   fn_batch_deinit(&s->batch);
   free(s->logits);
+  free(s->window_logits);
   for (size_t i = 0; s->caches != NULL && i < s->n_workers; i++) fn_word_cache_destroy(s->caches[i]);
   free(s->caches);
   for (size_t i = 0; s->scratches != NULL && i < s->n_workers; i++) fn_linear_scratch_destroy(s->scratches[i]);
@@ -149,6 +153,7 @@ void fn_prediction_finish(fn_prediction *p, const fn_session *s) {
   }
   for (int32_t k = 0; k < n_labels; k++) total += p->probabilities[k] = exp(p->logits[k] - greatest);
   for (int32_t k = 0; k < n_labels; k++) p->probabilities[k] /= total;
+  fn_answer_finish(p, &s->answering);
 }
 
 static bool is_blank(fn_str s) {
@@ -171,28 +176,43 @@ static void refuse_empty(fn_prediction *predictions, const fn_session *s, const 
   }
 }
 
-typedef struct linear_call {
+typedef struct call {
   const fn_session *session;
   const fn_article *articles;
   fn_prediction *predictions;
-} linear_call;
+} call;
+
+/* What is read of an article. */
+static fn_article visible(const fn_session *s, const fn_article *a) {
+  const fn_str none = fn_str_make(NULL, 0);
+  return (fn_article){s->sequence.mode == FN_TEXT_TEXT ? none : a->title,
+                      s->sequence.mode == FN_TEXT_TITLE ? none : a->text};
+}
+
+static void read_evidence(void *arg, size_t i, int worker) {
+  (void)worker;
+  const call *c = arg;
+  const fn_article a = visible(c->session, &c->articles[i]);
+  if (c->predictions[i].status == FN_OK) fn_evidence_read(&c->predictions[i].evidence, a.title, a.text);
+}
 
 static void classify_linear(void *arg, size_t i, int worker) {
-  const linear_call *call = arg;
-  const fn_session *s = call->session;
+  const call *c = arg;
+  const fn_session *s = c->session;
   const fn_linear *linear = s->classifier->linear;
-  const fn_article *a = &call->articles[i];
-  fn_prediction *p = &call->predictions[i];
+  const fn_article a = visible(s, &c->articles[i]);
+  fn_prediction *p = &c->predictions[i];
+  fn_linear_facts facts;
   if (p->status != FN_OK) return;
-  const fn_str none = fn_str_make(NULL, 0), title = s->sequence.mode == FN_TEXT_TEXT ? none : a->title;
-  const fn_str text = s->sequence.mode == FN_TEXT_TITLE ? none : a->text;
-  p->status = fn_linear_predict(&p->linear_logit, linear, s->scratches[worker], title, text, NULL);
+  p->status = fn_linear_predict_facts(&p->linear_logit, &facts, linear, s->scratches[worker], a.title, a.text, NULL);
   if (p->status != FN_OK) {
     p->message = "the article is too long";
     return;
   }
+  p->evidence.n_ngrams = facts.n_ngrams;
+  p->evidence.novelty = facts.novelty;
   if (s->uses_encoder) return;
-  p->n_tokens = (int64_t)fn_linear_count_tokens(linear, title, text);
+  p->n_tokens = (int64_t)fn_linear_count_tokens(linear, a.title, a.text);
   p->n_windows = 1;
 }
 
@@ -201,8 +221,8 @@ fn_status fn_session_classify(fn_prediction *predictions_out, fn_session *s, con
   FN_AUTO_FREE fn_prediction *predictions = fn_mem_calloc(n, sizeof *predictions);
   if (predictions == NULL) return fn_err_no_memory(err, "predictions");
   refuse_empty(predictions, s, articles, n);
-  if (s->uses_linear)
-    fn_pool_run(fn_device_pool(s->device), n, classify_linear, &(linear_call){s, articles, predictions});
+  fn_pool_run(fn_device_pool(s->device), n, read_evidence, &(call){s, articles, predictions});
+  if (s->uses_linear) fn_pool_run(fn_device_pool(s->device), n, classify_linear, &(call){s, articles, predictions});
   if (s->uses_encoder) FN_TRY(fn_session_classify_tokens(predictions, s, articles, n, err));
   for (size_t i = 0; i < n; i++)
     if (predictions[i].status == FN_OK) fn_prediction_finish(&predictions[i], s);

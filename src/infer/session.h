@@ -2,6 +2,7 @@
 #ifndef FN_INFER_SESSION_H
 #define FN_INFER_SESSION_H
 
+#include "infer/answer.h"
 #include "infer/internal.h"
 
 struct fn_session {
@@ -11,11 +12,14 @@ struct fn_session {
   bool uses_encoder, uses_linear;
   fn_sequence_options sequence; /* max_tokens 0 for the linear family */
   size_t max_windows;           /* 1: long articles are cut */
+  fn_answering answering;
   /* encoder */
   fn_model *model;
   size_t budget, max_rows; /* tokens and sequences of one pass at most */
   fn_batch batch;
-  float *logits;          /* [max_rows][n_labels] */
+  float *logits;         /* [max_rows][n_labels] */
+  double *window_logits; /* of the articles of the last call with several windows, one after the other */
+  size_t window_capacity;
   fn_word_cache **caches; /* [n_workers] */
   /* linear */
   fn_linear_scratch **scratches; /* [n_workers] */

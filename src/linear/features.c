@@ -134,6 +134,67 @@ void fn_feature_counter_add(fn_feature_counter *counter, const fn_feature_spec *
   scan_document(&s, spec->mode, title, text, family == FN_FAMILY_WORD ? scan_words : scan_chars);
 }
 
+/* ---- n-grams with their places; slower than the above, and the same buckets ---- */
+
+typedef struct placed {
+  uint64_t hash;
+  size_t begin, part; /* part 0: title, 1: text */
+} placed;
+
+typedef struct tracer {
+  const fn_feature_spec *spec;
+  fn_feature_see see;
+  void *arg;
+  placed recent[8];
+  uint32_t at;
+  int32_t n_recent;
+} tracer;
+
+static void trace(tracer *t, uint64_t hash, size_t part, size_t begin, size_t end) {
+  uint64_t h = WORD_SEED;
+  t->at = (t->at + 1) & 7;
+  t->recent[t->at] = (placed){hash, begin, part};
+  t->n_recent += t->n_recent < t->spec->max[FN_FAMILY_WORD];
+  for (int32_t n = 1; n <= t->n_recent; n++) {
+    const placed *first = &t->recent[(t->at - (uint32_t)n + 1) & 7];
+    h = chain(h, first->hash);
+    if (n < t->spec->min[FN_FAMILY_WORD]) continue;
+    t->see(t->arg, (uint32_t)(mix(h) >> (64 - t->spec->hash_bits)), part == 0, first->part == part ? first->begin : 0,
+           end);
+  }
+}
+
+static void trace_part(tracer *t, fn_str s, size_t part) {
+  uint64_t token = 0;
+  size_t begin = 0, n;
+  bool inside = false;
+  for (size_t i = 0; i < s.length; i += n) {
+    uint32_t c;
+    n = fn_utf8_decode(&c, s.data + i, s.length - i);
+    if (n == 0) {
+      c = 0xFFFD;
+      n = 1;
+    }
+    fn_char_class class = fn_char_classify(c);
+    if (class == FN_CHAR_WORD) {
+      if (!inside) begin = i;
+      token = chain(inside ? token : TOKEN_SEED, c);
+      inside = true;
+      continue;
+    }
+    if (inside) trace(t, mix(token), part, begin, i);
+    if (class == FN_CHAR_OTHER) trace(t, mix(chain(TOKEN_SEED, c)), part, i, i + n);
+    inside = false;
+  }
+  if (inside) trace(t, mix(token), part, begin, s.length);
+}
+
+void fn_feature_each_word_ngram(const fn_feature_spec *spec, fn_str title, fn_str text, fn_feature_see see, void *arg) {
+  tracer t = {.spec = spec, .see = see, .arg = arg};
+  if (spec->mode != FN_TEXT_TEXT) trace_part(&t, title, 0);
+  if (spec->mode != FN_TEXT_TITLE) trace_part(&t, text, 1);
+}
+
 size_t fn_feature_count_tokens(const fn_feature_spec *spec, fn_str title, fn_str text) {
   scanner s = {0};
   scan_document(&s, spec->mode, title, text, scan_tokens);

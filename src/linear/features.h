@@ -56,6 +56,10 @@ void fn_feature_counter_add(fn_feature_counter *counter, const fn_feature_spec *
                             fn_str text);
 /* Tokens of the document, as the word family cuts it. */
 size_t fn_feature_count_tokens(const fn_feature_spec *spec, fn_str title, fn_str text);
+/* Calls see with the bucket and place of every word n-gram of a document, in order of their ends; begin and end are
+ * bytes of the title or of the text. One that begins in the title and ends in the text begins at byte 0 of the text. */
+typedef void (*fn_feature_see)(void *arg, uint32_t bucket, bool in_title, size_t begin, size_t end);
+void fn_feature_each_word_ngram(const fn_feature_spec *spec, fn_str title, fn_str text, fn_feature_see see, void *arg);
 /* Clears what the last document touched. */
 void fn_feature_counter_clear(fn_feature_counter *counter);
 

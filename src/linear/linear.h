@@ -67,6 +67,27 @@ FN_NODISCARD fn_status fn_linear_scratch_create(fn_linear_scratch **scratch_out,
 void fn_linear_scratch_destroy(fn_linear_scratch *scratch);
 FN_NODISCARD fn_status fn_linear_predict(double *logit_out, const fn_linear *linear, fn_linear_scratch *scratch,
                                          fn_str title, fn_str text, fn_err *err);
+/* How usual an article is for the model; found on the way, at next to no cost. */
+typedef struct fn_linear_facts {
+  int64_t n_ngrams; /* different word n-grams (character n-grams where the model has no words) */
+  double novelty;   /* mean over them of idf / the model's largest idf, 1 for those that training never saw: in [0,1], 0
+                     * without n-grams. Hashing gives most unseen n-grams the place of a rare one, so rareness is what can
+                     * be measured, not having been seen. */
+} fn_linear_facts;
+FN_NODISCARD fn_status fn_linear_predict_facts(double *logit_out, fn_linear_facts *facts_out, const fn_linear *linear,
+                                               fn_linear_scratch *scratch, fn_str title, fn_str text, fn_err *err);
+/* A word n-gram's part in the logit, exactly: the logit is the model's constant + Σ over all different word and
+ * character n-grams. */
+typedef struct fn_linear_ngram {
+  bool in_title;
+  size_t begin, end;   /* bytes of the title or text where it stands first */
+  double contribution; /* to the logit, positive towards fake; of all its occurrences together */
+} fn_linear_ngram;
+/* The max word n-grams with the greatest |contribution|, falling; returns how many. Character n-grams are not listed:
+ * they are many, and say nothing to a reader. An n-gram over the end of the title is listed with its part in the text.
+ * title and text as for fn_linear_predict, which must have accepted them. */
+size_t fn_linear_explain(fn_linear_ngram *ngrams_out, size_t max, const fn_linear *linear, fn_linear_scratch *scratch,
+                         fn_str title, fn_str text);
 /* Words, and other marks one by one, that the model reads of an article. */
 size_t fn_linear_count_tokens(const fn_linear *linear, fn_str title, fn_str text);
 
@@ -86,8 +107,5 @@ FN_NODISCARD fn_status fn_linear_pack(fn_linear_table tables_out[FN_LINEAR_N_TAB
 /* The tables must outlive the model; scales are read from json. name stands in errors. */
 FN_NODISCARD fn_status fn_linear_open_packed(fn_linear **linear_out, const fn_linear_table tables[FN_LINEAR_N_TABLES],
                                              fn_str json, const char *name, fn_err *err);
-/* Share of the article's different n-grams, all families together, that training saw: in [0,1], NaN where there are
- * none. */
-double fn_linear_known_share(const fn_linear *linear, fn_linear_scratch *scratch, fn_str title, fn_str text);
 
 #endif

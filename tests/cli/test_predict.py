@@ -4,6 +4,7 @@ import csv
 import gzip
 import io
 import json
+import math
 import os
 import random
 import signal
@@ -42,7 +43,7 @@ def article_csv(path, rows):
     return write_csv(path, [["id", "title", "text"]] + [[f"n{i}", *row] for i, row in enumerate(rows)])
 
 
-KEYS = ["row", "title", "label", "probabilities", "n_tokens", "truncated", "n_windows", "model"]
+KEYS = ["row", "title", "label", "probabilities", "verdict", "calibrated", "reasons", "n_tokens", "truncated", "n_windows", "model"]
 
 
 def test_one_article(fakenews, model):
@@ -155,8 +156,64 @@ def test_long_articles(fakenews, trained):
     assert windows["truncated"] is False and windows["n_windows"] > 3 and windows["n_tokens"] == 48 * windows["n_windows"]
     some = fakenews("predict", "--model", bert, "--title", "a", "--text", text, "infer.long=windows", "infer.max_windows=2")
     assert json_lines(some.stdout)[0]["truncated"] is True and json_lines(some.stdout)[0]["n_windows"] == 2
+    shares = [w["share"] for w in windows["windows"]]
+    logits = [w["logit"] for w in windows["windows"]]
+    assert len(shares) == windows["n_windows"] and sum(map(abs, shares)) == pytest.approx(1)
+    assert shares == [pytest.approx(z / sum(map(abs, logits))) for z in logits]
+    p = windows["probabilities"]
+    assert sum(logits) / len(logits) == pytest.approx(math.log(p["fake"] / p["real"]), abs=1e-9)
+    assert "windows" not in cut
+    table = csv_rows(fakenews("predict", "--model", bert, "--title", "a", "--text", text, "infer.long=windows",
+                              "--format", "csv").stdout)
+    assert [float(x) for x in table[1][table[0].index("window_shares")].split()] == [pytest.approx(s, abs=1e-4) for s in shares]
     whole = json_lines(fakenews("predict", "--model", linear, "--title", "a", "--text", text).stdout)[0]
     assert whole["truncated"] is False and whole["n_tokens"] == 1 + len(text.split())
+
+
+ENGLISH = "The mayor said on Monday that the old bridge will be torn down next spring."
+
+
+@pytest.mark.parametrize("text,reasons", [
+    (ENGLISH, []),
+    ("Der Bürgermeister sagte am Montag, dass die alte Brücke abgerissen wird.", ["not_english"]),
+    ("https://www.example.com/some/story", ["not_english", "too_short"]),
+    ("VGhlIHF1aWNrIGJyb3duIGZveCBqdW1wcyBvdmVyIHRoZSBsYXp5IGRvZw== QXNkZ WpsaA xqzv", ["not_english"]),
+    ("Too short here.", ["too_short"]),
+])
+def test_reasons(fakenews, model, text, reasons):
+    answer = json_lines(fakenews("predict", "--model", model, "--text", text).stdout)[0]
+    found = [r for r in answer["reasons"] if r != "unknown_tokens"]  # the tiny vocabulary has few letters of its own
+    assert found == reasons and answer["calibrated"] is False
+    assert (answer["verdict"] == "unsure") == bool(answer["reasons"])
+    assert answer["verdict"] in (answer["label"], "unsure")
+
+
+def test_headline_only(fakenews, model):
+    answer = json_lines(fakenews("predict", "--model", model, "--title", ENGLISH).stdout)[0]
+    assert "headline_only" in answer["reasons"] and "headline_only" not in json_lines(
+        fakenews("predict", "--model", model, "--title", ENGLISH, "--text", ENGLISH).stdout)[0]["reasons"]
+
+
+def test_unknown_tokens(fakenews, trained):
+    text = "☃ ☂ ☀ ☁ ★ ☆ ☎ ☏ " * 2 + ENGLISH
+    answer = json_lines(fakenews("predict", "--model", trained[1]["bert"], "--text", text).stdout)[0]
+    assert "unknown_tokens" in answer["reasons"] and answer["verdict"] == "unsure"
+
+
+def test_unsure_and_prior(fakenews, model):
+    run = lambda *more: fakenews("predict", "--model", model, "--text", ENGLISH, *more)  # noqa: E731
+    sure = json_lines(run("infer.unsure=null").stdout)[0]
+    if "unknown_tokens" in sure["reasons"]:  # of the tiny vocabulary
+        return
+    assert sure["verdict"] == sure["label"]
+    assert json_lines(run("infer.unsure=1").stdout)[0]["verdict"] == "unsure"
+    assert json_lines(run("infer.unsure=0.5").stdout)[0]["verdict"] == sure["label"]
+    for value in ("0.4", "1.5", "often", "nan"):
+        done = run(f"infer.unsure={value}")
+        assert done.code == 2 and "infer.unsure" in done.stderr and "[0.5,1]" in done.stderr
+    done = run("infer.prior=0.1")  # nobody knows what its probabilities stand for
+    assert done.code == 2 and "is not calibrated" in done.stderr
+    assert run("infer.prior=0").code == 2 and run("infer.prior=1").code == 2
 
 
 def test_csv_keeps_every_column(fakenews, model, tmp_path):
@@ -169,12 +226,13 @@ def test_csv_keeps_every_column(fakenews, model, tmp_path):
     assert done.code == 0 and done.stdout == "", done
     out = csv_rows((tmp_path / "out.csv").read_text())
     assert [row[:5] for row in out] == table
-    assert out[0][5:] == ["predicted_label", "probability_real", "probability_fake", "n_tokens", "truncated", "n_windows",
-                          "model", "error"]
+    assert out[0][5:] == ["predicted_label", "probability_real", "probability_fake", "verdict", "calibrated", "reasons",
+                          "n_tokens", "truncated", "n_windows", "window_shares", "model", "error"]
     answers = json_lines(fakenews("predict", "--model", model, path).stdout)
     for row, answer in zip(out[1:], answers, strict=True):
         p = answer["probabilities"]
-        assert [row[5], *row[8:]] == [answer["label"], str(answer["n_tokens"]), "false", "1", answer["model"], ""]
+        assert [row[5], *row[8:]] == [answer["label"], answer["verdict"], "false", " ".join(answer["reasons"]),
+                                      str(answer["n_tokens"]), "false", "1", "", answer["model"], ""]
         assert [float(row[6]), float(row[7])] == [p["real"], p["fake"]]
     assert fakenews("predict", "--model", model, path, "--format", "csv").stdout == (tmp_path / "out.csv").read_text()
 
@@ -222,14 +280,14 @@ def test_bad_rows(fakenews, model, tmp_path):
     assert "in.csv:3: " in answers[1]["error"] and "field" in answers[1]["error"]
     assert answers[2]["error"].endswith("nothing to classify: title and text are empty")
     assert "in.csv:5: " in answers[3]["error"] and "UTF-8" in answers[3]["error"]
-    assert all(answers[1][key] is None for key in ("label", "probabilities", "n_tokens", "truncated", "n_windows", "title"))
+    assert all(answers[1][key] is None for key in set(KEYS) - {"row", "model"})
     good = fakenews("predict", "--model", model, "-", input="title,text\ngood,first\ngood,last\n")
     assert [a["probabilities"] for a in json_lines(good.stdout)] == [answers[0]["probabilities"], answers[4]["probabilities"]]
     done = fakenews("predict", "--model", model, "in.csv", "-o", "out.csv")
     assert done.code == 3
     out = csv_rows((tmp_path / "out.csv").read_text())
-    assert len(out) == 6 and {len(row) for row in out} == {10}
-    assert out[1][2] and not out[2][2] and out[2][9] == answers[1]["error"] and out[5][9] == ""
+    assert len(out) == 6 and {len(row) for row in out} == {14}
+    assert out[1][2] and not out[2][2] and out[2][13] == answers[1]["error"] and out[5][13] == ""
     done = fakenews("predict", "--model", model, "in.csv", "--format", "table")
     assert done.code == 3 and done.stdout.count("refused") == 3
 
@@ -246,7 +304,7 @@ def test_on_error_null(fakenews, linear, tmp_path):
     assert all(list(a) == ["file", *KEYS] for a in answers)
     done = fakenews("predict", "--model", linear, "in.csv", "--on-error", "null", "-o", "out.csv")
     out = csv_rows((tmp_path / "out.csv").read_text())
-    assert done.code == 0 and len(out) == 6 and {row[9] for row in out[1:]} == {""} and out[2][2:8] == [""] * 6
+    assert done.code == 0 and len(out) == 6 and {row[13] for row in out[1:]} == {""} and out[2][2:12] == [""] * 10
 
 
 def test_on_error_fail(fakenews, linear, tmp_path):
@@ -373,11 +431,11 @@ def test_table(fakenews, model, tmp_path):
     done = fakenews("predict", "--model", model, "in.csv", "--format", "table")
     assert done.code == 0, done
     lines = done.stdout.splitlines()
-    assert lines[0].startswith("model ") and lines[2].split() == ["row", "label", "prob.", "tokens", "title"]
+    assert lines[0].startswith("model ") and lines[2].split() == ["row", "verdict", "prob.", "tokens", "title"]
     assert lines[3] == "# in.csv" and len(lines) == 6
     assert "\x1b" not in done.stdout and "\u202e" not in done.stdout  # nothing that moves the cursor
-    assert max(map(len, lines)) <= 80 and " A [31mred [0m title that A [31mred" in lines[4]
-    assert lines[5].split()[-2:] == ["text", "only"]
+    assert max(map(len, lines)) <= 80 and "A [31mred [0m title that" in lines[4]
+    assert lines[5].split()[-2:] == ["text", "only"] and lines[5].split()[1] == "unsure" and "[too_short" in lines[5]
 
 
 def test_file_appears_when_it_is_whole(program, linear, tmp_path):

@@ -8,7 +8,6 @@ static fn_calibration make(void) {
                       .max_tokens = 256,
                       .prior = 0.5,
                       .quantile = 0.01,
-                      .idf_unseen = 9.875,
                       .model = "default@0123456789ab",
                       .data = "0123456789abcdef0123456789abcdef",
                       .grouped_by = "dataset",

@@ -1,4 +1,5 @@
 /* Training, prediction, saving: on an invented corpus. tests/light/test_linear.py compares with scikit-learn. */
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -120,6 +121,69 @@ static void test_text_modes(void **state) {
     assert_true(bias == neither); /* nothing to read: the bias */
     assert_true((both == no_title) == (mode == FN_TEXT_TEXT));
     assert_true((both == no_text) == (mode == FN_TEXT_TITLE));
+    fn_linear_scratch_destroy(scratch);
+    fn_linear_destroy(linear);
+  }
+}
+
+/* All contributions and the constant make the logit; the greatest come first, and an n-gram that stands twice once. */
+static void test_explain(void **state) {
+  (void)state;
+  fn_linear_options o = options;
+  o.features = FN_LINEAR_WORD;
+  fn_linear *linear = fit(&o, FN_TEXT_TITLE_TEXT, 1);
+  fn_linear_scratch *scratch;
+  assert_int_equal(fn_linear_scratch_create(&scratch, linear, NULL), FN_OK);
+  const fn_str none = {NULL, 0};
+  double bias;
+  assert_int_equal(fn_linear_predict(&bias, linear, scratch, none, none, NULL), FN_OK);
+  for (size_t i = 0; i < 20; i++) {
+    static fn_linear_ngram ngrams[4096];
+    const fn_linear_row *row = &test.rows[i];
+    double logit, sum = bias;
+    size_t n = fn_linear_explain(ngrams, 4096, linear, scratch, row->title, row->text);
+    assert_int_equal(fn_linear_predict(&logit, linear, scratch, row->title, row->text, NULL), FN_OK);
+    assert_true(n > 5 && n < 4096);
+    for (size_t k = 0; k < n; k++) {
+      const fn_linear_ngram *g = &ngrams[k];
+      sum += g->contribution;
+      assert_true(k == 0 || fabs(g->contribution) <= fabs(ngrams[k - 1].contribution));
+      assert_true(g->begin < g->end && g->end <= (g->in_title ? row->title.length : row->text.length));
+    }
+    assert_true(fabs(sum - logit) < 1e-9);
+    fn_linear_ngram few[3];
+    assert_int_equal(fn_linear_explain(few, 3, linear, scratch, row->title, row->text), 3);
+    assert_true(few[2].contribution == ngrams[2].contribution && few[0].begin == ngrams[0].begin);
+  }
+  fn_linear_ngram twice[8];
+  const fn_str text = fn_str_from("SHOCKING  SHOCKING");
+  size_t n = fn_linear_explain(twice, 8, linear, scratch, none, text);
+  for (size_t k = 0; k < n; k++) assert_true(twice[k].begin == 0 && (twice[k].end == 8 || twice[k].end == 18));
+  assert_true(n >= 1 && n <= 2);
+  assert_int_equal(fn_linear_explain(twice, 0, linear, scratch, none, text), 0);
+  fn_linear_scratch_destroy(scratch);
+  fn_linear_destroy(linear);
+}
+
+static void test_novelty(void **state) {
+  (void)state;
+  static const fn_linear_features all[] = {FN_LINEAR_WORD, FN_LINEAR_CHAR};
+  for (size_t k = 0; k < 2; k++) {
+    fn_linear_options o = options;
+    o.features = (int32_t)all[k];
+    o.hash_bits = 20; /* few n-grams share a place */
+    fn_linear *linear = fit(&o, FN_TEXT_TEXT, 1);
+    fn_linear_scratch *scratch;
+    fn_linear_facts seen, unseen, nothing;
+    double logit;
+    const fn_str none = {NULL, 0}, strange = fn_str_from("zyxq wvut kjhg qqrs xxyy ppoo lkjq mnbv zzyx wwvq ttrp qsdf");
+    assert_int_equal(fn_linear_scratch_create(&scratch, linear, NULL), FN_OK);
+    assert_int_equal(fn_linear_predict_facts(&logit, &seen, linear, scratch, none, train.rows[0].text, NULL), FN_OK);
+    assert_int_equal(fn_linear_predict_facts(&logit, &unseen, linear, scratch, none, strange, NULL), FN_OK);
+    assert_int_equal(fn_linear_predict_facts(&logit, &nothing, linear, scratch, none, none, NULL), FN_OK);
+    assert_true(seen.n_ngrams > 10 && seen.novelty > 0.0 && seen.novelty < 0.9);
+    assert_true(unseen.novelty > 0.95 && unseen.novelty <= 1.0);
+    assert_true(nothing.n_ngrams == 0 && nothing.novelty == 0.0);
     fn_linear_scratch_destroy(scratch);
     fn_linear_destroy(linear);
   }
@@ -326,10 +390,10 @@ static void test_shared(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_learns),  cmocka_unit_test(test_threads),      cmocka_unit_test(test_text_modes),
-      cmocka_unit_test(test_weights), cmocka_unit_test(test_even_weights), cmocka_unit_test(test_search),
-      cmocka_unit_test(test_refused), cmocka_unit_test(test_empty_rows),   cmocka_unit_test(test_save_load),
-      cmocka_unit_test(test_shared),
+      cmocka_unit_test(test_learns),       cmocka_unit_test(test_threads),   cmocka_unit_test(test_text_modes),
+      cmocka_unit_test(test_explain),      cmocka_unit_test(test_novelty),   cmocka_unit_test(test_weights),
+      cmocka_unit_test(test_even_weights), cmocka_unit_test(test_search),    cmocka_unit_test(test_refused),
+      cmocka_unit_test(test_empty_rows),   cmocka_unit_test(test_save_load), cmocka_unit_test(test_shared),
   };
   return cmocka_run_group_tests(tests, set_up, tear_down);
 }
