@@ -9,6 +9,7 @@ typedef enum fn_train_sampling {
   FN_TRAIN_SAMPLING_RANDOM,
   FN_TRAIN_SAMPLING_EVEN
 } fn_train_sampling;
+typedef enum fn_train_crop { FN_TRAIN_CROP_NONE, FN_TRAIN_CROP_RANDOM } fn_train_crop;
 typedef enum fn_family { FN_FAMILY_BERT, FN_FAMILY_LINEAR } fn_family;
 
 typedef struct fn_train_options {
@@ -31,6 +32,8 @@ typedef struct fn_train_options {
   double label_smoothing;
   const char *class_weights; /* NULL, "balanced" or "[a,b]" */
   int sampling;              /* fn_train_sampling */
+  double mask_tokens;        /* share of tokens hidden in training, in [0,1) */
+  int crop;                  /* fn_train_crop */
   const char *freeze;        /* "none", "embeddings", "encoder" or a number of layers */
 
   int64_t patience;       /* INT64_MIN: no early stopping */

@@ -1,19 +1,23 @@
+#include "train/augment.h"
 #include "train/trainer_internal.h"
 
 /* Fills the batch with the rows of micro-batch k. */
-static fn_status fill_micro(fn_trainer *t, size_t k, fn_err *err) {
+static fn_status fill_micro(fn_trainer *t, size_t k, const fn_augment *augment, fn_err *err) {
   const fn_examples *e = t->setup.train;
   fn_batch_reset(&t->batch);
   for (size_t i = k ? t->plan.ends[k - 1] : 0; i < t->plan.ends[k]; i++) {
     const uint32_t draw = t->plan.order[i], row = t->rows[draw];
     const int32_t label = e->rows[row].label;
-    FN_TRY(fn_batch_append(&t->batch, t->batching.tokenizer, &e->ids[row], 0, &t->batching.sequence, label,
+    const size_t begin = fn_augment_text_begin(augment, draw, &e->ids[row], &t->batching.sequence);
+    FN_TRY(fn_batch_append(&t->batch, t->batching.tokenizer, &e->ids[row], begin, &t->batching.sequence, label,
                            (float)t->class_weights[label], draw, row, err));
+    fn_augment_mask_last(augment, &t->batch, t->batching.tokenizer);
   }
   return FN_OK;
 }
 
-/* Draws the step's rows and cuts them; the normaliser Σ w is known before the first pass. */
+/* Draws the step's rows and cuts them (a cropped article is as long as an uncropped one); the normaliser Σ w is known
+ * before the first pass. */
 static fn_status draw(fn_step_report *r, fn_trainer *t, fn_err *err) {
   const fn_examples *e = t->setup.train;
   const int64_t step = t->state.step, per_epoch = t->state.steps_per_epoch;
@@ -38,9 +42,10 @@ fn_status fn_trainer_step(fn_step_report *report_out, fn_trainer *t, fn_err *err
   FN_TRY(draw(&r, t, err));
   fn_device_zero(t->setup.device, fn_model_gradients(model), fn_model_slab_n(model));
   const fn_dropout_key dropout = {(uint64_t)o->seed, (uint64_t)number};
+  const fn_augment augment = {dropout.seed, dropout.step, (fn_train_crop)o->crop, o->mask_tokens};
   for (size_t k = 0; k < r.n_micro; k++) {
     double sum = 0;
-    FN_TRY(fill_micro(t, k, err));
+    FN_TRY(fill_micro(t, k, &augment, err));
     FN_TRY(
         fn_model_forward_backward(&sum, NULL, model, &t->batch, 1 / r.weight_sum, o->label_smoothing, &dropout, err));
     r.loss_sum += sum;

@@ -38,6 +38,9 @@ static fn_status check(const fn_trainer_setup *s, fn_err *err) {
                       "the tokenizer has ids up to %d, the model embeddings for %d tokens (vocab_size); they do not "
                       "belong together",
                       fn_tokenizer_get_info(s->tokenizer)->vocab_size - 1, config->vocab_size);
+  if (s->options->mask_tokens > 0 && fn_tokenizer_get_info(s->tokenizer)->mask_id < 0)
+    return fn_err_set(err, FN_E_UNSUPPORTED,
+                      "train.mask_tokens: the tokenizer has no token [MASK]; only 0 works with it");
   return FN_OK;
 }
 

@@ -189,11 +189,12 @@ def test_frozen_weights_stay(fakenews, data, tmp_path, freeze, moving):
 
 
 def test_token_budget_does_not_change_the_loss(fakenews, data, tmp_path):
-    """Dropout on: masks are keyed by draw, not by place in a micro-batch."""
+    """Dropout on: its masks, hidden tokens and windows are keyed by draw, not by place in a micro-batch."""
     losses = []
     for budget in (48, 150, 100000):
         done = fakenews("train", "--data", data, "--init", "scratch", "--out", f"r{budget}", *TINY, "train.max_steps=6",
-                        "train.log_every=1", f"train.micro_batch_tokens={budget}", "train.class_weights=balanced")
+                        "train.log_every=1", f"train.micro_batch_tokens={budget}", "train.class_weights=balanced",
+                        "train.mask_tokens=0.2", "train.crop=random")
         assert done.code == 0, done
         losses.append([line["train/loss"] for line in metrics(tmp_path / f"r{budget}") if "train/loss" in line])
     for other in losses[1:]:
@@ -221,7 +222,8 @@ def test_even_sampling_and_leave_out(fakenews, program, tmp_path):
                                      "train.class_weights=[1,3]", "train.decay_all=true", "train.max_grad_norm=null",
                                      "train.max_grad_norm=0.01", "train.beta1=0.5", "train.beta2=0.9",
                                      "train.epsilon=0.01", "train.weight_decay=0.5", "train.seed=3", "train.warmup=3",
-                                     "train.sampling=even", "data.text=title", "train.max_tokens=16",
+                                     "train.sampling=even", "train.mask_tokens=0.2", "train.crop=random",
+                                     "data.text=title", "train.max_tokens=16",
                                      "model.hidden_dropout_prob=0.5", "model.head_size=8"])
 def test_every_setting_acts(fakenews, data, tmp_path, setting):
     """Each one leads to other weights than without it."""

@@ -35,6 +35,20 @@ def refused(done, tmp_path, *parts):
     assert not (tmp_path / "runs").exists() and not (tmp_path / "out").exists(), "something was left behind"
 
 
+def test_hidden_tokens_need_a_mask(fakenews, data, model, tmp_path):
+    """A vocabulary without [MASK] trains well, but nothing can be hidden in it."""
+    without = tmp_path / "without"
+    shutil.copytree(model, without)
+    (without / "tokenizer.json").unlink()
+    vocabulary = (without / "vocab.txt").read_text()
+    assert vocabulary.count("[MASK]\n") == 1
+    (without / "vocab.txt").write_text(vocabulary.replace("[MASK]\n", "[MISSING]\n"))
+    refused(fakenews("train", "--data", data, "--init", "without", "--out", "out", "train.max_tokens=48", "train.mask_tokens=0.1"),
+            tmp_path, "train.mask_tokens: the tokenizer has no token [MASK]")
+    done = fakenews("train", "--data", data, "--init", "without", "--out", "out", "train.max_tokens=48", "train.max_steps=1")
+    assert done.code == 0, done
+
+
 def test_no_init_names_scratch(fakenews, data, tmp_path):
     refused(fakenews("train", "--data", data, "--out", "out"), tmp_path, "--init is missing", "--init scratch")
 

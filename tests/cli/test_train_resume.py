@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from train_support import TINY, bare_environment, kill_after, metrics, prepare, same_tree, tree, wait_for, write_corpus
 
-SETTINGS = [*TINY, "train.evaluate_every=7", "train.save_every=3", "train.keep=1"]
+SETTINGS = [*TINY, "train.evaluate_every=7", "train.save_every=3", "train.keep=1", "train.mask_tokens=0.2", "train.crop=random"]
 
 
 @pytest.fixture(scope="module")
