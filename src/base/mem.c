@@ -31,14 +31,25 @@ fn_status fn_mem_grow(void **array, size_t *capacity, size_t needed, size_t size
   return FN_OK;
 }
 
+static bool slab_size(size_t *out, size_t size_bytes) {
+  size_t rounded;
+  if (!fn_size_add(&rounded, size_bytes, 63)) return false;
+  rounded &= ~(size_t)63;
+  *out = rounded ? rounded : 64;
+  return true;
+}
+
 void *fn_mem_slab(size_t size_bytes) {
   size_t rounded;
-  if (!fn_size_add(&rounded, size_bytes, 63)) return NULL;
-  rounded &= ~(size_t)63;
-  if (rounded == 0) rounded = 64;
+  if (!slab_size(&rounded, size_bytes)) return NULL;
   void *slab = aligned_alloc(64, rounded);
   if (slab) memset(slab, 0, rounded);
   return slab;
+}
+
+void *fn_mem_slab_raw(size_t size_bytes) {
+  size_t rounded;
+  return slab_size(&rounded, size_bytes) ? aligned_alloc(64, rounded) : NULL;
 }
 
 /* Blocks double up to 1 MiB; a request larger than that gets a block of its own. */

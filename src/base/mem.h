@@ -34,6 +34,8 @@ FN_NODISCARD fn_status fn_mem_grow(void **array, size_t *capacity, size_t needed
                                    const char *what, fn_err *err);
 /* 64-byte aligned, zeroed, size rounded up to 64. Release with free(). NULL when memory is short. */
 void *fn_mem_slab(size_t size_bytes) __attribute__((malloc));
+/* Same, not zeroed: for work space, of which a short call touches little, so that the rest costs no memory. */
+void *fn_mem_slab_raw(size_t size_bytes) __attribute__((malloc));
 
 /* A region that is released as a whole: no single frees. */
 typedef struct fn_arena {

@@ -183,7 +183,7 @@ fn_status fn_model_plan(fn_model *m, int32_t max_T, int32_t max_B, int32_t longe
     fn_device_free(m->device, m->workspace);
     m->workspace_n = 0;
     m->max_T = m->max_B = m->longest = 0;
-    m->workspace = fn_device_alloc(m->device, n);
+    m->workspace = fn_device_alloc_raw(m->device, n);
     if (!m->workspace) return fn_err_no_memory(err, "the activations of a model");
     m->workspace_n = n;
   }

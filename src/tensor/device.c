@@ -102,7 +102,7 @@ fn_status fn_device_reserve(fn_device *device, const fn_device_shape *shape, fn_
   assert(device->scratch_used == 0);
   size_t needed = device->ops.scratch_bytes(device, shape);
   if (needed <= device->scratch_size) return FN_OK;
-  unsigned char *p = fn_mem_slab(needed);
+  unsigned char *p = fn_mem_slab_raw(needed);
   if (!p) return fn_err_no_memory(err, "scratch memory of the device");
   free(device->scratch);
   device->scratch = p;
@@ -113,6 +113,11 @@ fn_status fn_device_reserve(fn_device *device, const fn_device_shape *shape, fn_
 void *fn_device_alloc(fn_device *device, size_t n) {
   size_t n_bytes;
   return fn_size_mul(&n_bytes, n, device->element_size) ? fn_mem_slab(n_bytes) : NULL;
+}
+
+void *fn_device_alloc_raw(fn_device *device, size_t n) {
+  size_t n_bytes;
+  return fn_size_mul(&n_bytes, n, device->element_size) ? fn_mem_slab_raw(n_bytes) : NULL;
 }
 
 void fn_device_free(fn_device *device, void *x) {

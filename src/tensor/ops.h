@@ -168,6 +168,8 @@ FN_NODISCARD fn_status fn_device_reserve(fn_device *device, const fn_device_shap
 
 /* Device memory, zeroed, 64-byte aligned: n elements. NULL when memory is short or n is too large. */
 void *fn_device_alloc(fn_device *device, size_t n);
+/* Same, not zeroed: work space. */
+void *fn_device_alloc_raw(fn_device *device, size_t n);
 void fn_device_free(fn_device *device, void *x);
 
 /* Views of a matrix. */
