@@ -16,6 +16,16 @@ const char *fn_cli_get(const fn_cli_args *args, const char *flag) {
   return n ? values[n - 1] : NULL;
 }
 
+const fn_cli_device_flag fn_cli_device_flags[FN_CLI_DEVICE_FLAGS] = {
+    {"--threads", "N", "device.threads", "worker threads; 0 takes every processor this process may use"},
+    {"--cpu-level", "LEVEL", "device.cpu_level",
+     "highest instruction set to use: c, avx2, avxvnni, avx512, avx512vnni"},
+};
+
+bool fn_cli_has_device(const fn_verb *verb) {
+  return verb->options && strstr(verb->options, "device.");
+}
+
 /* "train.epochs=5", "preset=headline": a path with an '=' in it has other characters before it, or can be written ./…
  */
 static bool is_assignment(const char *text) {
@@ -31,6 +41,7 @@ typedef struct parser {
   const char **rest;
   size_t n, i;
   char *const *argv;
+  fn_arena *arena;
   fn_err *err;
 } parser;
 
@@ -45,6 +56,10 @@ static fn_status unknown_flag(const parser *p, const char *name) {
   for (size_t i = 0; common[i]; i++) {
     size_t d = fn_str_distance(name, common[i]);
     if (d < best_distance) best_distance = d, best = common[i];
+  }
+  for (size_t i = 0; i < FN_CLI_DEVICE_FLAGS && fn_cli_has_device(p->verb); i++) {
+    size_t d = fn_str_distance(name, fn_cli_device_flags[i].flag);
+    if (d < best_distance) best_distance = d, best = fn_cli_device_flags[i].flag;
   }
   const char *sub = p->verb->sub ? p->verb->sub : "", *space = p->verb->sub ? " " : "";
   if (best) return fn_err_set(p->err, FN_E_INVALID, "unknown flag %.100s; did you mean %s?", name, best);
@@ -72,6 +87,23 @@ static fn_status take_value(parser *p, size_t f, const char *value) {
   return FN_OK;
 }
 
+/* A flag of fn_cli_device_flags: taken as the setting that it stands for. */
+static fn_status take_device_flag(bool *taken, parser *p, fn_str name, const char *equals) {
+  *taken = false;
+  for (size_t i = 0; i < FN_CLI_DEVICE_FLAGS && fn_cli_has_device(p->verb); i++) {
+    if (!fn_str_is(name, fn_cli_device_flags[i].flag)) continue;
+    const char *value = NULL;
+    FN_TRY(value_of(p, fn_cli_device_flags[i].flag, equals, &value));
+    size_t size = strlen(fn_cli_device_flags[i].key) + strlen(value) + 2;
+    char *text = fn_arena_alloc(p->arena, size, 1);
+    if (!text) return fn_err_no_memory(p->err, "arguments");
+    snprintf(text, size, "%s=%s", fn_cli_device_flags[i].key, value);
+    p->common->overrides[p->common->n_overrides++] = text;
+    *taken = true;
+  }
+  return FN_OK;
+}
+
 static fn_status parse_flag(parser *p) {
   const char *argument = p->argv[p->i];
   const char *equals = strchr(argument, '=');
@@ -95,6 +127,9 @@ static fn_status parse_flag(parser *p) {
     return value_of(p, "--config", equals, &p->common->configs[p->common->n_configs++]);
   } else {
     size_t f = 0;
+    bool taken;
+    FN_TRY(take_device_flag(&taken, p, name, equals));
+    if (taken) return FN_OK;
     while (p->verb->flags && p->verb->flags[f].name && !fn_str_is(name, p->verb->flags[f].name)) f++;
     if (!p->verb->flags || !p->verb->flags[f].name) return unknown_flag(p, argument);
     const fn_cli_flag *flag = &p->verb->flags[f];
@@ -128,7 +163,7 @@ fn_status fn_cli_parse(fn_cli_args *args_out, fn_cli_common *common_out, fn_aren
                        char *const *argv, fn_err *err) {
   *args_out = (fn_cli_args){.flags = verb->flags};
   *common_out = (fn_cli_common){.color = "auto"};
-  parser p = {.verb = verb, .args = args_out, .common = common_out, .n = n, .argv = argv, .err = err};
+  parser p = {.verb = verb, .args = args_out, .common = common_out, .n = n, .argv = argv, .arena = arena, .err = err};
   p.rest = fn_arena_alloc(arena, n + 1, sizeof *p.rest);
   common_out->configs = fn_arena_alloc(arena, n + 1, sizeof *p.rest);
   common_out->overrides = fn_arena_alloc(arena, n + 1, sizeof *p.rest);

@@ -20,6 +20,14 @@ FN_NODISCARD fn_status fn_cli_parse(fn_cli_args *args_out, fn_cli_common *common
 
 extern const fn_verb *const fn_cli_verbs[]; /* ends with NULL */
 
+/* Settings of the device that are typed often enough to be flags too, of every verb that has a device. */
+typedef struct fn_cli_device_flag {
+  const char *flag, *value, *key, *help;
+} fn_cli_device_flag;
+enum { FN_CLI_DEVICE_FLAGS = 2 };
+extern const fn_cli_device_flag fn_cli_device_flags[FN_CLI_DEVICE_FLAGS];
+bool fn_cli_has_device(const fn_verb *verb);
+
 void fn_cli_help(FILE *file);
 void fn_cli_help_group(FILE *file, const char *group); /* "data": the verbs that begin so */
 void fn_cli_help_verb(FILE *file, const fn_verb *verb, const fn_config *config);

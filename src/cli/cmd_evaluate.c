@@ -168,9 +168,9 @@ static fn_status run(const fn_cli *cli, const fn_cli_args *args, fn_err *err) {
 
 static const fn_cli_flag flags[] = {
     {.name = "--model",
-     .value = "DIR",
-     .required = true,
-     .help = "a model directory, a run folder, or owner/name in the Hub cache"},
+     .value = "FILE|DIR",
+     .help =
+         "a packed file, a model directory, a run folder, or owner/name in the Hub cache (default: the bundled model)"},
     {.name = "--data",
      .value = "DIR|FILE",
      .required = true,
@@ -188,7 +188,7 @@ static const fn_cli_flag flags[] = {
 const fn_verb fn_verb_evaluate = {
     .name = "evaluate",
     .summary = "figures of a model on labelled rows, with intervals, beside the majority class and the linear family",
-    .usage = "--model DIR --data DIR|FILE [--split test] [--train DIR] [--json FILE] [key=value …]",
+    .usage = "[--model FILE|DIR] --data DIR|FILE [--split test] [--train DIR] [--json FILE] [key=value …]",
     .flags = flags,
     .options = "eval. infer. linear. data.format data.encoding data.delimiter data.columns. !data.columns.split "
                "data.label_map device.",

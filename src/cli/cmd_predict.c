@@ -220,9 +220,9 @@ static fn_status run(const fn_cli *cli, const fn_cli_args *args, fn_err *err) {
 
 static const fn_cli_flag flags[] = {
     {.name = "--model",
-     .value = "DIR",
-     .required = true,
-     .help = "a model directory, a run folder, or owner/name in the Hub cache"},
+     .value = "FILE|DIR",
+     .help =
+         "a packed file, a model directory, a run folder, or owner/name in the Hub cache (default: the bundled model)"},
     {.name = "--text", .value = "TEXT", .help = "one article instead of files: its text"},
     {.name = "--title", .value = "TEXT", .help = "its title"},
     {.name = "--format",
@@ -240,7 +240,7 @@ static const fn_cli_flag flags[] = {
 const fn_verb fn_verb_predict = {
     .name = "predict",
     .summary = "classify articles: CSV, JSON lines, text files or standard input; one answer a row, in order",
-    .usage = "--model DIR [--text TEXT] [--title TEXT] [FILE …|-] [--format table|jsonl|csv] [--on-error "
+    .usage = "[--model FILE|DIR] [--text TEXT] [--title TEXT] [FILE …|-] [--format table|jsonl|csv] [--on-error "
              "record|null|fail] [-o FILE] [key=value …]",
     .flags = flags,
     .options = "infer. data.format data.encoding data.delimiter data.columns.title data.columns.text device.",

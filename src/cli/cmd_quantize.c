@@ -37,7 +37,12 @@ static fn_status load_half(fn_classifier **out, const quantize *q, const char *n
 static fn_status load_card(quantize *q, const char *path, fn_err *err) {
   if (path == NULL) return FN_OK;
   FN_TRY(fn_json_load(&q->card, path, MAX_CARD, err));
-  return json_is_object(q->card) ? FN_OK : fn_err_set(err, FN_E_INVALID, "%s: an object is expected", path);
+  if (!json_is_object(q->card)) return fn_err_set(err, FN_E_INVALID, "%s: an object is expected", path);
+  static const char *const own[] = {"made", "packing"};
+  for (size_t i = 0; i < FN_COUNT_OF(own); i++)
+    if (json_object_get(q->card, own[i]))
+      return fn_err_set(err, FN_E_INVALID, "%s: \"%s\" is filled in by the program", path, own[i]);
+  return FN_OK;
 }
 
 /* What the file says of itself: the members of --card, then what is known here. */

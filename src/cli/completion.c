@@ -57,6 +57,8 @@ static void append_settings(fn_buf *out, const fn_verb *v) {
 
 static void append_flags(fn_buf *out, const fn_verb *v) {
   for (size_t i = 0; v->flags && v->flags[i].name; i++) fn_buf_printf(out, "%s ", v->flags[i].name);
+  for (size_t i = 0; i < FN_CLI_DEVICE_FLAGS && fn_cli_has_device(v); i++)
+    fn_buf_printf(out, "%s ", fn_cli_device_flags[i].flag);
   fn_buf_append_str(out, "--config --quiet --color --help");
 }
 

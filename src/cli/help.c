@@ -116,6 +116,12 @@ void fn_cli_help_verb(FILE *file, const fn_verb *verb, const fn_config *config) 
     snprintf(help, sizeof help, "%s%s", f->help, f->required ? " (required)" : "");
     entry(&out, name, NAME_WIDTH, help);
   }
+  for (size_t i = 0; i < FN_CLI_DEVICE_FLAGS && fn_cli_has_device(verb); i++) {
+    const fn_cli_device_flag *f = &fn_cli_device_flags[i];
+    char flag[64];
+    snprintf(flag, sizeof flag, "%s %s", f->flag, f->value);
+    entry(&out, flag, NAME_WIDTH, f->help);
+  }
   for (size_t i = 0; i < FN_COUNT_OF(common); i++) entry(&out, common[i][0], NAME_WIDTH, common[i][1]);
   if (verb->examples) fn_buf_printf(&out, "\nExamples\n%s", verb->examples);
   if (verb->options) append_settings(&out, verb, config);

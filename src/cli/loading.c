@@ -1,9 +1,16 @@
 #include "cli/loading.h"
 
+#include "infer/default_model.h"
 #include "model/hub.h"
 #include "tensor/options.h"
 
+#include <stdlib.h>
+
 fn_status fn_cli_find_model(char **path_out, const fn_cli *cli, const char *name, fn_err *err) {
+  if (name == NULL) {
+    FN_AUTO_FREE char *program = realpath("/proc/self/exe", NULL);
+    return fn_default_model_find(path_out, program, err);
+  }
   if (!fn_path_exists(name)) return fn_hub_resolve(path_out, name, cli->hub_cache, err);
   *path_out = fn_str_dup(fn_str_from(name));
   return *path_out ? FN_OK : fn_err_no_memory(err, "path of the model");

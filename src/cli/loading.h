@@ -13,8 +13,8 @@ typedef struct fn_cli_model {
   fn_infer_options options;
 } fn_cli_model;
 
-/* name: a packed file, a directory, a run folder, or owner/name in the local Hub cache. Release with unload, also after
- * a failure. */
+/* name: a packed file, a directory, a run folder, or owner/name in the local Hub cache; NULL: the bundled model.
+ * Release with unload, also after a failure. */
 FN_NODISCARD fn_status fn_cli_load_model(fn_cli_model *model_out, const fn_cli *cli, const char *name, fn_err *err);
 /* The same with the parts given: part as fn_infer_part. */
 FN_NODISCARD fn_status fn_cli_load_part(fn_cli_model *model_out, const fn_cli *cli, const char *name, int part,

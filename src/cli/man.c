@@ -131,6 +131,12 @@ void fn_cli_man(fn_buf *out, const char *version, const char *date) {
     text(out, common[i][2]);
     fn_buf_append_char(out, '\n');
   }
+  fn_buf_append_str(out, "Verbs that compute also take\n");
+  for (size_t i = 0; i < FN_CLI_DEVICE_FLAGS; i++) {
+    item(out, fn_cli_device_flags[i].flag, fn_cli_device_flags[i].value);
+    text(out, fn_cli_device_flags[i].help);
+    fn_buf_append_char(out, '\n');
+  }
   fn_buf_append_str(out, ".SH VERBS\n");
   for (size_t i = 0; fn_cli_verbs[i]; i++) verb(out, fn_cli_verbs[i]);
   settings(out);

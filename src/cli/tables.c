@@ -39,6 +39,9 @@ const fn_verb *const fn_cli_verbs[] = {
 #ifdef HAVE_PREDICT
     &fn_verb_predict,
 #endif
+#ifdef HAVE_BENCH
+    &fn_verb_bench,
+#endif
 #ifdef HAVE_TOKENIZE
     &fn_verb_tokenize,
 #endif

@@ -1,5 +1,6 @@
 #include "tensor/cpu/detect.h"
 #include "tensor/cpu/onednn.h"
+#include "tensor/cpu/peak.h"
 #include "tensor/device_internal.h"
 
 #include <math.h>
@@ -71,6 +72,10 @@ fn_backend fn_device_get_backend(const fn_device *device) {
 
 fn_cpu_level fn_device_get_level(const fn_device *device) {
   return device->level;
+}
+
+double fn_device_peak(const fn_device *device) {
+  return fn_cpu_peak(device->level, device->backend == FN_BACKEND_INT8);
 }
 
 void fn_device_describe(char *buf, size_t size, const fn_device *device) {

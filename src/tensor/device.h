@@ -63,6 +63,9 @@ void fn_device_destroy(fn_device *device); /* NULL is fine */
 fn_pool *fn_device_pool(const fn_device *device);
 fn_backend fn_device_get_backend(const fn_device *device);
 fn_cpu_level fn_device_get_level(const fn_device *device); /* the level in use */
+/* Gop/s that one of its threads reaches when the device's multiplications run from registers alone: measured by the
+ * call, which takes some tenths of a second. NaN where that is not known (plain C). */
+double fn_device_peak(const fn_device *device);
 /* One line for logs and run records: "fast avx512, own GEMM, 2 threads". What decides the bits of a training run stands
  * in it, threads apart, so two runs whose lines differ before the last comma may differ in the last bits. */
 void fn_device_describe(char *buf, size_t size, const fn_device *device);
