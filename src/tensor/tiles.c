@@ -14,8 +14,9 @@ size_t fn_tiles_f32_count(size_t n_out, size_t n_in) {
   return n_out <= SIZE_MAX - 15 && fn_size_mul(&n, fn_tiles_round(n_out), n_in) ? n : 0;
 }
 
-static double level_of(double x, double inverse, double most) {
-  double q = rint(x * inverse);
+/* x · inverse to the nearest whole number, half to even (adding 1.5 · 2⁵² leaves no bits below one), within ±most. */
+static inline double level_of(double x, double inverse, double most) {
+  double q = x * inverse + 0x1.8p52 - 0x1.8p52;
   return q > most ? most : q < -most ? -most : q;
 }
 
@@ -35,8 +36,8 @@ static double error_of(double *best, const float *x, size_t n, double scale, dou
 
 /* The scale for values x in steps from -most to most. */
 static float choose_scale(const float *x, size_t n, double most) {
-  double largest = 0, least = INFINITY, chosen = 0;
-  for (size_t i = 0; i < n; i++) largest = fmax(largest, fabs((double)x[i]));
+  double largest = 0, least = HUGE_VAL, chosen = 0;
+  for (size_t i = 0; i < n; i++) largest = fabs((double)x[i]) > largest ? fabs((double)x[i]) : largest;
   if (!(largest > 1e-30)) return 0; /* too small to divide by: zeros */
   for (int step = 0; step <= 16; step++) {
     double scale = largest * (1 - 0.03 * step) / most, best;

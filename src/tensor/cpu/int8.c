@@ -163,6 +163,59 @@ static void int8_ffn(fn_device *d, fn_mat y, fn_mat xhat, void *rstd, fn_mat pre
   fn_profile_end(d, FN_PROFILE_FFN, begin);
 }
 
+typedef struct attention_job {
+  const fn_device *d;
+  const fn_attention *a;
+  fn_mat context, q, k, v;
+  unsigned char *scratch;
+  size_t scratch_bytes; /* of one thread */
+} attention_job;
+
+static size_t attention_bytes(const fn_device *d, size_t longest, size_t D) {
+  return fn_scratch_need(d->int8->attention_scratch(longest, D), 1);
+}
+
+/* One task per (sequence, head). */
+static void attention_task(void *arg, size_t i, int worker) {
+  const attention_job *j = arg;
+  const fn_attention *a = j->a;
+  const size_t b = i / a->n_heads, column = i % a->n_heads * a->head_size;
+  const size_t q0 = (size_t)a->queries->offsets[b], k0 = (size_t)a->keys->offsets[b];
+  const fn_int8_head head = {
+      .q = fn_row(j->q, q0) + column,
+      .k = fn_row(j->k, k0) + column,
+      .v = fn_row(j->v, k0) + column,
+      .stride_q = j->q.stride,
+      .stride_k = j->k.stride,
+      .stride_v = j->v.stride,
+      .n_q = (size_t)a->queries->offsets[b + 1] - q0,
+      .n_k = (size_t)a->keys->offsets[b + 1] - k0,
+      .D = a->head_size,
+      .scale = (float)a->scale,
+      .context = fn_row(j->context, q0) + column,
+      .stride_context = j->context.stride,
+      .scratch = j->scratch + (size_t)worker * j->scratch_bytes,
+  };
+  j->d->int8->attention(&head);
+}
+
+static void int8_attention(fn_device *d, fn_mat context, void *lse, fn_mat q, fn_mat k, fn_mat v,
+                           const fn_attention *a) {
+  uint64_t begin = fn_profile_begin(d);
+  const size_t mark = d->scratch_used;
+  assert(!a->dropout);
+  if (a->window > 0) { /* in fp32 */
+    fn_fast_attention(d, context, lse, q, k, v, a);
+    return;
+  }
+  attention_job job = {.d = d, .a = a, .context = context, .q = q, .k = k, .v = v};
+  job.scratch_bytes = attention_bytes(d, a->keys->longest, a->head_size);
+  job.scratch = fn_scratch_take(d, (size_t)d->n_threads * job.scratch_bytes);
+  fn_pool_run(d->pool, a->keys->n_sequences * a->n_heads, attention_task, &job);
+  d->scratch_used = mark;
+  fn_profile_end(d, FN_PROFILE_ATTENTION, begin);
+}
+
 static size_t scratch_bytes(const fn_device *d, const fn_device_shape *s) {
   const size_t threads = (size_t)d->n_threads;
   size_t widest = s->hidden > s->feed_forward ? s->hidden : s->feed_forward;
@@ -170,7 +223,9 @@ static size_t scratch_bytes(const fn_device *d, const fn_device_shape *s) {
   const size_t own = fn_scratch_need(threads, sizeof(fn_int8_rows)) + threads * rows_bytes(widest) +
                      fn_scratch_need(threads * ROWS * s->feed_forward, sizeof(float));
   const size_t fast = fn_fast_ops.scratch_bytes(d, s);
-  return own > fast ? own : fast;
+  const size_t attention = threads * attention_bytes(d, s->longest, s->heads > 0 ? s->hidden / s->heads : s->hidden);
+  const size_t most = own > fast ? own : fast;
+  return most > attention ? most : attention;
 }
 
 const fn_ops fn_int8_ops = {
@@ -187,7 +242,7 @@ const fn_ops fn_int8_ops = {
     .gather_rows = fn_fast_gather_rows,
     .scatter_add_rows = fn_fast_scatter_add_rows,
     .segment_mean = fn_fast_segment_mean,
-    .attention = fn_fast_attention,
+    .attention = int8_attention,
     .to_float = fn_fast_to_float,
     .embed_norm = fn_fast_embed_norm,
     .qkv = int8_qkv,

@@ -22,6 +22,21 @@ typedef struct fn_int8_weights {
   size_t K, N;
 } fn_int8_weights;
 
+/* One (sequence, head) of attention: n_q query rows (a slice of the sequence's), n_k key rows, D channels each.
+ *   scores  queries in 8 bits (one scale a row), keys in 7 (one scale a row): exact sums
+ *   p       e^(score - largest score of the row) in 12 bits, so that what many small ones add up to is kept
+ *   context values in 10 bits (one scale a channel over the sequence), exact sums over up to 1,024 keys at a time,
+ *           divided by Σ p. */
+typedef struct fn_int8_head {
+  const float *q, *k, *v; /* rows `stride` floats apart */
+  size_t stride_q, stride_k, stride_v;
+  size_t n_q, n_k, D;
+  float scale;
+  float *context;
+  size_t stride_context;
+  void *scratch; /* attention_scratch(n_k, D) bytes, 64-byte aligned */
+} fn_int8_head;
+
 typedef struct fn_int8_kernels {
   /* One row of n: scale = largest magnitude / 127 (IEEE division), q = x · (127 / largest), half to even. Rows without
    * a magnitude above 1e-30 are zeros. n is at most FN_TILES_INT8_MOST_IN. */
@@ -31,6 +46,8 @@ typedef struct fn_int8_kernels {
   void (*multiply)(float *y, size_t stride, const fn_int8_rows *rows, size_t M, const fn_int8_weights *w, size_t first,
                    size_t last, const fn_activation *activation);
   void (*widen)(float *y, const int8_t *x, float scale, size_t n); /* y = scale · x */
+  size_t (*attention_scratch)(size_t longest, size_t D);
+  void (*attention)(const fn_int8_head *head);
 } fn_int8_kernels;
 
 /* All but the first are part of builds for x86-64 only. */

@@ -107,6 +107,9 @@ FN_INLINE vi vi_load(const uint32_t *p) {
 FN_INLINE vi vi_add(vi x, vi y) {
   return (vi){_mm256_add_epi32(x.a, y.a), _mm256_add_epi32(x.b, y.b)};
 }
+FN_INLINE vi vi_sub(vi x, vi y) {
+  return (vi){_mm256_sub_epi32(x.a, y.a), _mm256_sub_epi32(x.b, y.b)};
+}
 FN_INLINE vi vi_and(vi x, vi y) {
   return (vi){_mm256_and_si256(x.a, y.a), _mm256_and_si256(x.b, y.b)};
 }

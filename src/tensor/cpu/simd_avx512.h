@@ -100,6 +100,9 @@ FN_INLINE vi vi_load(const uint32_t *p) {
 FN_INLINE vi vi_add(vi a, vi b) {
   return _mm512_add_epi32(a, b);
 }
+FN_INLINE vi vi_sub(vi a, vi b) {
+  return _mm512_sub_epi32(a, b);
+}
 FN_INLINE vi vi_and(vi a, vi b) {
   return _mm512_and_si512(a, b);
 }

@@ -178,6 +178,10 @@ FN_INLINE vi vi_add(vi a, vi b) {
   FN_EACH a.v[i] += b.v[i];
   return a;
 }
+FN_INLINE vi vi_sub(vi a, vi b) {
+  FN_EACH a.v[i] -= b.v[i];
+  return a;
+}
 FN_INLINE vi vi_and(vi a, vi b) {
   FN_EACH a.v[i] &= b.v[i];
   return a;

@@ -30,7 +30,7 @@ typedef struct encoder {
   fn_linear pooler, classifier;
   void *memory[256]; /* to be freed */
   size_t n_memory;
-  fn_rng rng;
+  uint64_t state; /* of the generator: weights by the million, so a short one */
 } encoder;
 
 static inline void *encoder_take(encoder *e, size_t n_bytes) {
@@ -44,8 +44,9 @@ static inline void *encoder_take(encoder *e, size_t n_bytes) {
 static inline float *encoder_numbers(encoder *e, size_t n, float middle, float spread) {
   float *x = encoder_take(e, n * sizeof *x);
   for (size_t i = 0; i < n; i++) {
-    const int a = (int)fn_rng_below(&e->rng, 1025) - 512, b = (int)fn_rng_below(&e->rng, 1025) - 512;
-    x[i] = middle + spread * (float)(a + b) * 0x1p-10f;
+    e->state = e->state * 6364136223846793005u + 1442695040888963407u; /* Knuth's MMIX */
+    const int a = (int)(e->state >> 54), b = (int)(e->state >> 44 & 1023);
+    x[i] = middle + spread * (float)(a + b - 1023) * 0x1p-10f;
   }
   return x;
 }
@@ -87,7 +88,7 @@ static inline const void *encoder_table(encoder *e, const float **scales_out, si
 }
 
 static inline void encoder_open(encoder *e, const encoder_shape *s, bool int8, uint64_t seed) {
-  *e = (encoder){.shape = *s, .int8 = int8, .rng = fn_rng_make(seed, 1)};
+  *e = (encoder){.shape = *s, .int8 = int8, .state = seed};
   e->embedding.width = s->C;
   e->embedding.word = encoder_table(e, &e->embedding.word_scales, s->V);
   e->embedding.position = encoder_table(e, &e->embedding.position_scales, s->P);
