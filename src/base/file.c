@@ -45,7 +45,7 @@ fn_status fn_file_write(const char *path, const void *data, size_t length, fn_er
 }
 
 fn_status fn_map_open(fn_map *map_out, const char *path, fn_err *err) {
-  int fd = open(path, O_RDONLY | O_CLOEXEC);
+  int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a named pipe without a writer is refused, not waited for */
   if (fd < 0) return fn_err_errno(err, errno, "%s", path);
   struct stat st;
   if (fstat(fd, &st) != 0) {

@@ -52,6 +52,11 @@ uint64_t fn_hasher_get(const fn_hasher *hasher) {
   return XXH3_64bits_digest(hasher->state);
 }
 
+fn_hash128 fn_hasher_get128(const fn_hasher *hasher) {
+  XXH128_hash_t h = XXH3_128bits_digest(hasher->state); /* of one state with XXH3_64bits_digest */
+  return (fn_hash128){h.high64, h.low64};
+}
+
 static fn_status hash_open_file(fn_hash128 *hash_out, FILE *file, XXH3_state_t *state, unsigned char *piece,
                                 const char *path, fn_err *err) {
   (void)XXH3_128bits_reset(state);

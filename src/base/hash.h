@@ -21,6 +21,8 @@ fn_hasher *fn_hasher_create(uint64_t seed);
 void fn_hasher_destroy(fn_hasher *hasher);
 void fn_hasher_add(fn_hasher *hasher, const void *data, size_t length);
 uint64_t fn_hasher_get(const fn_hasher *hasher);
+/* With seed 0: fn_hash_bytes of them. */
+fn_hash128 fn_hasher_get128(const fn_hasher *hasher);
 /* fn_hash_bytes of a file's bytes, which are read in pieces. */
 FN_NODISCARD fn_status fn_hash_file(fn_hash128 *hash_out, const char *path, fn_err *err);
 

@@ -200,6 +200,7 @@ static fn_status create(fn_input **input_out, fn_source *source, const char *nam
     return fn_err_no_memory(err, "an input");
   }
   input->name = copy;
+  if (options->watch) fn_source_set_watch(source, options->watch);
   fn_arena_init(&input->names);
   fn_status status = fn_decoder_create(&input->decoder, source, copy, options->encoding, err);
   if (status == FN_OK) status = start(input, options, err);
@@ -212,7 +213,7 @@ static fn_status create(fn_input **input_out, fn_source *source, const char *nam
 }
 
 fn_status fn_input_options_from(fn_input_options *options_out, const fn_data_options *data, fn_err *err) {
-  fn_input_options o = {(fn_input_format)data->format, (fn_encoding)data->encoding, 0};
+  fn_input_options o = {.format = (fn_input_format)data->format, .encoding = (fn_encoding)data->encoding};
   fn_str delimiter = fn_str_from(data->delimiter);
   for (size_t i = 0; delimiters[i]; i++)
     if (fn_str_is(delimiter, fn_delimiter_name(delimiters[i])) ||

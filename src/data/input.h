@@ -28,6 +28,7 @@ typedef struct fn_input_options {
   fn_encoding encoding;
   char delimiter; /* of CSV: , ; | or tab. 0: what the header line holds outside of quotes, if it is only one of them; a
                      comma where it holds several kinds of them, or none */
+  fn_source_watch *watch; /* as fn_source_set_watch; may be NULL */
 } fn_input_options;
 /* data.format, data.encoding and data.delimiter. FN_E_INVALID when the last is no delimiter. */
 FN_NODISCARD fn_status fn_input_options_from(fn_input_options *options_out, const fn_data_options *data, fn_err *err);

@@ -3,10 +3,8 @@
 #include "data/prepare_internal.h"
 #include "data/split.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 
 typedef enum column_id { TITLE, TEXT, LABEL, SOURCE, DATASET, SPLIT, GROUP, N_COLUMNS } column_id;
 
@@ -25,6 +23,7 @@ typedef struct reading {
   fn_prepare_file *file;
   fn_str dataset; /* for rows that name none */
   column columns[N_COLUMNS];
+  fn_source_watch watch; /* hasher NULL: no file is open */
 } reading;
 
 struct fn_prepare_reader {
@@ -274,10 +273,6 @@ static fn_status default_dataset(fn_buf *out, const fn_prepared *p, const fn_pre
 }
 
 static fn_status describe_file(fn_prepare_file *file, fn_prepared *p, const fn_prepare_input *input, fn_err *err) {
-  struct stat st;
-  FN_TRY(fn_hash_file(&file->hash, input->path, err));
-  if (stat(input->path, &st) != 0) return fn_err_errno(err, errno, "%s", input->path);
-  file->n_bytes = (uint64_t)st.st_size;
   const char *base = fn_path_base(input->path);
   file->name = fn_arena_strndup(&p->arena, base, strlen(base));
   file->label = input->label == FN_LABEL_UNKNOWN ? NULL : fn_label_name(input->label);
@@ -295,6 +290,9 @@ static fn_status open_file(fn_prepare_reader *reader, fn_err *err) {
   r->dataset = fn_buf_str(&reader->dataset);
   fn_input_options how;
   FN_TRY(fn_input_options_from(&how, p->options, err));
+  r->watch.hasher = fn_hasher_create(0);
+  if (!r->watch.hasher) return fn_err_no_memory(err, "the hash of a file");
+  how.watch = &r->watch;
   FN_TRY(fn_input_open(&r->input, from->path, &how, err));
   r->file->format = formats[fn_input_get_format(r->input)];
   choose_columns(r);
@@ -313,6 +311,10 @@ static fn_status end_file(fn_prepare_reader *reader, fn_err *err) {
   r->file->delimiter = fn_delimiter_name(fn_input_get_delimiter(r->input));
   fn_input_close(r->input);
   r->input = NULL;
+  r->file->hash = fn_hasher_get128(r->watch.hasher); /* of what was read: a pipe can be read but once */
+  r->file->n_bytes = r->watch.n_bytes;
+  fn_hasher_destroy(r->watch.hasher);
+  r->watch = (fn_source_watch){0};
   return describe_file(r->file, reader->p, r->from, err);
 }
 
@@ -351,6 +353,7 @@ fn_status fn_prepare_reader_create(fn_prepare_reader **reader_out, fn_prepared *
 void fn_prepare_reader_destroy(fn_prepare_reader *reader) {
   if (!reader) return;
   fn_input_close(reader->now.input);
+  fn_hasher_destroy(reader->now.watch.hasher);
   fn_buf_deinit(&reader->dataset);
   free(reader);
 }

@@ -84,10 +84,21 @@ static char *parent_of(const char *out) {
   return base == out ? fn_str_dup(fn_str_from(".")) : fn_str_dup(fn_str_make(out, (size_t)(base - out)));
 }
 
+/* Where the folder goes: a link to one is followed, so that it leads to the new dataset afterwards. */
+static fn_status target_of(char **target_out, const char *out, fn_err *err) {
+  FN_AUTO_FREE char *path = without_slashes(out);
+  if (!path) return fn_err_no_memory(err, "a path");
+  struct stat st;
+  if (lstat(path, &st) == 0 && S_ISLNK(st.st_mode)) return fn_path_real(target_out, path, err);
+  *target_out = FN_STEAL(path);
+  return FN_OK;
+}
+
 fn_status fn_prepare_write(fn_prepared *p, fn_err *err) {
-  FN_AUTO_FREE char *out = without_slashes(p->request->out);
-  FN_AUTO_FREE char *temporary = out ? beside(out, "partial") : NULL;
-  FN_AUTO_FREE char *parent = out ? parent_of(out) : NULL;
+  FN_AUTO_FREE char *out = NULL;
+  FN_TRY(target_of(&out, p->request->out, err));
+  FN_AUTO_FREE char *temporary = beside(out, "partial");
+  FN_AUTO_FREE char *parent = parent_of(out);
   if (!temporary || !parent) return fn_err_no_memory(err, "a path");
   FN_TRY(fn_dir_create(temporary, err));
   fn_prepare_progress(p, "writing", 0);

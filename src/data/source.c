@@ -18,8 +18,9 @@ struct fn_source {
   void *arg;
   bool gzip, member_open, ended; /* member_open: inside a gzip member or a zstd frame */
   z_stream inflater;
-  fn_zstd_reader *zstd; /* NULL: not zstd */
-  size_t begin, end;    /* raw bytes not used yet: piece[begin, end) */
+  fn_zstd_reader *zstd;   /* NULL: not zstd */
+  fn_source_watch *watch; /* NULL: nobody's */
+  size_t begin, end;      /* raw bytes not used yet: piece[begin, end) */
   unsigned char piece[PIECE];
 };
 
@@ -34,12 +35,24 @@ static fn_status read_file(void *arg, void *buffer, size_t capacity, size_t *n_o
   }
 }
 
+static void watch(const fn_source *source, size_t n) {
+  if (!source->watch) return;
+  fn_hasher_add(source->watch->hasher, source->piece, n);
+  source->watch->n_bytes += n;
+}
+
+void fn_source_set_watch(fn_source *source, fn_source_watch *watched) {
+  source->watch = watched;
+  watch(source, source->end);
+}
+
 /* Refills the empty piece. */
 static fn_status fill(fn_source *source, fn_err *err) {
   source->begin = source->end = 0;
   size_t n;
   FN_TRY(source->read(source->arg, source->piece, PIECE, &n, err));
   source->end = n;
+  watch(source, n);
   if (n == 0) source->ended = true;
   return FN_OK;
 }

@@ -19,6 +19,15 @@ FN_NODISCARD fn_status fn_source_open_stream(fn_source **source_out, fn_read rea
                                              fn_err *err);
 void fn_source_close(fn_source *source);
 
+/* What stands in the file, packed or not: all that was read is added and counted, from the first byte to the last when
+ * reading has come to the end. */
+typedef struct fn_source_watch {
+  fn_hasher *hasher;
+  uint64_t n_bytes;
+} fn_source_watch;
+/* Before the first fn_source_read. The watch stays the caller's, and must outlive the source. */
+void fn_source_set_watch(fn_source *source, fn_source_watch *watch);
+
 /* As fn_read: hands out what is there, so that a pipe is followed as it is written. */
 FN_NODISCARD fn_status fn_source_read(fn_source *source, void *buffer, size_t capacity, size_t *n_out, fn_err *err);
 

@@ -101,6 +101,21 @@ def test_the_same_inputs_give_the_same_bytes(fakenews, tmp_path):
     assert report(tmp_path / "c")["dataset_hash"] != report(tmp_path / "a")["dataset_hash"]
 
 
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_pipe_is_read_once_and_told_as_the_file_would_be(program, fakenews, tmp_path, packed):
+    write_news(tmp_path / "news", 3000, gz=packed)
+    prepare(fakenews, "--input", "news", "--out", "a")
+    (tmp_path / "pipes").mkdir()
+    os.mkfifo(tmp_path / "pipes/news")
+    process = subprocess.Popen([program, "data", "prepare", "--input", "pipes/news", "--out", "b"], cwd=tmp_path,
+                               stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    (tmp_path / "pipes/news").write_bytes((tmp_path / "news").read_bytes())
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 0, err
+    assert report(tmp_path / "a") == report(tmp_path / "b")
+    assert report(tmp_path / "a")["inputs"][0]["bytes"] == (tmp_path / "news").stat().st_size
+
+
 @pytest.mark.parametrize("form", ["csv.gz", "jsonl", "jsonl.gz", "noname", "json-noname"])
 def test_forms_of_input_give_the_same_rows(fakenews, tmp_path, form):
     write_news(tmp_path / "news.csv")
@@ -200,6 +215,10 @@ def test_an_existing_folder_is_not_overwritten(fakenews, tmp_path):
     assert (tmp_path / "out/prepare.json").read_bytes() == before
     prepare(fakenews, "--input", "news.csv", "--out", "out/", "data.seed=1", "--replace")
     assert (tmp_path / "out/prepare.json").read_bytes() != before
+    os.symlink("out", tmp_path / "link")
+    prepare(fakenews, "--input", "news.csv", "--out", "link", "data.seed=2", "--replace")
+    assert (tmp_path / "link").is_symlink() and report(tmp_path / "out")["options"]["data.seed"] == 2
+    (tmp_path / "link").unlink()
     (tmp_path / "precious").mkdir()
     (tmp_path / "precious/file").write_text("x")
     done = prepare(fakenews, "--input", "news.csv", "--out", "precious", "--replace", code=2)

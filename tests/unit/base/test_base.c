@@ -295,12 +295,29 @@ static void test_wrapping(void **state) {
   }
 }
 
+static void test_hasher(void **state) {
+  (void)state;
+  static unsigned char bytes[5000];
+  for (size_t i = 0; i < sizeof bytes; i++) bytes[i] = (unsigned char)(i * 7 + i / 256);
+  static const size_t lengths[] = {0, 1, 16, 17, 128, 240, 241, 1024, 5000};
+  for (size_t k = 0; k < FN_COUNT_OF(lengths); k++) {
+    fn_hasher *hasher = fn_hasher_create(0);
+    assert_non_null(hasher);
+    for (size_t at = 0; at < lengths[k]; at += 113)
+      fn_hasher_add(hasher, bytes + at, lengths[k] - at < 113 ? lengths[k] - at : 113);
+    fn_hash128 whole = fn_hash_bytes(bytes, lengths[k]), pieces = fn_hasher_get128(hasher);
+    assert_true(whole.high == pieces.high && whole.low == pieces.low);
+    assert_true(fn_hasher_get(hasher) == fn_hash64(bytes, lengths[k], 0));
+    fn_hasher_destroy(hasher);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_status),    cmocka_unit_test(test_numbers), cmocka_unit_test(test_utf8),
       cmocka_unit_test(test_buf),       cmocka_unit_test(test_philox),  cmocka_unit_test(test_rng),
       cmocka_unit_test(test_json),      cmocka_unit_test(test_memory),  cmocka_unit_test(test_wrapping),
-      cmocka_unit_test(test_json_read), cmocka_unit_test(test_text),
+      cmocka_unit_test(test_json_read), cmocka_unit_test(test_text),    cmocka_unit_test(test_hasher),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

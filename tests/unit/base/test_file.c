@@ -181,6 +181,11 @@ static void test_dirs(void **state) {
   assert_ok(fn_dir_remove(dir, &err));
   fn_map map;
   assert_status(fn_map_open(&map, "/tmp", &err), FN_E_INVALID);
+  dir = folder();
+  snprintf(path, sizeof path, "%s/pipe", dir);
+  assert_int_equal(mkfifo(path, 0600), 0);
+  assert_status(fn_map_open(&map, path, &err), FN_E_INVALID);
+  assert_ok(fn_dir_remove(dir, &err));
 }
 
 int main(void) {
