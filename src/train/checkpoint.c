@@ -187,10 +187,27 @@ fn_status fn_checkpoint_prune(const char *dir, int64_t last_step, int64_t best_s
   return FN_OK;
 }
 
+/* Whoever copies a run without its links would lose all of it by going on. */
+static fn_status refuse_lost_link(const char *dir, char *const *names, size_t n, fn_err *err) {
+  int64_t newest = -1;
+  size_t n_steps = 0;
+  for (size_t i = 0; i < n; i++) {
+    const int64_t step = step_of(names[i]);
+    if (step >= 0) n_steps++;
+    if (step > newest) newest = step;
+  }
+  if (n_steps < 2) return FN_OK; /* one: stopped between the first checkpoint and its link */
+  return fn_err_set(err, FN_E_INVALID,
+                    "%s: %zu checkpoints, but no link `last` to say where to go on; "
+                    "ln -s step-%" PRId64 " %s/last goes on from the newest",
+                    dir, n_steps, newest, dir);
+}
+
 fn_status fn_checkpoint_recover(const char *dir, int64_t last_step, int64_t best_step, int64_t keep, fn_err *err) {
   FN_AUTO_FREE char **names = NULL;
   size_t n = 0;
   FN_TRY(fn_dir_list(&names, &n, dir, err));
+  if (last_step == 0) FN_TRY(refuse_lost_link(dir, names, n, err));
   for (size_t i = 0; i < n; i++) {
     const int64_t step = step_of(names[i]);
     const bool link = strcmp(names[i], "best") == 0 || strcmp(names[i], "last") == 0;

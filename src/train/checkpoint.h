@@ -28,7 +28,8 @@ FN_NODISCARD fn_status fn_checkpoint_read(const fn_checkpoint *checkpoint, const
 /* Step that dir/<link> points at; 0 when there is no such link. */
 FN_NODISCARD fn_status fn_checkpoint_link_step(int64_t *step_out, const char *dir, const char *link, fn_err *err);
 /* Makes dir what it was when the saving of last_step was done: removes half-written and later folders, points `best` at
- * best_step, removes what fn_checkpoint_prune would. */
+ * best_step, removes what fn_checkpoint_prune would. last_step 0: there is no link `last`; FN_E_INVALID when there are
+ * several checkpoints all the same. */
 FN_NODISCARD fn_status fn_checkpoint_recover(const char *dir, int64_t last_step, int64_t best_step, int64_t keep,
                                              fn_err *err);
 /* Removes folders but best, last and the `keep` newest others. */

@@ -143,6 +143,20 @@ def test_latest(fakenews, data, tmp_path):
     assert again.code == 0 and again.stdout.splitlines()[-1] == path
 
 
+def test_a_run_copied_without_its_links_is_not_begun_again(fakenews, whole, tmp_path):
+    subprocess.run(["cp", "-a", whole[0], tmp_path / "run"], check=True)
+    last = os.readlink(tmp_path / "run/checkpoints/last")
+    for link in ("last", "best"):
+        (tmp_path / "run/checkpoints" / link).unlink(missing_ok=True)
+    before = tree(tmp_path / "run", leave=())
+    done = fakenews("train", "--resume", "run")
+    assert done.code == 2 and f"ln -s {last} " in done.stderr, done
+    assert tree(tmp_path / "run", leave=()) == before
+    (tmp_path / "run/checkpoints/last").symlink_to(last)
+    assert fakenews("train", "--resume", "run").code == 0
+    same_tree(whole[0], tmp_path / "run")
+
+
 @pytest.mark.parametrize("extra, parts", [
     (["train.learning_rate=2e-5"], ["train.learning_rate was 1e-3 and is 2e-5", "train.epochs"]),
     (["train.batch_size=4", "train.seed=9"], ["train.batch_size was 8 and is 4", "train.seed was 2018 and is 9"]),
