@@ -29,6 +29,8 @@ class World:
         self.data = prepare(program, self.folder, corpus)
         self.call("train", "--data", "data", "--init", "scratch", "--out", "bert", *MODEL)
         self.call("train", "--data", "data", "--out", "linear", "family=linear", "linear.hash_bits=10", "linear.c_grid=[1]")
+        rows = (f"{'ab'[i % 2]},{int(i % 5 < 2)},{((i * 37) % 101 - 40) / 20},{'headline' if i % 3 == 0 else ''},{i}\n" for i in range(180))
+        (self.folder / "logits.csv").write_text("dataset,label,linear_logit,mode,n_tokens\n" + "".join(rows))
         shutil.copytree(self.folder / "bert", self.folder / "half", symlinks=True)
         shutil.rmtree(self.folder / "data/cache")
         last = self.folder / "half/checkpoints/last"
@@ -71,6 +73,8 @@ COMMANDS = {
     "predict-linear": (["predict", "--model", "linear", "news.csv", "device.threads=1"], ["news.csv", "linear"], []),
     "predict-csv": (["predict", "--model", "linear", "news.csv", "--format", "csv", "device.threads=1"],
                     ["news.csv", "linear"], []),
+    "calibrate": (["calibrate", "--model", "linear", "--predictions", "logits.csv", "--out", "linear/model/calibration.json",
+                   "device.threads=1"], ["logits.csv", "linear"], ["linear"]),
     "tokenize": (["tokenize", "--tokenizer", "bert/model", "news.csv"], ["news.csv", "bert"], []),
     "config": (["config", "show", "--config", "config.yaml", "preset=headline"], ["config.yaml"], []),
 }  # fmt: skip

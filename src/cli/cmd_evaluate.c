@@ -80,9 +80,18 @@ static void remark(const evaluate *e, fn_split split) {
 
 static fn_status add_model(evaluate *e, double *p_fake, fn_err *err) {
   char description[160];
-  FN_TRY(fn_evaluation_predict(p_fake, e->model.session, e->info, &e->rows, on_rows, e, err));
+  fn_pool *pool = fn_device_pool(e->model.device);
+  FN_AUTO_FREE double *calibrated = fn_mem_calloc(e->rows.n, sizeof *calibrated);
+  if (calibrated == NULL) return fn_err_no_memory(err, "probabilities");
+  fn_evaluation_answers answers = {.raw = p_fake, .calibrated = calibrated};
+  FN_TRY(fn_evaluation_predict(&answers, e->model.session, e->info, &e->rows, on_rows, e, err));
   snprintf(description, sizeof description, "%.100s (%.40s)", e->info->id, e->info->family);
-  return fn_evaluation_add(&e->evaluation, "model", description, p_fake, fn_device_pool(e->model.device), err);
+  FN_TRY(fn_evaluation_add(&e->evaluation, "model", description, p_fake, pool, err));
+  if (answers.verdicts.n_calibrated == 0) return FN_OK;
+  e->evaluation.has_verdicts = true;
+  e->evaluation.verdicts = answers.verdicts;
+  snprintf(description, sizeof description, "the model's probabilities as its calibration corrects them");
+  return fn_evaluation_add(&e->evaluation, "calibrated", description, calibrated, pool, err);
 }
 
 static fn_status add_baselines(evaluate *e, double *p_fake, fn_err *err) {
@@ -103,6 +112,10 @@ static fn_status add_baselines(evaluate *e, double *p_fake, fn_err *err) {
   return fn_evaluation_add(&e->evaluation, "majority", description, p_fake, pool, err);
 }
 
+static bool has_baselines(const evaluate *e) {
+  return e->eval_options.baselines && e->training != NULL;
+}
+
 static fn_status report(evaluate *e, const char *data, const char *split, const char *json, fn_err *err) {
   char hash[33] = "";
   if (e->dataset) fn_hash_format(hash, fn_dataset_hash(e->dataset));
@@ -110,7 +123,7 @@ static fn_status report(evaluate *e, const char *data, const char *split, const 
                                          .data = data,
                                          .data_hash = e->dataset ? hash : NULL,
                                          .split = e->dataset ? split : NULL,
-                                         .baselines = e->evaluation.n_systems > 1 ? fn_dataset_dir(e->training) : NULL,
+                                         .baselines = has_baselines(e) ? fn_dataset_dir(e->training) : NULL,
                                          .version = e->cli->version,
                                          .mode = fn_session_mode(e->model.session),
                                          .max_tokens = fn_session_max_tokens(e->model.session),
@@ -145,7 +158,7 @@ static fn_status evaluate_all(evaluate *e, const fn_cli_args *args, fn_err *err)
   if (p_fake == NULL) return fn_err_no_memory(err, "probabilities");
   fn_evaluation_init(&e->evaluation, &e->rows, &e->eval_options);
   FN_TRY(add_model(e, p_fake, err));
-  if (e->eval_options.baselines && e->training != NULL) {
+  if (has_baselines(e)) {
     FN_TRY(add_baselines(e, p_fake, err));
   } else if (e->eval_options.baselines) {
     fn_cli_note(e->cli, "no baselines: %s is a file; name a prepared dataset to train them on with --train", data);

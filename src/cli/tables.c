@@ -30,6 +30,9 @@ const fn_verb *const fn_cli_verbs[] = {
 #ifdef HAVE_EVALUATE
     &fn_verb_evaluate,
 #endif
+#ifdef HAVE_CALIBRATE
+    &fn_verb_calibrate,
+#endif
 #ifdef HAVE_QUANTIZE
     &fn_verb_quantize,
 #endif
@@ -55,7 +58,7 @@ const fn_option_table *const fn_cli_tables[] = {
 #endif
     &fn_train_option_table,  &fn_linear_option_table, &fn_eval_option_table,
 #ifdef HAVE_INFER_OPTIONS
-    &fn_infer_option_table,  &fn_pack_option_table,
+    &fn_infer_option_table,  &fn_pack_option_table,   &fn_calibrate_option_table,
 #endif
     &fn_tensor_option_table, &fn_net_option_table,
 };

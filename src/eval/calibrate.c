@@ -206,13 +206,19 @@ static fn_status try_form(fn_calibrate_result *r, double *z_cross, work *w, cons
 static fn_status choose_form(fn_calibrate_result *r, double *z_cross, work *w, fn_err *err) {
   const fn_calibrate_plan *plan = w->plan;
   fn_scaling_form form = {.affine = w->rows->k > 1, .n_buckets = 1, .ridge = plan->ridge};
-  FN_TRY(try_form(r, z_cross, w, &form, true, err));
+  if (w->rows->k == 1) {
+    form.identity = true;
+    FN_TRY(try_form(r, z_cross, w, &form, true, err));
+    form.identity = false;
+  }
+  FN_TRY(try_form(r, z_cross, w, &form, w->rows->k > 1, err));
   if (w->rows->k == 1) {
     form.affine = true;
     FN_TRY(try_form(r, z_cross, w, &form, false, err));
   }
   if (w->rows->n_tokens == NULL || plan->n_edges == 0) return FN_OK;
   form = r->form;
+  form.identity = false;
   form.n_buckets = plan->n_edges + 1;
   memcpy(form.edges, plan->edges, sizeof form.edges);
   return try_form(r, z_cross, w, &form, false, err);

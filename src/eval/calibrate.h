@@ -69,6 +69,7 @@ FN_NODISCARD fn_status fn_stack_fit(double *weights_out, double *bias_out, const
                                     fn_err *err);
 
 typedef struct fn_scaling_form {
+  bool identity;                             /* nothing is fitted: weight 1, bias 0, temperature 1; only with k = 1 */
   bool affine;                               /* fit weights and bias, always so with k > 1; else weight 1, bias 0 */
   int32_t n_buckets;                         /* as in fn_scaling; 1: one temperature */
   int64_t edges[FN_SCALING_MAX_BUCKETS - 1]; /* a bucket with few rows or one class takes the temperature of all */
@@ -125,8 +126,9 @@ typedef struct fn_calibrate_result {
   fn_band judged; /* cross-fitted twice: for each fold a threshold from the others alone (scaled by what was fitted
                    * without them and without the fold), judged on the fold; threshold is NaN, for there are many */
 } fn_calibrate_result;
-/* Tries a temperature, then (k = 1) a bias, then temperatures by length; each freer form is taken only if it lowers the
- * cross-fitted loss by plan.gain. z_cross_out[n]: cross-fitted logits of the form that was taken. O(n · n_folds²). */
+/* Tries nothing (k = 1), a temperature, then (k = 1) a bias, then temperatures by length; each freer form is taken only
+ * if it lowers the cross-fitted loss by plan.gain. z_cross_out[n]: cross-fitted logits of the form that was taken. O(n
+ * · n_folds²). */
 FN_NODISCARD fn_status fn_calibrate(fn_calibrate_result *result_out, double *z_cross_out, const fn_calibrate_rows *rows,
                                     const fn_calibrate_plan *plan, fn_err *err);
 

@@ -266,6 +266,12 @@ fn_status fn_scaling_fit(fn_scaling *scaling_out, const fn_calibrate_rows *rows,
   const bool affine = form->affine || rows->k > 1;
   memcpy(s.edges, form->edges, sizeof s.edges);
   FN_TRY(check_classes(rows, err));
+  if (form->identity && rows->k == 1) {
+    s.n_buckets = 1;
+    s.temperatures[0] = 1.0;
+    *scaling_out = s;
+    return FN_OK;
+  }
   if (affine) FN_TRY(fn_stack_fit(s.weights, &s.bias, rows, form->ridge, err));
   FN_AUTO_FREE double *z = fn_mem_calloc(rows->n, sizeof *z), *scratch = fn_mem_calloc(rows->n, sizeof *scratch);
   if (z == NULL || scratch == NULL) return fn_err_no_memory(err, "logits to calibrate on");

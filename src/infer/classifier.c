@@ -92,9 +92,12 @@ static fn_status make_id(fn_classifier *c, const char *dir, fn_err *err) {
   fn_buf_printf(&id, "@%.12s", digits);
   FN_TRY(fn_buf_check(&id, "name of the model", err));
   c->info.id = fn_arena_strndup(&c->arena, id.data, id.length);
+  memcpy(id.data + id.length - 12, model_digits, 12);
+  c->info.model_id = fn_arena_strndup(&c->arena, id.data, id.length);
   c->info.dir = fn_arena_strndup(&c->arena, dir, strlen(dir));
   c->info.checksum = fn_arena_strndup(&c->arena, digits, strlen(digits));
-  return c->info.id && c->info.dir && c->info.checksum ? FN_OK : fn_err_no_memory(err, "name of the model");
+  return c->info.id && c->info.model_id && c->info.dir && c->info.checksum ? FN_OK
+                                                                           : fn_err_no_memory(err, "name of the model");
 }
 
 static int32_t find_fake(const fn_classifier_info *info) {
@@ -164,6 +167,7 @@ static fn_status load_packed(fn_classifier *c, const char *path, fn_err *err) {
   fn_buf_printf(&id, "%s@%.12s", p->name, p->checksum);
   FN_TRY(fn_buf_check(&id, "name of the model", err));
   c->info.id = fn_arena_strndup(&c->arena, id.data, id.length);
+  c->info.model_id = c->info.id; /* a file is what it is */
   if (c->info.id == NULL) return fn_err_no_memory(err, "name of the model");
   if (p->calibration != NULL) {
     FN_AUTO_BUF fn_buf name;

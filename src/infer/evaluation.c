@@ -75,7 +75,7 @@ fn_status fn_evaluation_add(fn_evaluation *e, const char *name, const char *desc
   return FN_OK;
 }
 
-static fn_status check_labels(const fn_classifier_info *c, fn_err *err) {
+fn_status fn_evaluation_check_labels(const fn_classifier_info *c, fn_err *err) {
   if (c->n_labels == 2 && c->fake >= 0) return FN_OK;
   FN_AUTO_BUF fn_buf names;
   fn_buf_init(&names, 4096);
@@ -86,18 +86,29 @@ static fn_status check_labels(const fn_classifier_info *c, fn_err *err) {
       names.data ? names.data : "");
 }
 
-fn_status fn_evaluation_predict(double *p_fake_out, fn_session *session, const fn_classifier_info *c,
+static void take_answer(fn_evaluation_answers *a, const fn_prediction *p, int32_t fake, int32_t label, size_t i) {
+  fn_verdict_counts *v = &a->verdicts;
+  a->raw[i] = fn_sigmoid(p->logits[fake] - p->logits[1 - fake]);
+  if (a->calibrated != NULL) a->calibrated[i] = p->probabilities[fake];
+  v->n++;
+  v->n_calibrated += p->calibrated;
+  v->n_verdicts += p->verdict == FN_VERDICT_REAL || p->verdict == FN_VERDICT_FAKE;
+  v->n_right += p->verdict == (label ? FN_VERDICT_FAKE : FN_VERDICT_REAL);
+}
+
+fn_status fn_evaluation_predict(fn_evaluation_answers *answers, fn_session *session, const fn_classifier_info *c,
                                 const fn_labelled *rows, fn_evaluation_progress keep_going, void *arg, fn_err *err) {
-  FN_TRY(check_labels(c, err));
+  FN_TRY(fn_evaluation_check_labels(c, err));
   fn_prediction *predictions = fn_mem_calloc(ROWS_PER_CALL, sizeof *predictions);
   if (predictions == NULL) return fn_err_no_memory(err, "predictions");
   fn_status status = FN_OK;
+  answers->verdicts = (fn_verdict_counts){0};
   for (size_t begin = 0; begin < rows->n && status == FN_OK; begin += ROWS_PER_CALL) {
     size_t n = rows->n - begin < ROWS_PER_CALL ? rows->n - begin : ROWS_PER_CALL;
     status = fn_session_classify(predictions, session, rows->articles + begin, n, err);
     for (size_t i = 0; i < n && status == FN_OK; i++) {
       if (predictions[i].status == FN_OK) {
-        p_fake_out[begin + i] = predictions[i].probabilities[c->fake];
+        take_answer(answers, &predictions[i], c->fake, rows->labels[begin + i], begin + i);
       } else {
         status = fn_err_set(err, predictions[i].status, "row %zu: %s", begin + i, predictions[i].message);
       }

@@ -8,7 +8,7 @@
 #include "infer/labelled.h"
 #include "linear/linear.h"
 
-#define FN_EVALUATION_MAX_SYSTEMS 3
+#define FN_EVALUATION_MAX_SYSTEMS 4
 
 typedef struct fn_evaluation_part {
   fn_metrics metrics; /* n = 0: no rows */
@@ -17,16 +17,26 @@ typedef struct fn_evaluation_part {
 } fn_evaluation_part;
 
 typedef struct fn_evaluation_system {
-  const char *name;      /* "model", "linear", "majority" */
+  const char *name;      /* "model", "calibrated" (the same model), "linear", "majority" */
   char description[160]; /* what it is, for people */
   fn_evaluation_part all;
   fn_evaluation_part *by_dataset; /* [n_datasets] */
 } fn_evaluation_system;
 
+/* What a calibrated model's verdicts were worth. */
+typedef struct fn_verdict_counts {
+  size_t n;            /* rows */
+  size_t n_calibrated; /* of these: a calibration fitted */
+  size_t n_verdicts;   /* not unsure */
+  size_t n_right;      /* of the verdicts */
+} fn_verdict_counts;
+
 typedef struct fn_evaluation {
   const fn_labelled *rows; /* borrowed */
   fn_evaluation_system systems[FN_EVALUATION_MAX_SYSTEMS];
   size_t n_systems;
+  bool has_verdicts; /* the model is calibrated */
+  fn_verdict_counts verdicts;
   fn_eval_options options;
 } fn_evaluation;
 
@@ -36,10 +46,19 @@ void fn_evaluation_deinit(fn_evaluation *evaluation);
 FN_NODISCARD fn_status fn_evaluation_add(fn_evaluation *evaluation, const char *name, const char *description,
                                          const double *p_fake, fn_pool *pool, fn_err *err);
 
-/* p_fake_out[rows->n] of a session. The model must know a label for fake (FN_E_INVALID names its labels) and have two.
- * keep_going (may be NULL) is asked now and then; false ends with FN_E_CANCELLED. */
+/* FN_E_INVALID, with the model's labels, unless they are two with one of them called fake. */
+FN_NODISCARD fn_status fn_evaluation_check_labels(const fn_classifier_info *model, fn_err *err);
+
+/* Answers of a session. */
+typedef struct fn_evaluation_answers {
+  double *raw;        /* [rows->n] probability of fake as the model gives it */
+  double *calibrated; /* [rows->n] the same as raw where no calibration fitted; NULL: not asked for */
+  fn_verdict_counts verdicts;
+} fn_evaluation_answers;
+/* Fills in *answers, whose arrays are the caller's. The model must know a label for fake (FN_E_INVALID names its
+ * labels) and have two. keep_going (may be NULL) is asked now and then; false ends with FN_E_CANCELLED. */
 typedef bool (*fn_evaluation_progress)(void *arg, size_t n_done, size_t n_rows);
-FN_NODISCARD fn_status fn_evaluation_predict(double *p_fake_out, fn_session *session,
+FN_NODISCARD fn_status fn_evaluation_predict(fn_evaluation_answers *answers, fn_session *session,
                                              const fn_classifier_info *classifier, const fn_labelled *rows,
                                              fn_evaluation_progress keep_going, void *arg, fn_err *err);
 

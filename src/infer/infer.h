@@ -25,10 +25,11 @@ FN_NODISCARD fn_status fn_classifier_load(fn_classifier **classifier_out, const 
 void fn_classifier_destroy(fn_classifier *classifier);
 
 typedef struct fn_classifier_info {
-  const char *dir;    /* that holds config.json, or the packed file */
-  const char *id;     /* "<name>@<12 hexadecimal digits>": name of the folder (of the run, for a run's model) and a hash
-                       * over all files that decide the answers */
-  const char *family; /* "linear", model_type ("bert"), or both: "bert+linear" */
+  const char *dir; /* that holds config.json, or the packed file */
+  const char *id;  /* "<name>@<12 hexadecimal digits>": name of the folder (of the run, for a run's model) and a hash
+                    * over all files that decide the answers */
+  const char *model_id; /* the same without its calibration: what a calibration names as its model */
+  const char *family;   /* "linear", model_type ("bert"), or both: "bert+linear" */
   bool has_encoder, has_linear;
   bool packed; /* then these may say more: */
   const char *calibration,

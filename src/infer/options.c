@@ -46,3 +46,36 @@ const fn_option_table fn_pack_option_table = {
     .n_options = FN_COUNT_OF(pack_options),
     .struct_size = sizeof(fn_pack_options),
 };
+
+#undef AT
+#define AT(member) offsetof(fn_calibrate_options, member)
+static const fn_option calibrate_options[] = {
+    {"calibrate.groups", FN_OPTION_ENUM, AT(groups), "auto", "auto|dataset|source", false, false,
+     "What is left out as a whole when a calibration is judged: fitted on all others, judged on it. `auto`: datasets, "
+     "or "
+     "sources where there is one dataset only."},
+    {"calibrate.even", FN_OPTION_BOOL, AT(even), "true", NULL, false, false,
+     "Weights rows so that every (dataset, label) counts the same; probabilities then stand for half of all articles "
+     "being fake. false: every row counts once."},
+    {"calibrate.target", FN_OPTION_FLOAT, AT(target), "0.9", "[0.5,1]", false, false,
+     "Accuracy of verdicts: the threshold of `unsure` is the lowest that reaches it on rows that had no part in the "
+     "fit."},
+    {"calibrate.min_coverage", FN_OPTION_FLOAT, AT(min_coverage), "0.1", "[0,1]", false, false,
+     "Share of articles that get a verdict at least. Where the target cannot be had with it, the threshold is the one "
+     "with the best accuracy."},
+    {"calibrate.edges", FN_OPTION_LIST, AT(edges), "[64,256]", NULL, false, false,
+     "Lengths in tokens at which another temperature begins, rising, at most 7; taken only if that lowers the "
+     "cross-fitted "
+     "loss. []: one temperature for all."},
+    {"calibrate.ridge", FN_OPTION_FLOAT, AT(ridge), "0.001", "(0,)", false, false,
+     "Penalty on the weights of a stack of logits, each scaled to size 1."},
+    {"calibrate.quantile", FN_OPTION_FLOAT, AT(quantile), "0.01", "[0,0.5]", false, false,
+     "Share of the articles calibrated on that the reason unlike_training is set to catch."},
+};
+
+const fn_option_table fn_calibrate_option_table = {
+    .title = "Calibration",
+    .options = calibrate_options,
+    .n_options = FN_COUNT_OF(calibrate_options),
+    .struct_size = sizeof(fn_calibrate_options),
+};

@@ -34,4 +34,17 @@ typedef struct fn_pack_options {
 } fn_pack_options;
 extern const fn_option_table fn_pack_option_table;
 
+typedef enum fn_calibrate_groups { FN_CALIBRATE_AUTO, FN_CALIBRATE_DATASET, FN_CALIBRATE_SOURCE } fn_calibrate_groups;
+/* Settings of fitting a calibration. */
+typedef struct fn_calibrate_options {
+  int groups;           /* fn_calibrate_groups: what is left out as a whole */
+  bool even;            /* every (dataset, label) counts the same in sum */
+  double target;        /* accuracy of verdicts, [0.5,1] */
+  double min_coverage;  /* share of rows with a verdict at least, [0,1] */
+  fn_config_list edges; /* of lengths with a temperature of their own, in tokens */
+  double ridge;
+  double quantile; /* of articles that unlike_training is said of, [0,0.5] */
+} fn_calibrate_options;
+extern const fn_option_table fn_calibrate_option_table;
+
 #endif

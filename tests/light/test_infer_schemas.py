@@ -46,6 +46,24 @@ def test_answers(fakenews, repo, trained, tmp_path, family):
         assert not judge.is_valid({**answers[1], **change}), change
 
 
+def test_calibration(fakenews, repo, trained):
+    judge = validator(repo, "calibration.schema.json")
+    data, runs = trained
+    for family in ("linear", "bert"):
+        done = fakenews("calibrate", "--model", runs[family], "--data", data, "--out", "-")
+        assert done.code == 0, done
+        report = json.loads(done.stdout)
+        judge.validate(report)
+        for path, value in ((["prior"], 1), (["sets", 0, "part"], "all"), (["sets", 0, "temperatures"], []), (["data"], "x"),
+                            (["sets", 0, "before", "ece"], 2), (["schema"], "x"), (["extra"], 1)):  # fmt: skip
+            broken = copy.deepcopy(report)
+            place = broken
+            for key in path[:-1]:
+                place = place[key]
+            place[path[-1]] = value
+            assert not judge.is_valid(broken), path
+
+
 @pytest.mark.parametrize("family, more", [("linear", []), ("bert", []), ("bert", ["eval.resamples=0"])])
 def test_figures(fakenews, repo, trained, tmp_path, family, more):
     judge = validator(repo, "evaluation.schema.json")

@@ -229,7 +229,7 @@ static void test_calibrate_chooses(void **state) {
   rows.folds = t->folds;
   rows.n_folds = 3;
   assert_ok(fn_calibrate(&r, z, &rows, &plan, &err));
-  assert_true(!r.form.affine && r.form.n_buckets == 1); /* the freer forms gain nothing */
+  assert_true(!r.form.identity && !r.form.affine && r.form.n_buckets == 1); /* the freer forms gain nothing */
   assert_true(r.scaling.temperatures[0] > 3.0 && r.scaling.temperatures[0] < 5.0);
   assert_true(r.after.nll < r.before.nll - 0.1 && r.after.ece < 0.5 * r.before.ece);
   assert_true(r.band.reached && r.band.accuracy >= 0.9 && r.band.coverage > 0.1);
@@ -242,6 +242,11 @@ static void test_calibrate_chooses(void **state) {
   assert_ok(fn_scaling_fit(&without, &rows, &r.form, &err));
   assert_true(fabs(z[1] - fn_scaling_apply(&without, first + 1, 20)) < 1e-12);
   rows.weights = NULL;
+
+  for (int i = 0; i < N_ROWS; i++) first[i] /= r.scaling.temperatures[0]; /* nothing is left to do */
+  assert_ok(fn_calibrate(&r, z, &rows, &plan, &err));
+  assert_true(r.form.identity && r.scaling.temperatures[0] == 1.0 && r.scaling.weights[0] == 1.0);
+  assert_true(r.after.nll == r.before.nll && z[7] == first[7]);
 
   fill(t, 4.0); /* short rows are four times as overconfident */
   for (int i = 0; i < N_ROWS; i++) first[i] = t->logits[i][0];

@@ -130,7 +130,7 @@ static void test_by_dataset(void **state) {
   const fn_eval_options options = {.resamples = 50, .seed = 1, .baselines = true};
   fn_evaluation e;
   fn_evaluation_init(&e, &rows, &options);
-  for (size_t s = 0; s < 3; s++) {
+  for (size_t s = 0; s < FN_EVALUATION_MAX_SYSTEMS; s++) {
     assert_int_equal(fn_evaluation_add(&e, "model", "a model", p, NULL, NULL), FN_OK);
   }
   assert_int_equal(fn_evaluation_add(&e, "model", "one too many", p, NULL, NULL), FN_E_LIMIT);
