@@ -30,6 +30,7 @@ class World:
         self.call("train", "--data", "data", "--init", "scratch", "--out", "bert", *MODEL)
         self.call("train", "--data", "data", "--out", "linear", "family=linear", "linear.hash_bits=10", "linear.c_grid=[1]")
         rows = (f"{'ab'[i % 2]},{int(i % 5 < 2)},{((i * 37) % 101 - 40) / 20},{'headline' if i % 3 == 0 else ''},{i}\n" for i in range(180))
+        (self.folder / "few.csv").write_text("title,text\nA report,Officials said so. They hide it! Nobody told the doctor.\n")
         (self.folder / "logits.csv").write_text("dataset,label,linear_logit,mode,n_tokens\n" + "".join(rows))
         shutil.copytree(self.folder / "bert", self.folder / "half", symlinks=True)
         shutil.rmtree(self.folder / "data/cache")
@@ -75,6 +76,9 @@ COMMANDS = {
                     ["news.csv", "linear"], []),
     "calibrate": (["calibrate", "--model", "linear", "--predictions", "logits.csv", "--out", "linear/model/calibration.json",
                    "device.threads=1"], ["logits.csv", "linear"], ["linear"]),
+    "explain": (["explain", "--model", "bert", "few.csv", "device.threads=1", "explain.max_forwards=6"], ["few.csv", "bert"], []),
+    "explain-linear": (["explain", "--model", "linear", "few.csv", "--format", "text", "device.threads=1"],
+                       ["few.csv", "linear"], []),
     "tokenize": (["tokenize", "--tokenizer", "bert/model", "news.csv"], ["news.csv", "bert"], []),
     "config": (["config", "show", "--config", "config.yaml", "preset=headline"], ["config.yaml"], []),
 }  # fmt: skip

@@ -45,6 +45,9 @@ const fn_verb *const fn_cli_verbs[] = {
 #ifdef HAVE_BENCH
     &fn_verb_bench,
 #endif
+#ifdef HAVE_EXPLAIN
+    &fn_verb_explain,
+#endif
 #ifdef HAVE_TOKENIZE
     &fn_verb_tokenize,
 #endif
@@ -58,7 +61,7 @@ const fn_option_table *const fn_cli_tables[] = {
 #endif
     &fn_train_option_table,  &fn_linear_option_table, &fn_eval_option_table,
 #ifdef HAVE_INFER_OPTIONS
-    &fn_infer_option_table,  &fn_pack_option_table,   &fn_calibrate_option_table,
+    &fn_infer_option_table,  &fn_pack_option_table,   &fn_calibrate_option_table, &fn_explain_option_table,
 #endif
     &fn_tensor_option_table, &fn_net_option_table,
 };

@@ -79,3 +79,19 @@ const fn_option_table fn_calibrate_option_table = {
     .n_options = FN_COUNT_OF(calibrate_options),
     .struct_size = sizeof(fn_calibrate_options),
 };
+
+#undef AT
+#define AT(member) offsetof(fn_explain_options, member)
+static const fn_option explain_options[] = {
+    {"explain.max_forwards", FN_OPTION_INT, AT(max_forwards), "64", "[4,4096]", false, false,
+     "Passes of the model for one article at most. Where there are more sentences, neighbours are left out together."},
+    {"explain.ngrams", FN_OPTION_INT, AT(ngrams), "8", "[0,1000]", false, false,
+     "Word n-grams of the linear half that are listed."},
+};
+
+const fn_option_table fn_explain_option_table = {
+    .title = "Explaining",
+    .options = explain_options,
+    .n_options = FN_COUNT_OF(explain_options),
+    .struct_size = sizeof(fn_explain_options),
+};

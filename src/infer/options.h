@@ -47,4 +47,11 @@ typedef struct fn_calibrate_options {
 } fn_calibrate_options;
 extern const fn_option_table fn_calibrate_option_table;
 
+/* Settings of explaining an answer. */
+typedef struct fn_explain_options {
+  int64_t max_forwards; /* articles that are classified for one explanation at most */
+  int64_t ngrams;       /* of the linear half, listed at most */
+} fn_explain_options;
+extern const fn_option_table fn_explain_option_table;
+
 #endif

@@ -46,6 +46,20 @@ def test_answers(fakenews, repo, trained, tmp_path, family):
         assert not judge.is_valid({**answers[1], **change}), change
 
 
+@pytest.mark.parametrize("family", ["linear", "bert"])
+def test_explanations(fakenews, repo, trained, tmp_path, family):
+    judge = validator(repo, "explain.schema.json")
+    text = "Officials said so. A secret was exposed! Nobody told the doctor. " * 4
+    write_csv(tmp_path / "in.csv", [["title", "text"], ["A title", text], ["One alone", ""]])
+    done = fakenews("explain", "--model", trained[1][family], "in.csv")
+    assert done.code == 0, done
+    answers = json_lines(done.stdout)
+    for answer in answers:
+        judge.validate(answer)
+    for change in (dict(logit=None), dict(parts=[]), dict(extra=1), dict(verdict=None), dict(n_forwards=0)):
+        assert not judge.is_valid({**answers[0], **change}), change
+
+
 def test_calibration(fakenews, repo, trained):
     judge = validator(repo, "calibration.schema.json")
     data, runs = trained
