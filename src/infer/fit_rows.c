@@ -94,9 +94,7 @@ static fn_status name_groups(scoring *s, fn_err *err) {
   for (size_t d = 0; d < l->n_datasets; d++)
     FN_TRY(keep(&s->datasets[d], s->to, fn_str_from(l->dataset_names[d]), err));
   for (size_t g = 0; g < l->n_groups; g++) {
-    char name[40]; /* numbers of one labelled set; rows of the next are others */
-    snprintf(name, sizeof name, "source %zu.%zu", s->to->n, g);
-    FN_TRY(keep(&s->sources[g], s->to, fn_str_from(name), err));
+    FN_TRY(keep(&s->sources[g], s->to, fn_str_from(l->group_names[g]), err));
   }
   return FN_OK;
 }

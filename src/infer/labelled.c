@@ -24,14 +24,14 @@ static fn_status make_arrays(fn_labelled *l, size_t n, fn_err *err) {
   return l->articles && l->labels && l->groups && l->datasets ? FN_OK : fn_err_no_memory(err, "rows to evaluate");
 }
 
-static fn_status take_names(fn_labelled *l, const char *const *names, size_t n, fn_err *err) {
-  l->n_datasets = n;
-  l->dataset_names = fn_arena_alloc(&l->arena, n, sizeof *l->dataset_names);
-  for (size_t i = 0; l->dataset_names != NULL && i < n; i++) {
-    l->dataset_names[i] = fn_arena_strndup(&l->arena, names[i], strlen(names[i]));
-    if (l->dataset_names[i] == NULL) return fn_err_no_memory(err, "names of datasets");
+static fn_status take_names(const char ***out, fn_labelled *l, const char *const *names, size_t n, fn_err *err) {
+  const char **copies = fn_arena_alloc(&l->arena, n, sizeof *copies);
+  for (size_t i = 0; copies != NULL && i < n; i++) {
+    copies[i] = fn_arena_strndup(&l->arena, names[i], strlen(names[i]));
+    if (copies[i] == NULL) return fn_err_no_memory(err, "names of datasets and sources");
   }
-  return l->dataset_names ? FN_OK : fn_err_no_memory(err, "names of datasets");
+  *out = copies;
+  return copies ? FN_OK : fn_err_no_memory(err, "names of datasets and sources");
 }
 
 static fn_status copy_index(fn_labelled *l, const fn_row_index *index, const fn_dataset *dataset, fn_split split,
@@ -41,7 +41,9 @@ static fn_status copy_index(fn_labelled *l, const fn_row_index *index, const fn_
                       fn_dataset_dir(dataset), fn_split_name(split));
   }
   FN_TRY(make_arrays(l, index->n, err));
-  FN_TRY(take_names(l, index->dataset_names, index->n_datasets, err));
+  FN_TRY(take_names(&l->dataset_names, l, index->dataset_names, index->n_datasets, err));
+  FN_TRY(take_names(&l->group_names, l, index->source_names, index->n_sources, err));
+  l->n_datasets = index->n_datasets;
   l->n_groups = index->n_sources;
   for (size_t i = 0; i < index->n; i++) {
     fn_row row;
@@ -166,6 +168,18 @@ static fn_status number_datasets(reader *r, fn_str fallback, fn_err *err) {
   return FN_OK;
 }
 
+static fn_status name_groups(fn_labelled *l, const fn_str *sources, fn_err *err) {
+  l->group_names = fn_arena_alloc(&l->arena, l->n_groups, sizeof *l->group_names);
+  for (size_t i = l->n; l->group_names != NULL && i-- > 0;) {
+    char row[32];
+    snprintf(row, sizeof row, "row %zu", i);
+    fn_str name = sources[i].length > 0 ? sources[i] : fn_str_from(row);
+    l->group_names[l->groups[i]] = fn_arena_strndup(&l->arena, name.data, name.length);
+    if (l->group_names[l->groups[i]] == NULL) return fn_err_no_memory(err, "sources");
+  }
+  return l->group_names ? FN_OK : fn_err_no_memory(err, "sources");
+}
+
 static fn_status fill(reader *r, const char *path, fn_err *err) {
   fn_labelled *l = r->to;
   if (r->n == 0) {
@@ -181,6 +195,7 @@ static fn_status fill(reader *r, const char *path, fn_err *err) {
     l->sources_known |= sources[i].length > 0;
   }
   FN_TRY(fn_groups_make(l->groups, &l->n_groups, sources, NULL, r->n, err));
+  FN_TRY(name_groups(l, sources, err));
   const char *name = r->options->dataset ? r->options->dataset : fn_path_base(path);
   return number_datasets(r, fn_str_from(name), err);
 }

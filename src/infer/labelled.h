@@ -15,6 +15,7 @@ typedef struct fn_labelled {
   uint32_t *groups;           /* [n] 0 … n_groups-1: sources, near-duplicate clusters where unknown */
   uint32_t *datasets;         /* [n] 0 … n_datasets-1 */
   const char **dataset_names; /* [n_datasets] */
+  const char **group_names;   /* [n_groups] the source; "cluster 17" or "row 4" where it is not known */
   size_t n_groups, n_datasets;
   bool sources_known;   /* at least one row says where it is from */
   size_t n_refused;     /* rows of a file that were left out: bad, without label, or nothing to read */

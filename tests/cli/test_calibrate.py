@@ -128,6 +128,14 @@ def test_through_a_model(fakenews, trained, linear, bert):
         assert "calibrated" in table and "unsure for the rest" in table
 
 
+def test_a_source_is_one_group_in_all_splits(fakenews, trained, linear):
+    data, _ = trained
+    done = fakenews("calibrate", "--model", linear, "--data", data, "--out", "-", "calibrate.groups=source")
+    assert done.code == 0 and json.loads(done.stdout)["sets"][0]["groups"] == 7  # outlet0 … outlet6, in validation and test
+    done = fakenews("calibrate", "--model", linear, "--data", data, "--out", "c.json", "calibrate.groups=source")
+    assert all(f"outlet{i} " in done.stdout for i in range(7))
+
+
 def test_sources_as_groups(fakenews, linear, tmp_path):
     write_logits(tmp_path / "x.csv", source=lambda i: f"outlet {i % 30}")
     done = fakenews("calibrate", "--model", linear, "--predictions", "x.csv", "--out", "-", "calibrate.groups=source")

@@ -68,6 +68,8 @@ static void test_file(void **state) {
   assert_memory_equal(rows.groups, groups, sizeof groups);
   assert_memory_equal(rows.datasets, datasets, sizeof datasets);
   assert_int_equal(rows.n_groups, 4);
+  assert_string_equal(rows.group_names[0], "x.example");
+  assert_string_equal(rows.group_names[2], "row 3"); /* it names none */
   assert_string_equal(rows.dataset_names[1], "second");
   assert_string_equal(rows.dataset_names[2], "rows.csv");
   assert_true(rows.sources_known && fn_str_is(rows.articles[2].text, "five"));
