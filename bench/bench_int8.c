@@ -70,7 +70,7 @@ int main(int argc, char **argv) {
   fn_device_options options = FN_DEVICE_OPTIONS_INIT;
   options.backend = int8 ? FN_BACKEND_INT8 : FN_BACKEND_FAST;
   options.n_threads = (int)strtol(argument(argc, argv, 4, "2"), NULL, 10);
-  options.max_level = level_of(argument(argc, argv, 5, "avx512vnni"));
+  options.max_level = level_of(argument(argc, argv, 5, "amx"));
   const double seconds = strtod(argument(argc, argv, 6, "1"), NULL);
   fn_device *d;
   check(fn_device_create(&d, &options, &err), &err);

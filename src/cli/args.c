@@ -19,7 +19,7 @@ const char *fn_cli_get(const fn_cli_args *args, const char *flag) {
 const fn_cli_device_flag fn_cli_device_flags[FN_CLI_DEVICE_FLAGS] = {
     {"--threads", "N", "device.threads", "worker threads; 0 takes every processor this process may use"},
     {"--cpu-level", "LEVEL", "device.cpu_level",
-     "highest instruction set to use: c, avx2, avxvnni, avx512, avx512vnni"},
+     "highest instruction set to use: c, avx2, avxvnni, avx512, avx512vnni, amx"},
 };
 
 bool fn_cli_has_device(const fn_verb *verb) {

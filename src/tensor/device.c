@@ -8,7 +8,7 @@
 #include <stdlib.h>
 
 const char *fn_cpu_level_name(fn_cpu_level level) {
-  static const char *const names[FN_CPU_LEVEL_COUNT] = {"c", "avx2", "avxvnni", "avx512", "avx512vnni"};
+  static const char *const names[FN_CPU_LEVEL_COUNT] = {"c", "avx2", "avxvnni", "avx512", "avx512vnni", "amx"};
   return (unsigned)level < FN_CPU_LEVEL_COUNT ? names[level] : "unknown";
 }
 
@@ -16,6 +16,7 @@ static fn_status device_init(fn_device *d, const fn_device_options *o, fn_err *e
   d->backend = o->backend;
   d->element_size = o->backend == FN_BACKEND_REFERENCE_F64 ? sizeof(double) : sizeof(float);
   d->level = fn_cpu_level_at_most(o->max_level);
+  if (d->level == FN_CPU_AMX && o->backend == FN_BACKEND_INT8 && !fn_cpu_amx_enable()) d->level = FN_CPU_AVX512VNNI;
   d->kernels = fn_kernels_of(d->level);
   d->int8 = fn_int8_kernels_of(d->level);
   switch (o->backend) {

@@ -36,9 +36,10 @@ typedef enum fn_cpu_level {
   FN_CPU_AVXVNNI,    /* AVX2 and dot products of bytes (AVX-VNNI); fp32 as avx2 */
   FN_CPU_AVX512,     /* AVX-512 F, BW, DQ, VL */
   FN_CPU_AVX512VNNI, /* AVX-512 and dot products of bytes; fp32 as avx512 */
+  FN_CPU_AMX,        /* AVX-512 with VNNI and the matrix unit's products of bytes; fp32 as avx512 */
   FN_CPU_LEVEL_COUNT
 } fn_cpu_level;
-const char *fn_cpu_level_name(fn_cpu_level level); /* "c", "avx2", "avxvnni", "avx512", "avx512vnni" */
+const char *fn_cpu_level_name(fn_cpu_level level); /* "c", "avx2", "avxvnni", "avx512", "avx512vnni", "amx" */
 /* Whether this machine, its operating system and this build have the level. Not every machine with a level has all
  * those below it: AVX-512 came before AVX-VNNI. */
 bool fn_cpu_level_present(fn_cpu_level level);
@@ -48,12 +49,12 @@ fn_cpu_level fn_cpu_level_detect(void);
 typedef struct fn_device_options {
   fn_backend backend;
   fn_gemm gemm;
-  fn_cpu_level max_level; /* FN_CPU_AVX512VNNI for no limit */
+  fn_cpu_level max_level; /* FN_CPU_AMX for no limit */
   int n_threads;          /* [1,1024]; 0: fn_cpu_available() */
   fn_pool *pool;          /* borrowed workers that outlive the device (n_threads is then ignored), or NULL: own ones */
 } fn_device_options;
 #define FN_DEVICE_OPTIONS_INIT                                                                                         \
-  { FN_BACKEND_FAST, FN_GEMM_AUTO, FN_CPU_AVX512VNNI, 0, NULL }
+  { FN_BACKEND_FAST, FN_GEMM_AUTO, FN_CPU_AMX, 0, NULL }
 
 /* options NULL: the values of FN_DEVICE_OPTIONS_INIT. A device may be used by one thread at a time.
  * FN_E_INVALID (threads out of range), FN_E_UNSUPPORTED (oneDNN asked for and missing), FN_E_NO_MEMORY. */

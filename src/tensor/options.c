@@ -7,8 +7,8 @@ static const fn_option options[] = {
      "Worker threads; 0 takes every processor this process may use. Results do not depend on it."},
     {"device.gemm", FN_OPTION_ENUM, offsetof(fn_tensor_options, gemm), "auto", "auto|own|onednn", false, false,
      "Who multiplies matrices on the fast backend. `auto` is `own`."},
-    {"device.cpu_level", FN_OPTION_ENUM, offsetof(fn_tensor_options, cpu_level), "avx512vnni",
-     "c|avx2|avxvnni|avx512|avx512vnni", false, false,
+    {"device.cpu_level", FN_OPTION_ENUM, offsetof(fn_tensor_options, cpu_level), "amx",
+     "c|avx2|avxvnni|avx512|avx512vnni|amx", false, false,
      "Highest instruction set to use; levels that the machine lacks are never used."},
 };
 

@@ -9,6 +9,9 @@
 fn_cpu_level fn_cpu_level_at_most(fn_cpu_level level);
 /* The level whose fp32 kernels a level uses: the levels with dot products of bytes have none of their own. */
 fn_cpu_level fn_cpu_level_fp32(fn_cpu_level level);
+/* Asks the system to let this process use the matrix unit: without it, kernels of level amx end in a signal. Linux then
+ * wants alternate signal stacks with room for its registers, so only those who compute with it ask. False: refused. */
+bool fn_cpu_amx_enable(void);
 /* Of a level that is present. */
 const fn_kernels *fn_kernels_of(fn_cpu_level level);
 const fn_int8_kernels *fn_int8_kernels_of(fn_cpu_level level);

@@ -45,6 +45,9 @@ typedef struct fn_int8_kernels {
    * whatever `activation` is, or nothing. */
   void (*multiply)(float *y, size_t stride, const fn_int8_rows *rows, size_t M, const fn_int8_weights *w, size_t first,
                    size_t last, const fn_activation *activation);
+  /* y = norm(x + residual) of one row of n, x overwritten; y may be residual. rstd[1]. */
+  void (*residual_norm)(float *y, float *rstd, float *x, const float *residual, const float *gamma, const float *beta,
+                        float epsilon, size_t n);
   void (*widen)(float *y, const int8_t *x, float scale, size_t n); /* y = scale · x */
   size_t (*attention_scratch)(size_t longest, size_t D);
   void (*attention)(const fn_int8_head *head);
@@ -56,5 +59,6 @@ const fn_int8_kernels *fn_int8_kernels_avx2(void);
 const fn_int8_kernels *fn_int8_kernels_avxvnni(void);
 const fn_int8_kernels *fn_int8_kernels_avx512(void);
 const fn_int8_kernels *fn_int8_kernels_avx512vnni(void);
+const fn_int8_kernels *fn_int8_kernels_amx(void);
 
 #endif

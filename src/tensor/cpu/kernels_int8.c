@@ -1,7 +1,10 @@
 /* Linear layers in 8 bits, and the rows around them. */
 #include "tensor/cpu/activations.h"
+#include "tensor/cpu/amx.h"
 #include "tensor/cpu/level_int8.h"
 #include "tensor/cpu/simd_int8.h"
+
+#include <math.h>
 
 FN_INLINE vf load(const float *p, size_t lanes) {
   return lanes == 16 ? vf_load(p) : vf_load_n(p, lanes);
@@ -157,6 +160,18 @@ static void micro_rows(const int NV, place p, size_t M) {
 void fn_k_int8_multiply(float *y, size_t stride, const fn_int8_rows *rows, size_t M, const fn_int8_weights *w,
                         size_t first, size_t last, const fn_activation *kind) {
   const size_t K4 = (w->K + 3) / 4;
+#if defined(__AMX_INT8__)
+  if (w->K % 64 == 0 && M >= 4) { /* a column of activations at a time, while it is near */
+    size_t configured = 0;
+    for (size_t n0 = first, n; n0 < last; n0 += n) {
+      n = last - n0 < 64 ? last - n0 : 64;
+      amx_multiply(y, stride, rows, M, w, n0, n0 + n, &configured);
+      for (size_t m = 0; kind && m < M; m++) activate(y + m * stride + n0, *kind, n);
+    }
+    _tile_release();
+    return;
+  }
+#endif
   for (size_t n0 = first, n; n0 < last; n0 += n) {
     n = last - n0 < 16 * FN_INT8_NV ? last - n0 : 16 * FN_INT8_NV;
     const place p = {.y = y + n0,
@@ -182,6 +197,46 @@ void fn_k_int8_multiply(float *y, size_t stride, const fn_int8_rows *rows, size_
   }
 }
 
+/* Mean, then the mean of squared differences, each in four chains of sixteen lanes. */
+static void residual_norm(float *y, float *rstd, float *x, const float *residual, const float *gamma, const float *beta,
+                          float epsilon, size_t n) {
+  const size_t whole = n / 64 * 64;
+  vf sum[4] = {vf_zero(), vf_zero(), vf_zero(), vf_zero()};
+  for (size_t i = 0; i < whole; i += 64)
+#pragma GCC unroll 4
+    for (size_t k = 0; k < 4; k++) {
+      vf v = vf_add(vf_load(x + i + 16 * k), vf_load(residual + i + 16 * k));
+      vf_store(x + i + 16 * k, v);
+      sum[k] = vf_add(sum[k], v);
+    }
+  for (size_t i = whole; i < n; i += 16) {
+    const size_t lanes = n - i < 16 ? n - i : 16;
+    vf v = vf_add(load(x + i, lanes), load(residual + i, lanes));
+    store(x + i, v, lanes);
+    sum[0] = vf_add(sum[0], v);
+  }
+  const vf mean = vf_set(vf_sum(vf_add(vf_add(sum[0], sum[1]), vf_add(sum[2], sum[3]))) / (float)n);
+  for (size_t k = 0; k < 4; k++) sum[k] = vf_zero();
+  for (size_t i = 0; i < whole; i += 64)
+#pragma GCC unroll 4
+    for (size_t k = 0; k < 4; k++) {
+      vf d = vf_sub(vf_load(x + i + 16 * k), mean);
+      sum[k] = vf_fma(d, d, sum[k]);
+    }
+  for (size_t i = whole; i < n; i += 16) {
+    const size_t lanes = n - i < 16 ? n - i : 16;
+    vf d = vf_sub(load(x + i, lanes), mean);
+    if (lanes < 16) d = vf_select(vm_first(lanes), d, vf_zero());
+    sum[0] = vf_fma(d, d, sum[0]);
+  }
+  *rstd = 1.0f / sqrtf(vf_sum(vf_add(vf_add(sum[0], sum[1]), vf_add(sum[2], sum[3]))) / (float)n + epsilon);
+  const vf r = vf_set(*rstd);
+  FN_CHANNELS(n) {
+    vf h = vf_mul(vf_sub(load(x + i, lanes), mean), r);
+    store(y + i, vf_fma(h, load(gamma + i, lanes), load(beta + i, lanes)), lanes);
+  }
+}
+
 static void widen(float *y, const int8_t *x, float scale, size_t n) {
   FN_CHANNELS(n) store(y + i, vf_mul(vf_load_bytes(x + i, lanes), vf_set(scale)), lanes);
 }
@@ -190,6 +245,7 @@ const fn_int8_kernels *FN_LEVEL(fn_int8_kernels)(void) {
   static const fn_int8_kernels table = {
       .quantise = fn_k_int8_quantise,
       .multiply = fn_k_int8_multiply,
+      .residual_norm = residual_norm,
       .widen = widen,
       .attention_scratch = fn_k_int8_attention_scratch,
       .attention = fn_k_int8_attention,

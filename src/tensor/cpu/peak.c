@@ -3,6 +3,7 @@
 #include "tensor/cpu/peak.h"
 
 #include "base/clock.h"
+#include "tensor/cpu/detect.h"
 
 #include <math.h>
 
@@ -39,6 +40,25 @@ CEILING(int8_avx2, "avx2", INT8_256)
 CEILING(f32_avx512, "avx512f", F32_512)
 CEILING(f32_avx2, "avx2", F32_256)
 
+/* The matrix unit: four sums of 16 × 16, 64 products each, a step. */
+enum { AMX_STEPS = CHAINS * STEPS / 96 };
+__attribute__((target("amx-tile,amx-int8"), noinline)) static void int8_amx(void) {
+  struct {
+    uint8_t palette, start_row, reserved[14];
+    uint16_t bytes_per_row[16];
+    uint8_t rows[16];
+  } config = {.palette = 1};
+  for (int i = 0; i < 8; i++) {
+    config.bytes_per_row[i] = 64;
+    config.rows[i] = 16;
+  }
+  __asm__ volatile("ldtilecfg %0\nmov %1, %%ecx\n1:\ntdpbsud %%tmm6, %%tmm4, %%tmm0\ntdpbsud %%tmm7, %%tmm4, %%tmm1\n"
+                   "tdpbsud %%tmm6, %%tmm5, %%tmm2\ntdpbsud %%tmm7, %%tmm5, %%tmm3\ndec %%ecx\njnz 1b\ntilerelease"
+                   :
+                   : "m"(config), "i"(AMX_STEPS)
+                   : "ecx", "cc");
+}
+
 typedef struct ceiling {
   void (*run)(void);
   double products; /* of one step of one chain */
@@ -46,6 +66,7 @@ typedef struct ceiling {
 
 static ceiling find(fn_cpu_level level, bool int8) {
   switch (level) {
+  case FN_CPU_AMX: return int8 ? (ceiling){int8_amx, 4 * 16384 / 96.0} : (ceiling){f32_avx512, 16};
   case FN_CPU_AVX512VNNI: return int8 ? (ceiling){int8_avx512vnni, 64} : (ceiling){f32_avx512, 16};
   case FN_CPU_AVX512: return int8 ? (ceiling){int8_avx512, 64} : (ceiling){f32_avx512, 16};
   case FN_CPU_AVXVNNI: return int8 ? (ceiling){int8_avxvnni, 32} : (ceiling){f32_avx2, 8};
@@ -58,6 +79,7 @@ double fn_cpu_peak(fn_cpu_level level, bool int8) {
   const ceiling c = find(level, int8);
   double best = 0.0;
   if (!c.run || !fn_cpu_level_present(level)) return (double)NAN;
+  if (level == FN_CPU_AMX && int8 && !fn_cpu_amx_enable()) return (double)NAN;
   for (int i = 0; i < RUNS; i++) { /* the best of many short runs: what else goes on on the machine does not count */
     const uint64_t begin = fn_clock_ns();
     c.run();
