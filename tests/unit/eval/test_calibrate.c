@@ -34,7 +34,7 @@ static void test_temperature_refuses(void **state) {
   (void)state;
   fn_err err = {0};
   double t = 7.0;
-  double bad[] = {1.0, NAN};
+  double bad[] = {1.0, (double)NAN};
   const int32_t labels[] = {0, 1}, wrong[] = {0, 2};
   const double none[] = {0.0, 0.0}, negative[] = {1.0, -1.0};
   assert_status(fn_temperature_fit(&t, bad, labels, NULL, 2, &err), FN_E_INVALID);

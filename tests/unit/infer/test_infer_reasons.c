@@ -82,21 +82,21 @@ static void test_unlike_training(void **state) {
   e.n_bytes = 100;
   e.novelty = 0.5;
   assert_int_equal(fn_reasons_find(&e, &limits), 0);
-  limits = (fn_unlike_limits){NAN, NAN};
+  limits = (fn_unlike_limits){(double)NAN, (double)NAN};
   e.novelty = 1.0;
   assert_int_equal(fn_reasons_find(&e, &limits), 0);
 }
 
 static void test_verdict(void **state) {
   (void)state;
-  assert_int_equal(fn_verdict_make(0.5, NAN, 0), FN_VERDICT_REAL);
-  assert_int_equal(fn_verdict_make(0.51, NAN, 0), FN_VERDICT_FAKE);
+  assert_int_equal(fn_verdict_make(0.5, (double)NAN, 0), FN_VERDICT_REAL);
+  assert_int_equal(fn_verdict_make(0.51, (double)NAN, 0), FN_VERDICT_FAKE);
   assert_int_equal(fn_verdict_make(0.51, 0.8, 0), FN_VERDICT_UNSURE);
   assert_int_equal(fn_verdict_make(0.8, 0.8, 0), FN_VERDICT_FAKE);
   assert_int_equal(fn_verdict_make(0.125, 0.875, 0), FN_VERDICT_REAL);
   assert_int_equal(fn_verdict_make(0.99, 0.8, FN_REASON_HEADLINE_ONLY | FN_REASON_UNLIKE_TRAINING), FN_VERDICT_FAKE);
   const unsigned forced[] = {FN_REASON_NOT_ENGLISH, FN_REASON_TOO_SHORT, FN_REASON_UNKNOWN_TOKENS};
-  for (size_t i = 0; i < 3; i++) assert_int_equal(fn_verdict_make(0.99, NAN, forced[i]), FN_VERDICT_UNSURE);
+  for (size_t i = 0; i < 3; i++) assert_int_equal(fn_verdict_make(0.99, (double)NAN, forced[i]), FN_VERDICT_UNSURE);
   for (int i = 0; i < FN_N_REASONS; i++) assert_true(strlen(fn_reason_meanings[i]) > 10 && fn_reason_names[i][0]);
 }
 
