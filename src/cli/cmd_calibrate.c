@@ -16,6 +16,7 @@ typedef struct calibrate {
   fn_buf table;
   size_t n_shown;
   uint64_t shown_ns;
+  bool quiet_training; /* the model's own logits decide nothing */
 } calibrate;
 
 static bool on_rows(void *arg, size_t n_done, size_t n_rows) {
@@ -133,7 +134,7 @@ static fn_status take_dataset(calibrate *c, fn_dataset *dataset, fn_err *err) {
   if (c->rows.n == 0) {
     return fn_err_set(err, FN_E_INVALID, "%s: its validation and test splits have no rows", fn_dataset_dir(dataset));
   }
-  if (strcmp(c->info->data_hash, c->calibration.data) == 0) {
+  if (!c->quiet_training && strcmp(c->info->data_hash, c->calibration.data) == 0) {
     fn_cli_note(c->cli,
                 "the model was trained on other rows of the same sets: leaving a set out of the calibration does not "
                 "leave it out of the model; out-of-fold logits (--predictions) say more");
@@ -152,14 +153,18 @@ static fn_status take_file(calibrate *c, const char *path, bool is_table, fn_err
   return take_labelled(c, &labelled, err);
 }
 
-static fn_status take_rows(calibrate *c, const char *data, const char *predictions, fn_err *err) {
-  if (predictions != NULL) return take_file(c, predictions, true, err);
+static fn_status take_data(calibrate *c, const char *data, fn_err *err) {
   if (!fn_path_is_dir(data)) return take_file(c, data, false, err);
   fn_dataset *dataset;
   FN_TRY(fn_dataset_open(&dataset, data, err));
   fn_status status = take_dataset(c, dataset, err);
   fn_dataset_close(dataset);
   return status;
+}
+
+/* A model that reads titles alone has no other input: they are its articles. */
+static void unite_titles(calibrate *c) {
+  for (size_t i = 0; c->calibration.mode == FN_TEXT_TITLE && i < c->rows.n; i++) c->rows.rows[i].headline = false;
 }
 
 /* Parts that the table has, but the model has not, would be kept for nothing. */
@@ -196,24 +201,44 @@ static fn_status write_out(calibrate *c, const char *out, fn_err *err) {
   return status;
 }
 
+/* Logits of a table say nothing of how the model's own reading looks: rows that it reads itself do. */
+static fn_status fit(calibrate *c, const char *data, const char *predictions, fn_err *err) {
+  if (predictions == NULL) {
+    FN_TRY(take_data(c, data, err));
+  } else {
+    FN_TRY(take_file(c, predictions, true, err));
+    unite_titles(c);
+  }
+  fn_cli_progress_end(c->cli);
+  FN_TRY(check_halves(c, predictions ? predictions : data, err));
+  FN_TRY(fn_calibration_fit(&c->calibration, &c->rows, &c->options, on_fitted, on_skipped, c, err));
+  if (data == NULL || predictions == NULL) return FN_OK;
+  char hash[33];
+  memcpy(hash, c->calibration.data, sizeof hash);
+  fn_fit_rows_deinit(&c->rows);
+  fn_arena_init(&c->rows.arena);
+  FN_TRY(take_data(c, data, err));
+  fn_cli_progress_end(c->cli);
+  memcpy(c->calibration.data, hash, sizeof hash); /* what the probabilities come from */
+  return fn_calibration_fit_unlike(&c->calibration, &c->rows, &c->options, err);
+}
+
 static fn_status calibrate_all(calibrate *c, const fn_cli_args *args, fn_err *err) {
   const char *data = fn_cli_get(args, "--data"), *predictions = fn_cli_get(args, "--predictions");
   const char *out = fn_cli_get(args, "--out");
-  if ((data == NULL) == (predictions == NULL))
-    return fn_err_set(err, FN_E_INVALID, "give either --data or --predictions: rows to read, or logits that are known");
+  if (data == NULL && predictions == NULL)
+    return fn_err_set(err, FN_E_INVALID, "give --data or --predictions: rows to read, or logits that are known");
   FN_TRY(fn_config_fill(&c->data_options, c->cli->config, &fn_data_option_table, err));
   FN_TRY(fn_config_fill(&c->options, c->cli->config, &fn_calibrate_option_table, err));
   FN_TRY(fn_cli_load_part(&c->model, c->cli, fn_cli_get(args, "--model"), FN_INFER_BOTH, err));
   c->info = fn_classifier_get_info(c->model.classifier);
   FN_TRY(fn_evaluation_check_labels(c->info, err));
-  FN_TRY(take_rows(c, data, predictions, err));
-  fn_cli_progress_end(c->cli);
-  FN_TRY(check_halves(c, predictions ? predictions : data, err));
+  c->quiet_training = predictions != NULL;
   snprintf(c->calibration.model, sizeof c->calibration.model, "%s", c->info->model_id);
   c->calibration.mode = fn_session_mode(c->model.session);
   c->calibration.windows = c->model.options.long_texts == FN_INFER_WINDOWS;
   c->calibration.max_tokens = fn_session_max_tokens(c->model.session);
-  FN_TRY(fn_calibration_fit(&c->calibration, &c->rows, &c->options, on_fitted, on_skipped, c, err));
+  FN_TRY(fit(c, data, predictions, err));
   FN_TRY(fn_buf_check(&c->table, "a table", err));
   FN_TRY(write_out(c, out, err));
   return strcmp(out, "-") == 0 ? FN_OK : fn_cli_print(fn_buf_str(&c->table), err);
@@ -246,8 +271,8 @@ static const fn_cli_flag flags[] = {
      .value = "FILE",
      .help =
          "logits instead: a table with the columns label, dataset or source, encoder_logit or linear_logit and, where "
-         "known, mode (article, headline), n_tokens, novelty, bytes_per_token. Best from models that had not seen the "
-         "row's dataset"},
+         "known, mode (article or title+text; headline or title), n_tokens, novelty, bytes_per_token. Best from models "
+         "that had not seen the row's dataset. With --data as well, that says where unlike_training begins"},
     {.name = "--out",
      .value = "FILE",
      .required = true,
@@ -259,7 +284,7 @@ static const fn_cli_flag flags[] = {
 const fn_verb fn_verb_calibrate = {
     .name = "calibrate",
     .summary = "temperature, weights of a model's halves and the threshold of `unsure`, judged by leaving groups out",
-    .usage = "--model FILE|DIR {--data DIR|FILE | --predictions FILE} --out FILE [key=value …]",
+    .usage = "--model FILE|DIR [--data DIR|FILE] [--predictions FILE] --out FILE [key=value …]",
     .flags = flags,
     .options = "calibrate. infer.text infer.long infer.max data.format data.encoding data.delimiter data.columns. "
                "!data.columns.split data.label_map device.",

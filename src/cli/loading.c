@@ -39,7 +39,7 @@ fn_status fn_cli_load_part(fn_cli_model *m, const fn_cli *cli, const char *name,
     fn_cli_note(cli,
                 "%s does not say what it was trained to read: title and text are given to it, %d tokens (infer.text, "
                 "infer.max_tokens)",
-                name, (int)fn_session_max_tokens(m->session));
+                info->dir, (int)fn_session_max_tokens(m->session));
   }
   return FN_OK;
 }

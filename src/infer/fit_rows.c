@@ -157,9 +157,13 @@ static fn_status read_label(int32_t *out, bool *dropped, const table *t, const f
 
 static fn_status read_kind(bool *headline, const table *t, const fn_input_row *row, fn_err *err) {
   fn_str value = field(t, row, "mode");
-  *headline = fn_str_equal_nocase(value, fn_str_from("headline"));
-  if (*headline || value.length == 0 || fn_str_equal_nocase(value, fn_str_from("article"))) return FN_OK;
-  return refuse(t, row, "mode", value, "article or headline", err);
+  static const char *const articles[] = {"", "article", "text", "title+text"};
+  *headline = fn_str_equal_nocase(value, fn_str_from("headline")) || fn_str_equal_nocase(value, fn_str_from("title"));
+  for (size_t i = 0; i < FN_COUNT_OF(articles); i++) {
+    if (fn_str_equal_nocase(value, fn_str_from(articles[i]))) return FN_OK;
+  }
+  if (*headline) return FN_OK;
+  return refuse(t, row, "mode", value, "article (title+text, text) or headline (title)", err);
 }
 
 static fn_status take_row(table *t, const fn_input_row *row, fn_err *err) {

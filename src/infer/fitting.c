@@ -99,18 +99,23 @@ static fn_status check_folds(const subset *s, fn_err *err) {
   return FN_OK;
 }
 
-static fn_status group(subset *s, const fn_calibrate_options *o, fn_err *err) {
+static fn_status weigh(subset *s, const fn_calibrate_options *o, fn_err *err) {
   size_t n_cells;
-  name_nameless(s->names, s->n);
   name_nameless(s->cell_names, s->n);
+  FN_TRY(fn_groups_make(s->cells, &n_cells, s->cell_names, NULL, s->n, err));
+  if (o->even) return fn_calibrate_weights_even(s->weights, s->cells, n_cells, s->labels, s->n, err);
+  for (size_t i = 0; i < s->n; i++) s->weights[i] = 1.0;
+  return FN_OK;
+}
+
+static fn_status group(subset *s, const fn_calibrate_options *o, fn_err *err) {
+  name_nameless(s->names, s->n);
   FN_TRY(fn_groups_make(s->groups, &s->n_groups, s->names, NULL, s->n, err));
   FN_TRY(fn_calibrate_folds(s->folds, &s->n_folds, s->groups, s->n, s->n_groups, FN_CALIBRATE_MAX_FOLDS, err));
   s->fold_names = fn_arena_alloc(&s->arena, s->n_folds, sizeof *s->fold_names);
   if (s->fold_names == NULL) return fn_err_no_memory(err, "names of groups");
   for (size_t i = s->n; i-- > 0;) s->fold_names[s->folds[i]] = s->names[i];
-  FN_TRY(fn_groups_make(s->cells, &n_cells, s->cell_names, NULL, s->n, err));
-  if (o->even) FN_TRY(fn_calibrate_weights_even(s->weights, s->cells, n_cells, s->labels, s->n, err));
-  for (size_t i = 0; !o->even && i < s->n; i++) s->weights[i] = 1.0;
+  FN_TRY(weigh(s, o, err));
   return check_folds(s, err);
 }
 
@@ -146,6 +151,14 @@ static fn_status quantile(double *out, const double *values, const double *weigh
     *out = above ? -sorted[i].value : sorted[i].value;
     break;
   }
+  return FN_OK;
+}
+
+static fn_status fit_unlike(fn_unlike_limits *out, const subset *s, double share, fn_err *err) {
+  fn_unlike_limits limits;
+  FN_TRY(quantile(&limits.novelty_above, s->novelty, s->weights, s->n, share, true, err));
+  FN_TRY(quantile(&limits.bytes_per_token_below, s->bytes_per_token, s->weights, s->n, share, false, err));
+  *out = limits;
   return FN_OK;
 }
 
@@ -224,8 +237,7 @@ static fn_status fit_set(fn_calibration_set *out, subset *s, const fn_calibrate_
   set.after = r.after;
   set.coverage = r.judged.coverage;
   set.accuracy = r.judged.accuracy;
-  FN_TRY(quantile(&set.unlike.novelty_above, s->novelty, s->weights, s->n, o->quantile, true, err));
-  FN_TRY(quantile(&set.unlike.bytes_per_token_below, s->bytes_per_token, s->weights, s->n, o->quantile, false, err));
+  FN_TRY(fit_unlike(&set.unlike, s, o->quantile, err));
   if (see != NULL) {
     fn_fitted f = {.set = &set, .form = r.form, .band = r.band};
     FN_TRY(report(&f, s, see, arg, err));
@@ -288,6 +300,30 @@ fn_status fn_calibration_fit(fn_calibration *calibration, const fn_fit_rows *row
     if (status != FN_OK && status != FN_E_INVALID) return fn_err_set(err, status, "%s", reason.message);
   }
   if (c.n_sets == 0) return fn_err_set(err, FN_E_INVALID, "no rows of articles to calibrate on");
+  *calibration = c;
+  return FN_OK;
+}
+
+static fn_status fit_set_unlike(fn_calibration_set *set, subset *s, const fn_fit_rows *rows,
+                                const fn_calibrate_options *o, fn_err *err) {
+  FN_TRY(allocate(s, err));
+  fill(s, rows, set->part, set->headline, false);
+  FN_TRY(weigh(s, o, err));
+  return fit_unlike(&set->unlike, s, o->quantile, err);
+}
+
+fn_status fn_calibration_fit_unlike(fn_calibration *calibration, const fn_fit_rows *rows, const fn_calibrate_options *o,
+                                    fn_err *err) {
+  fn_calibration c = *calibration;
+  for (size_t i = 0; i < c.n_sets; i++) {
+    fn_calibration_set *set = &c.sets[i];
+    subset s = {.n = count_rows(rows, set->part, set->headline), .k = set->part == FN_PART_BOTH ? 2 : 1};
+    if (s.n < MIN_ROWS) continue;
+    fn_arena_init(&s.arena);
+    fn_status status = fit_set_unlike(set, &s, rows, o, err);
+    fn_arena_deinit(&s.arena);
+    if (status != FN_OK) return status;
+  }
   *calibration = c;
   return FN_OK;
 }

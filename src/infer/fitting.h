@@ -32,9 +32,9 @@ FN_NODISCARD fn_status fn_fit_rows_add_session(fn_fit_rows *rows, fn_session *se
                                                const fn_labelled *labelled, fn_evaluation_progress keep_going,
                                                void *arg, fn_err *err);
 /* Adds rows of a table (CSV or JSON lines): columns label, dataset or source, encoder_logit or linear_logit (an empty
- * field: the half did not read), and, where known, mode (article, or headline for a title alone), n_tokens, novelty,
- * bytes_per_token; others are not looked at. Logits should come from models that had no part of the row's group in
- * training. Errors name file, line and column. */
+ * field: the half did not read), and, where known, mode (article, text or title+text; headline or title for a title
+ * alone), n_tokens, novelty, bytes_per_token; others are not looked at. Logits should come from models that had no part
+ * of the row's group in training. Errors name file, line and column. */
 FN_NODISCARD fn_status fn_fit_rows_add_file(fn_fit_rows *rows, const char *path, const fn_data_options *options,
                                             fn_err *err);
 
@@ -56,5 +56,10 @@ typedef void (*fn_fit_skipped)(void *arg, const char *why);
 FN_NODISCARD fn_status fn_calibration_fit(fn_calibration *calibration, const fn_fit_rows *rows,
                                           const fn_calibrate_options *options, fn_fitted_see see,
                                           fn_fit_skipped skipped, void *arg, fn_err *err);
+
+/* Sets anew where unlike_training begins in the sets that calibration has, from other rows: those that the model itself
+ * has read, when the sets come from a table that does not say. Sets without such rows are left as they are. */
+FN_NODISCARD fn_status fn_calibration_fit_unlike(fn_calibration *calibration, const fn_fit_rows *rows,
+                                                 const fn_calibrate_options *options, fn_err *err);
 
 #endif

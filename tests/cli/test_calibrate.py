@@ -128,6 +128,21 @@ def test_through_a_model(fakenews, trained, linear, bert):
         assert "calibrated" in table and "unsure for the rest" in table
 
 
+def test_thresholds_from_rows_beside_a_table(fakenews, trained, linear, tmp_path):
+    """The table decides all but where unlike_training begins."""
+    data, _ = trained
+    write_logits(tmp_path / "x.csv", mode=lambda i: "title" if i % 2 else "title+text")
+    alone = json.loads(fakenews("calibrate", "--model", linear, "--predictions", "x.csv", "--out", "-").stdout)
+    done = fakenews("calibrate", "--model", linear, "--predictions", "x.csv", "--data", data, "--out", "-")
+    assert done.code == 0, done
+    both = json.loads(done.stdout)
+    rows = json.loads(fakenews("calibrate", "--model", linear, "--data", data, "--out", "-").stdout)
+    for a, b, r in zip(alone["sets"], both["sets"], rows["sets"], strict=True):
+        assert a["novelty_above"] is None and b["novelty_above"] == r["novelty_above"]
+        assert {**a, "novelty_above": 0} == {**b, "novelty_above": 0}
+    assert both["sets"][0]["novelty_above"] is not None and both["data"] == alone["data"]
+
+
 def test_a_source_is_one_group_in_all_splits(fakenews, trained, linear):
     data, _ = trained
     done = fakenews("calibrate", "--model", linear, "--data", data, "--out", "-", "calibrate.groups=source")
@@ -176,7 +191,7 @@ def test_packed(fakenews, trained, linear, bert, tmp_path):
     ("label,linear_logit,dataset\n1,two,a\n", "x.csv:2: linear_logit \"two\""),
     ("label,linear_logit,dataset\n1,inf,a\n", "x.csv:2: linear_logit \"inf\""),
     ("label,linear_logit,dataset\n1,,a\n", "x.csv:2: neither"),
-    ("label,linear_logit,mode\n1,2,tweet\n", "x.csv:2: mode \"tweet\" is not article or headline"),
+    ("label,linear_logit,mode\n1,2,tweet\n", "x.csv:2: mode \"tweet\" is not article (title+text, text) or headline (title)"),
     ("label,linear_logit,n_tokens\n1,2,-4\n", "x.csv:2: n_tokens \"-4\""),
     ("label,linear_logit\n1,2,3\n", "x.csv:2"),
     ("label,encoder_logit\n" + "1,2\n0,1\n" * 40, "has logits of the encoder, which"),
@@ -193,7 +208,6 @@ def test_refused_tables(fakenews, linear, tmp_path, text, part):
 
 @pytest.mark.parametrize("arguments,part", [
     ([], "--data or --predictions"),
-    (["--data", "x.csv", "--predictions", "x.csv"], "--data or --predictions"),
     (["--predictions", "none.csv"], "none.csv"),
     (["--predictions", "x.csv", "calibrate.edges=[9,3]"], "calibrate.edges"),
     (["--predictions", "x.csv", "calibrate.edges=[a]"], "calibrate.edges"),
