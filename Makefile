@@ -22,7 +22,7 @@ build release: ## build/release/fakenews
 	@$(call build,release)
 demo: release ## the whole main job on the sample corpus: prepare, train, evaluate, classify
 	@examples/demo.sh
-install: release ## program, manual page, completions and docs into PREFIX (/usr/local), below DESTDIR where that is set
+install: release ## program, C library, manual page, completions and docs into PREFIX (/usr/local), below DESTDIR where that is set
 	@DESTDIR="$(DESTDIR)" cmake --install build/release --prefix "$(PREFIX)"
 uninstall: ## remove what the last `make install` wrote (same DESTDIR)
 	@DESTDIR="$(DESTDIR)" tools/uninstall.sh build/release

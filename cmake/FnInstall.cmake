@@ -1,5 +1,6 @@
 # `cmake --install build/release --prefix PREFIX` (make install; DESTDIR counts): the program, and what it says about
-# itself: the manual page and the completions; the bundled model. Settings, rules and presets are inside the program.
+# itself: the manual page and the completions; the bundled model; the library (FnLibrary.cmake). Settings, rules and
+# presets are inside the program.
 install(TARGETS fakenews RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 install(FILES models/default/default.fnm DESTINATION ${CMAKE_INSTALL_DATADIR}/fakenews OPTIONAL) # infer/default_model.h
 install(FILES README.md CHANGELOG.md DESTINATION ${CMAKE_INSTALL_DOCDIR})

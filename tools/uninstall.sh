@@ -7,7 +7,7 @@ manifest=${1:?build folder}/install_manifest.txt
 while read -r path || [ -n "$path" ]; do
   rm -f -- "${DESTDIR:-}$path"
   folder=$(dirname "$path")
-  while [[ $folder == */share/doc/fakenews* ]]; do
+  while [[ $folder == */share/doc/fakenews* || $folder == */share/fakenews || $folder == */include/fakenews ]]; do
     rmdir -- "${DESTDIR:-}$folder" 2>/dev/null || break
     folder=$(dirname "$folder")
   done

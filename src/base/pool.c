@@ -4,10 +4,12 @@
 #include <math.h>
 #include <pthread.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* Spins before sleeping: a training step has hundreds of short jobs back to back, and a futex wake costs tens of
  * microseconds. About 50 us of pauses. */
@@ -15,6 +17,7 @@
 
 struct fn_pool {
   int n_threads, n_started;
+  pid_t pid; /* of the process that has the threads */
   pthread_t *threads;
   pthread_mutex_t mutex;
   pthread_cond_t wake, finished;
@@ -75,12 +78,23 @@ static void *worker_main(void *arg) {
   }
 }
 
+/* Signals meant for the process go to its other threads: a handler of the caller's must not run on a worker. Those that
+ * an instruction raises stay, for they cannot go elsewhere. */
+static void block_signals(sigset_t *before_out) {
+  static const int raised[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS, SIGABRT};
+  sigset_t blocked;
+  sigfillset(&blocked);
+  for (size_t i = 0; i < FN_COUNT_OF(raised); i++) sigdelset(&blocked, raised[i]);
+  pthread_sigmask(SIG_SETMASK, &blocked, before_out);
+}
+
 fn_status fn_pool_create(fn_pool **pool_out, int n_threads, fn_err *err) {
   if (n_threads < 1 || n_threads > 1024)
     return fn_err_set(err, FN_E_INVALID, "number of threads must be 1 to 1024, not %d", n_threads);
   fn_pool *pool = fn_mem_calloc(1, sizeof *pool);
   if (!pool) return fn_err_no_memory(err, "worker threads");
   pool->n_threads = n_threads;
+  pool->pid = getpid();
   atomic_store(&pool->next_worker, 1);
   pthread_mutex_init(&pool->mutex, NULL);
   pthread_cond_init(&pool->wake, NULL);
@@ -90,13 +104,18 @@ fn_status fn_pool_create(fn_pool **pool_out, int n_threads, fn_err *err) {
     fn_pool_destroy(pool);
     return fn_err_no_memory(err, "worker threads");
   }
-  for (int i = 0; i < n_threads - 1; i++) {
-    int r = pthread_create(&pool->threads[i], NULL, worker_main, pool);
-    if (r != 0) {
-      fn_pool_destroy(pool);
-      return fn_err_errno(err, r, "cannot start worker thread %d of %d", i + 1, n_threads - 1);
-    }
-    pool->n_started++;
+  sigset_t before;
+  int r = 0;
+  block_signals(&before);
+  for (int i = 0; i < n_threads - 1 && r == 0; i++) {
+    r = pthread_create(&pool->threads[i], NULL, worker_main, pool);
+    if (r == 0) pool->n_started++;
+  }
+  pthread_sigmask(SIG_SETMASK, &before, NULL);
+  if (r != 0) {
+    int which = pool->n_started + 1;
+    fn_pool_destroy(pool);
+    return fn_err_errno(err, r, "cannot start worker thread %d of %d", which, n_threads - 1);
   }
   *pool_out = pool;
   return FN_OK;
@@ -111,14 +130,20 @@ static void publish(fn_pool *pool) {
 
 void fn_pool_destroy(fn_pool *pool) {
   if (!pool) return;
-  atomic_store(&pool->stop, true);
-  publish(pool);
-  for (int i = 0; i < pool->n_started; i++) pthread_join(pool->threads[i], NULL);
-  pthread_cond_destroy(&pool->finished);
-  pthread_cond_destroy(&pool->wake);
-  pthread_mutex_destroy(&pool->mutex);
+  if (fn_pool_is_alive(pool)) {
+    atomic_store(&pool->stop, true);
+    publish(pool);
+    for (int i = 0; i < pool->n_started; i++) pthread_join(pool->threads[i], NULL);
+    pthread_cond_destroy(&pool->finished);
+    pthread_cond_destroy(&pool->wake);
+    pthread_mutex_destroy(&pool->mutex);
+  }
   free(pool->threads);
   free(pool);
+}
+
+bool fn_pool_is_alive(const fn_pool *pool) {
+  return !pool || pool->n_started == 0 || pool->pid == getpid();
 }
 
 int fn_pool_n_threads(const fn_pool *pool) {

@@ -10,9 +10,13 @@
 
 typedef struct fn_pool fn_pool;
 
-/* n_threads in [1, 1024] counts the caller: fn_pool_run uses it too. */
+/* n_threads in [1, 1024] counts the caller: fn_pool_run uses it too. Workers block all signals but those that an
+ * instruction raises. */
 FN_NODISCARD fn_status fn_pool_create(fn_pool **pool_out, int n_threads, fn_err *err);
+/* In a child made by fork, which has none of the workers, only the memory is released. */
 void fn_pool_destroy(fn_pool *pool);
+/* False in a child made by fork when there are workers: fn_pool_run would wait for ever there. */
+bool fn_pool_is_alive(const fn_pool *pool);
 int fn_pool_n_threads(const fn_pool *pool); /* NULL counts as 1 */
 
 /* worker is in [0, n_threads): an index for scratch memory. Tasks must not call fn_pool_run on the same pool. */

@@ -4,7 +4,7 @@
 #include <limits.h>
 #include <stdlib.h>
 
-enum { MAX_CONFIG_BYTES = 16 << 20 };
+enum { MAX_CONFIG_BYTES = 16 << 20, DEFAULT_MAX_TOKENS = 256 };
 
 /* The folder that holds config.json: dir itself, or the `model` of a run folder. */
 static fn_status find_dir(char **dir_out, const char *dir, fn_err *err) {
@@ -134,6 +134,9 @@ static void describe_transformer(fn_classifier *c) {
   c->info.usage_known = c->config.usage.known;
   c->info.mode = c->config.usage.known ? c->config.usage.text : FN_TEXT_TITLE_TEXT;
   c->info.data_hash = c->config.usage.data_hash;
+  int32_t n = c->config.usage.known && c->config.usage.max_tokens > 0 ? c->config.usage.max_tokens : DEFAULT_MAX_TOKENS;
+  c->info.positions = c->config.max_position_embeddings;
+  c->info.max_tokens = n < c->info.positions ? n : c->info.positions;
 }
 
 static fn_status load_transformer(fn_classifier *c, const char *dir, fn_err *err) {
@@ -227,6 +230,10 @@ void fn_classifier_destroy(fn_classifier *c) {
   fn_packed_close(c->packed);
   fn_arena_deinit(&c->arena);
   free(c);
+}
+
+fn_status fn_classifier_verify(const fn_classifier *c, fn_err *err) {
+  return c->packed ? fn_packed_verify(c->packed, err) : FN_OK;
 }
 
 const fn_classifier_info *fn_classifier_get_info(const fn_classifier *c) {

@@ -23,6 +23,8 @@ typedef struct fn_classifier fn_classifier;
  * session; a packed file's are mapped once. */
 FN_NODISCARD fn_status fn_classifier_load(fn_classifier **classifier_out, const char *path, fn_err *err);
 void fn_classifier_destroy(fn_classifier *classifier);
+/* Reads every byte of a packed file (fn_packed_verify); FN_OK for a directory, whose files were read. */
+FN_NODISCARD fn_status fn_classifier_verify(const fn_classifier *classifier, fn_err *err);
 
 typedef struct fn_classifier_info {
   const char *dir; /* that holds config.json, or the packed file */
@@ -42,6 +44,9 @@ typedef struct fn_classifier_info {
   bool usage_known;      /* the model says itself how articles are given to it (always for the linear family) */
   fn_text_mode mode;     /* then: title, text or both */
   const char *data_hash; /* hash of the dataset it was trained on; "" when not known */
+  /* Of the encoder, special tokens included; 0 without one: */
+  int32_t max_tokens; /* of one pass, where infer.max_tokens does not say another number */
+  int32_t positions;  /* the most that infer.max_tokens may say */
 } fn_classifier_info;
 const fn_classifier_info *fn_classifier_get_info(const fn_classifier *classifier);
 

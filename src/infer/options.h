@@ -4,6 +4,8 @@
 
 #include "config/config.h"
 
+#include <math.h>
+
 typedef enum fn_infer_long { FN_INFER_CUT, FN_INFER_WINDOWS } fn_infer_long;
 typedef enum fn_infer_text {
   FN_INFER_TEXT_MODEL, /* as the model says; title and text where it does not */
@@ -26,6 +28,9 @@ typedef struct fn_infer_options {
 } fn_infer_options;
 
 extern const fn_option_table fn_infer_option_table;
+/* The table's defaults, for those who have no settings. */
+#define FN_INFER_OPTIONS_INIT                                                                                          \
+  { .max_tokens = INT64_MIN, .max_windows = 64, .batch_tokens = 4096, .prior = (double)NAN, .unsure = "auto" }
 
 typedef enum fn_pack_dtype { FN_PACK_INT8, FN_PACK_F32 } fn_pack_dtype;
 /* Settings of packing a model. */

@@ -3,7 +3,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-enum { DEFAULT_MAX_TOKENS = 256, MAX_ROWS = 1024 };
+enum { MAX_ROWS = 1024 };
 
 /* What is read: the setting, or the model's own. */
 static fn_status choose_mode(fn_text_mode *mode_out, const fn_session *s, int setting, fn_err *err) {
@@ -20,14 +20,10 @@ static fn_status choose_mode(fn_text_mode *mode_out, const fn_session *s, int se
 }
 
 static fn_status choose_max_tokens(int32_t *out, const fn_classifier *c, int64_t setting, fn_err *err) {
-  int64_t positions = c->config.max_position_embeddings, n = setting;
-  if (setting != INT64_MIN && setting > positions) {
+  int64_t n = setting == INT64_MIN ? c->info.max_tokens : setting;
+  if (n > c->info.positions) {
     return fn_err_set(err, FN_E_INVALID, "infer.max_tokens: %lld is over the %lld positions of the model (%s)",
-                      (long long)setting, (long long)positions, c->info.dir);
-  }
-  if (setting == INT64_MIN) {
-    n = c->config.usage.known && c->config.usage.max_tokens > 0 ? c->config.usage.max_tokens : DEFAULT_MAX_TOKENS;
-    if (n > positions) n = positions;
+                      (long long)setting, (long long)c->info.positions, c->info.dir);
   }
   if (n < 8)
     return fn_err_set(err, FN_E_INVALID, "%s: %lld positions are too few; 8 are needed", c->info.dir, (long long)n);

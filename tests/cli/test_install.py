@@ -1,6 +1,7 @@
 """`make install` (cmake --install) and `make uninstall`, into a folder of the test."""
 
 import os
+import re
 import subprocess
 
 import pytest
@@ -9,7 +10,9 @@ EXPECTED = {
     "bin/fakenews", "share/man/man1/fakenews.1", "share/bash-completion/completions/fakenews",
     "share/zsh/site-functions/_fakenews", "share/fish/vendor_completions.d/fakenews.fish",
     "share/doc/fakenews/README.md", "share/doc/fakenews/CHANGELOG.md", "share/doc/fakenews/docs/options.md",
-    "share/doc/fakenews/docs/schemas/predict.schema.json",
+    "share/doc/fakenews/docs/schemas/predict.schema.json", "include/fakenews/fakenews.h", "lib/libfakenews.so",
+    "lib/libfakenews.so.0", "lib/libfakenews.a", "lib/pkgconfig/fakenews.pc",
+    "share/doc/fakenews/examples/consumer/classify.c", "share/doc/fakenews/examples/python/classify.py",
 }  # fmt: skip
 
 
@@ -26,7 +29,7 @@ def test_install_and_uninstall(program, repo, tmp_path, prefix):
     subprocess.run(["cmake", "--install", build, "--prefix", prefix], env=environment, capture_output=True, check=True)
     files = {str(p.relative_to(root)) for p in root.rglob("*") if p.is_file()}
     assert EXPECTED <= files
-    assert all(p == "bin/fakenews" or p.startswith("share/") for p in files)
+    assert all(p == "bin/fakenews" or re.match("share/|include/fakenews/|lib/(pkgconfig/)?(lib)?fakenews", p) for p in files)
     done = subprocess.run([root / "bin/fakenews", "--version"], capture_output=True, text=True, env={"PATH": ""})
     assert done.returncode == 0 and done.stdout.startswith("fakenews ")
     said = subprocess.run([program, "help", "--man"], capture_output=True, check=True).stdout
@@ -35,7 +38,7 @@ def test_install_and_uninstall(program, repo, tmp_path, prefix):
     assert [p for p in tmp_path.iterdir()] == [tmp_path / prefix.split("/")[1]]  # nothing outside of PREFIX
     subprocess.run([repo / "tools/uninstall.sh", build], env=environment, check=True)
     assert [p for p in root.rglob("*") if p.is_file()] == [foreign]
-    assert not (root / "share/doc/fakenews").exists()
+    assert not (root / "share/doc/fakenews").exists() and not (root / "include/fakenews").exists()
 
 
 def test_uninstall_without_install(repo, tmp_path):

@@ -39,8 +39,8 @@ def uses(files, include, offsetof="0"):
     prelude.write_text(f"#include <stddef.h>\n#undef offsetof\n#define offsetof(type, member) ({offsetof})\n")
 
     def compile_one(path):
-        done = subprocess.run(["gcc", *FLAGS, f"-include{prelude}", f"-I{include}", f"-I{REPO}/src", *definitions(path), path],
-                              capture_output=True, text=True)
+        done = subprocess.run(["gcc", *FLAGS, f"-include{prelude}", f"-I{include}", f"-I{REPO}/src", f"-I{REPO}/include",
+                               *definitions(path), path], capture_output=True, text=True)
         assert done.returncode == 0, done.stderr[:2000]
         return set(re.findall(r"READ (\w+) (\w+)", done.stderr))
 

@@ -155,7 +155,8 @@ def test_every_folder_has_a_readme_and_a_facade():
     for folder in LAYERS:
         assert (REPO / "src" / folder / "README.md").exists(), f"src/{folder}/README.md is missing"
         assert (REPO / "src" / folder / "CMakeLists.txt").exists()
-        assert (REPO / "src" / folder / f"{folder}.h").exists(), f"src/{folder}/{folder}.h is missing"
+        facade = f"src/{folder}/{folder}.h" if folder != "lib" else "include/fakenews/fakenews.h"
+        assert (REPO / facade).exists(), f"{facade} is missing"
 
 
 def test_every_folder_with_code_has_unit_tests():

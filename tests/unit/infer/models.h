@@ -3,6 +3,7 @@
 #define FN_TESTS_INFER_MODELS_H
 
 #include "infer/infer.h"
+#include "infer/packed.h"
 #include "linear/linear.h"
 #include "model/config.h"
 
@@ -92,6 +93,35 @@ static inline bool make_linear(const char *dir) {
        fn_dir_create(dir, NULL) == FN_OK && fn_linear_save(linear, dir, NULL) == FN_OK;
   fn_linear_destroy(linear);
   fn_arena_deinit(&arena);
+  return ok;
+}
+
+/* Packs the directories that are given (NULL: not that half). */
+static inline bool make_packed(const char *path, const char *bert_dir, const char *linear_dir, bool int8,
+                               const char *calibration) {
+  fn_model *model = NULL;
+  fn_tokenizer *tokenizer = NULL;
+  fn_linear *linear = NULL;
+  fn_device *device = NULL;
+  fn_device_options options = FN_DEVICE_OPTIONS_INIT;
+  options.n_threads = 1;
+  bool ok = fn_device_create(&device, &options, NULL) == FN_OK;
+  if (ok && bert_dir != NULL)
+    ok = fn_model_load(&model, bert_dir, NULL, false, 0, device, NULL, NULL) == FN_OK &&
+         fn_tokenizer_load(&tokenizer, bert_dir, NULL) == FN_OK;
+  if (ok && linear_dir != NULL) ok = fn_linear_load(&linear, linear_dir, NULL) == FN_OK;
+  const fn_packed_source source = {.encoder = model,
+                                   .tokenizer = tokenizer,
+                                   .linear = linear,
+                                   .int8 = int8,
+                                   .name = "small",
+                                   .card = "{\"licence\":\"none\"}",
+                                   .calibration = calibration};
+  ok = ok && fn_packed_write(path, &source, NULL) == FN_OK;
+  fn_linear_destroy(linear);
+  fn_tokenizer_destroy(tokenizer);
+  fn_model_destroy(model);
+  fn_device_destroy(device);
   return ok;
 }
 

@@ -19,26 +19,7 @@ static fn_device *device;
 
 /* Packs the two directories; parts: 1 encoder, 2 linear. */
 static bool pack(const char *path, int parts, bool int8, const char *calibration) {
-  fn_model *model = NULL;
-  fn_tokenizer *tokenizer = NULL;
-  fn_linear *linear = NULL;
-  bool ok = fn_model_load(&model, bert_dir, NULL, false, 0, device, NULL, NULL) == FN_OK &&
-            fn_tokenizer_load(&tokenizer, bert_dir, NULL) == FN_OK &&
-            fn_linear_load(&linear, linear_dir, NULL) == FN_OK;
-  const fn_packed_source source = {.encoder = parts & 1 ? model : NULL,
-                                   .tokenizer = tokenizer,
-                                   .linear = parts & 2 ? linear : NULL,
-                                   .int8 = int8,
-                                   .name = "small",
-                                   .card = "{\"licence\":\"none\"}",
-                                   .calibration = calibration};
-  fn_err err = {0};
-  ok = ok && fn_packed_write(path, &source, &err) == FN_OK;
-  if (!ok) fprintf(stderr, "%s\n", err.message);
-  fn_linear_destroy(linear);
-  fn_tokenizer_destroy(tokenizer);
-  fn_model_destroy(model);
-  return ok;
+  return make_packed(path, parts & 1 ? bert_dir : NULL, parts & 2 ? linear_dir : NULL, int8, calibration);
 }
 
 static int set_up(void **state) {
