@@ -139,14 +139,17 @@ typedef enum fakenews_long_texts {
   FAKENEWS_WINDOWS = 1 /* the encoder reads in several passes, the title in each, and their logits are averaged */
 } fakenews_long_texts;
 
-/* Instruction sets; answers do not depend on them. */
+/* Instruction sets; answers do not depend on them. FAKENEWS_CPU_AMX is the matrix unit of some AVX-512 machines. Linux
+ * lends it to a process that asks, and a session that may use it does: from then on the process cannot set alternate
+ * signal stacks of less than getauxval(AT_MINSIGSTKSZ) bytes. Where one is set already the unit is not used. */
 typedef enum fakenews_cpu_level {
   FAKENEWS_CPU_BEST = 0,
   FAKENEWS_CPU_C = 1,
   FAKENEWS_CPU_AVX2 = 2,
   FAKENEWS_CPU_AVXVNNI = 3,
   FAKENEWS_CPU_AVX512 = 4,
-  FAKENEWS_CPU_AVX512VNNI = 5
+  FAKENEWS_CPU_AVX512VNNI = 5,
+  FAKENEWS_CPU_AMX = 6
 } fakenews_cpu_level;
 
 /* Set it with FAKENEWS_SESSION_OPTIONS_INIT, then change what you mean to. 0 is the default everywhere. */
@@ -253,6 +256,72 @@ FAKENEWS_API FAKENEWS_NODISCARD fakenews_status fakenews_session_classify(fakene
                                                                           fakenews_session *session,
                                                                           const fakenews_article *articles, size_t n,
                                                                           fakenews_error *error);
+
+/* ---- explanation: which sentences carry an answer */
+
+/* Set it with FAKENEWS_EXPLAIN_OPTIONS_INIT. 0 is the default everywhere. */
+typedef struct fakenews_explain_options {
+  uint32_t struct_size;    /* sizeof(fakenews_explain_options) as the caller was compiled */
+  uint32_t max_classified; /* [4,4096] articles that are classified for it at most; 0: 64. A text with more sentences
+                            * gets larger parts */
+  uint32_t max_ngrams;     /* [1,1000] of the linear half, listed at most; 0: 8 */
+  uint32_t reserved;       /* 0 */
+} fakenews_explain_options;
+#define FAKENEWS_EXPLAIN_OPTIONS_INIT                                                                                  \
+  { (uint32_t)sizeof(fakenews_explain_options), 0, 0, 0 }
+
+/* A sentence, or neighbours that were left out together. The layout is fixed for this major version. */
+typedef struct fakenews_explained_part {
+  int32_t in_title;    /* 1: the whole title, offsets are the title's; 0: they are the text's */
+  int32_t n_sentences; /* 1, or how many were left out together */
+  int32_t read;        /* 0: lies behind what the encoder reads; no contribution */
+  int32_t reserved;    /* 0 */
+  size_t begin, end;   /* bytes */
+  double contribution; /* log-odds of fake with it less those without it: positive towards fake. NaN: not read, or
+                        * nothing would be left */
+} fakenews_explained_part;
+
+/* A word n-gram of the linear half; its part in that half's log-odds is exact. The layout is fixed for this major
+ * version. */
+typedef struct fakenews_explained_ngram {
+  int32_t in_title;    /* as above */
+  int32_t reserved;    /* 0 */
+  size_t begin, end;   /* bytes, where it stands first */
+  double contribution; /* positive towards fake, all its occurrences together */
+} fakenews_explained_ngram;
+
+typedef struct fakenews_explanation fakenews_explanation;
+
+/* explanation_out: release with fakenews_explanation_destroy; it needs the classifier, not the session. options NULL:
+ * all defaults. Takes as long as n_classified answers. An article that cannot be classified has no parts, and its
+ * prediction says why. Errors: as fakenews_session_classify; FAKENEWS_INVALID also for a model whose labels are not two
+ * with one of them fake. */
+FAKENEWS_API FAKENEWS_NODISCARD fakenews_status fakenews_session_explain(fakenews_explanation **explanation_out,
+                                                                         fakenews_session *session,
+                                                                         const fakenews_article *article,
+                                                                         const fakenews_explain_options *options,
+                                                                         fakenews_error *error);
+FAKENEWS_API void fakenews_explanation_destroy(fakenews_explanation *explanation); /* NULL is fine */
+
+/* Arrays belong to the explanation. */
+typedef struct fakenews_explanation_info {
+  double logit;                         /* log-odds of fake of what is explained: the article as far as it is read */
+  size_t read_bytes;                    /* of the text, by the encoder */
+  const fakenews_explained_part *parts; /* [n_parts] in the order of the article */
+  size_t n_parts;
+  const fakenews_explained_ngram *ngrams; /* [n_ngrams] by falling |contribution|; none without a linear half */
+  size_t n_ngrams;
+  size_t n_classified; /* articles that were classified for it */
+} fakenews_explanation_info;
+/* Sizes and errors as fakenews_classifier_get_info. An explanation is immutable: any threads may read it. */
+FAKENEWS_API FAKENEWS_NODISCARD fakenews_status fakenews_explanation_get_info(fakenews_explanation_info *info_out,
+                                                                              size_t info_size,
+                                                                              const fakenews_explanation *explanation,
+                                                                              fakenews_error *error);
+/* The answer to the whole article, without window_logits. */
+FAKENEWS_API FAKENEWS_NODISCARD fakenews_status
+fakenews_explanation_get_prediction(fakenews_prediction *prediction_out, size_t prediction_size,
+                                    const fakenews_explanation *explanation, fakenews_error *error);
 
 #ifdef __cplusplus
 }

@@ -58,5 +58,7 @@ typedef struct fn_explain_options {
   int64_t ngrams;       /* of the linear half, listed at most */
 } fn_explain_options;
 extern const fn_option_table fn_explain_option_table;
+#define FN_EXPLAIN_OPTIONS_INIT                                                                                        \
+  { .max_forwards = 64, .ngrams = 8 }
 
 #endif

@@ -4,19 +4,12 @@
 #include <math.h>
 
 /* What the first version had. */
-enum {
-  FIRST_INFO = offsetof(fakenews_classifier_info, max_positions) + sizeof(int32_t),
-  FIRST_PREDICTION = offsetof(fakenews_prediction, reserved) + sizeof(int32_t),
-};
-
-static fn_status refuse_null(const char *what, fn_err *err) {
-  return fn_err_set(err, FN_E_INVALID, "%s must not be NULL", what);
-}
+enum { FIRST_INFO = offsetof(fakenews_classifier_info, max_positions) + sizeof(int32_t) };
 
 /* ---- classifier */
 
 static fn_status open_classifier(fakenews_classifier **out, const char *path, fn_err *err) {
-  if (out == NULL) return refuse_null("classifier_out", err);
+  if (out == NULL) return fn_lib_refuse_null("classifier_out", err);
   FN_AUTO_FREE char *bundled = NULL;
   if (path == NULL) {
     FN_TRY(fn_lib_default_model(&bundled, err));
@@ -43,14 +36,15 @@ void fakenews_classifier_close(fakenews_classifier *classifier) {
 
 fakenews_status fakenews_classifier_verify(const fakenews_classifier *classifier, fakenews_error *error) {
   fn_err err = {0};
-  fn_status status = classifier ? fn_classifier_verify(classifier->inner, &err) : refuse_null("classifier", &err);
+  fn_status status =
+      classifier ? fn_classifier_verify(classifier->inner, &err) : fn_lib_refuse_null("classifier", &err);
   return fn_lib_finish(error, status, &err);
 }
 
 static fn_status get_info(fakenews_classifier_info *out, size_t size, const fakenews_classifier *classifier,
                           fn_err *err) {
-  if (out == NULL) return refuse_null("info_out", err);
-  if (classifier == NULL) return refuse_null("classifier", err);
+  if (out == NULL) return fn_lib_refuse_null("info_out", err);
+  if (classifier == NULL) return fn_lib_refuse_null("classifier", err);
   FN_TRY(fn_lib_check_size(size, FIRST_INFO, "info_size", err));
   const fn_classifier_info *i = fn_classifier_get_info(classifier->inner);
   const fakenews_classifier_info info = {
@@ -83,8 +77,8 @@ fakenews_status fakenews_classifier_get_info(fakenews_classifier_info *info_out,
 
 static fn_status create_session(fakenews_session **out, const fakenews_classifier *classifier,
                                 const fakenews_session_options *options, fn_err *err) {
-  if (out == NULL) return refuse_null("session_out", err);
-  if (classifier == NULL) return refuse_null("classifier", err);
+  if (out == NULL) return fn_lib_refuse_null("session_out", err);
+  if (classifier == NULL) return fn_lib_refuse_null("classifier", err);
   fn_infer_options infer;
   fn_device_options device;
   FN_AUTO_BUF fn_buf unsure;
@@ -118,7 +112,16 @@ void fakenews_session_destroy(fakenews_session *session) {
 
 /* ---- answers */
 
-static fakenews_prediction make_prediction(const fn_prediction *p, const fn_classifier_info *info) {
+bool fn_lib_is_forked(const fakenews_session *session) {
+  return session != NULL && !fn_pool_is_alive(fn_device_pool(session->device));
+}
+
+fakenews_status fn_lib_fail_forked(fakenews_error *error) {
+  return fn_lib_fail(error, FAKENEWS_FORKED,
+                     "the worker threads of this session are in the parent process; make a session in this one");
+}
+
+fakenews_prediction fn_lib_prediction(const fn_prediction *p, const fn_classifier_info *info) {
   const double none = (double)NAN;
   if (p->status != FN_OK) {
     return (fakenews_prediction){.status = fn_lib_status(p->status),
@@ -149,7 +152,7 @@ static fakenews_prediction make_prediction(const fn_prediction *p, const fn_clas
   };
 }
 
-static fn_status read_articles(fn_article *out, const fakenews_article *articles, size_t n, fn_err *err) {
+fn_status fn_lib_read_articles(fn_article *out, const fakenews_article *articles, size_t n, fn_err *err) {
   for (size_t i = 0; i < n; i++) {
     const fakenews_article *a = &articles[i];
     if ((a->title == NULL && a->title_length > 0) || (a->text == NULL && a->text_length > 0))
@@ -161,18 +164,18 @@ static fn_status read_articles(fn_article *out, const fakenews_article *articles
 
 static fn_status classify(fakenews_prediction *out, size_t size, fakenews_session *s, const fakenews_article *articles,
                           size_t n, fn_err *err) {
-  if (s == NULL) return refuse_null("session", err);
-  FN_TRY(fn_lib_check_size(size, FIRST_PREDICTION, "prediction_size", err));
+  if (s == NULL) return fn_lib_refuse_null("session", err);
+  FN_TRY(fn_lib_check_size(size, FN_LIB_FIRST_PREDICTION, "prediction_size", err));
   if (n == 0) return FN_OK;
-  if (out == NULL) return refuse_null("predictions_out", err);
-  if (articles == NULL) return refuse_null("articles", err);
+  if (out == NULL) return fn_lib_refuse_null("predictions_out", err);
+  if (articles == NULL) return fn_lib_refuse_null("articles", err);
   FN_AUTO_FREE fn_article *inner = fn_mem_calloc(n, sizeof *inner);
   FN_AUTO_FREE fn_prediction *predictions = fn_mem_calloc(n, sizeof *predictions);
   if (inner == NULL || predictions == NULL) return fn_err_no_memory(err, "predictions");
-  FN_TRY(read_articles(inner, articles, n, err));
+  FN_TRY(fn_lib_read_articles(inner, articles, n, err));
   FN_TRY(fn_session_classify(predictions, s->inner, inner, n, err));
   for (size_t i = 0; i < n; i++) {
-    fakenews_prediction p = make_prediction(&predictions[i], fn_classifier_get_info(s->classifier));
+    fakenews_prediction p = fn_lib_prediction(&predictions[i], fn_classifier_get_info(s->classifier));
     fn_lib_copy_out((char *)out + i * size, size, &p, sizeof p);
   }
   return FN_OK;
@@ -182,9 +185,7 @@ fakenews_status fakenews_session_classify(fakenews_prediction *predictions_out, 
                                           fakenews_session *session, const fakenews_article *articles, size_t n,
                                           fakenews_error *error) {
   fn_err err = {0};
-  if (session != NULL && !fn_pool_is_alive(fn_device_pool(session->device)))
-    return fn_lib_fail(error, FAKENEWS_FORKED,
-                       "the worker threads of this session are in the parent process; make a session in this one");
+  if (fn_lib_is_forked(session)) return fn_lib_fail_forked(error);
   return fn_lib_finish(error, classify(predictions_out, prediction_size, session, articles, n, &err), &err);
 }
 

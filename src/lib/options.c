@@ -6,37 +6,15 @@
 /* What the first version had. */
 enum { FIRST_SIZE = offsetof(fakenews_session_options, unsure) + sizeof(double) };
 
-/* An older caller's struct is filled up with zeros, which are defaults; of a newer one's, what is not known here must
- * be zero. */
-static fn_status read_struct(fakenews_session_options *out, const fakenews_session_options *options, fn_err *err) {
-  size_t size = options->struct_size;
-  FN_TRY(fn_lib_check_size(size, FIRST_SIZE, "options.struct_size (FAKENEWS_SESSION_OPTIONS_INIT sets it)", err));
-  const unsigned char *bytes = (const unsigned char *)options;
-  for (size_t i = sizeof *out; i < size; i++) {
-    if (bytes[i] != 0)
-      return fn_err_set(err, FN_E_UNSUPPORTED,
-                        "options: byte %zu is set, which this version of the library (%s) does not know", i,
-                        fakenews_version());
-  }
-  fn_lib_copy_out(out, sizeof *out, options, size);
-  return FN_OK;
-}
-
-static fn_status check_range(const char *name, int64_t value, int64_t least, int64_t most, fn_err *err) {
-  if (value >= least && value <= most) return FN_OK;
-  return fn_err_set(err, FN_E_INVALID, "options.%s is %lld; accepted is %lld to %lld", name, (long long)value,
-                    (long long)least, (long long)most);
-}
-
 static fn_status check_ranges(const fakenews_session_options *o, fn_err *err) {
-  FN_TRY(check_range("n_threads", o->n_threads, 0, 1024, err));
-  FN_TRY(check_range("part", o->part, FAKENEWS_BOTH, FAKENEWS_ENCODER, err));
-  FN_TRY(check_range("reads", o->reads, FAKENEWS_READS_MODEL, FAKENEWS_READS_TITLE_TEXT, err));
-  FN_TRY(check_range("long_texts", o->long_texts, FAKENEWS_CUT, FAKENEWS_WINDOWS, err));
-  FN_TRY(check_range("cpu_level", o->cpu_level, FAKENEWS_CPU_BEST, FAKENEWS_CPU_AVX512VNNI, err));
-  FN_TRY(check_range("max_windows", o->max_windows, 0, 4096, err));
-  FN_TRY(check_range("batch_tokens", o->batch_tokens, 0, 1 << 20, err));
-  FN_TRY(check_range("reserved", o->reserved, 0, 0, err));
+  FN_TRY(fn_lib_check_range("n_threads", o->n_threads, 0, 1024, err));
+  FN_TRY(fn_lib_check_range("part", o->part, FAKENEWS_BOTH, FAKENEWS_ENCODER, err));
+  FN_TRY(fn_lib_check_range("reads", o->reads, FAKENEWS_READS_MODEL, FAKENEWS_READS_TITLE_TEXT, err));
+  FN_TRY(fn_lib_check_range("long_texts", o->long_texts, FAKENEWS_CUT, FAKENEWS_WINDOWS, err));
+  FN_TRY(fn_lib_check_range("cpu_level", o->cpu_level, FAKENEWS_CPU_BEST, FAKENEWS_CPU_AMX, err));
+  FN_TRY(fn_lib_check_range("max_windows", o->max_windows, 0, 4096, err));
+  FN_TRY(fn_lib_check_range("batch_tokens", o->batch_tokens, 0, 1 << 20, err));
+  FN_TRY(fn_lib_check_range("reserved", o->reserved, 0, 0, err));
   if (o->prior != 0.0 && !(o->prior > 0.0 && o->prior < 1.0))
     return fn_err_set(err, FN_E_INVALID, "options.prior must be 0 or lie between 0 and 1");
   if (o->unsure != 0.0 && o->unsure != FAKENEWS_NEVER && !(o->unsure >= 0.5 && o->unsure <= 1.0))
@@ -60,7 +38,7 @@ static fn_status check_model(const fakenews_session_options *o, const fn_classif
                       "options.prior: %s is not calibrated, so it is not known what share of fakes its probabilities "
                       "stand for",
                       info->id);
-  if (encoder && o->max_tokens != 0) FN_TRY(check_range("max_tokens", o->max_tokens, 8, info->positions, err));
+  if (encoder && o->max_tokens != 0) FN_TRY(fn_lib_check_range("max_tokens", o->max_tokens, 8, info->positions, err));
   return FN_OK;
 }
 
@@ -79,7 +57,9 @@ fn_status fn_lib_read_options(fn_infer_options *infer_out, fn_device_options *de
   fakenews_session_options o = FAKENEWS_SESSION_OPTIONS_INIT;
   fn_infer_options infer = FN_INFER_OPTIONS_INIT;
   fn_device_options device = FN_DEVICE_OPTIONS_INIT;
-  if (options != NULL) FN_TRY(read_struct(&o, options, err));
+  if (options != NULL)
+    FN_TRY(fn_lib_read_struct(&o, sizeof o, options, FIRST_SIZE,
+                              "options.struct_size (FAKENEWS_SESSION_OPTIONS_INIT sets it)", err));
   FN_TRY(check_ranges(&o, err));
   FN_TRY(check_model(&o, info, err));
   infer.part = parts[o.part];
@@ -102,5 +82,6 @@ fn_status fn_lib_read_options(fn_infer_options *infer_out, fn_device_options *de
 _Static_assert((int)FAKENEWS_READS_TITLE == (int)FN_INFER_TEXT_TITLE &&
                    (int)FAKENEWS_READS_TITLE_TEXT == (int)FN_INFER_TEXT_TITLE_TEXT && FN_INFER_TEXT_MODEL == 0,
                "the orders of what is read differ");
-_Static_assert((int)FAKENEWS_CPU_AVX512VNNI - (int)FAKENEWS_CPU_C == (int)FN_CPU_AVX512VNNI && FN_CPU_C == 0,
+_Static_assert((int)FAKENEWS_CPU_AMX - (int)FAKENEWS_CPU_C == (int)FN_CPU_AMX && FN_CPU_C == 0 &&
+                   (int)FN_CPU_AMX + 1 == (int)FN_CPU_LEVEL_COUNT,
                "the orders of CPU levels differ");

@@ -55,10 +55,35 @@ fn_status fn_lib_check_size(size_t size, size_t first, const char *what, fn_err 
                     size, first);
 }
 
-_Static_assert(FAKENEWS_VERSION_NUMBER == FN_VERSION_NUMBER, "fakenews.h and CMakeLists.txt have different versions");
+fn_status fn_lib_read_struct(void *out, size_t known, const void *in, size_t first, const char *what, fn_err *err) {
+  uint32_t size;
+  memcpy(&size, in, sizeof size);
+  FN_TRY(fn_lib_check_size(size, first, what, err));
+  const unsigned char *bytes = in;
+  for (size_t i = known; i < size; i++) {
+    if (bytes[i] != 0)
+      return fn_err_set(err, FN_E_UNSUPPORTED,
+                        "options: byte %zu is set, which this version of the library (%s) does not know", i,
+                        fakenews_version());
+  }
+  fn_lib_copy_out(out, known, in, size);
+  return FN_OK;
+}
 
+fn_status fn_lib_check_range(const char *name, int64_t value, int64_t least, int64_t most, fn_err *err) {
+  if (value >= least && value <= most) return FN_OK;
+  return fn_err_set(err, FN_E_INVALID, "options.%s is %lld; accepted is %lld to %lld", name, (long long)value,
+                    (long long)least, (long long)most);
+}
+
+fn_status fn_lib_refuse_null(const char *what, fn_err *err) {
+  return fn_err_set(err, FN_E_INVALID, "%s must not be NULL", what);
+}
+
+#define TEXT(number)  TEXT_(number)
+#define TEXT_(number) #number
 const char *fakenews_version(void) {
-  return FN_VERSION;
+  return TEXT(FAKENEWS_VERSION_MAJOR) "." TEXT(FAKENEWS_VERSION_MINOR) "." TEXT(FAKENEWS_VERSION_PATCH);
 }
 
 uint32_t fakenews_version_number(void) {

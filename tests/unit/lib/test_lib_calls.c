@@ -165,7 +165,7 @@ static void test_options_refused(void **state) {
       CASE(both, reads, 4),
       CASE(linear, reads, FAKENEWS_READS_TITLE),
       CASE(both, long_texts, 2),
-      CASE(both, cpu_level, 6),
+      CASE(both, cpu_level, 7),
       CASE(both, max_tokens, 7),
       CASE(both, max_tokens, 65),
       CASE(both, max_windows, 4097),

@@ -54,6 +54,8 @@ static void check_fork(const char *path) {
     CHILD_CHECK(1, fakenews_session_classify(p, sizeof *p, alone, articles, N, NULL) == FAKENEWS_OK);
     CHILD_CHECK(2, same_predictions(p, expected, N));
     CHILD_CHECK(3, fakenews_session_classify(p, sizeof *p, threaded, articles, N, &error) == FAKENEWS_FORKED);
+    fakenews_explanation *e;
+    CHILD_CHECK(8, fakenews_session_explain(&e, threaded, articles, NULL, NULL) == FAKENEWS_FORKED);
     CHILD_CHECK(4, error.status == FAKENEWS_FORKED && strstr(error.message, "parent process") != NULL);
     options.n_threads = CHILD_THREADS;
     CHILD_CHECK(5, fakenews_session_create(&fresh, c, &options, NULL) == FAKENEWS_OK);
