@@ -1,5 +1,5 @@
-"""Coefficients of src/tensor/cpu/vmath.h: weighted least squares on Chebyshev points, reweighted until the error is level
-(Lawson). Needs mpmath and NumPy.  usage: python fit_vmath.py"""
+"""Coefficients of src/tensor/cpu/vmath.h and of kernels_int8*.c: weighted least squares on Chebyshev points, reweighted until the error is level
+(Lawson). Needs mpmath, NumPy and SciPy.  usage: python fit_vmath.py"""
 import numpy as np, mpmath as mp
 mp.mp.dps = 40
 
@@ -25,3 +25,21 @@ Q = lambda a: mp.ncdf(-a) * mp.exp(a * a / 2)
 show("normal tail", fit(lambda t: Q((1 / t - 1) / mp.mpf("0.3")), lambda t: 1 / Q((1 / t - 1) / mp.mpf("0.3")), mp.mpf(1) / (1 + mp.mpf("0.3") * 13), mp.mpf(1),
                         range(1, 9), n=200, iters=40))
 show("tanh", fit(lambda z: (mp.tanh(mp.sqrt(z)) / mp.sqrt(z) - 1) / z, lambda z: z / (mp.tanh(mp.sqrt(z)) / mp.sqrt(z)), mp.mpf("1e-8"), mp.mpf("0.4"), range(0, 5)))
+
+# kernels_int8.c, kernels_int8_attention.c: minimax on a grid by linear programming, with equations that hold exactly.
+from scipy.optimize import linprog
+def minimax(A, b, scale=1, equal=None, value=None):
+    """c that minimises max |A c - b| (columns of A divided by scale) with equal . c = value"""
+    A = A / scale; n = A.shape[1]; one = np.ones((len(b), 1))
+    r = linprog([0] * n + [1], A_ub=np.block([[A, -one], [-A, -one]]), b_ub=np.concatenate([b, -b]),
+                A_eq=None if equal is None else [list(equal / scale) + [0]], b_eq=None if equal is None else [value],
+                bounds=[(None, None)] * n + [(0, None)], method="highs")
+    return r.x[-1], r.x[:n] / scale
+c = 4.4
+x = np.linspace(1e-3, c, 4000)
+phi = np.array([float(mp.ncdf(v)) for v in x])
+odd = 2 * np.arange(9) + 1
+show("x Phi(x): Phi = 1/2 + x P(x^2), 1 at %g; ascending" % c,
+     minimax(x[:, None] ** (odd + 1), x * (phi - 0.5), c ** (odd + 1.0), c ** odd.astype(float), 0.5))
+f = np.linspace(-0.5, 0.5, 4001)
+show("2^f = 1 + f P(f), relative; ascending", minimax(f[:, None] ** np.arange(1, 5) / 2 ** f[:, None], 1 - 1 / 2 ** f))

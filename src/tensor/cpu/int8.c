@@ -4,8 +4,9 @@
 #include "tensor/cpu/fast.h"
 #include "tensor/tiles.h"
 
-/* Most rows that a task carries through a block: its activations stay in the second-level cache. */
-enum { MOST_ROWS = 64 };
+/* Most rows that a task carries through a block: its activations stay in the second-level cache. Weights that stay
+ * there as well may be read anew for every 32 rows, which lets threads of unequal speed end together. */
+enum { MOST_ROWS = 64, NEAR_ROWS = 32, NEAR_BYTES = 3 << 19 };
 
 typedef struct int8_job {
   const fn_device *d;
@@ -33,10 +34,10 @@ static bool is_few(const fn_device *d, size_t R) {
 
 /* Rows per task: the last thread to finish should finish soonest; of equals, the most rows, which read the weights
  * least often. */
-static size_t block_of(const fn_device *d, size_t R) {
-  const size_t threads = (size_t)d->n_threads;
-  size_t best = MOST_ROWS, least = SIZE_MAX;
-  for (size_t block = MOST_ROWS; block >= 16; block -= 8) {
+static size_t block_of(const fn_device *d, size_t R, size_t weight_bytes) {
+  const size_t threads = (size_t)d->n_threads, most = weight_bytes > NEAR_BYTES ? MOST_ROWS : NEAR_ROWS;
+  size_t best = most, least = SIZE_MAX;
+  for (size_t block = most; block >= 16; block -= 8) {
     const size_t n = (R + block - 1) / block, time = (n + threads - 1) / threads * block;
     if (time < least) {
       least = time;
@@ -129,7 +130,9 @@ static size_t task_rows(const int8_job *j, size_t *first, size_t i) {
 /* Every task a block of rows, with places for rows up to `width` wide and F activations each. */
 static void run_blocks(fn_device *d, int8_job *job, size_t width, size_t F, fn_task task) {
   const size_t threads = (size_t)d->n_threads, R = job->x.n_rows;
-  job->block = block_of(d, R);
+  size_t weight_bytes = job->down ? job->down->n_out * job->down->n_in : 0;
+  for (size_t p = 0; p < job->n_parts; p++) weight_bytes += job->parts[p].n_out * job->parts[p].n_in;
+  job->block = block_of(d, R, weight_bytes);
   job->rows = take_rows(d, threads, job->block, width);
   if (F > 0) job->act = fn_scratch_take(d, threads * job->block * F * sizeof *job->act);
   fn_pool_run(d->pool, (R + job->block - 1) / job->block, task, job);
@@ -227,6 +230,7 @@ static void int8_ffn(fn_device *d, fn_mat y, fn_mat xhat, void *rstd, fn_mat pre
     return;
   }
   int8_job job = {.d = d, .y = y, .xhat = xhat, .x = x, .residual = x, .rstd = rstd, .norm = norm, .parts = up};
+  job.n_parts = 1;
   job.down = down;
   job.kind = &kind;
   if (is_few(d, x.n_rows)) {

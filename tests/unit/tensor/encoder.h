@@ -28,14 +28,14 @@ typedef struct encoder {
   fn_embedding embedding;
   fn_norm embedding_norm;
   fn_linear pooler, classifier;
-  void *memory[256]; /* to be freed */
+  void *memory[512]; /* to be freed */
   size_t n_memory;
   uint64_t state; /* of the generator: weights by the million, so a short one */
 } encoder;
 
 static inline void *encoder_take(encoder *e, size_t n_bytes) {
   void *p = fn_mem_slab(n_bytes);
-  assert(p && e->n_memory < 256);
+  assert(p && e->n_memory < 512);
   if (!p) abort();
   return e->memory[e->n_memory++] = p;
 }

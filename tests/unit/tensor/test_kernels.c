@@ -132,6 +132,48 @@ static void test_gemm_bits(void **state) {
   }
 }
 
+/* c + a b at the edges: any exponents, results below the smallest normal number, sums that cancel but for the last
+ * bits. */
+static void test_fma_edges(void **state) {
+  enum { N = 48, ROUNDS = 3000 };
+  (void)state;
+  fn_rng rng = fn_rng_make(3, 3);
+  for (int round = 0; round < ROUNDS; round++) {
+    float a[1], b[N], before[N], c[N];
+    uint32_t bits = fn_rng_u32(&rng);
+    memcpy(a, &bits, sizeof bits);
+    for (size_t n = 0; n < N; n++) {
+      bits = fn_rng_u32(&rng);
+      memcpy(&b[n], &bits, sizeof bits);
+      bits = fn_rng_u32(&rng);
+      memcpy(&before[n], &bits, sizeof bits);
+      if (n % 3 > 0) { /* the rounded product again, off by a few of its last places; n % 3 = 2: of usual size */
+        if (n % 3 == 2) b[n] = (float)fn_rng_normal(&rng) / a[0];
+        before[n] = -(a[0] * b[n]);
+        memcpy(&bits, &before[n], sizeof bits);
+        bits += (uint32_t)fn_rng_below(&rng, 5) - 2;
+        memcpy(&before[n], &bits, sizeof bits);
+      }
+    }
+    for (int level = FN_CPU_C; level < FN_CPU_LEVEL_COUNT; level++) {
+      const fn_kernels *k = tables[level];
+      if (!k) continue;
+      float packed[N] __attribute__((aligned(64)));
+      memcpy(c, before, sizeof c);
+      k->pack(packed, b, 1, N, N, 1, 0, (N + k->panel_width - 1) / k->panel_width);
+      const fn_left left = {a, 1, 1, k->rows_per_panel};
+      const fn_packed right = {.data = packed, .depth = 1, .K = 1, .N = N};
+      k->gemm(c, N, &left, &right, 1, true);
+      for (size_t n = 0; n < N; n++) {
+        const float expected = fmaf(a[0], b[n], before[n]);
+        if (memcmp(&c[n], &expected, sizeof expected) != 0 && !(isnan(c[n]) && isnan(expected)))
+          fail_msg("level %d: %a * %a + %a = %a, not %a", level, (double)a[0], (double)b[n], (double)before[n],
+                   (double)c[n], (double)expected);
+      }
+    }
+  }
+}
+
 /* Row kernels with explicit arithmetic: all levels must agree to the bit. */
 static void row_kernels_agree(const fn_kernels *low, const fn_kernels *high) {
   for (size_t n = 1; n < 200; n += 13) {
@@ -284,13 +326,10 @@ static void test_pack_left(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_activations),
-      cmocka_unit_test(test_not_finite),
-      cmocka_unit_test(test_gemm_bits),
-      cmocka_unit_test(test_gemm_slices),
-      cmocka_unit_test(test_pack_left),
-      cmocka_unit_test(test_levels_agree),
-      cmocka_unit_test(test_attention_levels_agree),
+      cmocka_unit_test(test_activations),  cmocka_unit_test(test_not_finite),
+      cmocka_unit_test(test_gemm_bits),    cmocka_unit_test(test_fma_edges),
+      cmocka_unit_test(test_gemm_slices),  cmocka_unit_test(test_pack_left),
+      cmocka_unit_test(test_levels_agree), cmocka_unit_test(test_attention_levels_agree),
   };
   return cmocka_run_group_tests(tests, set_up, NULL);
 }
