@@ -205,20 +205,15 @@ static fn_status try_form(fn_calibrate_result *r, double *z_cross, work *w, cons
 
 static fn_status choose_form(fn_calibrate_result *r, double *z_cross, work *w, fn_err *err) {
   const fn_calibrate_plan *plan = w->plan;
-  fn_scaling_form form = {.affine = w->rows->k > 1, .n_buckets = 1, .ridge = plan->ridge};
-  if (w->rows->k == 1) {
-    form.identity = true;
-    FN_TRY(try_form(r, z_cross, w, &form, true, err));
-    form.identity = false;
-  }
-  FN_TRY(try_form(r, z_cross, w, &form, w->rows->k > 1, err));
-  if (w->rows->k == 1) {
-    form.affine = true;
-    FN_TRY(try_form(r, z_cross, w, &form, false, err));
+  fn_scaling_form form = {.n_buckets = 1, .ridge = plan->ridge};
+  for (int kind = FN_SCALE_NOTHING; kind <= FN_SCALE_AFFINE; kind++) {
+    if (kind == FN_SCALE_WEIGHTS && w->rows->k == 1) continue; /* is a temperature */
+    form.kind = (fn_scaling_kind)kind;
+    FN_TRY(try_form(r, z_cross, w, &form, kind == FN_SCALE_NOTHING, err));
   }
   if (w->rows->n_tokens == NULL || plan->n_edges == 0) return FN_OK;
   form = r->form;
-  form.identity = false;
+  if (form.kind == FN_SCALE_NOTHING) form.kind = FN_SCALE_TEMPERATURE;
   form.n_buckets = plan->n_edges + 1;
   memcpy(form.edges, plan->edges, sizeof form.edges);
   return try_form(r, z_cross, w, &form, false, err);

@@ -62,18 +62,24 @@ FN_NODISCARD fn_status fn_temperature_fit(double *temperature_out, const double 
                                           const double *weights, size_t n, fn_err *err);
 
 /* weights[k], bias that minimise   Σ_i w_i ℓ_i / Σ_i w_i + ridge/2 · Σ_j (s_j v_j)²,   s_j² = weighted mean of logit j
- * squared: logistic regression on inputs of size 1, so that ridge has no unit. Weights are ≥ 0: an input that would get
- * a negative one is left out, since an answer must not fall when one of its halves rises (Breiman 1996, "Stacked
- * regressions"). Newton with step halving. FN_E_INVALID: one class has no weight. */
+ * squared: logistic regression on inputs of size 1, so that ridge has no unit; with_bias = false: bias 0. Weights are ≥
+ * 0: an input that would get a negative one is left out, since an answer must not fall when one of its halves rises
+ * (Breiman 1996, "Stacked regressions"). Newton with step halving. FN_E_INVALID: one class has no weight. */
 FN_NODISCARD fn_status fn_stack_fit(double *weights_out, double *bias_out, const fn_calibrate_rows *rows, double ridge,
-                                    fn_err *err);
+                                    bool with_bias, fn_err *err);
 
+/* What is fitted, the fewest numbers first. */
+typedef enum fn_scaling_kind {
+  FN_SCALE_NOTHING,     /* the mean of the logits as it is */
+  FN_SCALE_TEMPERATURE, /* the mean of the logits, over a temperature */
+  FN_SCALE_WEIGHTS,     /* a weight for each logit; with k = 1 the same as a temperature */
+  FN_SCALE_AFFINE,      /* weights and a bias: the share of fakes that the rows seem to have is learnt as well */
+} fn_scaling_kind;
 typedef struct fn_scaling_form {
-  bool identity;                             /* nothing is fitted: weight 1, bias 0, temperature 1; only with k = 1 */
-  bool affine;                               /* fit weights and bias, always so with k > 1; else weight 1, bias 0 */
-  int32_t n_buckets;                         /* as in fn_scaling; 1: one temperature */
+  fn_scaling_kind kind;
+  int32_t n_buckets;                         /* as in fn_scaling; 1: one temperature; not with FN_SCALE_NOTHING */
   int64_t edges[FN_SCALING_MAX_BUCKETS - 1]; /* a bucket with few rows or one class takes the temperature of all */
-  double ridge;
+  double ridge;                              /* of the weights */
 } fn_scaling_form;
 /* Weights and bias, then the temperatures of what they give; a single temperature is folded in (it stands as 1) where
  * weights are fitted. Errors as of the two above. */
@@ -126,8 +132,8 @@ typedef struct fn_calibrate_result {
   fn_band judged; /* cross-fitted twice: for each fold a threshold from the others alone (scaled by what was fitted
                    * without them and without the fold), judged on the fold; threshold is NaN, for there are many */
 } fn_calibrate_result;
-/* Tries nothing (k = 1), a temperature, then (k = 1) a bias, then temperatures by length; each freer form is taken only
- * if it lowers the cross-fitted loss by plan.gain. z_cross_out[n]: cross-fitted logits of the form that was taken. O(n
+/* Tries the kinds in their order, then temperatures by length; each freer form is taken only if it lowers the
+ * cross-fitted loss by plan.gain. z_cross_out[n]: cross-fitted logits of the form that was taken. O(n
  * · n_folds²). */
 FN_NODISCARD fn_status fn_calibrate(fn_calibrate_result *result_out, double *z_cross_out, const fn_calibrate_rows *rows,
                                     const fn_calibrate_plan *plan, fn_err *err);

@@ -115,20 +115,20 @@ typedef struct stack {
   const fn_calibrate_rows *rows;
   double scale[FN_SCALING_MAX_INPUTS]; /* 1/s_j; 0: the input is left out */
   size_t inputs[FN_SCALING_MAX_INPUTS];
-  size_t d; /* inputs in use + 1 */
+  size_t n_inputs, d; /* inputs in use; parameters: these, and the bias where there is one */
   double ridge, total;
 } stack;
 
 static double objective(double gradient[MAX_D], double hessian[MAX_D][MAX_D], const stack *s, const double *v) {
-  size_t d = s->d, bias = s->d - 1;
+  size_t d = s->d, n = s->n_inputs;
   double loss = 0.0, x[MAX_D];
   memset(gradient, 0, MAX_D * sizeof *gradient);
   memset(hessian, 0, MAX_D * sizeof *hessian);
-  x[bias] = 1.0;
+  x[n] = 1.0; /* of the bias */
   for (size_t i = 0; i < s->rows->n; i++) {
-    double w = weight_of(s->rows->weights, i) / s->total, z = v[bias];
+    double w = weight_of(s->rows->weights, i) / s->total, z = v[n];
     if (w == 0.0) continue;
-    for (size_t j = 0; j < bias; j++) {
+    for (size_t j = 0; j < n; j++) {
       x[j] = s->rows->logits[i * s->rows->k + s->inputs[j]] * s->scale[s->inputs[j]];
       z += v[j] * x[j];
     }
@@ -139,7 +139,7 @@ static double objective(double gradient[MAX_D], double hessian[MAX_D][MAX_D], co
       for (size_t b = 0; b <= a; b++) hessian[a][b] += bend * x[a] * x[b];
     }
   }
-  for (size_t j = 0; j < bias; j++) {
+  for (size_t j = 0; j < n; j++) {
     loss += 0.5 * s->ridge * v[j] * v[j];
     gradient[j] += s->ridge * v[j];
     hessian[j][j] += s->ridge;
@@ -174,7 +174,7 @@ static bool solve(double step[MAX_D], double h[MAX_D][MAX_D], const double *grad
 }
 
 static void minimise(double v[MAX_D], const stack *s) {
-  double gradient[MAX_D], hessian[MAX_D][MAX_D], step[MAX_D], next[MAX_D];
+  double gradient[MAX_D], hessian[MAX_D][MAX_D], step[MAX_D], next[MAX_D] = {0.0};
   double loss = objective(gradient, hessian, s, v);
   for (int n = 0; n < MAX_STEPS; n++) {
     double decrease = 0.0, length = 1.0;
@@ -203,7 +203,7 @@ static fn_status check_classes(const fn_calibrate_rows *rows, fn_err *err) {
 }
 
 fn_status fn_stack_fit(double *weights_out, double *bias_out, const fn_calibrate_rows *rows, double ridge,
-                       fn_err *err) {
+                       bool with_bias, fn_err *err) {
   stack s = {.rows = rows, .ridge = ridge};
   double v[MAX_D] = {0.0};
   if (rows->k == 0 || rows->k > FN_SCALING_MAX_INPUTS) {
@@ -224,7 +224,8 @@ fn_status fn_stack_fit(double *weights_out, double *bias_out, const fn_calibrate
     for (size_t j = 0; j < rows->k; j++) {
       if (s.scale[j] > 0.0) s.inputs[n++] = j;
     }
-    s.d = n + 1;
+    s.n_inputs = n;
+    s.d = with_bias ? n + 1 : n;
     memset(v, 0, sizeof v);
     minimise(v, &s);
     for (size_t j = 0; j < n; j++) {
@@ -234,8 +235,8 @@ fn_status fn_stack_fit(double *weights_out, double *bias_out, const fn_calibrate
     s.scale[s.inputs[worst]] = 0.0;
   }
   for (size_t j = 0; j < rows->k; j++) weights_out[j] = 0.0;
-  for (size_t j = 0; j + 1 < s.d; j++) weights_out[s.inputs[j]] = v[j] * s.scale[s.inputs[j]];
-  *bias_out = v[s.d - 1];
+  for (size_t j = 0; j < s.n_inputs; j++) weights_out[s.inputs[j]] = v[j] * s.scale[s.inputs[j]];
+  *bias_out = with_bias ? v[s.n_inputs] : 0.0;
   return FN_OK;
 }
 
@@ -262,22 +263,23 @@ static fn_status fit_buckets(fn_scaling *s, const fn_calibrate_rows *rows, const
 
 fn_status fn_scaling_fit(fn_scaling *scaling_out, const fn_calibrate_rows *rows, const fn_scaling_form *form,
                          fn_err *err) {
-  fn_scaling s = {.k = (int32_t)rows->k, .weights = {1.0}, .n_buckets = rows->n_tokens ? form->n_buckets : 1};
-  const bool affine = form->affine || rows->k > 1;
+  fn_scaling s = {.k = (int32_t)rows->k, .n_buckets = rows->n_tokens ? form->n_buckets : 1};
+  const bool weighted = form->kind == FN_SCALE_WEIGHTS || form->kind == FN_SCALE_AFFINE;
   memcpy(s.edges, form->edges, sizeof s.edges);
   FN_TRY(check_classes(rows, err));
-  if (form->identity && rows->k == 1) {
+  for (size_t j = 0; j < rows->k; j++) s.weights[j] = 1.0 / (double)rows->k;
+  if (form->kind == FN_SCALE_NOTHING) {
     s.n_buckets = 1;
     s.temperatures[0] = 1.0;
     *scaling_out = s;
     return FN_OK;
   }
-  if (affine) FN_TRY(fn_stack_fit(s.weights, &s.bias, rows, form->ridge, err));
+  if (weighted) FN_TRY(fn_stack_fit(s.weights, &s.bias, rows, form->ridge, form->kind == FN_SCALE_AFFINE, err));
   FN_AUTO_FREE double *z = fn_mem_calloc(rows->n, sizeof *z), *scratch = fn_mem_calloc(rows->n, sizeof *scratch);
   if (z == NULL || scratch == NULL) return fn_err_no_memory(err, "logits to calibrate on");
   for (size_t i = 0; i < rows->n; i++) z[i] = stacked(&s, rows->logits + i * rows->k);
   FN_TRY(fit_buckets(&s, rows, z, scratch, err));
-  if (affine && s.n_buckets == 1) {
+  if (weighted && s.n_buckets == 1) {
     for (int32_t j = 0; j < s.k; j++) s.weights[j] /= s.temperatures[0];
     s.bias /= s.temperatures[0];
     s.temperatures[0] = 1.0;

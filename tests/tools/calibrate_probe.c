@@ -1,5 +1,5 @@
-/* Drives src/eval/calibrate.h for tests/light/test_calibrate.py: standard input holds lines "label weight fold n_tokens
- * logit …"; standard output gets JSON. calibrate_probe K RIDGE TARGET MIN_COVERAGE [EDGE …] */
+/* Drives src/eval/calibrate.h for tests/light/test_calibration.py: standard input holds lines "label weight fold
+ * n_tokens logit …"; standard output gets JSON. calibrate_probe K RIDGE TARGET MIN_COVERAGE [EDGE …] */
 #include "eval/calibrate.h"
 
 #include <stdlib.h>
@@ -62,6 +62,8 @@ static void write_band(fn_json_writer *w, const char *key, const fn_band *b) {
   fn_json_end(w);
 }
 
+static const char *const kinds[] = {"nothing", "temperature", "weights", "affine"};
+
 static fn_status run(int argc, char **argv, fn_err *err) {
   inputs in;
   size_t k = (size_t)strtol(argv[1], NULL, 10);
@@ -86,7 +88,7 @@ static fn_status run(int argc, char **argv, fn_err *err) {
   write_doubles(&w, "weights", r.scaling.weights, k);
   fn_json_double(&w, "bias", r.scaling.bias);
   write_doubles(&w, "temperatures", r.scaling.temperatures, (size_t)r.scaling.n_buckets);
-  fn_json_bool(&w, "affine", r.form.affine);
+  fn_json_text(&w, "kind", kinds[r.form.kind]);
   fn_json_double(&w, "temperature_of_crossfit", temperature);
   write_doubles(&w, "z", z, in.n);
   write_figures(&w, "before", &r.before);

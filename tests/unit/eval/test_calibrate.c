@@ -1,4 +1,4 @@
-/* Temperature, stack, folds, figures, band. tests/light/test_calibrate.py has scikit-learn and SciPy as judges on
+/* Temperature, stack, folds, figures, band. tests/light/test_calibration.py has scikit-learn and SciPy as judges on
  * larger rows; here stand cases that can be worked out by hand, and what must be refused. */
 #include "../test.h"
 
@@ -65,9 +65,12 @@ static void test_stack_of_one(void **state) {
   const double logits[] = {2, 2, 2, 2, -1, -1, -1, -1};
   fn_calibrate_rows rows = {.n = 8, .k = 1, .logits = logits, .labels = four_labels};
   double v = 0, b = 0;
-  assert_ok(fn_stack_fit(&v, &b, &rows, 1e-12, &err));
+  assert_ok(fn_stack_fit(&v, &b, &rows, 1e-12, true, &err));
   assert_true(fabs(v - 2.0 / 3.0 * log(3.0)) < 1e-9);
   assert_true(fabs(b + 1.0 / 3.0 * log(3.0)) < 1e-9);
+  rows.logits = four_logits; /* the same without a bias: 2v = ln 3 */
+  assert_ok(fn_stack_fit(&v, &b, &rows, 1e-12, false, &err));
+  assert_true(fabs(v - 0.5 * log(3.0)) < 1e-9 && b == 0.0);
 }
 
 static void test_stack_drops_the_contrary(void **state) {
@@ -76,10 +79,10 @@ static void test_stack_drops_the_contrary(void **state) {
   const double logits[] = {2, -3, 2, -1, 2, -3, 2, 1, -2, 3, -2, 1, -2, 3, -2, -1}; /* second: the other way round */
   fn_calibrate_rows rows = {.n = 8, .k = 2, .logits = logits, .labels = four_labels};
   double v[2] = {9, 9}, b = 9, alone, alone_bias;
-  assert_ok(fn_stack_fit(v, &b, &rows, 1e-3, &err));
+  assert_ok(fn_stack_fit(v, &b, &rows, 1e-3, true, &err));
   assert_true(v[0] > 0.0 && v[1] == 0.0);
   rows = (fn_calibrate_rows){.n = 8, .k = 1, .logits = four_logits, .labels = four_labels};
-  assert_ok(fn_stack_fit(&alone, &alone_bias, &rows, 1e-3, &err));
+  assert_ok(fn_stack_fit(&alone, &alone_bias, &rows, 1e-3, true, &err));
   assert_true(fabs(alone - v[0]) < 1e-12 && fabs(alone_bias - b) < 1e-12);
 }
 
@@ -90,14 +93,14 @@ static void test_stack_refuses(void **state) {
   const int32_t reals[8] = {0};
   const double weights[] = {1, 1, 1, 0, 0, 0, 0, 1};
   fn_calibrate_rows rows = {.n = 8, .k = 1, .logits = four_logits, .labels = reals};
-  assert_status(fn_stack_fit(v, &b, &rows, 1e-3, &err), FN_E_INVALID);
+  assert_status(fn_stack_fit(v, &b, &rows, 1e-3, true, &err), FN_E_INVALID);
   assert_contains(err.message, "all rows to calibrate on are real");
   rows.labels = four_labels;
   rows.weights = weights; /* only fakes count */
-  assert_status(fn_stack_fit(v, &b, &rows, 1e-3, &err), FN_E_INVALID);
+  assert_status(fn_stack_fit(v, &b, &rows, 1e-3, true, &err), FN_E_INVALID);
   assert_contains(err.message, "fake");
   rows.k = 5;
-  assert_status(fn_stack_fit(v, &b, &rows, 1e-3, &err), FN_E_LIMIT);
+  assert_status(fn_stack_fit(v, &b, &rows, 1e-3, true, &err), FN_E_LIMIT);
 }
 
 static void test_buckets(void **state) {
@@ -229,7 +232,7 @@ static void test_calibrate_chooses(void **state) {
   rows.folds = t->folds;
   rows.n_folds = 3;
   assert_ok(fn_calibrate(&r, z, &rows, &plan, &err));
-  assert_true(!r.form.identity && !r.form.affine && r.form.n_buckets == 1); /* the freer forms gain nothing */
+  assert_true(r.form.kind == FN_SCALE_TEMPERATURE && r.form.n_buckets == 1); /* the freer forms gain nothing */
   assert_true(r.scaling.temperatures[0] > 3.0 && r.scaling.temperatures[0] < 5.0);
   assert_true(r.after.nll < r.before.nll - 0.1 && r.after.ece < 0.5 * r.before.ece);
   assert_true(r.band.reached && r.band.accuracy >= 0.9 && r.band.coverage > 0.1);
@@ -245,7 +248,7 @@ static void test_calibrate_chooses(void **state) {
 
   for (int i = 0; i < N_ROWS; i++) first[i] /= r.scaling.temperatures[0]; /* nothing is left to do */
   assert_ok(fn_calibrate(&r, z, &rows, &plan, &err));
-  assert_true(r.form.identity && r.scaling.temperatures[0] == 1.0 && r.scaling.weights[0] == 1.0);
+  assert_true(r.form.kind == FN_SCALE_NOTHING && r.scaling.temperatures[0] == 1.0 && r.scaling.weights[0] == 1.0);
   assert_true(r.after.nll == r.before.nll && z[7] == first[7]);
 
   fill(t, 4.0); /* short rows are four times as overconfident */
@@ -258,9 +261,12 @@ static void test_calibrate_chooses(void **state) {
   rows.k = 2;
   rows.logits = &t->logits[0][0];
   assert_ok(fn_calibrate(&r, z, &rows, &plan, &err));
-  assert_true(r.form.affine && r.scaling.temperatures[0] == 1.0);
+  assert_true(r.form.kind == FN_SCALE_WEIGHTS && r.scaling.temperatures[0] == 1.0);
   assert_true(fabs(r.scaling.weights[0] - 1.0 / 3.0) < 0.06 && fabs(r.scaling.weights[1] - 1.0) < 0.25);
-  assert_true(fabs(r.scaling.bias) < 0.2);
+  assert_true(r.scaling.bias == 0.0);                                              /* it would gain nothing */
+  for (int i = 0; i < N_ROWS; i++) t->logits[i][1] = t->logits[i][0] *= 1.0 / 3.0; /* two of a kind: nothing to weigh */
+  assert_ok(fn_calibrate(&r, z, &rows, &plan, &err));
+  assert_true(r.form.kind <= FN_SCALE_TEMPERATURE && r.scaling.weights[0] == 0.5 && r.scaling.weights[1] == 0.5);
   for (int i = 0; i < N_ROWS; i++) t->labels[i] = i % 3 == 0; /* fold 0 has all fakes */
   assert_status(fn_calibrate(&r, z, &rows, &plan, &err), FN_E_INVALID);
   assert_contains(err.message, "without group 0");
