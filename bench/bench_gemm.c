@@ -131,7 +131,7 @@ int main(int argc, char **argv) {
   fn_device *devices[2] = {make_device(FN_GEMM_OWN, level, n_threads), make_device(FN_GEMM_ONEDNN, level, n_threads)};
   fn_device *d = devices[0];
   ceiling_job *job = need(fn_mem_calloc(1, sizeof *job));
-  job->wide = wide && fn_cpu_level_detect() == FN_CPU_AVX512;
+  job->wide = wide && fn_cpu_level_present(FN_CPU_AVX512);
   fn_device_describe(text, sizeof text, devices[1]);
   printf("%s, GF/s\n\n| in → out | forward own / oneDNN | dx own / oneDNN | dw own / oneDNN | from registers alone |\n"
          "|---|---|---|---|---|\n",

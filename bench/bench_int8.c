@@ -1,7 +1,8 @@
 /* One article through an encoder of random weights: milliseconds, and where they go.
  *   bench_int8 [minilm|bert] [int8|f32] [16,128,256,512] [threads] [level] [seconds per length]
- * Prints, for each length, the median and the 99th hundredth of the times, tokens a second, and processor time of all
- * threads by operation. Speed does not depend on the weights. */
+ * Lengths "-": one a line from standard input, answered as it comes, for int8_ratio.py. Prints, for each length, the
+ * median and the 99th hundredth of the times, tokens a second, and processor time of all threads by operation. Speed
+ * does not depend on the weights. */
 #include "../tests/unit/tensor/encoder.h"
 
 #include <stdio.h>
@@ -63,6 +64,20 @@ static void bench(const encoder *e, fn_device *d, size_t T, double seconds) {
   encoder_batch_close(&b);
 }
 
+static void bench_list(const encoder *e, fn_device *d, const char *p, double seconds) {
+  while (*p >= '0' && *p <= '9') {
+    char *end;
+    const size_t T = (size_t)strtoull(p, &end, 10);
+    if (T < 1 || T > e->shape.P) {
+      fprintf(stderr, "lengths are 1 to %zu\n", e->shape.P);
+      exit(2);
+    }
+    bench(e, d, T, seconds);
+    p = *end == ',' ? end + 1 : end;
+  }
+  fflush(stdout);
+}
+
 int main(int argc, char **argv) {
   static const encoder_shape minilm = {384, 12, 1536, 6, 30522, 512, 2}, bert = {768, 12, 3072, 12, 30522, 512, 2};
   fn_err err = {0};
@@ -77,18 +92,13 @@ int main(int argc, char **argv) {
   char text[128];
   fn_device_describe(text, sizeof text, d);
   printf("%s\n", text);
+  fflush(stdout);
   static encoder e;
   encoder_open(&e, strcmp(argument(argc, argv, 1, "minilm"), "bert") == 0 ? &bert : &minilm, int8, 1);
-  for (const char *p = argument(argc, argv, 3, "16,128,256,512"); *p;) {
-    char *end;
-    const size_t T = (size_t)strtoull(p, &end, 10);
-    if (T < 1 || T > e.shape.P || end == p) {
-      fprintf(stderr, "lengths are 1 to %zu\n", e.shape.P);
-      return 2;
-    }
-    bench(&e, d, T, seconds);
-    p = *end == ',' ? end + 1 : end;
-  }
+  const char *list = argument(argc, argv, 3, "16,128,256,512");
+  char line[64];
+  if (strcmp(list, "-") != 0) bench_list(&e, d, list, seconds);
+  while (strcmp(list, "-") == 0 && fgets(line, sizeof line, stdin)) bench_list(&e, d, line, seconds);
   encoder_close(&e);
   fn_device_destroy(d);
   return 0;
