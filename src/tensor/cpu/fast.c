@@ -27,7 +27,7 @@ static size_t max_of(size_t a, size_t b) {
 /* The most that any one operation takes; each releases all of it at its end. */
 static size_t scratch_bytes(const fn_device *d, const fn_device_shape *s) {
   size_t f = sizeof(float), threads = (size_t)d->n_threads, C = s->hidden, F = s->feed_forward;
-  size_t widest = max_of(max_of(C, F), s->head_width), block = 64; /* fn_row_block's largest */
+  size_t widest = max_of(max_of(C, F), s->head_width), block = FN_WIDE_ROWS;
   size_t packed = 2 * fn_scratch_need(fn_fast_right_floats(C, F) + fn_fast_right_floats(F, C), f) +
                   3 * fn_scratch_need(fn_fast_right_floats(C, C), f) +
                   fn_scratch_need(fn_fast_right_floats(widest, widest), f) * (s->head_width > C);

@@ -31,6 +31,25 @@ static inline void fn_block_rows(size_t *first, size_t *last, size_t i, size_t R
   *last = R - *first < block ? R : *first + block;
 }
 
+/* Where rows do not depend on each other and nothing is summed over them, own kernels' bits depend on no cut (oneDNN's
+ * do): blocks as large as
+ * lets every thread have one, so that large weights are read from beyond the cache less often. */
+enum { FN_WIDE_ROWS = 128 };
+static inline size_t fn_wide_block(const fn_device *d, size_t R) {
+  const size_t threads = (size_t)d->n_threads, share = ((R + threads - 1) / threads + 7) / 8 * 8;
+  const size_t least = fn_row_block(R), most = share < FN_WIDE_ROWS ? share : FN_WIDE_ROWS;
+  return d->onednn || R >= 1024 || most < least ? least : most;
+}
+static inline void fn_run_wide(fn_device *d, size_t R, fn_task task, void *arg) {
+  const size_t block = fn_wide_block(d, R);
+  fn_pool_run(d->pool, (R + block - 1) / block, task, arg);
+}
+static inline void fn_wide_rows(const fn_device *d, size_t *first, size_t *last, size_t i, size_t R) {
+  const size_t block = fn_wide_block(d, R);
+  *first = i * block;
+  *last = R - *first < block ? R : *first + block;
+}
+
 /* Right operand B[K,N] of a multiplication: packed, or (oneDNN) as it stands. */
 typedef struct fn_right {
   fn_packed packed; /* data NULL: not packed */

@@ -32,7 +32,7 @@ static void output_task(void *arg, size_t i, int worker) {
   const block_job *j = arg;
   size_t first, last;
   (void)worker;
-  fn_block_rows(&first, &last, i, j->x.n_rows);
+  fn_wide_rows(j->d, &first, &last, i, j->x.n_rows);
   fn_fast_multiply(j->d, fn_row(j->xhat, first), j->xhat.stride, fn_row(j->x, first), j->x.stride, last - first,
                    &j->down, false);
   finish_rows(j, j->residual, first, last);
@@ -47,7 +47,7 @@ void fn_fast_output(fn_device *d, fn_mat y, fn_mat xhat, void *rstd, fn_mat x, f
   job.down_bias = l->b;
   job.layout = layout;
   job.drop = fn_dropout_make(drop);
-  fn_run_blocks(d, x.n_rows, output_task, &job);
+  fn_run_wide(d, x.n_rows, output_task, &job);
   d->scratch_used = mark;
   fn_profile_end(d, FN_PROFILE_OUTPUT, begin);
 }
@@ -98,8 +98,8 @@ void fn_fast_output_backward(fn_device *d, fn_mat dx, fn_mat dy, fn_mat x, fn_ma
 static void ffn_task(void *arg, size_t i, int worker) {
   const block_job *j = arg;
   size_t first, last;
-  fn_block_rows(&first, &last, i, j->x.n_rows);
-  float *act = j->rows + (size_t)worker * fn_row_block(j->x.n_rows) * FN_SLICE;
+  fn_wide_rows(j->d, &first, &last, i, j->x.n_rows);
+  float *act = j->rows + (size_t)worker * fn_wide_block(j->d, j->x.n_rows) * FN_SLICE;
   for (size_t f = 0; f < j->F; f += FN_SLICE) {
     const size_t n = j->F - f < FN_SLICE ? j->F - f : FN_SLICE;
     const fn_right up = fn_right_columns(&j->up, f, n), down = fn_right_rows(&j->down, f, n);
@@ -125,10 +125,10 @@ void fn_fast_ffn(fn_device *d, fn_mat y, fn_mat xhat, void *rstd, fn_mat pre, fn
   job.up_bias = up->b;
   job.down_bias = down->b;
   job.F = up->n_out;
-  job.rows = fn_scratch_take(d, (size_t)d->n_threads * fn_row_block(x.n_rows) * FN_SLICE * sizeof *job.rows);
+  job.rows = fn_scratch_take(d, (size_t)d->n_threads * fn_wide_block(d, x.n_rows) * FN_SLICE * sizeof *job.rows);
   job.layout = layout;
   job.drop = fn_dropout_make(drop);
-  fn_run_blocks(d, x.n_rows, ffn_task, &job);
+  fn_run_wide(d, x.n_rows, ffn_task, &job);
   d->scratch_used = mark;
   fn_profile_end(d, FN_PROFILE_FFN, begin);
 }

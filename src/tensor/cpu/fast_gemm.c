@@ -107,7 +107,7 @@ static void rows_task(void *arg, size_t i, int worker) {
   const rows_job *j = arg;
   size_t first, last;
   (void)worker;
-  fn_block_rows(&first, &last, i, j->x.n_rows);
+  fn_wide_rows(j->d, &first, &last, i, j->x.n_rows);
   fn_fast_multiply(j->d, fn_row(j->y, first), j->y.stride, fn_row(j->x, first), j->x.stride, last - first, &j->b,
                    j->accumulate);
   if (j->bias)
@@ -119,7 +119,7 @@ void fn_fast_linear(fn_device *d, fn_mat y, fn_mat x, const fn_linear *l) {
   size_t mark = d->scratch_used;
   rows_job job = {.d = d, .y = y, .x = x, .bias = l->b};
   job.b = fn_fast_right(d, l->w, l->n_out, l->n_in, l->n_in, true, l->prepared);
-  fn_run_blocks(d, x.n_rows, rows_task, &job);
+  fn_run_wide(d, x.n_rows, rows_task, &job);
   d->scratch_used = mark;
   fn_profile_end(d, FN_PROFILE_HEAD, begin);
 }
@@ -130,7 +130,7 @@ void fn_fast_linear_backward(fn_device *d, fn_mat dx, bool accumulate, fn_mat dy
   if (dx.data) {
     rows_job job = {.d = d, .y = dx, .x = dy, .accumulate = accumulate};
     job.b = fn_fast_right(d, l->w, l->n_out, l->n_in, l->n_in, false, NULL);
-    fn_run_blocks(d, dy.n_rows, rows_task, &job);
+    fn_run_wide(d, dy.n_rows, rows_task, &job);
     d->scratch_used = mark;
   }
   const fn_gradient gradient = {l->dw, l->db, dy};
@@ -152,7 +152,7 @@ static void qkv_task(void *arg, size_t i, int worker) {
   const parts_job *j = arg;
   size_t first, last, column = 0;
   (void)worker;
-  fn_block_rows(&first, &last, i, j->x.n_rows);
+  fn_wide_rows(j->d, &first, &last, i, j->x.n_rows);
   for (size_t p = 0; p < j->n_parts; column += j->parts[p++].n_out) {
     fn_fast_multiply(j->d, fn_row(j->y, first) + column, j->y.stride, fn_row(j->x, first), j->x.stride, last - first,
                      &j->b[p], false);
@@ -168,7 +168,7 @@ void fn_fast_qkv(fn_device *d, fn_mat y, fn_mat x, const fn_linear *parts, size_
   assert(n_parts <= FN_COUNT_OF(job.b));
   for (size_t p = 0; p < n_parts; p++)
     job.b[p] = fn_fast_right(d, parts[p].w, parts[p].n_out, parts[p].n_in, parts[p].n_in, true, parts[p].prepared);
-  fn_run_blocks(d, x.n_rows, qkv_task, &job);
+  fn_run_wide(d, x.n_rows, qkv_task, &job);
   d->scratch_used = mark;
   fn_profile_end(d, FN_PROFILE_QKV, begin);
 }
