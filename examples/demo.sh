@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The whole main job on the sample corpus: prepare, train, evaluate, classify. `make demo` builds the program and runs this.
+# The bundled model first, then the whole main job on the sample corpus: prepare, train, evaluate, classify. `make demo` builds the program and runs this.
 # Everything is written below build/demo. Each command is shown in front of its output; paste any of them.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -13,19 +13,23 @@ run() {
   "$@"
 }
 
-echo "1. Clean, deduplicate and split the corpus: 145 invented news items (examples/README.md)."
+echo "1. Classify an article with the bundled model (models/default/README.md says what it is and what it cannot know)."
+run fakenews predict examples/articles/quiet-turbine.txt --format table
+run fakenews predict --title "Scientists admit that the moon is rented" --text "Officials refuse to comment."
+
+printf '\n2. Now a model of your own. Clean, deduplicate and split the corpus: 145 invented news items (examples/README.md).\n'
 run fakenews data prepare --input examples/news.csv --out $out/data
 
-printf '\n2. Train the linear family: hashed n-grams and logistic regression, in a second.\n'
+printf '\n3. Train the linear family: hashed n-grams and logistic regression, in a second.\n'
 run fakenews train --data $out/data family=linear --out $out/linear
 
-printf '\n3. Train a small transformer from random weights. A real one starts from a pretrained directory: --init DIR.\n'
+printf '\n4. Train a small transformer from random weights. A real one starts from a pretrained directory: --init DIR.\n'
 run fakenews train --data $out/data --init scratch --out $out/bert train.epochs=12 train.batch_size=8 train.learning_rate=3e-4
 
-printf '\n4. Evaluate it on the rows that it has not seen, beside the majority and the linear family.\n'
+printf '\n5. Evaluate it on the rows that it has not seen, beside the majority and the linear family.\n'
 run fakenews evaluate --model $out/bert --data $out/data --split test
 
-printf '\n5. Classify three articles that are not in the corpus: a report, a hoax, and one that is hard to place.\n'
+printf '\n6. Classify three articles that are not in the corpus: a report, a hoax, and one that is hard to place.\n'
 run fakenews predict --model $out/linear examples/articles/*.txt --format table
 run fakenews predict --model $out/bert examples/articles/*.txt --format table
 

@@ -14,7 +14,7 @@ typedef struct quantize {
   fn_pack_options options;
   fn_classifier *encoder, *linear; /* directories; NULL: not asked for */
   json_t *card;                    /* of --card, or NULL */
-  fn_comparison encoder_cost, linear_cost;
+  fn_comparison encoder_cost, linear_cost, both_cost;
   char data_hash[33];
   bool compared;
 } quantize;
@@ -63,6 +63,7 @@ static fn_status format_card(fn_buf *out, const quantize *q, fn_err *err) {
     fn_json_text(&w, "data", q->data_hash);
     if (q->encoder) fn_comparison_format_json(&w, "encoder", &q->encoder_cost);
     if (q->linear) fn_comparison_format_json(&w, "linear", &q->linear_cost);
+    if (q->encoder && q->linear) fn_comparison_format_json(&w, "both", &q->both_cost);
     fn_json_end(&w);
   }
   fn_json_end(&w);
@@ -137,6 +138,8 @@ static fn_status compare_all(quantize *q, const char *data, fn_err *err) {
   fn_status status = FN_OK;
   if (q->encoder) status = compare_half(&q->encoder_cost, q, q->encoder, FN_INFER_ENCODER, dataset, err);
   if (status == FN_OK && q->linear) status = compare_half(&q->linear_cost, q, q->linear, FN_INFER_LINEAR, dataset, err);
+  if (status == FN_OK && q->encoder && q->linear)
+    status = fn_comparison_mean(&q->both_cost, &q->encoder_cost, &q->linear_cost, err);
   fn_dataset_close(dataset);
   fn_cli_progress_end(q->cli);
   if (status != FN_OK) return status;
@@ -149,7 +152,7 @@ static fn_status compare_all(quantize *q, const char *data, fn_err *err) {
 static void append_comparison(fn_buf *out, const char *title, const fn_comparison *c) {
   const fn_comparison_part *a = &c->parts[0];
   double n = (double)a->n;
-  fn_buf_printf(out, "\n%-10s ", title);
+  fn_buf_printf(out, "\n%s: ", title);
   fn_print_count(out, a->n);
   fn_buf_printf(out, " rows\n%-22s%10s%10s\n", "", "before", "after");
   fn_buf_printf(out, "%-22s%10.4f%10.4f\n", "accuracy", a->before.accuracy, a->after.accuracy);
@@ -191,6 +194,7 @@ static fn_status report(const quantize *q, fn_err *err) {
   fn_buf_append_char(&out, '\n');
   if (q->compared && q->encoder) append_comparison(&out, "encoder", &q->encoder_cost);
   if (q->compared && q->linear) append_comparison(&out, "linear", &q->linear_cost);
+  if (q->compared && q->encoder && q->linear) append_comparison(&out, "both, mean of their logits", &q->both_cost);
   FN_TRY(fn_buf_check(&out, "report", err));
   return fn_cli_print(fn_buf_str(&out), err);
 }
@@ -225,6 +229,7 @@ static fn_status run(const fn_cli *cli, const fn_cli_args *args, fn_err *err) {
   fn_cli_progress_end(cli);
   fn_comparison_deinit(&q.encoder_cost);
   fn_comparison_deinit(&q.linear_cost);
+  fn_comparison_deinit(&q.both_cost);
   json_decref(q.card);
   fn_classifier_destroy(q.encoder);
   fn_classifier_destroy(q.linear);

@@ -2,27 +2,22 @@
 
 #include "infer/session.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 enum { BLOCK = 64, MAX_DATASETS = 4096 };
 
-typedef struct rows {
-  size_t n;
-  double *before, *after;             /* probability of fake */
-  double *before_logit, *after_logit; /* of fake against real */
-  int32_t *labels;
-  uint32_t *datasets;
-} rows;
-
 typedef struct comparer {
   fn_session *before, *after;
-  rows rows;
   fn_comparison *out;
   size_t capacity; /* of out->parts */
 } comparer;
 
 void fn_comparison_deinit(fn_comparison *c) {
   free(c->parts);
+  free(c->rows.before);
+  free(c->rows.labels);
+  free(c->rows.parts);
   fn_arena_deinit(&c->arena);
   *c = (fn_comparison){0};
 }
@@ -49,7 +44,7 @@ static fn_status part_of(uint32_t *out, comparer *c, fn_str dataset, fn_err *err
 static fn_status take_block(comparer *c, const fn_row *block, size_t n, fn_err *err) {
   fn_article articles[BLOCK];
   fn_prediction before[BLOCK], after[BLOCK];
-  rows *r = &c->rows;
+  fn_comparison_rows *r = &c->out->rows;
   for (size_t i = 0; i < n; i++) articles[i] = (fn_article){block[i].title, block[i].text};
   uint64_t begin = fn_clock_ns();
   FN_TRY(fn_session_classify(before, c->before, articles, n, err));
@@ -59,11 +54,9 @@ static fn_status take_block(comparer *c, const fn_row *block, size_t n, fn_err *
   c->out->seconds_after += (double)(fn_clock_ns() - middle) * 1e-9;
   for (size_t i = 0; i < n; i++) {
     if (before[i].status != FN_OK || after[i].status != FN_OK || block[i].label < 0) continue;
-    FN_TRY(part_of(&r->datasets[r->n], c, block[i].dataset, err));
-    r->before[r->n] = before[i].probabilities[c->before->classifier->info.fake];
-    r->after[r->n] = after[i].probabilities[c->after->classifier->info.fake];
-    r->before_logit[r->n] = logit_of(&before[i], c->before);
-    r->after_logit[r->n] = logit_of(&after[i], c->after);
+    FN_TRY(part_of(&r->parts[r->n], c, block[i].dataset, err));
+    r->before[r->n] = logit_of(&before[i], c->before);
+    r->after[r->n] = logit_of(&after[i], c->after);
     r->labels[r->n++] = block[i].label;
   }
   return FN_OK;
@@ -83,22 +76,27 @@ static fn_status take_all(comparer *c, const fn_dataset *dataset, size_t n_all, 
       if (progress != NULL && !progress(arg, n_done, n_all)) return fn_err_set(err, FN_E_CANCELLED, "stopped");
     }
   }
-  if (c->rows.n == 0) return fn_err_set(err, FN_E_INVALID, "%s: no row can be read by both", fn_dataset_dir(dataset));
+  if (c->out->rows.n == 0)
+    return fn_err_set(err, FN_E_INVALID, "%s: no row can be read by both", fn_dataset_dir(dataset));
   return FN_OK;
 }
 
-/* Rows of one part (0: all) side by side, and their figures. */
-static fn_status measure(fn_comparison_part *part, const rows *r, uint32_t which, double *p, int32_t *labels,
-                         fn_err *err) {
+static double sigmoid(double x) {
+  return 1.0 / (1.0 + exp(-x));
+}
+
+/* Figures of one part (0: all). p and labels: room for all rows. */
+static fn_status measure(fn_comparison_part *part, const fn_comparison_rows *r, uint32_t which, double *p,
+                         int32_t *labels, fn_err *err) {
   size_t n = 0;
   double sum = 0.0;
   for (size_t i = 0; i < r->n; i++) {
-    if (which != 0 && r->datasets[i] != which) continue;
-    double difference = fabs(r->after_logit[i] - r->before_logit[i]);
-    part->n_flipped += (r->before_logit[i] > 0.0) != (r->after_logit[i] > 0.0);
+    if (which != 0 && r->parts[i] != which) continue;
+    double difference = fabs(r->after[i] - r->before[i]);
+    part->n_flipped += (r->before[i] > 0.0) != (r->after[i] > 0.0);
     part->worst_logit = fmax(part->worst_logit, difference);
     sum += difference;
-    p[n] = r->before[i];
+    p[n] = sigmoid(r->before[i]);
     labels[n++] = r->labels[i];
   }
   part->n = n;
@@ -106,18 +104,25 @@ static fn_status measure(fn_comparison_part *part, const rows *r, uint32_t which
   if (n == 0) return FN_OK;
   FN_TRY(fn_metrics_compute(&part->before, p, labels, n, err));
   for (size_t i = 0, k = 0; i < r->n; i++)
-    if (which == 0 || r->datasets[i] == which) p[k++] = r->after[i];
+    if (which == 0 || r->parts[i] == which) p[k++] = sigmoid(r->after[i]);
   return fn_metrics_compute(&part->after, p, labels, n, err);
 }
 
-static fn_status allocate(rows *r, size_t n, fn_err *err) {
-  r->before = fn_mem_calloc(4 * n, sizeof *r->before);
+static fn_status measure_all(fn_comparison *c, fn_err *err) {
+  size_t n = c->rows.n;
+  FN_AUTO_FREE double *p = fn_mem_calloc(n, sizeof *p);
+  FN_AUTO_FREE int32_t *labels = fn_mem_calloc(n, sizeof *labels);
+  if (p == NULL || labels == NULL) return fn_err_no_memory(err, "a comparison");
+  for (size_t i = 0; i < c->n_parts; i++) FN_TRY(measure(&c->parts[i], &c->rows, (uint32_t)i, p, labels, err));
+  return FN_OK;
+}
+
+static fn_status allocate(fn_comparison_rows *r, size_t n, fn_err *err) {
+  r->before = fn_mem_calloc(2 * n, sizeof *r->before);
   r->labels = fn_mem_calloc(n, sizeof *r->labels);
-  r->datasets = fn_mem_calloc(n, sizeof *r->datasets);
-  if (r->before == NULL || r->labels == NULL || r->datasets == NULL) return fn_err_no_memory(err, "a comparison");
+  r->parts = fn_mem_calloc(n, sizeof *r->parts);
+  if (r->before == NULL || r->labels == NULL || r->parts == NULL) return fn_err_no_memory(err, "a comparison");
   r->after = r->before + n;
-  r->before_logit = r->after + n;
-  r->after_logit = r->before_logit + n;
   return FN_OK;
 }
 
@@ -125,16 +130,55 @@ static fn_status compare(comparer *c, const fn_dataset *dataset, fn_comparison_p
                          fn_err *err) {
   size_t n = 0;
   for (int s = 0; s < FN_SPLIT_COUNT; s++) n += fn_dataset_n_rows(dataset, (fn_split)s);
-  FN_TRY(allocate(&c->rows, n + 1, err));
+  FN_TRY(allocate(&c->out->rows, n + 1, err));
   FN_TRY(fn_mem_grow((void **)&c->out->parts, &c->capacity, 1, sizeof *c->out->parts, MAX_DATASETS, "datasets", err));
   c->out->parts[0] = (fn_comparison_part){.name = "all"};
   c->out->n_parts = 1;
   FN_TRY(take_all(c, dataset, n, progress, arg, err));
-  FN_AUTO_FREE double *p = fn_mem_calloc(n, sizeof *p);
-  FN_AUTO_FREE int32_t *labels = fn_mem_calloc(n, sizeof *labels);
-  if (p == NULL || labels == NULL) return fn_err_no_memory(err, "a comparison");
-  for (size_t i = 0; i < c->out->n_parts; i++)
-    FN_TRY(measure(&c->out->parts[i], &c->rows, (uint32_t)i, p, labels, err));
+  return measure_all(c->out, err);
+}
+
+static fn_status copy_parts(fn_comparison *out, const fn_comparison *a, fn_err *err) {
+  out->parts = fn_mem_calloc(a->n_parts, sizeof *out->parts);
+  if (out->parts == NULL) return fn_err_no_memory(err, "a comparison");
+  for (size_t i = 0; i < a->n_parts; i++) {
+    const char *name = fn_arena_strndup(&out->arena, a->parts[i].name, strlen(a->parts[i].name));
+    if (name == NULL) return fn_err_no_memory(err, "names of datasets");
+    out->parts[out->n_parts++] = (fn_comparison_part){.name = name};
+  }
+  return FN_OK;
+}
+
+static fn_status mean_of(fn_comparison *out, const fn_comparison *a, const fn_comparison *b, fn_err *err) {
+  size_t n = a->rows.n;
+  bool same = n == b->rows.n && a->n_parts == b->n_parts;
+  for (size_t i = 0; same && i < n; i++)
+    same = a->rows.labels[i] == b->rows.labels[i] && a->rows.parts[i] == b->rows.parts[i];
+  if (!same) return fn_err_set(err, FN_E_INVALID, "the halves did not read the same rows");
+  FN_TRY(copy_parts(out, a, err));
+  FN_TRY(allocate(&out->rows, n + 1, err));
+  out->rows.n = n;
+  for (size_t i = 0; i < n; i++) {
+    out->rows.before[i] = 0.5 * (a->rows.before[i] + b->rows.before[i]);
+    out->rows.after[i] = 0.5 * (a->rows.after[i] + b->rows.after[i]);
+    out->rows.labels[i] = a->rows.labels[i];
+    out->rows.parts[i] = a->rows.parts[i];
+  }
+  out->seconds_before = a->seconds_before + b->seconds_before;
+  out->seconds_after = a->seconds_after + b->seconds_after;
+  return measure_all(out, err);
+}
+
+fn_status fn_comparison_mean(fn_comparison *comparison_out, const fn_comparison *a, const fn_comparison *b,
+                             fn_err *err) {
+  fn_comparison out = {0};
+  fn_arena_init(&out.arena);
+  fn_status status = mean_of(&out, a, b, err);
+  if (status != FN_OK) {
+    fn_comparison_deinit(&out);
+    return status;
+  }
+  *comparison_out = out;
   return FN_OK;
 }
 
@@ -151,9 +195,6 @@ fn_status fn_comparison_run(fn_comparison *comparison_out, fn_session *before, f
   fn_arena_init(&out.arena);
   comparer c = {.before = before, .after = after, .out = &out};
   fn_status status = compare(&c, dataset, progress, arg, err);
-  free(c.rows.before);
-  free(c.rows.labels);
-  free(c.rows.datasets);
   if (status != FN_OK) {
     fn_comparison_deinit(&out);
     return status;
