@@ -40,10 +40,10 @@ static fn_status measure(bench *b, fn_err *err) {
   for (size_t i = 0; i < b->n; i++) {
     fn_cli_progress(b->cli, "%d tokens", (int)b->tokens[i]);
     if (fn_cli_stop_requested()) return fn_err_set(err, FN_E_CANCELLED, "stopped");
+    /* Of the usual lengths, those that a model does not take are left out. */
+    if (!b->lengths_given && info->has_encoder && b->tokens[i] > info->positions) continue;
     fn_status status =
         fn_speed_measure(&b->speeds[n], b->classifier, &b->options, b->device, b->tokens[i], SECONDS, err);
-    /* Of the usual lengths, those that a model does not take are left out. */
-    if (status == FN_E_INVALID && !b->lengths_given && info->has_encoder) continue;
     if (status != FN_OK) return status;
     n++;
   }

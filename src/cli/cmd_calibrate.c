@@ -188,6 +188,12 @@ static fn_status write_out(calibrate *c, const char *out, fn_err *err) {
   fn_calibration_format(&text, &c->calibration);
   FN_TRY(fn_buf_check(&text, "a calibration", err));
   if (strcmp(out, "-") == 0) return fn_cli_print(fn_buf_str(&text), err);
+  if (!c->info->packed && !fn_str_ends_with(fn_str_from(out), ".json"))
+    return fn_err_set(
+        err, FN_E_INVALID,
+        "--out %s: --model is a directory, so the result is a calibration alone: name it DIR/" FN_CALIBRATION_FILE
+        ", or quantize the model first and calibrate the packed file",
+        out);
   if (!c->info->packed || fn_str_ends_with(fn_str_from(out), ".json")) {
     FN_TRY(fn_file_write(out, text.data, text.length, err));
     if (!c->info->packed && strcmp(fn_path_base(out), FN_CALIBRATION_FILE) != 0)

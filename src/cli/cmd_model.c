@@ -100,13 +100,19 @@ static void write_json(fn_buf *out, const model_info *m) {
 /* A card's value, for people: nested objects are indented. */
 static void show_value(fn_buf *out, const char *key, const json_t *value, int depth) {
   if (json_is_object(value)) {
-    fn_buf_printf(out, "%*s%s\n", 2 * depth, "", key);
+    fn_buf_printf(out, "%*s", 2 * depth, "");
+    fn_print_line(out, fn_str_from(key), 60);
+    fn_buf_append_char(out, '\n');
     const char *name;
     json_t *member;
     json_object_foreach((json_t *)(uintptr_t)value, name, member) show_value(out, name, member, depth + 1);
     return;
   }
-  fn_buf_printf(out, "%*s%-*s  ", 2 * depth, "", 20 - 2 * depth, key);
+  fn_buf_printf(out, "%*s", 2 * depth, "");
+  size_t from = out->length;
+  fn_print_line(out, fn_str_from(key), 60);
+  while (!out->failed && out->length - from < (size_t)(20 - 2 * (depth < 9 ? depth : 9)) + 2)
+    fn_buf_append_char(out, ' ');
   if (json_is_string(value)) {
     fn_print_line(out, fn_str_make(json_string_value(value), json_string_length(value)), 400);
     fn_buf_append_char(out, '\n');

@@ -18,6 +18,7 @@ typedef struct predict {
   fn_scoring_counts counts;
   bool show_progress;
   uint64_t begin_ns, shown_ns;
+  uint64_t n_uncalibrated; /* answers */
 } predict;
 
 static fn_status read_standard_input(void *arg, void *buffer, size_t capacity, size_t *n_out, fn_err *err) {
@@ -55,6 +56,7 @@ static fn_status on_row(void *arg, const fn_scored_row *row, fn_err *err) {
   if (row->prediction == NULL && p->on_error == ON_ERROR_FAIL)
     return fn_err_set(err, FN_E_INVALID, "%s (--on-error fail)", row->message);
   FN_TRY(fn_predict_output_row(&p->output, row, err));
+  p->n_uncalibrated += row->prediction != NULL && !row->prediction->calibrated;
   show_progress(p, false);
   return fn_cli_stop_requested() ? fn_err_set(err, FN_E_CANCELLED, "stopped") : FN_OK;
 }
@@ -195,6 +197,11 @@ static fn_status classify(predict *p, const fn_cli_args *args, fn_err *err) {
   else if (p->on_error == ON_ERROR_FAIL && path == NULL && fn_predict_output_finish(&p->output, NULL) != FN_OK)
     fn_cli_warn(p->cli, "standard output: the rows before it could not be written");
   if (p->show_progress) show_progress(p, true);
+  if (p->n_uncalibrated > 0 && fn_classifier_get_info(p->model.classifier)->calibration != NULL)
+    fn_cli_note(p->cli,
+                "%llu answer%s not calibrated: the model's calibration is for other settings of infer.long, "
+                "infer.max_tokens or infer.text; such verdicts are never `unsure` for want of certainty",
+                (unsigned long long)p->n_uncalibrated, p->n_uncalibrated == 1 ? " is" : "s are");
   fn_predict_output_close(&p->output);
   return status;
 }

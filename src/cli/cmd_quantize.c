@@ -131,9 +131,8 @@ static fn_status keep_figures(const quantize *q, fn_err *err) {
   return status;
 }
 
-static fn_status compare_all(quantize *q, const char *data, fn_err *err) {
-  fn_dataset *dataset;
-  FN_TRY(fn_dataset_open(&dataset, data, err));
+/* Closes dataset. */
+static fn_status compare_all(quantize *q, fn_dataset *dataset, fn_err *err) {
   fn_hash_format(q->data_hash, fn_dataset_hash(dataset));
   fn_status status = FN_OK;
   if (q->encoder) status = compare_half(&q->encoder_cost, q, q->encoder, FN_INFER_ENCODER, dataset, err);
@@ -199,6 +198,23 @@ static fn_status report(const quantize *q, fn_err *err) {
   return fn_cli_print(fn_buf_str(&out), err);
 }
 
+/* The packed file must not take the place of what it is made of. */
+static fn_status check_out(const quantize *q, fn_err *err) {
+  static const char *const names[] = {"model.safetensors", "linear.safetensors", "config.json", "tokenizer.json",
+                                      "vocab.txt"};
+  const fn_classifier *const halves[] = {q->encoder, q->linear};
+  struct stat out, source;
+  if (stat(q->out, &out) != 0) return FN_OK;
+  for (size_t h = 0; h < FN_COUNT_OF(halves); h++)
+    for (size_t i = 0; halves[h] != NULL && i < FN_COUNT_OF(names); i++) {
+      FN_AUTO_FREE char *path = fn_path_join(fn_classifier_get_info(halves[h])->dir, names[i]);
+      if (path == NULL) return fn_err_no_memory(err, "path");
+      if (stat(path, &source) == 0 && source.st_dev == out.st_dev && source.st_ino == out.st_ino)
+        return fn_err_set(err, FN_E_INVALID, "--out %s is a file of the model that is to be packed", q->out);
+    }
+  return FN_OK;
+}
+
 static fn_status pack(quantize *q, const fn_cli_args *args, fn_err *err) {
   const char *model = fn_cli_get(args, "--model"), *linear = fn_cli_get(args, "--linear");
   const char *name = fn_cli_get(args, "--name"), *data = fn_cli_get(args, "--data");
@@ -214,9 +230,16 @@ static fn_status pack(quantize *q, const fn_cli_args *args, fn_err *err) {
   if (stem == NULL) return fn_err_no_memory(err, "name");
   char *dot = strrchr(stem, '.');
   if (dot != NULL && dot != stem) *dot = '\0';
-  FN_TRY(write_packed(q, name ? name : stem, err));
+  FN_TRY(check_out(q, err));
+  fn_dataset *dataset = NULL; /* opened before anything is replaced */
+  if (data != NULL) FN_TRY(fn_dataset_open(&dataset, data, err));
+  fn_status status = write_packed(q, name ? name : stem, err);
+  if (status != FN_OK) {
+    fn_dataset_close(dataset);
+    return status;
+  }
   if (data != NULL)
-    FN_TRY(compare_all(q, data, err));
+    FN_TRY(compare_all(q, dataset, err));
   else
     fn_cli_note(q->cli, "without --data nothing says what packing costs in accuracy");
   return report(q, err);

@@ -77,7 +77,13 @@ void fn_answer_finish(fn_prediction *p, const fn_answering *a) {
     p->probabilities[other] = fn_sigmoid(-p->logit);
     p->label = p->logit > 0.0 ? a->fake : other;
     p->reasons = fn_reasons_find(&p->evidence, &set->unlike);
-    if (a->unsure_auto) threshold = set->unsure;
+    /* For titles alone a threshold that did not reach its target separates nothing: no verdict at all. */
+    if (a->unsure_auto) threshold = set->headline && !set->target_reached ? 2.0 : set->unsure;
+  } else if (!isnan(a->prior)) {
+    p->status = FN_E_INVALID;
+    p->message = "infer.prior: this article was read in a way that the model is not calibrated for (infer.long, "
+                 "infer.max_tokens, infer.text)";
+    return;
   }
   p->verdict = fn_verdict_make(p->probabilities[a->fake], threshold, p->reasons);
 }

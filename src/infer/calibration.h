@@ -37,7 +37,7 @@ typedef struct fn_calibration {
   int32_t max_tokens;  /* of the encoder; 0: none */
   double prior;        /* share of fakes that probabilities stand for, (0,1) */
   double quantile;     /* of articles that unlike_training would be said of, when they were calibrated on */
-  char model[128];     /* id of the model: "<name>@<12 digits>"; "" unknown */
+  char model[288];     /* id of the model: "<name>@<12 digits>"; "" unknown */
   char data[33];       /* hash of the rows; "" unknown */
   char grouped_by[16]; /* "dataset" or "source": what was left out as a whole */
   size_t n_sets;

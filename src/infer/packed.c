@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 enum { MAX_NAME = 200, DIGITS = 32, MAX_TEXT = 1 << 24, N_METADATA = 12 };
 static const char header_key[] = "xxh3.header", data_key[] = "xxh3.data";
@@ -144,11 +145,23 @@ static void release(assembly *a) {
   free(a->list);
 }
 
+/* It is shown on terminals. */
+static bool is_name(const char *name) {
+  size_t n = strlen(name);
+  if (n == 0 || n > MAX_NAME || !fn_utf8_valid(fn_str_make(name, n), NULL)) return false;
+  for (size_t i = 0; i < n; i++)
+    if ((unsigned char)name[i] < 0x20 || name[i] == 0x7f) return false;
+  return true;
+}
+
 static fn_status check_source(const fn_packed_source *s, fn_err *err) {
   if (!s->encoder && !s->linear)
     return fn_err_set(err, FN_E_INVALID, "a packed file holds an encoder, a linear half or both");
-  if (!s->name || !*s->name || strlen(s->name) > MAX_NAME || !fn_utf8_valid(fn_str_from(s->name), NULL))
-    return fn_err_set(err, FN_E_INVALID, "the name of a packed model takes 1 to %d bytes of UTF-8", MAX_NAME);
+  if (!s->name || !is_name(s->name))
+    return fn_err_set(err, FN_E_INVALID,
+                      "the name of a packed model takes 1 to %d bytes of UTF-8 without control "
+                      "characters",
+                      MAX_NAME);
   return FN_OK;
 }
 
@@ -202,7 +215,8 @@ fn_status fn_packed_rewrite(const char *path, const fn_packed *packed, const cha
 
 bool fn_packed_is(const char *path) {
   unsigned char head[9] = {0};
-  if (fn_path_is_dir(path)) return false;
+  struct stat s;
+  if (stat(path, &s) != 0 || !S_ISREG(s.st_mode)) return false; /* a pipe would wait for its other end */
   FILE *f = fopen(path, "rb");
   if (!f) return false;
   size_t n = fread(head, 1, sizeof head, f);
@@ -249,6 +263,9 @@ static fn_status read_parts(fn_packed *p, fn_err *err) {
   const char *dtype, *config;
   char name[4096];
   FN_TRY(get(&p->info.name, p, "name", err));
+  if (!is_name(p->info.name))
+    return fn_err_set(err, FN_E_INVALID, "%s: name must have 1 to %d bytes without control characters", p->info.path,
+                      MAX_NAME);
   FN_TRY(get(&dtype, p, "dtype", err));
   p->info.int8 = strcmp(dtype, "int8") == 0;
   p->info.has_encoder = p->info.int8 || strcmp(dtype, "f32") == 0;

@@ -152,6 +152,13 @@ void fn_prediction_finish(fn_prediction *p, const fn_session *s) {
   fn_answer_finish(p, &s->answering);
 }
 
+/* Whether every logit is a finite number: weights that are can still lead to sums that are not. */
+static bool is_number(const fn_prediction *p, const fn_session *s) {
+  bool ok = !s->uses_linear || isfinite(p->linear_logit);
+  for (int32_t k = 0; ok && s->uses_encoder && k < s->classifier->info.n_labels; k++) ok = isfinite(p->logits[k]);
+  return ok;
+}
+
 static bool is_blank(fn_str s) {
   return fn_str_trim(s).length == 0;
 }
@@ -220,8 +227,16 @@ fn_status fn_session_classify(fn_prediction *predictions_out, fn_session *s, con
   fn_pool_run(fn_device_pool(s->device), n, read_evidence, &(call){s, articles, predictions});
   if (s->uses_linear) fn_pool_run(fn_device_pool(s->device), n, classify_linear, &(call){s, articles, predictions});
   if (s->uses_encoder) FN_TRY(fn_session_classify_tokens(predictions, s, articles, n, err));
-  for (size_t i = 0; i < n; i++)
-    if (predictions[i].status == FN_OK) fn_prediction_finish(&predictions[i], s);
+  for (size_t i = 0; i < n; i++) {
+    fn_prediction *p = &predictions[i];
+    if (p->status != FN_OK) continue;
+    if (!is_number(p, s)) {
+      p->status = FN_E_INVALID;
+      p->message = "the model's answer is not a number; its file may be damaged (`model info` checks it)";
+    } else {
+      fn_prediction_finish(p, s);
+    }
+  }
   if (n > 0) memcpy(predictions_out, predictions, n * sizeof *predictions);
   return FN_OK;
 }

@@ -137,7 +137,7 @@ static fn_status view_parameter(fn_model *m, size_t i, const fn_safetensors *fil
   FN_TRY(find(&found, file, p->name, &wanted, err));
   view->data = found->data;
   view->tiled = form_of(m, i) == TILES;
-  bool finite = form_of(m, i) != AS_IT_IS || all_finite(found->data, found->n);
+  bool finite = found->dtype != FN_F32 || all_finite(found->data, found->n);
   if (n_scales) {
     char name[288];
     snprintf(name, sizeof name, "%s.scale", p->name);

@@ -38,6 +38,9 @@ size_t fn_encoder_match(int32_t *ids_out, uint16_t *ends_out, const fn_tokenizer
     int32_t id = fn_trie_longest(&length, &t->pieces, at ? t->continuation : 0, word + at, n - at);
     if (id < 0) return 0;
     at += length;
+    /* A vocabulary is UTF-8, but the trie of a damaged packed file may end a piece within a code point: more pieces
+     * than code points would not fit. */
+    if (at < n && ((unsigned char)word[at] & 0xC0) == 0x80) return 0;
     ids_out[count] = id;
     ends_out[count++] = (uint16_t)at;
   }

@@ -66,7 +66,15 @@ def test_unsure_of_what_it_cannot_read(fakenews, text, reason):
 
 def test_a_headline_alone_is_said_to_be_one(fakenews):
     answer = ask(fakenews, "--title", "Scientists admit that the moon is rented and officials refuse to comment on the matter")
-    assert "headline_only" in answer["reasons"]
+    assert "headline_only" in answer["reasons"] and answer["verdict"] == "unsure"
+
+
+def test_settings_of_no_calibration_are_told(fakenews):
+    long = " ".join([REPORT] * 5)
+    done = fakenews("predict", "--text", long, "infer.long=windows")
+    assert done.code == 0 and "not calibrated" in done.stderr and json_lines(done.stdout)[0]["calibrated"] is False
+    done = fakenews("predict", "--text", long, "infer.long=windows", "infer.prior=0.1")
+    assert done.code == 2 and "infer.prior" in done.stderr
 
 
 def test_found_beside_an_installed_program(program, tmp_path):

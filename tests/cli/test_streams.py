@@ -67,7 +67,7 @@ def test_empty_arguments(fakenews, linear, tmp_path):
     for arguments, part in [(["train", "--data", "d", "--init", "scratch", "--out", ""], "--out is empty; RUN is expected"),
                             (["data", "prepare", "--out", "d", "--input", ""], "--input is empty"),
                             (["data", "prepare", "--out", "d", "--input", "a.csv", ""], "--input is empty"),
-                            (["predict", "--model", "", "--text", "a"], "--model is empty; DIR is expected"),
+                            (["predict", "--model", "", "--text", "a"], "--model is empty; FILE|DIR is expected"),
                             (["predict", "--model", linear, ""], "an argument is empty"),
                             (["data", "stats", ""], "an argument is empty")]:
         done = fakenews(*arguments)

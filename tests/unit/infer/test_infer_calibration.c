@@ -83,6 +83,8 @@ static void expect_refused(const char *from, const char *to, const char *message
   assert_int_equal(out.n_sets, 77);
 }
 
+#define TEN "0123456789"
+
 static void test_refused(void **state) {
   (void)state;
   static const struct {
@@ -99,9 +101,9 @@ static void test_refused(void **state) {
       {"\"max_tokens\": 256", "\"max_tokens\": 3", "max_tokens", FN_E_INVALID},
       {"\"max_tokens\": 256,", "", "max_tokens", FN_E_INVALID},
       {"\"model\": \"default",
-       "\"model\": \"0123456789012345678901234567890123456789012345678901234567890123456789"
-       "0123456789012345678901234567890123456789012345678901234567890123456789",
-       "model has more than 127 bytes", FN_E_INVALID},
+       "\"model\": \"" TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN
+           TEN TEN TEN TEN TEN "default",
+       "model has more than 287 bytes", FN_E_INVALID},
       {"\"part\": \"both\"", "\"part\": \"all\"", "sets[0]: part must be one of encoder, linear, both", FN_E_INVALID},
       {"\"input\": \"headline\"", "\"input\": \"tweet\"", "sets[1]: input", FN_E_INVALID},
       {"\"part\": \"both\"", "\"part\": \"linear\"", "encoder has no place in part linear", FN_E_INVALID},

@@ -222,6 +222,44 @@ static void test_damage(void **state) {
   fn_buf_deinit(&file);
 }
 
+/* A trie whose tokens end within a code point, as no vocabulary's do, must not make more pieces than there is room for.
+ */
+static void test_broken_trie(void **state) {
+  (void)state;
+  enum { EDGES = 256, LETTERS = 1000 };
+  static uint32_t edges[EDGES][2];
+  static const int32_t values[] = {-1, 0, 1, 2};
+  const uint32_t index[] = {0};
+  const char strings[] = "[UNK]\0[CLS]\0[SEP]";
+  /* from the root every byte of U+1D400 is a token of its own */
+  static const unsigned char bytes[] = {0xF0, 0x9D, 0x90, 0x80};
+  memset(edges, 0, sizeof edges);
+  for (size_t i = 0; i < FN_COUNT_OF(bytes); i++) {
+    uint32_t at = (bytes[i] * 0x9E3779B1u) >> 24;
+    while (edges[at][0] != 0) at = (at + 1) % EDGES;
+    edges[at][0] = bytes[i];
+    edges[at][1] = 0x80000000u | 1u;
+  }
+  const fn_tokenizer_tables tables = {strings, sizeof strings, index, 1, &edges[0][0], EDGES, values, 4};
+  const char *json =
+      "{\"type\":\"wordpiece\",\"unicode\":\"\",\"hash\":\"00000000000000000000000000000000\",\"n_tokens\":3,"
+      "\"n_model\":3,\"max_chars\":1000,\"model_max_length\":0,\"prefix\":\"\",\"clean_text\":true,"
+      "\"handle_chinese_chars\":true,\"lowercase\":false,\"strip_accents\":false,\"strip_accents_is_null\":false,"
+      "\"unk\":{\"token\":\"[UNK]\",\"id\":0},\"cls\":{\"token\":\"[CLS]\",\"id\":1},\"sep\":{\"token\":\"[SEP]\","
+      "\"id\":2},"
+      "\"pad\":{\"token\":\"\",\"id\":-1},\"mask\":{\"token\":\"\",\"id\":-1},\"added\":[]}";
+  fn_tokenizer *t = NULL;
+  fn_err err = {0};
+  fn_tokens tokens = {0};
+  if (fn_tokenizer_open_packed(&t, &tables, fn_str_from(json), "file", &err) != FN_OK) fail_msg("%s", err.message);
+  static char text[4 * LETTERS];
+  for (size_t i = 0; i < LETTERS; i++) memcpy(text + 4 * i, bytes, 4);
+  assert_int_equal(fn_tokenizer_encode(&tokens, t, fn_str_make(text, sizeof text), 0, NULL), FN_OK);
+  assert_int_equal(tokens.n, 1); /* unknown, as one word */
+  fn_tokens_deinit(&tokens);
+  fn_tokenizer_destroy(t);
+}
+
 static void test_refused(void **state) {
   (void)state;
   fn_err err = {0};
@@ -288,6 +326,7 @@ int main(void) {
       cmocka_unit_test(test_rewrite),
       cmocka_unit_test(test_damage),
       cmocka_unit_test(test_refused),
+      cmocka_unit_test(test_broken_trie),
       cmocka_unit_test(test_tokenizer),
   };
   return cmocka_run_group_tests(tests, set_up, tear_down);
