@@ -2,6 +2,7 @@
 #include "cli/loading.h"
 #include "infer/packed.h"
 
+#include <math.h>
 #include <sys/stat.h>
 
 enum { MAX_TEXT = 1 << 22 };
@@ -111,10 +112,14 @@ static void show_value(fn_buf *out, const char *key, const json_t *value, int de
   fn_buf_printf(out, "%*s", 2 * depth, "");
   size_t from = out->length;
   fn_print_line(out, fn_str_from(key), 60);
-  while (!out->failed && out->length - from < (size_t)(20 - 2 * (depth < 9 ? depth : 9)) + 2)
-    fn_buf_append_char(out, ' ');
+  fn_buf_append_str(out, "  ");
+  while (!out->failed && out->length - from < 22 - 2 * (size_t)(depth < 9 ? depth : 9)) fn_buf_append_char(out, ' ');
   if (json_is_string(value)) {
-    fn_print_line(out, fn_str_make(json_string_value(value), json_string_length(value)), 400);
+    FN_AUTO_BUF fn_buf line;
+    fn_buf_init(&line, 1 << 12);
+    fn_print_line(&line, fn_str_make(json_string_value(value), json_string_length(value)), 1000);
+    size_t column = 22 + 2 * (size_t)(depth > 9 ? depth : 0);
+    fn_buf_append_wrapped(out, line.data ? line.data : "", column, column, fn_cli_help_width());
     fn_buf_append_char(out, '\n');
     return;
   }
@@ -122,6 +127,47 @@ static void show_value(fn_buf *out, const char *key, const json_t *value, int de
   fn_json_begin(&w, out, 0);
   fn_json_value(&w, NULL, value);
   fn_buf_append_char(out, '\n');
+}
+
+static double number_of(const json_t *object, const char *key) {
+  const json_t *value = json_object_get(object, key);
+  return json_is_number(value) ? json_number_value(value) : (double)NAN;
+}
+
+static const char *text_of(const json_t *object, const char *key) {
+  const char *text = json_string_value(json_object_get(object, key));
+  return text ? text : "-";
+}
+
+/* One line a fit: from which probability on it gives a verdict, on how many articles, how often it is right. */
+static void show_calibration(fn_buf *out, const json_t *calibration) {
+  const json_t *sets = json_object_get(calibration, "sets");
+  fn_buf_printf(out, "%-20s  judged by leaving each %s out; read as %s, %s\n", "calibration",
+                text_of(calibration, "grouped_by"), text_of(calibration, "text"), text_of(calibration, "long"));
+  fn_buf_printf(out, "  %-9s%-10s%13s%10s%8s%8s%10s\n", "part", "input", "verdict from", "articles", "right", "ECE",
+                "target");
+  for (size_t i = 0; i < json_array_size(sets); i++) {
+    const json_t *s = json_array_get(sets, i);
+    fn_buf_printf(out, "  %-9.9s%-10.10s%13.3f%9.0f%%%7.0f%%%8.3f%10s\n", text_of(s, "part"), text_of(s, "input"),
+                  number_of(s, "unsure_below"), 100.0 * number_of(s, "coverage"), 100.0 * number_of(s, "accuracy"),
+                  number_of(json_object_get(s, "after"), "ece"),
+                  json_is_true(json_object_get(s, "target_reached")) ? "reached" : "missed");
+  }
+}
+
+/* What packing cost, over all rows. */
+static void show_packing(fn_buf *out, const json_t *packing) {
+  static const char *const parts[] = {"encoder", "linear", "both"};
+  fn_buf_printf(out, "packing\n  %-9s%8s%9s%20s%20s\n", "part", "rows", "flipped", "accuracy", "AUC");
+  for (size_t i = 0; i < FN_COUNT_OF(parts); i++) {
+    const json_t *all = json_object_get(json_object_get(packing, parts[i]), "all");
+    const json_t *accuracy = json_object_get(all, "accuracy"), *auc = json_object_get(all, "roc_auc");
+    if (all == NULL) continue;
+    fn_buf_printf(out, "  %-9s%8.0f%9.0f     %.4f to %.4f    %.4f to %.4f\n", parts[i], number_of(all, "n"),
+                  number_of(all, "flipped"), json_number_value(json_array_get(accuracy, 0)),
+                  json_number_value(json_array_get(accuracy, 1)), json_number_value(json_array_get(auc, 0)),
+                  json_number_value(json_array_get(auc, 1)));
+  }
 }
 
 static void show(fn_buf *out, const model_info *m) {
@@ -145,12 +191,18 @@ static void show(fn_buf *out, const model_info *m) {
   if (i->has_encoder && c->usage.max_tokens > 0) fn_buf_printf(out, ", %d tokens", (int)c->usage.max_tokens);
   fn_buf_printf(out, "\n%-20s  %s\n", "trained on data", *i->data_hash ? i->data_hash : "not known");
   if (m->calibration)
-    show_value(out, "calibration", m->calibration, 0);
+    show_calibration(out, m->calibration);
   else
     fn_buf_printf(out, "%-20s  none: probabilities are the model's own\n", "calibration");
   const char *key;
   json_t *value;
-  if (m->card != NULL) json_object_foreach(m->card, key, value) show_value(out, key, value, 0);
+  if (m->card == NULL) return;
+  json_object_foreach(m->card, key, value) {
+    if (strcmp(key, "packing") == 0)
+      show_packing(out, value);
+    else
+      show_value(out, key, value, 0);
+  }
 }
 
 static fn_status inform(model_info *m, const fn_classifier *classifier, bool json, fn_err *err) {
