@@ -139,6 +139,11 @@ fn_status fn_hub_resolve(char **dir_out, const char *name, const char *hub_cache
       fn_path_is_dir(first)) /* "runs/lates" is a path that was mistyped */
     return fn_err_set(err, FN_E_NOT_FOUND, "%s: no such directory in %s, and no model of this name in %s", name, first,
                       hub_cache);
+  if ((!snapshot || !*snapshot) && n.n_parts == 1 && strchr(first, '.')) /* "news.fnm" is a file's name */
+    return fn_err_set(err, FN_E_NOT_FOUND,
+                      "%s: no such file or directory; accepted are a packed file, a model directory, a run folder, or "
+                      "owner/name in the local Hub cache",
+                      name);
   if (!snapshot || !*snapshot)
     return miss(&n, hub_cache, "neither a directory nor a model in the local Hub cache", err);
   bool complete = false;
