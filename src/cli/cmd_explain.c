@@ -237,7 +237,14 @@ static fn_status on_row(void *arg, const fn_scored_row *row, fn_err *err) {
     return FN_OK;
   }
   const fn_article article = {row->title, row->text};
-  FN_TRY(fn_explain(&x->explanation, x->model.session, &article, &x->options, err));
+  fn_err why = {0};
+  fn_status status = fn_explain(&x->explanation, x->model.session, &article, &x->options, &why);
+  if (status == FN_E_LIMIT) { /* this article alone */
+    x->counts.n_refused++;
+    fn_cli_warn(x->cli, "row %llu: %s", (unsigned long long)row->row, why.message);
+    return FN_OK;
+  }
+  if (status != FN_OK) return fn_err_set(err, status, "%s", why.message);
   FN_TRY(show(x, &(shown){article, row->has_title, row->row, &x->explanation}, err));
   return fn_cli_stop_requested() ? fn_err_set(err, FN_E_CANCELLED, "stopped") : FN_OK;
 }

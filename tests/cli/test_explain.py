@@ -159,3 +159,10 @@ def test_long_text(program, trained, tmp_path):
                           env=bare_environment(tmp_path), cwd=tmp_path)  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["n_forwards"] <= 10
+
+
+def test_more_sentences_than_are_taken_refuse_their_row_alone(program, trained, tmp_path):
+    write_csv(tmp_path / "many.csv", [["title", "text"], ["a", "Ok! " * 1_100_000], ["b", TEXT]])
+    done = subprocess.run([program, "explain", "--model", trained[1]["linear"], "many.csv"], capture_output=True, text=True,
+                          env=bare_environment(tmp_path), cwd=tmp_path)  # fmt: skip
+    assert done.returncode == 3 and "row 0: " in done.stderr and len(json_lines(done.stdout)) == 1, done.stderr
