@@ -7,23 +7,6 @@
 static const char *const special_keys[FN_SPECIALS] = {"unk", "cls", "sep", "pad", "mask"};
 enum { PER_INDEX = 32 };
 
-static void write_added(fn_json_writer *w, const fn_tokenizer_spec *spec) {
-  fn_json_array(w, "added");
-  for (size_t i = 0; i < spec->n_added; i++) {
-    const fn_added_token *a = &spec->added[i];
-    fn_json_object(w, NULL);
-    fn_json_int(w, "id", a->id);
-    fn_json_str(w, "content", a->content);
-    fn_json_bool(w, "single_word", a->single_word);
-    fn_json_bool(w, "lstrip", a->lstrip);
-    fn_json_bool(w, "rstrip", a->rstrip);
-    fn_json_bool(w, "normalized", a->normalized);
-    fn_json_bool(w, "special", a->special);
-    fn_json_end(w);
-  }
-  fn_json_end(w);
-}
-
 static void write_description(fn_buf *json, const fn_tokenizer *t) {
   const fn_tokenizer_spec *spec = &t->spec;
   const int32_t ids[FN_SPECIALS] = {t->info.unk_id, t->info.cls_id, t->info.sep_id, t->info.pad_id, t->info.mask_id};
@@ -51,7 +34,7 @@ static void write_description(fn_buf *json, const fn_tokenizer *t) {
     fn_json_int(&w, "id", ids[i]);
     fn_json_end(&w);
   }
-  write_added(&w, spec);
+  fn_added_tokens_write(&w, "added", spec);
   fn_json_end(&w);
 }
 

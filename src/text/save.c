@@ -5,8 +5,8 @@
 
 enum { FILE_MAX = 1 << 30 };
 
-static void write_added(fn_json_writer *w, const fn_tokenizer_spec *spec) {
-  fn_json_array(w, "added_tokens");
+void fn_added_tokens_write(fn_json_writer *w, const char *key, const fn_tokenizer_spec *spec) {
+  fn_json_array(w, key);
   for (size_t i = 0; i < spec->n_added; i++) {
     const fn_added_token *a = &spec->added[i];
     fn_json_object(w, NULL);
@@ -112,7 +112,7 @@ static fn_status save_json(const fn_tokenizer *t, const char *dir, fn_err *err) 
   fn_json_text(&w, "version", "1.0");
   fn_json_null(&w, "truncation");
   fn_json_null(&w, "padding");
-  write_added(&w, &t->spec);
+  fn_added_tokens_write(&w, "added_tokens", &t->spec);
   write_normalizer(&w, &t->spec.normalizer);
   fn_json_object(&w, "pre_tokenizer");
   fn_json_text(&w, "type", "BertPreTokenizer");

@@ -73,6 +73,9 @@ struct fn_tokenizer {
 FN_NODISCARD fn_status fn_tokenizer_build(fn_tokenizer **tokenizer_out, fn_tokenizer_spec *spec, const char *name,
                                           fn_err *err);
 
+/* The added tokens as a list under key. */
+void fn_added_tokens_write(fn_json_writer *w, const char *key, const fn_tokenizer_spec *spec);
+
 /* What a tokenizer needs beside vocabulary and trie: added tokens, kinds of bytes. */
 FN_NODISCARD fn_status fn_tokenizer_finish_added(fn_tokenizer *tokenizer, const char *name, fn_err *err);
 void fn_tokenizer_finish_bytes(fn_tokenizer *tokenizer);
