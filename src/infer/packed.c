@@ -7,6 +7,8 @@
 #include <sys/stat.h>
 
 enum { MAX_NAME = 200, DIGITS = 32, MAX_TEXT = 1 << 24, N_METADATA = 12 };
+static const char *const linear_names[FN_LINEAR_N_TABLES][2] = {{"linear.word.weight", "linear.word.idf"},
+                                                                {"linear.char.weight", "linear.char.idf"}};
 static const char header_key[] = "xxh3.header", data_key[] = "xxh3.data";
 
 struct fn_packed {
@@ -95,12 +97,10 @@ static void add_tensor(assembly *a, const char *name, fn_dtype dtype, const void
 }
 
 static void list_tensors(assembly *a) {
-  static const char *const names[FN_LINEAR_N_TABLES][2] = {{"linear.word.weight", "linear.word.idf"},
-                                                           {"linear.char.weight", "linear.char.idf"}};
   for (size_t i = 0; i < FN_LINEAR_N_TABLES; i++) {
     if (a->linear[i].n == 0) continue;
-    add_tensor(a, names[i][0], FN_I8, a->linear[i].weight, a->linear[i].n, 0);
-    add_tensor(a, names[i][1], FN_U8, a->linear[i].idf, a->linear[i].n, 0);
+    add_tensor(a, linear_names[i][0], FN_I8, a->linear[i].weight, a->linear[i].n, 0);
+    add_tensor(a, linear_names[i][1], FN_U8, a->linear[i].idf, a->linear[i].n, 0);
   }
   const fn_tokenizer_tables *t = &a->tables;
   if (t->n_strings) {
@@ -387,8 +387,6 @@ fn_status fn_packed_tokenizer(fn_tokenizer **tokenizer_out, const fn_packed *pac
 }
 
 fn_status fn_packed_linear(fn_linear **linear_out, const fn_packed *packed, fn_err *err) {
-  static const char *const names[FN_LINEAR_N_TABLES][2] = {{"linear.word.weight", "linear.word.idf"},
-                                                           {"linear.char.weight", "linear.char.idf"}};
   fn_linear_table tables[FN_LINEAR_N_TABLES] = {{0}};
   const char *json;
   char name[4096];
@@ -396,12 +394,12 @@ fn_status fn_packed_linear(fn_linear **linear_out, const fn_packed *packed, fn_e
   for (size_t i = 0; i < FN_LINEAR_N_TABLES; i++) {
     const void *weight, *idf;
     size_t n_idf;
-    if (!fn_safetensors_find(packed->file, names[i][0])) continue;
-    FN_TRY(get_table(&weight, &tables[i].n, packed, names[i][0], FN_I8, 0, err));
-    FN_TRY(get_table(&idf, &n_idf, packed, names[i][1], FN_U8, 0, err));
+    if (!fn_safetensors_find(packed->file, linear_names[i][0])) continue;
+    FN_TRY(get_table(&weight, &tables[i].n, packed, linear_names[i][0], FN_I8, 0, err));
+    FN_TRY(get_table(&idf, &n_idf, packed, linear_names[i][1], FN_U8, 0, err));
     if (n_idf != tables[i].n)
       return fn_err_set(err, FN_E_INVALID, "%s: tensors \"%s\" and \"%s\" differ in length", packed->info.path,
-                        names[i][0], names[i][1]);
+                        linear_names[i][0], linear_names[i][1]);
     tables[i].weight = weight;
     tables[i].idf = idf;
   }
