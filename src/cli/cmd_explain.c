@@ -236,7 +236,7 @@ static fn_status on_row(void *arg, const fn_scored_row *row, fn_err *err) {
     fn_cli_warn(x->cli, "%s", row->message);
     return FN_OK;
   }
-  const fn_article article = {row->title, row->text};
+  const fn_article article = {.title = row->title, .text = row->text};
   fn_err why = {0};
   fn_status status = fn_explain(&x->explanation, x->model.session, &article, &x->options, &why);
   if (status == FN_E_LIMIT) { /* this article alone */
@@ -260,7 +260,7 @@ static fn_status take_file(explain *x, const char *path, fn_err *err) {
 }
 
 static fn_status take_article(explain *x, const char *title, const char *text, fn_err *err) {
-  const fn_article article = {fn_str_from(title), fn_str_from(text)};
+  const fn_article article = {.title = fn_str_from(title), .text = fn_str_from(text)};
   if (!fn_utf8_valid(article.title, NULL)) return fn_err_set(err, FN_E_INVALID, "--title is not UTF-8");
   if (!fn_utf8_valid(article.text, NULL)) return fn_err_set(err, FN_E_INVALID, "--text is not UTF-8");
   FN_TRY(fn_explain(&x->explanation, x->model.session, &article, &x->options, err));

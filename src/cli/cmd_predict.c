@@ -108,7 +108,7 @@ static fn_status take_file(predict *p, const char *path, fn_err *err) {
 static fn_status take_article(predict *p, const char *title, const char *text, fn_err *err) {
   const fn_str columns[] = {fn_str_from("title"), fn_str_from("text")};
   const fn_str fields[] = {fn_str_from(title), fn_str_from(text)};
-  const fn_article article = {fields[0], fields[1]};
+  const fn_article article = {.title = fields[0], .text = fields[1]};
   for (size_t i = 0; i < 2; i++) {
     if (fn_utf8_valid(fields[i], NULL)) continue;
     return fn_err_set(err, FN_E_INVALID, "--%.*s is not UTF-8", (int)columns[i].length, columns[i].data);

@@ -55,15 +55,20 @@ const fn_calibration_set *fn_answering_set(const fn_answering *a, const fn_predi
   return fn_calibration_find(a->calibration, a->part, p->evidence.headline_only);
 }
 
-double fn_answering_logit(const fn_answering *a, const fn_calibration_set *set, double encoder_logit,
+double fn_answering_prior(const fn_answering *a, const fn_article *article) {
+  if (article != NULL && article->prior > 0.0) return article->prior;
+  return isnan(a->prior) && a->calibration != NULL ? a->calibration->prior : a->prior;
+}
+
+double fn_answering_logit(const fn_answering *a, const fn_calibration_set *set, double prior, double encoder_logit,
                           double linear_logit, int64_t n_tokens) {
   const double logits[FN_N_HALVES] = {[FN_HALF_ENCODER] = encoder_logit, [FN_HALF_LINEAR] = linear_logit};
   double z = fn_calibration_apply(set, logits, n_tokens);
-  return isnan(a->prior) ? z : fn_prior_shift(z, a->calibration->prior, a->prior);
+  return prior == a->calibration->prior ? z : fn_prior_shift(z, a->calibration->prior, prior);
 }
 
-void fn_answer_finish(fn_prediction *p, const fn_answering *a) {
-  p->logit = (double)NAN;
+void fn_answer_finish(fn_prediction *p, const fn_answering *a, const fn_article *article) {
+  p->logit = p->threshold = p->prior = (double)NAN;
   p->reasons = fn_reasons_find(&p->evidence, NULL);
   if (a->fake < 0) return;
   const int32_t other = 1 - a->fake;
@@ -72,18 +77,20 @@ void fn_answer_finish(fn_prediction *p, const fn_answering *a) {
   p->logit = p->logits[a->fake] - p->logits[other];
   if (set != NULL) {
     p->calibrated = true;
-    p->logit = fn_answering_logit(a, set, p->encoder_logit, p->linear_logit, p->n_tokens);
+    p->prior = fn_answering_prior(a, article);
+    p->logit = fn_answering_logit(a, set, p->prior, p->encoder_logit, p->linear_logit, p->n_tokens);
     p->probabilities[a->fake] = fn_sigmoid(p->logit);
     p->probabilities[other] = fn_sigmoid(-p->logit);
     p->label = p->logit > 0.0 ? a->fake : other;
     p->reasons = fn_reasons_find(&p->evidence, &set->unlike);
     /* For titles alone a threshold that did not reach its target separates nothing: no verdict at all. */
     if (a->unsure_auto) threshold = set->headline && !set->target_reached ? 2.0 : set->unsure;
-  } else if (!isnan(a->prior)) {
+  } else if (!isnan(a->prior) || (article != NULL && article->prior > 0.0)) {
     p->status = FN_E_INVALID;
     p->message = "infer.prior: this article was read in a way that the model is not calibrated for (infer.long, "
                  "infer.max_tokens, infer.text)";
     return;
   }
+  p->threshold = threshold;
   p->verdict = fn_verdict_make(p->probabilities[a->fake], threshold, p->reasons);
 }

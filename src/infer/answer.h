@@ -27,12 +27,15 @@ FN_NODISCARD fn_status fn_answering_init(fn_answering *answering_out, const fn_i
 /* The set that fits an article, or NULL: none was fitted for such input, or it was read in another way than then (more
  * tokens, windows where the rest was cut), so that its probability stays as the model gives it. */
 const fn_calibration_set *fn_answering_set(const fn_answering *answering, const fn_prediction *prediction);
-/* Calibrated log-odds of fake at the session's prior. */
-double fn_answering_logit(const fn_answering *answering, const fn_calibration_set *set, double encoder_logit,
-                          double linear_logit, int64_t n_tokens);
+/* The share of fakes that counts: the article's own, the session's, the calibration's; NaN without any. article may be
+ * NULL. */
+double fn_answering_prior(const fn_answering *answering, const fn_article *article);
+/* Calibrated log-odds of fake at that prior. */
+double fn_answering_logit(const fn_answering *answering, const fn_calibration_set *set, double prior,
+                          double encoder_logit, double linear_logit, int64_t n_tokens);
 
-/* Sets logit, probabilities, label, calibrated, reasons and verdict from the halves' logits, the raw probabilities and
- * the evidence. */
-void fn_answer_finish(fn_prediction *prediction, const fn_answering *answering);
+/* Sets logit, prior, threshold, probabilities, label, calibrated, reasons and verdict from the halves' logits, the raw
+ * probabilities and the evidence. */
+void fn_answer_finish(fn_prediction *prediction, const fn_answering *answering, const fn_article *article);
 
 #endif

@@ -40,6 +40,9 @@ static void tokenise(void *arg, size_t i, int worker) {
   fn_evidence_add_tokens(evidence, &r->title, unknown);
   fn_evidence_add_tokens(evidence, &r->text, unknown);
   r->windows = fn_windows_plan(r->title.n, r->text.n, &s->sequence, s->max_windows);
+  if (r->windows.n_text < r->text.n) {
+    c->predictions[i].read_bytes = r->windows.n_text > 0 ? r->text.end[r->windows.n_text - 1] : 0;
+  }
 }
 
 /* A place in the list of all windows. */
@@ -87,6 +90,16 @@ static void collect(call *c) {
   }
 }
 
+/* Bytes of the text that each window reads. */
+static void span_windows(fn_span *spans, const reading *r) {
+  const fn_windows *w = &r->windows;
+  for (size_t i = 0; i < w->n; i++) {
+    const size_t begin = fn_windows_begin(w, i);
+    const size_t end = begin + w->capacity < w->n_text ? begin + w->capacity : w->n_text;
+    spans[i] = (fn_span){(size_t)r->text.begin[begin], (size_t)r->text.end[end - 1]};
+  }
+}
+
 /* Room for what the windows say, one article after the other; those with one window need none. */
 static fn_status place_windows(call *c, fn_err *err) {
   fn_session *s = c->session;
@@ -100,9 +113,14 @@ static fn_status place_windows(call *c, fn_err *err) {
   void *room = s->window_logits;
   FN_TRY(fn_mem_grow(&room, &s->window_capacity, n, sizeof *s->window_logits, SIZE_MAX / 16, "windows", err));
   s->window_logits = room;
+  room = s->window_spans;
+  FN_TRY(fn_mem_grow(&room, &s->span_capacity, n, sizeof *s->window_spans, SIZE_MAX / 16, "windows", err));
+  s->window_spans = room;
   for (size_t i = 0; i < c->n; i++) {
-    if (c->predictions[i].status == FN_OK && c->readings[i].windows.n > 1)
-      c->predictions[i].window_logits = s->window_logits + c->readings[i].first_window;
+    if (c->predictions[i].status != FN_OK || c->readings[i].windows.n == 1) continue;
+    c->predictions[i].window_logits = s->window_logits + c->readings[i].first_window;
+    c->predictions[i].window_spans = s->window_spans + c->readings[i].first_window;
+    span_windows(s->window_spans + c->readings[i].first_window, &c->readings[i]);
   }
   return FN_OK;
 }

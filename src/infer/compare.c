@@ -45,7 +45,7 @@ static fn_status take_block(comparer *c, const fn_row *block, size_t n, fn_err *
   fn_article articles[BLOCK];
   fn_prediction before[BLOCK], after[BLOCK];
   fn_comparison_rows *r = &c->out->rows;
-  for (size_t i = 0; i < n; i++) articles[i] = (fn_article){block[i].title, block[i].text};
+  for (size_t i = 0; i < n; i++) articles[i] = (fn_article){.title = block[i].title, .text = block[i].text};
   uint64_t begin = fn_clock_ns();
   FN_TRY(fn_session_classify(before, c->before, articles, n, err));
   uint64_t middle = fn_clock_ns();

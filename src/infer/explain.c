@@ -66,34 +66,13 @@ static void merge(parts *p, size_t max) {
   p->n = first + room + rest;
 }
 
-/* Bytes of the text that the encoder sees; all of it where the linear half reads alone, or windows do. */
-static fn_status find_read_bytes(size_t *out, const fn_session *s, const fn_article *a, const fn_prediction *p,
-                                 fn_err *err) {
-  *out = a->text.length;
-  if (!s->uses_encoder || !p->truncated || s->sequence.mode == FN_TEXT_TITLE) return FN_OK;
-  fn_tokens title = {0}, text = {0};
-  const fn_tokenizer *tokenizer = s->classifier->tokenizer;
-  fn_status status = FN_OK;
-  if (s->sequence.mode != FN_TEXT_TEXT) status = fn_tokenizer_encode(&title, tokenizer, a->title, 0, err);
-  size_t enough = (title.n + (size_t)s->sequence.max_tokens + 1) * s->max_windows;
-  if (status == FN_OK) status = fn_tokenizer_encode(&text, tokenizer, a->text, enough, err);
-  if (status == FN_OK) {
-    const fn_windows w = fn_windows_plan(title.n, text.n, &s->sequence, s->max_windows);
-    size_t n = w.n_text < text.n ? w.n_text : text.n;
-    *out = n > 0 ? text.end[n - 1] : 0;
-  }
-  fn_tokens_deinit(&title);
-  fn_tokens_deinit(&text);
-  return status;
-}
-
 /* The article without one part; the text is written to buffer[text.length]. */
 static fn_article without(const fn_article *a, const fn_explained_part *part, char *buffer) {
-  if (part->title) return (fn_article){fn_str_make(NULL, 0), a->text};
+  if (part->title) return (fn_article){.text = a->text, .prior = a->prior};
   size_t tail = a->text.length - part->end;
   if (part->begin > 0) memcpy(buffer, a->text.data, part->begin);
   if (tail > 0) memcpy(buffer + part->begin, a->text.data + part->end, tail);
-  return (fn_article){a->title, fn_str_make(buffer, part->begin + tail)};
+  return (fn_article){.title = a->title, .text = fn_str_make(buffer, part->begin + tail), .prior = a->prior};
 }
 
 /* The logit of an article as the whole one's is made: with its scaling and its length, so that what differs is the
@@ -102,7 +81,7 @@ static double logit_of(const fn_session *s, const fn_prediction *p, const fn_pre
   const fn_answering *a = &s->answering;
   const fn_calibration_set *set = fn_answering_set(a, whole);
   if (set == NULL) return p->logits[a->fake] - p->logits[1 - a->fake];
-  return fn_answering_logit(a, set, p->encoder_logit, p->linear_logit, whole->n_tokens);
+  return fn_answering_logit(a, set, whole->prior, p->encoder_logit, p->linear_logit, whole->n_tokens);
 }
 
 /* d logit / d linear_logit. */
@@ -159,11 +138,12 @@ static fn_status list_ngrams(fn_explanation *e, const fn_session *s, const fn_ar
 static fn_status run(fn_explanation *e, parts *p, fn_session *s, const fn_article *article, const fn_explain_options *o,
                      fn_err *err) {
   FN_TRY(fn_session_classify(&e->prediction, s, article, 1, err));
+  e->prediction.window_spans = NULL;
   e->prediction.window_logits = NULL; /* they do not outlive the next call */
   e->n_forwards = 1;
   e->logit = e->prediction.logit;
   if (e->prediction.status != FN_OK) return FN_OK;
-  FN_TRY(find_read_bytes(&e->read_bytes, s, article, &e->prediction, err));
+  e->read_bytes = s->sequence.mode == FN_TEXT_TITLE ? article->text.length : e->prediction.read_bytes;
   FN_TRY(split(p, article, s->sequence.mode, e->read_bytes, err));
   size_t passes = e->prediction.n_windows > 1 ? (size_t)e->prediction.n_windows : 1;
   size_t budget = (size_t)o->max_forwards / passes, room = MAX_COPIES / (article->text.length + 1);

@@ -52,7 +52,14 @@ const fn_classifier_info *fn_classifier_get_info(const fn_classifier *classifier
 
 typedef struct fn_article {
   fn_str title, text; /* either may be empty */
+  double prior;       /* (0,1): share of fakes where this article comes from; 0: the session's (infer.prior). An article
+                       * that gets an uncalibrated answer is refused with it, as with infer.prior */
 } fn_article;
+
+/* Bytes of an article's text. */
+typedef struct fn_span {
+  size_t begin, end;
+} fn_span;
 
 typedef struct fn_prediction {
   fn_status status;    /* FN_OK, or why this article has no answer: then message says it and the rest is zero */
@@ -65,14 +72,18 @@ typedef struct fn_prediction {
   int64_t n_tokens;  /* read by the encoder, special tokens and all windows counted; linear: words and other marks */
   int32_t n_windows; /* passes over the article: 1, or more with infer.long=windows */
   bool truncated;    /* something of title or text was not read */
+  size_t read_bytes; /* of the text: what lies behind was not read by the encoder; all of it where none reads */
   /* Logit of fake against real in each window, mean encoder_logit; NULL with one window or without such labels. Valid
    * until the session's next call. */
   const double *window_logits;
+  const fn_span *window_spans; /* [n_windows] of the text, beside window_logits */
   /* What may be made of it (infer/answer.h). */
   bool calibrated;    /* a calibration that fits the model, the input and the way it was read was applied */
   fn_verdict verdict; /* FN_VERDICT_NONE: the labels are not two with one of them fake */
   unsigned reasons;   /* bits of fn_reason */
   double logit;       /* log-odds of fake behind the probability; NaN without such labels */
+  double threshold;   /* of the verdict: no label less probable than this gets one; above 1: none does; NaN: any does */
+  double prior;       /* share of fakes that a calibrated probability stands for; NaN: not calibrated */
   fn_evidence evidence;
 } fn_prediction;
 

@@ -48,7 +48,7 @@ static fn_status copy_index(fn_labelled *l, const fn_row_index *index, const fn_
   for (size_t i = 0; i < index->n; i++) {
     fn_row row;
     fn_dataset_get(&row, dataset, split, index->rows[i]);
-    l->articles[i] = (fn_article){row.title, row.text};
+    l->articles[i] = (fn_article){.title = row.title, .text = row.text};
     l->labels[i] = index->labels[i];
     l->groups[i] = index->source_ids[i];
     l->datasets[i] = index->dataset_ids[i];

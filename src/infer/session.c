@@ -119,6 +119,7 @@ void fn_session_destroy(fn_session *s) {
   fn_batch_deinit(&s->batch);
   free(s->logits);
   free(s->window_logits);
+  free(s->window_spans);
   for (size_t i = 0; s->caches != NULL && i < s->n_workers; i++) fn_word_cache_destroy(s->caches[i]);
   free(s->caches);
   for (size_t i = 0; s->scratches != NULL && i < s->n_workers; i++) fn_linear_scratch_destroy(s->scratches[i]);
@@ -133,7 +134,7 @@ int32_t fn_session_max_tokens(const fn_session *s) {
   return s->sequence.max_tokens;
 }
 
-void fn_prediction_finish(fn_prediction *p, const fn_session *s) {
+void fn_prediction_finish(fn_prediction *p, const fn_session *s, const fn_article *article) {
   int32_t n_labels = s->classifier->info.n_labels;
   if (s->uses_linear) { /* labels are real and fake */
     p->logits[0] = 0.0;
@@ -149,7 +150,7 @@ void fn_prediction_finish(fn_prediction *p, const fn_session *s) {
   }
   for (int32_t k = 0; k < n_labels; k++) total += p->probabilities[k] = exp(p->logits[k] - greatest);
   for (int32_t k = 0; k < n_labels; k++) p->probabilities[k] /= total;
-  fn_answer_finish(p, &s->answering);
+  fn_answer_finish(p, &s->answering, article);
 }
 
 /* Whether every logit is a finite number: weights that are can still lead to sums that are not. */
@@ -173,6 +174,7 @@ static void refuse_empty(fn_prediction *predictions, const fn_session *s, const 
     bool text = s->sequence.mode != FN_TEXT_TITLE && !is_blank(articles[i].text);
     predictions[i] = (fn_prediction){.status = title || text ? FN_OK : FN_E_INVALID,
                                      .message = "",
+                                     .read_bytes = s->sequence.mode == FN_TEXT_TITLE ? 0 : articles[i].text.length,
                                      .encoder_logit = (double)NAN,
                                      .linear_logit = (double)NAN};
     if (!title && !text) predictions[i].message = messages[s->sequence.mode];
@@ -188,8 +190,8 @@ typedef struct call {
 /* What is read of an article. */
 static fn_article visible(const fn_session *s, const fn_article *a) {
   const fn_str none = fn_str_make(NULL, 0);
-  return (fn_article){s->sequence.mode == FN_TEXT_TEXT ? none : a->title,
-                      s->sequence.mode == FN_TEXT_TITLE ? none : a->text};
+  return (fn_article){.title = s->sequence.mode == FN_TEXT_TEXT ? none : a->title,
+                      .text = s->sequence.mode == FN_TEXT_TITLE ? none : a->text};
 }
 
 static void read_evidence(void *arg, size_t i, int worker) {
@@ -234,7 +236,7 @@ fn_status fn_session_classify(fn_prediction *predictions_out, fn_session *s, con
       p->status = FN_E_INVALID;
       p->message = "the model's answer is not a number; its file may be damaged (`model info` checks it)";
     } else {
-      fn_prediction_finish(p, s);
+      fn_prediction_finish(p, s, &articles[i]);
     }
   }
   if (n > 0) memcpy(predictions_out, predictions, n * sizeof *predictions);

@@ -19,7 +19,8 @@ struct fn_session {
   fn_batch batch;
   float *logits;         /* [max_rows][n_labels] */
   double *window_logits; /* of the articles of the last call with several windows, one after the other */
-  size_t window_capacity;
+  fn_span *window_spans; /* beside them */
+  size_t window_capacity, span_capacity;
   fn_word_cache **caches; /* [n_workers] */
   /* linear */
   fn_linear_scratch **scratches; /* [n_workers] */
@@ -27,7 +28,7 @@ struct fn_session {
 };
 
 /* Label and probabilities from what the halves say. */
-void fn_prediction_finish(fn_prediction *prediction, const fn_session *session);
+void fn_prediction_finish(fn_prediction *prediction, const fn_session *session, const fn_article *article);
 
 /* Fills in logits, tokens and windows of the predictions whose status is FN_OK: the encoder's part. */
 FN_NODISCARD fn_status fn_session_classify_tokens(fn_prediction *predictions, fn_session *session,

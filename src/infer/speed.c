@@ -85,7 +85,7 @@ fn_status fn_speed_measure(fn_speed *speed_out, const fn_classifier *classifier,
   FN_TRY(fn_session_create(&s, classifier, &o, device, err));
   const fn_str none = fn_str_make(NULL, 0), words = fn_buf_str(&text);
   const bool title = fn_session_mode(s) == FN_TEXT_TITLE;
-  const fn_article article = {title ? words : none, title ? none : words};
+  const fn_article article = {.title = title ? words : none, .text = title ? none : words};
   fn_status status = run(&times, &n, s, &article, seconds, err);
   fn_speed speed = {.tokens = tokens, .n_runs = n, .share_of_peak = (double)NAN, .peak_gops = (double)NAN};
   if (status == FN_OK) {

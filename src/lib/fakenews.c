@@ -157,7 +157,8 @@ fn_status fn_lib_read_articles(fn_article *out, const fakenews_article *articles
     const fakenews_article *a = &articles[i];
     if ((a->title == NULL && a->title_length > 0) || (a->text == NULL && a->text_length > 0))
       return fn_err_set(err, FN_E_INVALID, "articles[%zu] has a length and no bytes", i);
-    out[i] = (fn_article){fn_str_make(a->title, a->title_length), fn_str_make(a->text, a->text_length)};
+    out[i] =
+        (fn_article){.title = fn_str_make(a->title, a->title_length), .text = fn_str_make(a->text, a->text_length)};
   }
   return FN_OK;
 }

@@ -49,22 +49,27 @@ static void test_calibrated(void **state) {
   fn_infer_options o = make_options();
   fn_answering a = make_answering(&c, &o);
   fn_prediction p = make_prediction(4.0, -2.0);
-  fn_answer_finish(&p, &a);
+  fn_answer_finish(&p, &a, NULL);
   assert_true(p.calibrated && fabs(p.logit - 1.5) < 1e-15 && p.probabilities[1] == fn_sigmoid(1.5));
   assert_true(p.probabilities[0] + p.probabilities[1] == 1.0 && p.label == 1 && p.verdict == FN_VERDICT_FAKE);
+  assert_true(p.threshold == 0.7 && p.prior == c.prior);
   p = make_prediction(1.0, 0.0);
-  fn_answer_finish(&p, &a);
+  fn_answer_finish(&p, &a, NULL);
   assert_int_equal(p.verdict, FN_VERDICT_UNSURE); /* 0.62 < 0.7 */
+  /* An article's own prior goes before the session's. */
+  fn_prediction q = make_prediction(4.0, -2.0);
+  fn_answer_finish(&q, &a, &(fn_article){.prior = 0.01});
+  assert_true(q.prior == 0.01 && fabs(q.logit - fn_prior_shift(1.5, c.prior, 0.01)) < 1e-12);
   p = make_prediction(-4.0, -8.0);
   p.evidence.n_ngrams = 100;
   p.evidence.novelty = 0.9;
-  fn_answer_finish(&p, &a);
+  fn_answer_finish(&p, &a, NULL);
   assert_int_equal(p.verdict, FN_VERDICT_REAL);
   assert_int_equal(p.reasons, FN_REASON_UNLIKE_TRAINING);
   p = make_prediction(4.0, 4.0);
   p.evidence = (fn_evidence){0};
   fn_evidence_read(&p.evidence, fn_str_from("Mayor says the old bridge must go next spring"), fn_str_from(""));
-  fn_answer_finish(&p, &a); /* by the set of headlines */
+  fn_answer_finish(&p, &a, NULL); /* by the set of headlines */
   assert_true(p.calibrated && fabs(p.logit - 1.4) < 1e-15 && p.reasons == FN_REASON_HEADLINE_ONLY);
 }
 
@@ -75,14 +80,14 @@ static void test_prior(void **state) {
   o.prior = 0.1;
   fn_answering a = make_answering(&c, &o);
   fn_prediction p = make_prediction(4.0, -2.0);
-  fn_answer_finish(&p, &a);
+  fn_answer_finish(&p, &a, NULL);
   assert_true(fabs(p.logit - (1.5 - log(9.0))) < 1e-14);
   assert_int_equal(p.label, 0);
   assert_int_equal(p.verdict, FN_VERDICT_UNSURE); /* 0.67 real */
   o.unsure = NULL;
   a = make_answering(&c, &o);
   p = make_prediction(4.0, -2.0);
-  fn_answer_finish(&p, &a);
+  fn_answer_finish(&p, &a, NULL);
   assert_int_equal(p.verdict, FN_VERDICT_REAL);
 }
 
@@ -91,21 +96,21 @@ static void test_not_calibrated(void **state) {
   fn_infer_options o = make_options();
   fn_answering a = make_answering(NULL, &o);
   fn_prediction p = make_prediction(4.0, -2.0);
-  fn_answer_finish(&p, &a);
+  fn_answer_finish(&p, &a, NULL);
   assert_true(!p.calibrated && p.logit == 1.0 && p.probabilities[1] == fn_sigmoid(1.0));
   assert_int_equal(p.verdict, FN_VERDICT_FAKE); /* auto has nothing to go by */
   o.unsure = "0.75";
   a = make_answering(NULL, &o);
-  fn_answer_finish(&p, &a);
+  fn_answer_finish(&p, &a, NULL);
   assert_int_equal(p.verdict, FN_VERDICT_UNSURE);
   p.evidence = (fn_evidence){0};
   o.unsure = NULL;
   a = make_answering(NULL, &o);
-  fn_answer_finish(&p, &a); /* nothing was read: a reason that forces it */
+  fn_answer_finish(&p, &a, NULL); /* nothing was read: a reason that forces it */
   assert_int_equal(p.verdict, FN_VERDICT_UNSURE);
   a.fake = -1;
   p = make_prediction(4.0, -2.0);
-  fn_answer_finish(&p, &a);
+  fn_answer_finish(&p, &a, NULL);
   assert_true(p.verdict == FN_VERDICT_NONE && isnan(p.logit) && !p.calibrated);
 }
 
@@ -133,7 +138,7 @@ static void test_other_reading(void **state) {
   assert_non_null(fn_answering_set(&a, &p));
   a.part = FN_PART_ENCODER; /* no set for it */
   assert_null(fn_answering_set(&a, &p));
-  fn_answer_finish(&p, &a);
+  fn_answer_finish(&p, &a, NULL);
   assert_false(p.calibrated);
 }
 

@@ -55,7 +55,7 @@ static int tear_down(void **state) {
 enum { N = 40 };
 static void make_articles(fn_article *articles) {
   for (size_t i = 0; i < N; i++)
-    articles[i] = (fn_article){words_of(&arena, i, i % 5), words_of(&arena, 100 + i, i * i % 97 + 1)};
+    articles[i] = (fn_article){.title = words_of(&arena, i, i % 5), .text = words_of(&arena, 100 + i, i * i % 97 + 1)};
 }
 
 static void classify(fn_prediction *out, const char *path, int part, const fn_article *articles) {

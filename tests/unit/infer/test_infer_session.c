@@ -61,7 +61,7 @@ enum { N = 60 };
 /* Titles and texts from nothing to several times the limit. */
 static void make_articles(fn_article *articles) {
   for (size_t i = 0; i < N; i++) {
-    articles[i] = (fn_article){words_of(&arena, i, i % 5), words_of(&arena, 100 + i, i * i % 97 + 1)};
+    articles[i] = (fn_article){.title = words_of(&arena, i, i % 5), .text = words_of(&arena, 100 + i, i * i % 97 + 1)};
   }
 }
 
@@ -164,10 +164,10 @@ static void test_counts(void **state) {
   fn_classifier *c = load(bert_dir);
   fn_prediction p[4];
   const fn_article articles[] = {
-      {words_of(&arena, 1, 3), words_of(&arena, 2, 18)}, /* 3 + 18 + 3 special: just fits 24 */
-      {words_of(&arena, 1, 3), words_of(&arena, 2, 19)},
-      {words_of(&arena, 1, 0), words_of(&arena, 2, 22)},
-      {words_of(&arena, 1, 40), words_of(&arena, 2, 0)},
+      {.title = words_of(&arena, 1, 3), .text = words_of(&arena, 2, 18)}, /* 3 + 18 + 3 special: just fits 24 */
+      {.title = words_of(&arena, 1, 3), .text = words_of(&arena, 2, 19)},
+      {.title = words_of(&arena, 1, 0), .text = words_of(&arena, 2, 22)},
+      {.title = words_of(&arena, 1, 40), .text = words_of(&arena, 2, 0)},
   };
   classify(p, c, &defaults, articles, 4);
   assert_true(p[0].n_tokens == 24 && !p[0].truncated && p[0].n_windows == 1);
@@ -190,7 +190,7 @@ static void test_counts(void **state) {
   fn_classifier_destroy(c);
   /* The linear family reads everything: words and other marks are counted. */
   c = load(linear_dir);
-  const fn_article article = {fn_str_from("Two words"), fn_str_from("and (five) more.")};
+  const fn_article article = {.title = fn_str_from("Two words"), .text = fn_str_from("and (five) more.")};
   classify(p, c, &defaults, &article, 1);
   assert_true(p[0].n_tokens == 8 && !p[0].truncated && p[0].n_windows == 1);
   fn_classifier_destroy(c);
@@ -207,13 +207,15 @@ static void test_windows_are_averaged(void **state) {
   fn_infer_options o = defaults;
   fn_prediction whole, parts[3];
   const fn_str title = words_of(&arena, 8, 4), text = words_of(&arena, 9, 40); /* 17 words a window: 0, 17, 23 */
-  const fn_article article = {title, text};
-  const fn_article windows[] = {
-      {title, slice(text, 0, 17)}, {title, slice(text, 17, 17)}, {title, slice(text, 23, 17)}};
+  const fn_article article = {.title = title, .text = text};
+  const fn_article windows[] = {{.title = title, .text = slice(text, 0, 17)},
+                                {.title = title, .text = slice(text, 17, 17)},
+                                {.title = title, .text = slice(text, 23, 17)}};
   classify(parts, c, &o, windows, 3);
   o.long_texts = FN_INFER_WINDOWS;
   classify(&whole, c, &o, &article, 1);
   assert_int_equal(whole.n_windows, 3);
+  assert_int_equal(whole.read_bytes, text.length);
   for (size_t k = 0; k < 2; k++) {
     assert_false(parts[0].truncated);
     double mean = (parts[0].logits[k] + parts[1].logits[k] + parts[2].logits[k]) / 3.0;
@@ -224,6 +226,28 @@ static void test_windows_are_averaged(void **state) {
   fn_prediction cut;
   classify(&cut, c, &defaults, &article, 1);
   assert_true(cut.truncated && cut.logits[0] == parts[0].logits[0]);
+  assert_int_equal(cut.read_bytes, windows[0].text.length);
+  assert_null(cut.window_spans);
+  fn_classifier_destroy(c);
+}
+
+/* The bytes that each window reads, which its words stand at. */
+static void test_windows_have_places(void **state) {
+  (void)state;
+  fn_classifier *c = load(bert_dir);
+  fn_infer_options o = defaults;
+  o.long_texts = FN_INFER_WINDOWS;
+  fn_session *s = NULL;
+  fn_prediction p;
+  const fn_article article = {.title = words_of(&arena, 8, 4), .text = words_of(&arena, 9, 40)};
+  assert_int_equal(fn_session_create(&s, c, &o, device, NULL), FN_OK);
+  assert_int_equal(fn_session_classify(&p, s, &article, 1, NULL), FN_OK);
+  static const size_t first_words[] = {0, 17, 23};
+  for (size_t w = 0; w < 3; w++) {
+    assert_int_equal(p.window_spans[w].begin, 4 * first_words[w]);
+    assert_int_equal(p.window_spans[w].end, 4 * (first_words[w] + 17) - 1);
+  }
+  fn_session_destroy(s);
   fn_classifier_destroy(c);
 }
 
@@ -235,10 +259,10 @@ static void test_reads_no_more_than_needed(void **state) {
   for (size_t n_title = 0; n_title < 60; n_title += 7) {
     for (size_t n_text = 50; n_text < 90; n_text += 13) {
       const fn_str title = words_of(&arena, n_title, n_title), text = words_of(&arena, n_text, n_text);
-      const fn_article one = {title, text};
+      const fn_article one = {.title = title, .text = text};
       classify(&a, c, &defaults, &one, 1);
       fn_str longer = words_of(&arena, n_text, n_text + 400); /* begins with the same words */
-      const fn_article two = {title, longer};
+      const fn_article two = {.title = title, .text = longer};
       classify(&b, c, &defaults, &two, 1);
       if (n_title <= n_text) assert_same(&a, &b);
     }
@@ -252,8 +276,7 @@ static void test_nothing_to_read(void **state) {
   for (size_t d = 0; d < 2; d++) {
     fn_classifier *c = load(dirs[d]);
     fn_prediction p[3];
-    const fn_article articles[] = {
-        {{NULL, 0}, fn_str_from(" \n")}, {fn_str_from("waa"), {NULL, 0}}, {{NULL, 0}, {NULL, 0}}};
+    const fn_article articles[] = {{.text = fn_str_from(" \n")}, {.title = fn_str_from("waa")}, {.prior = 0}};
     classify(p, c, &defaults, articles, 3);
     assert_int_equal(p[0].status, FN_E_INVALID);
     assert_string_equal(p[0].message, "nothing to classify: title and text are empty");
@@ -265,7 +288,7 @@ static void test_nothing_to_read(void **state) {
   fn_infer_options o = defaults;
   o.text = FN_INFER_TEXT_TEXT;
   fn_prediction p;
-  const fn_article title_only = {fn_str_from("waa"), {NULL, 0}};
+  const fn_article title_only = {.title = fn_str_from("waa")};
   classify(&p, c, &o, &title_only, 1);
   assert_string_equal(p.message, "nothing to classify: the text is empty");
   fn_classifier_destroy(c);
@@ -333,6 +356,7 @@ int main(void) {
       cmocka_unit_test(test_batches_do_not_matter),
       cmocka_unit_test(test_counts),
       cmocka_unit_test(test_windows_are_averaged),
+      cmocka_unit_test(test_windows_have_places),
       cmocka_unit_test(test_reads_no_more_than_needed),
       cmocka_unit_test(test_nothing_to_read),
       cmocka_unit_test(test_refused),

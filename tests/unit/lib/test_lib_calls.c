@@ -265,8 +265,8 @@ static void classify_both_ways(fakenews_prediction p[N], const char *path, const
   fn_article a[N];
   fn_prediction q[N];
   for (size_t i = 0; i < N; i++)
-    a[i] = (fn_article){fn_str_make(articles[i].title, articles[i].title_length),
-                        fn_str_make(articles[i].text, articles[i].text_length)};
+    a[i] = (fn_article){.title = fn_str_make(articles[i].title, articles[i].title_length),
+                        .text = fn_str_make(articles[i].text, articles[i].text_length)};
   fakenews_classifier *c = open_model(path);
   fakenews_session *s = make_session(c, &w->outer);
   assert_ok(fn_classifier_load(&inner, path, &err));

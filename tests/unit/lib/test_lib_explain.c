@@ -31,7 +31,7 @@ static void check_against_inner(const char *path) {
   fn_explanation x = {0};
   const fn_infer_options infer = FN_INFER_OPTIONS_INIT;
   const fn_explain_options inner_options = {.max_forwards = 16, .ngrams = 3};
-  const fn_article inner_article = {fn_str_from("wab wbb"), fn_str_from(text)};
+  const fn_article inner_article = {.title = fn_str_from("wab wbb"), .text = fn_str_from(text)};
   assert_ok(fn_classifier_load(&inner, path, &err));
   assert_ok(fn_device_create(&device, NULL, &err));
   assert_ok(fn_session_create(&inner_session, inner, &infer, device, &err));
