@@ -5,6 +5,7 @@
 #include "eval/options.h"
 #include "linear/options.h"
 #include "net/options.h"
+#include "serve/options.h"
 #include "tensor/options.h"
 #include "train/options.h"
 #ifdef HAVE_MODEL_OPTIONS
@@ -42,6 +43,9 @@ const fn_verb *const fn_cli_verbs[] = {
 #ifdef HAVE_PREDICT
     &fn_verb_predict,
 #endif
+#ifdef HAVE_SERVE
+    &fn_verb_serve,
+#endif
 #ifdef HAVE_BENCH
     &fn_verb_bench,
 #endif
@@ -55,14 +59,14 @@ const fn_verb *const fn_cli_verbs[] = {
 };
 
 const fn_option_table *const fn_cli_tables[] = {
-    &fn_data_option_table,   &fn_audit_option_table,
+    &fn_data_option_table,  &fn_audit_option_table,
 #ifdef HAVE_MODEL_OPTIONS
     &fn_model_option_table,
 #endif
-    &fn_train_option_table,  &fn_linear_option_table, &fn_eval_option_table,
+    &fn_train_option_table, &fn_linear_option_table, &fn_eval_option_table,
 #ifdef HAVE_INFER_OPTIONS
-    &fn_infer_option_table,  &fn_pack_option_table,   &fn_calibrate_option_table, &fn_explain_option_table,
+    &fn_infer_option_table, &fn_pack_option_table,   &fn_calibrate_option_table, &fn_explain_option_table,
 #endif
-    &fn_tensor_option_table, &fn_net_option_table,
+    &fn_serve_option_table, &fn_tensor_option_table, &fn_net_option_table,
 };
 const size_t fn_cli_n_tables = FN_COUNT_OF(fn_cli_tables);

@@ -163,3 +163,35 @@ fn_status fn_session_classify_tokens(fn_prediction *predictions, fn_session *ses
   free(c.readings);
   return status;
 }
+
+static fn_status count_tokens(fn_token_counts *out, fn_tokens *title, fn_tokens *text, const fn_session *s,
+                              const fn_article *a, fn_err *err) {
+  enum { MAX = 1 << 16 };
+  const fn_tokenizer *tokenizer = s->classifier->tokenizer;
+  const fn_text_mode mode = s->sequence.mode;
+  if (mode != FN_TEXT_TEXT) FN_TRY(fn_tokenizer_encode(title, tokenizer, a->title, MAX, err));
+  if (mode != FN_TEXT_TITLE) FN_TRY(fn_tokenizer_encode(text, tokenizer, a->text, MAX, err));
+  const fn_windows w = fn_windows_plan(title->n, text->n, &s->sequence, s->max_windows);
+  const size_t special = title->n > 0 && text->n > 0 ? 3 : 2, limit = (size_t)s->sequence.max_tokens;
+  const size_t n_title = title->n + special < limit     ? title->n
+                         : limit > special + w.capacity ? limit - special - w.capacity
+                                                        : 0;
+  out->n_tokens = (int64_t)(title->n + text->n + special);
+  out->n_windows = (int32_t)w.n;
+  out->read_bytes = w.n_text >= text->n ? a->text.length : w.n_text > 0 ? text->end[w.n_text - 1] : 0;
+  out->n_read = (int64_t)((n_title < title->n ? n_title : title->n) + w.n_text + special);
+  if (out->n_read > out->n_tokens) out->n_read = out->n_tokens;
+  out->truncated = out->n_read < out->n_tokens;
+  return FN_OK;
+}
+
+fn_status fn_session_count_tokens(fn_token_counts *counts_out, const fn_session *s, const fn_article *article,
+                                  fn_err *err) {
+  fn_token_counts counts = {.read_bytes = article->text.length, .n_windows = 1};
+  fn_tokens title = {0}, text = {0};
+  fn_status status = s->uses_encoder ? count_tokens(&counts, &title, &text, s, article, err) : FN_OK;
+  fn_tokens_deinit(&title);
+  fn_tokens_deinit(&text);
+  if (status == FN_OK) *counts_out = counts;
+  return status;
+}

@@ -99,6 +99,19 @@ void fn_session_destroy(fn_session *session);
 fn_text_mode fn_session_mode(const fn_session *session);
 int32_t fn_session_max_tokens(const fn_session *session);
 
+/* How much of an article the encoder would read, without classifying it. */
+typedef struct fn_token_counts {
+  int64_t n_tokens; /* of what is read of the article, special ones counted, were it read in one pass; at most 65,536 */
+  int64_t n_read;   /* of these, in all passes together every one once */
+  size_t read_bytes; /* of the text */
+  int32_t n_windows;
+  bool truncated;
+} fn_token_counts;
+/* Touches nothing of the session that classifying changes: any thread, also while another one classifies. Without an
+ * encoder: 0 tokens, everything is read. FN_E_NO_MEMORY, FN_E_LIMIT (over 2^31 bytes). */
+FN_NODISCARD fn_status fn_session_count_tokens(fn_token_counts *counts_out, const fn_session *session,
+                                               const fn_article *article, fn_err *err);
+
 /* predictions_out[n] in the order of articles[n]. An article's answer does not depend on the others or on how many are
  * given at once. One with nothing to read gets a status of its own (FN_E_INVALID) and does not end the call. Memory
  * grows with the text of the call; cut long streams into calls. */

@@ -1,0 +1,151 @@
+/* fakenews serve: the model behind HTTP until a signal comes. */
+#include "cli/loading.h"
+#include "serve/http.h"
+#include "tensor/options.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+typedef struct serve {
+  const fn_cli *cli;
+  fn_serve_options serve;
+  fn_infer_options infer;
+  fn_explain_options explain;
+  fn_tensor_options tensor;
+  char *model;
+  fn_server *server;
+  fn_http *http;
+} serve;
+
+static const char *const severities[] = {"debug", "info", "warning", "error"};
+
+static void on_event(void *arg, fn_severity severity, const char *code, const char *message,
+                     const fn_exchange *exchange) {
+  const serve *s = arg;
+  if (severity == FN_SEVERITY_DEBUG || (exchange != NULL && severity == FN_SEVERITY_INFO)) return;
+  if (s->cli->quiet && severity == FN_SEVERITY_INFO) return;
+  fprintf(stderr, "%s %s: %s\n", severities[severity], code, message);
+}
+
+/* Signals are taken by sigtimedwait in the main thread; all threads that are started from here on leave them alone. */
+static void block_signals(sigset_t *set) {
+  sigemptyset(set);
+  sigaddset(set, SIGINT);
+  sigaddset(set, SIGTERM);
+  sigaddset(set, SIGHUP);
+  pthread_sigmask(SIG_BLOCK, set, NULL);
+}
+
+/* Each connection is a descriptor; the soft limit is often 1,024. */
+static void raise_limit(const fn_cli *cli, int64_t n_connections) {
+  struct rlimit limit;
+  const rlim_t wanted = (rlim_t)n_connections + 64;
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= wanted) return;
+  limit.rlim_cur = limit.rlim_max < wanted ? limit.rlim_max : wanted;
+  if (setrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur < wanted)
+    fn_cli_warn(cli, "only %llu files may be open (ulimit -n): serve.max_connections=%lld cannot be reached",
+                (unsigned long long)limit.rlim_cur, (long long)n_connections);
+}
+
+static fn_status fill(serve *s, fn_err *err) {
+  const fn_config *config = s->cli->config;
+  FN_TRY(fn_config_fill(&s->serve, config, &fn_serve_option_table, err));
+  FN_TRY(fn_config_fill(&s->infer, config, &fn_infer_option_table, err));
+  FN_TRY(fn_config_fill(&s->explain, config, &fn_explain_option_table, err));
+  return fn_config_fill(&s->tensor, config, &fn_tensor_option_table, err);
+}
+
+static const char *host_of(const serve *s) {
+  if (s->serve.host != NULL) return s->serve.host;
+  return getenv("PORT") != NULL ? "0.0.0.0" : "127.0.0.1";
+}
+
+static fn_status start(serve *s, const char *model, fn_err *err) {
+  int fd;
+  FN_TRY(fn_cli_find_model(&s->model, s->cli, model, err));
+  const fn_server_options options = {.serve = &s->serve,
+                                     .infer = &s->infer,
+                                     .explain = &s->explain,
+                                     .tensor = &s->tensor,
+                                     .model = s->model,
+                                     .version = s->cli->version,
+                                     .events = {on_event, s}};
+  FN_TRY(fn_server_create(&s->server, &options, err));
+  FN_TRY(fn_http_listen(&fd, host_of(s), (uint16_t)s->serve.port, err));
+  char url[128];
+  fn_http_format_url(url, fd, false);
+  FN_TRY(fn_http_start(&s->http, s->server, fd, err));
+  fn_engine *engine = fn_server_engine(s->server);
+  fn_cli_note(s->cli, "listening at %s, model %s", url, fn_engine_get_info(engine)->id);
+  fn_engine_unref(engine);
+  return FN_OK;
+}
+
+/* Until every request is answered, or the time is over. */
+static void drain(const serve *s, const sigset_t *set) {
+  const uint64_t end = fn_clock_ns() + (uint64_t)s->serve.shutdown_timeout_s * 1000000000u;
+  const uint64_t quiet = fn_clock_ns() + (uint64_t)s->serve.drain_delay_s * 1000000000u;
+  const struct timespec tick = {0, 10 * 1000000};
+  bool closed = false;
+  fn_server_drain(s->server);
+  while (fn_clock_ns() < end) {
+    if (!closed && fn_clock_ns() >= quiet) {
+      fn_http_quiesce(s->http);
+      closed = true;
+    }
+    if (closed && fn_server_n_active(s->server) == 0) break;
+    if (sigtimedwait(set, NULL, &tick) > 0) break; /* asked twice */
+  }
+}
+
+static void wait_for_signal(const serve *s, const sigset_t *set) {
+  for (;;) {
+    const struct timespec tick = {1, 0};
+    const int n = sigtimedwait(set, NULL, &tick);
+    if (n == SIGTERM || n == SIGINT) return;
+    if (n == SIGHUP) {
+      if (s->cli->tty_err) return;                                          /* the terminal is closed */
+      if (fn_server_reload(s->server, NULL, NULL, NULL) != FN_OK) continue; /* on_event has told it */
+    }
+  }
+}
+
+static fn_status run(const fn_cli *cli, const fn_cli_args *args, fn_err *err) {
+  serve s = {.cli = cli};
+  sigset_t set;
+  block_signals(&set);
+  FN_TRY(fill(&s, err));
+  raise_limit(cli, s.serve.max_connections);
+  fn_status status = start(&s, fn_cli_get(args, "--model"), err);
+  if (status == FN_OK && fn_cli_get(args, "--check") == NULL) {
+    wait_for_signal(&s, &set);
+    drain(&s, &set);
+  }
+  fn_http_stop(s.http);
+  fn_server_destroy(s.server);
+  free(s.model);
+  return status;
+}
+
+static const fn_cli_flag flags[] = {
+    {"--model", "MODEL",
+     "packed file, model directory, run folder, or owner/name in the local Hub cache; default: the bundled model",
+     false, false},
+    {"--check", NULL, "start everything, say what is wrong, end without serving", false, false},
+    {NULL, NULL, NULL, false, false},
+};
+
+const fn_verb fn_verb_serve = {
+    .name = "serve",
+    .summary = "answer over HTTP: API, web page, metrics",
+    .usage = "[--model MODEL] [--check] [key=value …]",
+    .flags = flags,
+    .options = "serve. infer. explain. device.",
+    .examples = "fakenews serve\n"
+                "fakenews serve --model detector.fnm serve.port=9000\n"
+                "curl -s localhost:8080/v1/classify -d '{\"title\": \"Moon is rented\"}'\n",
+    .run = run,
+};

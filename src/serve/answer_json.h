@@ -1,0 +1,14 @@
+/* Answers as JSON, one shape wherever they appear: /v1/classify, the prediction log, the page. */
+#ifndef FN_SERVE_ANSWER_JSON_H
+#define FN_SERVE_ANSWER_JSON_H
+
+#include "infer/explain.h"
+#include "serve/engine.h"
+
+/* Members of one answer, into an object that is open. The shape is schema/answer.json. explanation NULL: none. */
+void fn_answer_json(fn_json_writer *w, const fn_prediction *prediction, const fn_article *article, fn_engine *engine,
+                    const fn_explanation *explanation);
+/* Window w's part in the sum of all windows' |logits|: positive towards fake; absolute shares sum to 1. */
+double fn_answer_window_share(const fn_prediction *prediction, int32_t w);
+
+#endif

@@ -1,0 +1,347 @@
+#define _GNU_SOURCE /* POLLRDHUP */
+#include "serve/http.h"
+
+#include "serve/http_request.h"
+#include "serve/microhttpd_library.h"
+#include "serve/route.h"
+
+#include <errno.h>
+#include <netdb.h>
+#include <poll.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+struct fn_http {
+  const fn_microhttpd *mhd;
+  fn_server *server;
+  struct MHD_Daemon *daemon;
+  int listen_fd;
+};
+
+/* Where an exchange stands between libmicrohttpd's thread and the one that completes it. */
+enum { RUNNING, SUSPENDED, COMPLETE };
+
+/* One request on a connection. */
+typedef struct call {
+  fn_exchange exchange;
+  fn_http *http;
+  struct MHD_Connection *connection;
+  int fd;
+  atomic_int state;
+  bool begun; /* headers were looked at */
+  bool answered;
+  bool body_too_large;
+  fn_buf body;
+  uint64_t n_received;
+} call;
+
+/* ---- sockets */
+
+fn_status fn_http_listen(int *fd_out, const char *host, uint16_t port, fn_err *err) {
+  char service[8];
+  struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE}, *list = NULL;
+  snprintf(service, sizeof service, "%u", (unsigned)port);
+  const int failed = getaddrinfo(host != NULL ? host : "127.0.0.1", service, &hints, &list);
+  if (failed != 0)
+    return fn_err_set(err, FN_E_INVALID, "serve.host: %s: %s", host != NULL ? host : "127.0.0.1", gai_strerror(failed));
+  int fd = -1, error = 0;
+  for (const struct addrinfo *a = list; a != NULL && fd < 0; a = a->ai_next) {
+    const int one = 1;
+    fd = socket(a->ai_family, a->ai_socktype | SOCK_CLOEXEC, a->ai_protocol);
+    if (fd >= 0) (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
+    if (fd >= 0 && bind(fd, a->ai_addr, a->ai_addrlen) == 0 && listen(fd, 1024) == 0) break;
+    error = errno;
+    if (fd >= 0) close(fd);
+    fd = -1;
+  }
+  freeaddrinfo(list);
+  if (fd < 0) {
+    return fn_err_errno(err, error, "cannot listen at %s:%u (serve.host, serve.port)",
+                        host != NULL ? host : "127.0.0.1", (unsigned)port);
+  }
+  *fd_out = fd;
+  return FN_OK;
+}
+
+static void format_address(char *out, size_t size, const struct sockaddr *address, socklen_t length, char *service,
+                           size_t service_size) {
+  if (getnameinfo(address, length, out, (socklen_t)size, service, (socklen_t)service_size,
+                  NI_NUMERICHOST | NI_NUMERICSERV) != 0)
+    snprintf(out, size, "unknown");
+}
+
+void fn_http_format_url(char out[128], int fd, bool secure) {
+  struct sockaddr_storage address = {0};
+  socklen_t length = sizeof address;
+  char host[80] = "", service[8] = "";
+  if (getsockname(fd, (struct sockaddr *)&address, &length) == 0)
+    format_address(host, sizeof host, (struct sockaddr *)&address, length, service, sizeof service);
+  const bool six = address.ss_family == AF_INET6;
+  snprintf(out, 128, "%s://%s%s%s:%s", secure ? "https" : "http", six ? "[" : "", host, six ? "]" : "", service);
+}
+
+/* ---- the two threads of an exchange */
+
+static void complete(fn_exchange *x) {
+  call *c = x->transport;
+  if (atomic_exchange(&c->state, COMPLETE) == SUSPENDED) c->http->mhd->resume_connection(c->connection);
+}
+
+/* libmicrohttpd does not watch sockets of suspended connections. A client that has shut down its sending half counts as
+ * gone, as with other servers: it cannot be told from one that left. */
+static bool is_gone(const fn_exchange *x) {
+  const call *c = x->transport;
+  struct pollfd p = {.fd = c->fd, .events = POLLRDHUP};
+  return poll(&p, 1, 0) > 0 && (p.revents & (POLLRDHUP | POLLHUP | POLLERR | POLLNVAL)) != 0;
+}
+
+/* Begins the exchange and suspends the connection until it is complete, which may already be so. */
+static fn_progress begin(call *c) {
+  atomic_store(&c->state, RUNNING);
+  if (fn_exchange_begin(&c->exchange) == FN_EXCHANGE_DONE) return FN_EXCHANGE_DONE;
+  c->http->mhd->suspend_connection(c->connection);
+  int expected = RUNNING;
+  if (!atomic_compare_exchange_strong(&c->state, &expected, SUSPENDED)) c->http->mhd->resume_connection(c->connection);
+  return FN_EXCHANGE_PENDING;
+}
+
+/* ---- answers */
+
+static struct MHD_Response *make_response(call *c) {
+  const fn_microhttpd *mhd = c->http->mhd;
+  fn_response *r = &c->exchange.response;
+  if (r->fd >= 0) {
+    const int fd = r->fd;
+    r->fd = -1;
+    return mhd->create_response_from_fd64(r->fd_bytes, fd);
+  }
+  char *data = r->body.data; /* handed over, freed by the library */
+  const size_t length = r->body.length;
+  r->body.data = NULL;
+  fn_buf_init(&r->body, 0);
+  return mhd->create_response_from_buffer_with_free_callback(length, data, free);
+}
+
+static void add_headers(struct MHD_Response *response, const call *c) {
+  const fn_microhttpd *mhd = c->http->mhd;
+  const fn_response *r = &c->exchange.response;
+  if (r->content_type != NULL) (void)mhd->add_response_header(response, "Content-Type", r->content_type);
+  (void)mhd->add_response_header(response, "X-Request-Id", c->exchange.request.id);
+  (void)mhd->add_response_header(response, "X-Content-Type-Options", "nosniff");
+  if (r->closes) (void)mhd->add_response_header(response, "Connection", "close");
+  fn_str rest = fn_buf_str(&r->headers);
+  while (rest.length > 0) { /* "Name: value\r\n" */
+    char line[4096];
+    const char *end = memchr(rest.data, '\r', rest.length);
+    const size_t length = end != NULL ? (size_t)(end - rest.data) : rest.length;
+    snprintf(line, sizeof line, "%.*s", (int)length, rest.data);
+    char *colon = strchr(line, ':');
+    if (colon != NULL) {
+      *colon = '\0';
+      (void)mhd->add_response_header(response, line, colon + 2);
+    }
+    const size_t used = length + 2 < rest.length ? length + 2 : rest.length;
+    rest = fn_str_make(rest.data + used, rest.length - used);
+  }
+}
+
+static enum MHD_Result answer(call *c) {
+  const fn_microhttpd *mhd = c->http->mhd;
+  const uint64_t length =
+      c->exchange.response.fd >= 0 ? c->exchange.response.fd_bytes : c->exchange.response.body.length;
+  struct MHD_Response *response = make_response(c);
+  if (response == NULL) return MHD_NO;
+  add_headers(response, c);
+  c->answered = true;
+  const enum MHD_Result result = mhd->queue_response(c->connection, (unsigned)c->exchange.response.status, response);
+  mhd->destroy_response(response);
+  fn_exchange_finish(&c->exchange, c->n_received, length);
+  return result;
+}
+
+/* ---- requests */
+
+/* The raw target, before the library takes it apart. */
+static void *on_target(void *arg, const char *target, struct MHD_Connection *connection) {
+  fn_http *http = arg;
+  call *c = fn_mem_calloc(1, sizeof *c);
+  if (c == NULL) return NULL;
+  c->http = http;
+  c->connection = connection;
+  c->fd = http->mhd->get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
+  fn_exchange_init(&c->exchange, http->server);
+  c->exchange.transport = c;
+  c->exchange.complete = complete;
+  c->exchange.is_gone = is_gone;
+  fn_buf_init(&c->body, (size_t)fn_server_get_options(http->server)->serve->max_body_bytes);
+  fn_exchange_count(&c->exchange);
+  fn_http_read_target(&c->exchange, target);
+  return c;
+}
+
+static void on_completed(void *arg, struct MHD_Connection *connection, void **context,
+                         enum MHD_RequestTerminationCode why) {
+  (void)arg, (void)connection, (void)why;
+  call *c = *context;
+  if (c == NULL) return;
+  if (!c->answered) { /* the client left, or the library refused its request */
+    (void)fn_exchange_fail(&c->exchange, 499, "client_gone", "the request ended before it was whole");
+    fn_exchange_finish(&c->exchange, c->n_received, 0);
+  }
+  fn_buf_deinit(&c->body);
+  fn_exchange_deinit(&c->exchange);
+  free(c);
+  *context = NULL;
+}
+
+typedef struct headers {
+  fn_exchange *exchange;
+  fn_field *fields;
+  size_t n, capacity;
+  bool failed;
+} headers;
+
+static enum MHD_Result on_header(void *arg, enum MHD_ValueKind kind, const char *key, size_t key_length,
+                                 const char *value, size_t value_length) {
+  (void)kind;
+  headers *h = arg;
+  if (h->n == h->capacity) return h->failed = true, MHD_NO;
+  h->fields[h->n++] = (fn_field){fn_str_make(key, key_length), fn_str_make(value != NULL ? value : "", value_length)};
+  return MHD_YES;
+}
+
+static enum MHD_Result count_header(void *arg, enum MHD_ValueKind kind, const char *key, const char *value) {
+  (void)kind, (void)key, (void)value;
+  ++*(size_t *)arg;
+  return MHD_YES;
+}
+
+static void read_peer(call *c) {
+  const union MHD_ConnectionInfo *info =
+      c->http->mhd->get_connection_info(c->connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+  char service[8];
+  if (info == NULL || info->client_addr == NULL) return;
+  const socklen_t length =
+      info->client_addr->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in);
+  format_address(c->exchange.request.client, sizeof c->exchange.request.client, info->client_addr, length, service,
+                 sizeof service);
+}
+
+/* The library's view of the headers: the memory is the connection's and lives as long as the request. */
+static bool read_headers(call *c) {
+  struct MHD_Connection *connection = c->connection;
+  fn_request *r = &c->exchange.request;
+  size_t n = 0;
+  (void)c->http->mhd->get_connection_values(connection, MHD_HEADER_KIND, count_header, &n);
+  headers h = {.exchange = &c->exchange, .capacity = n};
+  h.fields = fn_arena_alloc(&c->exchange.arena, n + 1, sizeof *h.fields);
+  if (h.fields == NULL) return false;
+  (void)c->http->mhd->get_connection_values_n(connection, MHD_HEADER_KIND, on_header, &h);
+  r->headers = h.fields;
+  r->n_headers = h.n;
+  return !h.failed;
+}
+
+/* What can be refused before the body comes. */
+static fn_progress look_at_headers(call *c, const char *method, const char *version) {
+  fn_exchange *x = &c->exchange;
+  if (!read_headers(c)) return fn_exchange_fail(x, 503, "no_memory", "memory is short; try again later");
+  read_peer(c);
+  fn_http_read_method(&x->request, method);
+  fn_http_choose_id(x);
+  uint64_t length = 0;
+  if (fn_http_check(&length, x, version) == FN_EXCHANGE_DONE) return FN_EXCHANGE_DONE;
+  if (fn_exchange_route(x) == FN_EXCHANGE_DONE) return FN_EXCHANGE_DONE;
+  const fn_serve_options *o = fn_server_get_options(x->server)->serve;
+  const uint64_t max = (uint64_t)(x->route->body == FN_BODY_UPLOAD ? o->max_upload_bytes : o->max_body_bytes);
+  if (length > max) {
+    return fn_exchange_fail(x, 413, "too_large", "the body has %llu bytes; at most %llu are taken (%s)",
+                            (unsigned long long)length, (unsigned long long)max,
+                            x->route->body == FN_BODY_UPLOAD ? "serve.max_upload_bytes" : "serve.max_body_bytes");
+  }
+  return FN_EXCHANGE_PENDING;
+}
+
+/* What comes after a body that was too long is thrown away, so that the client can still read why; but not for ever. */
+static enum MHD_Result take_body(call *c, const char *data, size_t *length) {
+  const uint64_t max = (uint64_t)fn_server_get_options(c->http->server)->serve->max_body_bytes;
+  c->n_received += *length;
+  if (c->n_received > max) c->body_too_large = true;
+  if (c->body_too_large && c->n_received > max + (16 << 20)) return MHD_NO;
+  if (!c->body_too_large) fn_buf_append(&c->body, data, *length);
+  *length = 0;
+  return MHD_YES;
+}
+
+static enum MHD_Result on_request(void *arg, struct MHD_Connection *connection, const char *url, const char *method,
+                                  const char *version, const char *data, size_t *length, void **context) {
+  (void)arg, (void)connection, (void)url;
+  call *c = *context;
+  if (c == NULL) return MHD_NO;
+  fn_exchange *x = &c->exchange;
+  if (!c->begun) {
+    c->begun = true;
+    if (x->response.status != 0 || look_at_headers(c, method, version) == FN_EXCHANGE_DONE) {
+      x->response.closes = true; /* whatever body follows is not read */
+      return answer(c);
+    }
+    return MHD_YES;
+  }
+  if (*length > 0) return take_body(c, data, length);
+  if (x->response.status != 0) return answer(c); /* resumed */
+  if (c->body_too_large) {
+    x->response.closes = true;
+    (void)fn_exchange_fail(x, 413, "too_large", "the body has more than %llu bytes (serve.max_body_bytes)",
+                           (unsigned long long)fn_server_get_options(c->http->server)->serve->max_body_bytes);
+    return answer(c);
+  }
+  x->request.body = fn_buf_str(&c->body);
+  return begin(c) == FN_EXCHANGE_DONE ? answer(c) : MHD_YES;
+}
+
+static void on_library_message(void *arg, const char *format, va_list args) {
+  const fn_http *http = arg;
+  char message[512];
+  vsnprintf(message, sizeof message, format, args);
+  message[strcspn(message, "\n")] = '\0';
+  fn_server_event(http->server, FN_SEVERITY_DEBUG, "http_library", NULL, "%s", message);
+}
+
+fn_status fn_http_start(fn_http **http_out, fn_server *server, int listen_fd, fn_err *err) {
+  const fn_serve_options *o = fn_server_get_options(server)->serve;
+  fn_http *h = fn_mem_calloc(1, sizeof *h);
+  fn_status status = h != NULL ? FN_OK : fn_err_no_memory(err, "a server");
+  if (status == FN_OK) status = fn_microhttpd_get(&h->mhd, err);
+  if (status == FN_OK) {
+    h->server = server;
+    h->listen_fd = listen_fd;
+    h->daemon = h->mhd->start_daemon(
+        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL, on_request, h,
+        MHD_OPTION_EXTERNAL_LOGGER, on_library_message, h, MHD_OPTION_LISTEN_SOCKET, listen_fd,
+        MHD_OPTION_URI_LOG_CALLBACK, on_target, h, MHD_OPTION_NOTIFY_COMPLETED, on_completed, h,
+        MHD_OPTION_CONNECTION_LIMIT, (unsigned)o->max_connections, MHD_OPTION_CONNECTION_TIMEOUT,
+        (unsigned)o->idle_timeout_s, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)(32 << 10),
+        MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1, MHD_OPTION_END);
+    if (h->daemon == NULL) status = fn_err_errno(err, errno != 0 ? errno : EINVAL, "the HTTP library cannot start");
+  }
+  if (status != FN_OK) {
+    close(listen_fd);
+    free(h);
+    return status;
+  }
+  *http_out = h;
+  return FN_OK;
+}
+
+void fn_http_quiesce(fn_http *h) {
+  const MHD_socket fd = h->mhd->quiesce_daemon(h->daemon);
+  if (fd != MHD_INVALID_SOCKET) close(fd);
+}
+
+void fn_http_stop(fn_http *h) {
+  if (h == NULL) return;
+  h->mhd->stop_daemon(h->daemon);
+  free(h);
+}

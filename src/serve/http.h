@@ -1,0 +1,21 @@
+/* The server over HTTP/1.1, by libmicrohttpd; what that library lets through and must not be is refused here. */
+#ifndef FN_SERVE_HTTP_H
+#define FN_SERVE_HTTP_H
+
+#include "serve/serve.h"
+
+typedef struct fn_http fn_http;
+
+/* A socket that listens; host NULL: 127.0.0.1. FN_E_IO says who has the port already. */
+FN_NODISCARD fn_status fn_http_listen(int *fd_out, const char *host, uint16_t port, fn_err *err);
+/* "http://127.0.0.1:8080" of a listening socket. */
+void fn_http_format_url(char out[128], int fd, bool secure);
+
+/* Serves from now on, on threads of its own; takes the socket over, also on failure. */
+FN_NODISCARD fn_status fn_http_start(fn_http **http_out, fn_server *server, int listen_fd, fn_err *err);
+/* Accepts no more connections. */
+void fn_http_quiesce(fn_http *http);
+/* Ends after the exchanges that the batcher has are complete (fn_server_n_active 0); others are cut off. */
+void fn_http_stop(fn_http *http);
+
+#endif

@@ -1,0 +1,21 @@
+/* What of a request's head is read and refused by ourselves: the target, the method, the framing of the body. Pure
+ * functions of bytes, so that they can be fuzzed. Internal to src/serve. */
+#ifndef FN_SERVE_HTTP_REQUEST_H
+#define FN_SERVE_HTTP_REQUEST_H
+
+#include "serve/exchange.h"
+
+/* Path and query of a request's target into exchange->request; a target that is refused leaves a response. */
+void fn_http_read_target(fn_exchange *exchange, const char *target);
+void fn_http_read_method(fn_request *request, const char *method);
+/* X-Request-Id where it is 1 to 64 of [A-Za-z0-9._-], else 32 random hexadecimal digits. */
+void fn_http_choose_id(fn_exchange *exchange);
+/* RFC 9112, sections 3 and 6: version, names of headers, Host, Content-Length and Transfer-Encoding, which must say in
+ * one way how long the body is. FN_EXCHANGE_DONE: refused, the response is written. *length_out: of the body, as
+ * announced; 0 when it comes in chunks. */
+fn_progress fn_http_check(uint64_t *length_out, fn_exchange *exchange, const char *version);
+/* "a=b&c=d" of a query or a form into fields in the arena; NULL when memory is short or there are more than 100. '+' is
+ * a space, %XX a byte; a malformed %XX stays as it is. */
+fn_field *fn_form_parse(size_t *n_out, fn_arena *arena, fn_str text);
+
+#endif

@@ -1,0 +1,40 @@
+#include "serve/options.h"
+
+#define AT(member) offsetof(fn_serve_options, member)
+
+static const fn_option options[] = {
+    {"serve.host", FN_OPTION_STRING, AT(host), "null", NULL, true, false,
+     "Address or name to listen at. null: 127.0.0.1, or 0.0.0.0 where the environment has PORT, as containers do."},
+    {"serve.port", FN_OPTION_INT, AT(port), "8080", "[0,65535]", false, false,
+     "Port to listen at; the environment's PORT sets it too. 0: one that is free, which the first line names."},
+    {"serve.workers", FN_OPTION_INT, AT(workers), "0", "[0,256]", false, false,
+     "Articles that are classified at the same time, each by a thread of its own. 0: as many as there are processors."},
+    {"serve.max_body_bytes", FN_OPTION_INT, AT(max_body_bytes), "1048576", "[1024,1073741824]", false, false,
+     "Largest body of a request; more is answered with 413. Uploads of CSV have serve.max_upload_bytes."},
+    {"serve.max_upload_bytes", FN_OPTION_INT, AT(max_upload_bytes), "67108864", "[1024,1099511627776]", false, false,
+     "Largest CSV upload. Memory does not grow with it; the answers lie in a temporary file until they are sent."},
+    {"serve.max_items", FN_OPTION_INT, AT(max_items), "256", "[1,65536]", false, false,
+     "Articles in one request at most."},
+    {"serve.max_connections", FN_OPTION_INT, AT(max_connections), "4096", "[16,1000000]", false, false,
+     "Open connections at most; further ones wait until one closes."},
+    {"serve.queue_tokens", FN_OPTION_INT, AT(queue_tokens), "131072", "[1024,1073741824]", false, false,
+     "Tokens that may wait for a worker. Where a request would be one too many it is answered with 503 at once."},
+    {"serve.timeout_ms", FN_OPTION_INT, AT(timeout_ms), "30000", "[10,3600000]", false, false,
+     "A request that was not classified so long after it came is given up, with 503."},
+    {"serve.idle_timeout_s", FN_OPTION_INT, AT(idle_timeout_s), "75", "[1,3600]", false, false,
+     "A connection on which nothing happens for so long is closed."},
+    {"serve.drain_delay_s", FN_OPTION_INT, AT(drain_delay_s), "0", "[0,3600]", false, false,
+     "After SIGTERM new requests are still answered for so long, while /readyz says 503, so that a load balancer "
+     "notices."},
+    {"serve.shutdown_timeout_s", FN_OPTION_INT, AT(shutdown_timeout_s), "9", "[1,3600]", false, false,
+     "The program ends so long after SIGTERM at the latest, the delay included."},
+    {"serve.watch", FN_OPTION_BOOL, AT(watch), "false", NULL, false, false,
+     "Loads the model again when its file was replaced by rename. Never on a file that is being written."},
+};
+
+const fn_option_table fn_serve_option_table = {
+    .title = "Serving",
+    .options = options,
+    .n_options = FN_COUNT_OF(options),
+    .struct_size = sizeof(fn_serve_options),
+};

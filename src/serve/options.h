@@ -1,0 +1,21 @@
+/* Settings of src/serve: serve.*. */
+#ifndef FN_SERVE_OPTIONS_H
+#define FN_SERVE_OPTIONS_H
+
+#include "config/config.h"
+
+typedef struct fn_serve_options {
+  const char *host; /* NULL: 127.0.0.1, or 0.0.0.0 where the environment names a port */
+  int64_t port;     /* 0: one that is free */
+  int64_t workers;  /* 0: as many as processors */
+  int64_t max_body_bytes, max_upload_bytes, max_items, max_connections;
+  int64_t queue_tokens; /* that may wait */
+  int64_t timeout_ms;
+  int64_t idle_timeout_s;
+  int64_t drain_delay_s, shutdown_timeout_s;
+  bool watch;
+} fn_serve_options;
+
+extern const fn_option_table fn_serve_option_table;
+
+#endif

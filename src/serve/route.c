@@ -1,0 +1,43 @@
+#include "serve/route.h"
+
+#include <stdio.h>
+
+/* The next segment of a path, after its '/'. */
+static bool next_segment(fn_str *segment_out, fn_str *rest) {
+  if (rest->length == 0 || rest->data[0] != '/') return false;
+  const char *begin = rest->data + 1;
+  const char *end = memchr(begin, '/', rest->length - 1);
+  const size_t length = end != NULL ? (size_t)(end - begin) : rest->length - 1;
+  *segment_out = fn_str_make(begin, length);
+  *rest = fn_str_make(begin + length, rest->length - 1 - length);
+  return true;
+}
+
+static bool matches(const char *pattern, fn_request *request) {
+  fn_str path = request->path, wanted = fn_str_from(pattern), a, b;
+  fn_str parameter = {NULL, 0};
+  while (wanted.length > 0) {
+    if (!next_segment(&b, &wanted) || !next_segment(&a, &path)) return false;
+    if (b.length > 1 && b.data[0] == '{') {
+      if (a.length == 0 || a.length >= sizeof request->parameter) return false;
+      parameter = a;
+    } else if (!fn_str_equal(a, b)) {
+      return false;
+    }
+  }
+  if (path.length > 0) return false;
+  snprintf(request->parameter, sizeof request->parameter, "%.*s", (int)parameter.length,
+           parameter.data != NULL ? parameter.data : "");
+  return true;
+}
+
+const fn_route *fn_route_find(unsigned *allowed_out, fn_request *request) {
+  unsigned allowed = 0;
+  for (const fn_route *r = fn_routes; r->path != NULL; r++) {
+    if (!matches(r->path, request)) continue;
+    if (r->methods & (unsigned)request->method) return r;
+    allowed |= r->methods;
+  }
+  *allowed_out = allowed;
+  return NULL;
+}

@@ -1,0 +1,21 @@
+/* Handlers of the routes, by the file that holds them; the table is routes.c. Internal to src/serve. */
+#ifndef FN_SERVE_ROUTE_HANDLERS_H
+#define FN_SERVE_ROUTE_HANDLERS_H
+
+#include "serve/route.h"
+
+/* route_classify.c */
+fn_progress fn_handle_classify(fn_exchange *exchange);
+void fn_finish_classify(fn_exchange *exchange);
+fn_progress fn_handle_batch(fn_exchange *exchange);
+void fn_finish_batch(fn_exchange *exchange);
+fn_progress fn_handle_tokens(fn_exchange *exchange);
+/* route_model.c */
+fn_progress fn_handle_model(fn_exchange *exchange);
+fn_progress fn_handle_reload(fn_exchange *exchange);
+/* route_operation.c */
+fn_progress fn_handle_alive(fn_exchange *exchange);
+fn_progress fn_handle_ready(fn_exchange *exchange);
+fn_progress fn_handle_metrics(fn_exchange *exchange);
+
+#endif

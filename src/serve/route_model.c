@@ -1,0 +1,81 @@
+/* GET /v1/model, POST /v1/model/reload. */
+#include "serve/body.h"
+#include "serve/metrics.h"
+#include "serve/route_handlers.h"
+#include "serve/serve.h"
+
+static void write_json_text(fn_json_writer *w, const char *key, const char *text) {
+  json_t *value = NULL;
+  fn_json_error error;
+  if (text != NULL && fn_json_read(&value, fn_str_from(text), FN_JSON_LARGE_AS_REAL, &error) == FN_OK)
+    fn_json_value(w, key, value);
+  else
+    fn_json_null(w, key);
+  json_decref(value);
+}
+
+static void write_model(fn_json_writer *w, fn_server *server, fn_engine *engine) {
+  static const char *const reads[] = {"title", "text", "title+text"};
+  const fn_classifier_info *info = fn_engine_get_info(engine);
+  const fn_session *session = fn_engine_session(engine, 0);
+  char time[21];
+  uint64_t done, failed;
+  fn_server_get_reloads(&done, &failed, server);
+  fn_clock_format(time, fn_engine_loaded_ms(engine));
+  fn_json_text(w, "id", info->id);
+  fn_json_text(w, "checksum", info->checksum);
+  fn_json_text(w, "family", info->family);
+  fn_json_array(w, "labels");
+  for (int32_t k = 0; k < info->n_labels; k++) fn_json_text(w, NULL, info->labels[k]);
+  fn_json_end(w);
+  fn_json_text(w, "fake", info->fake >= 0 ? info->labels[info->fake] : NULL);
+  fn_json_text(w, "reads", reads[fn_session_mode(session)]);
+  fn_json_bool(w, "windows", fn_server_get_options(server)->infer->long_texts == FN_INFER_WINDOWS);
+  fn_json_int(w, "max_tokens", fn_session_max_tokens(session));
+  fn_json_int(w, "max_positions", info->positions);
+  write_json_text(w, "calibration", info->calibration);
+  write_json_text(w, "card", info->card);
+  fn_json_text(w, "loaded_at", time);
+  fn_json_int(w, "n_reloads", (int64_t)done);
+  fn_json_int(w, "n_failed_reloads", (int64_t)failed);
+  fn_json_text(w, "version", fn_server_get_options(server)->version);
+}
+
+fn_progress fn_handle_model(fn_exchange *x) {
+  fn_json_writer w;
+  fn_engine *engine = fn_server_engine(x->server);
+  fn_json_begin(&w, &x->response.body, 0);
+  fn_json_object(&w, NULL);
+  write_model(&w, x->server, engine);
+  fn_json_end(&w);
+  fn_engine_unref(engine);
+  return fn_exchange_json(x, 200);
+}
+
+fn_progress fn_handle_reload(fn_exchange *x) {
+  static const char *const known[] = {"path", NULL};
+  json_t *body = NULL;
+  const char *path = NULL;
+  fn_err err = {0};
+  char from[288], to[288] = "";
+  if (x->request.body.length > 0) {
+    if (fn_body_json(&body, x, known) == FN_EXCHANGE_DONE) return FN_EXCHANGE_DONE;
+    const json_t *given = json_object_get(body, "path");
+    if (given != NULL && !json_is_string(given)) return fn_exchange_fail(x, 422, "invalid", "path must be a string");
+    path = json_string_value(given);
+  }
+  fn_engine *old = fn_server_engine(x->server);
+  snprintf(from, sizeof from, "%s", fn_engine_get_info(old)->id);
+  fn_engine_unref(old);
+  if (fn_server_reload(x->server, path, to, &err) != FN_OK) {
+    const int status = err.status == FN_E_NO_MEMORY || err.status == FN_E_IO ? 500 : 422;
+    return fn_exchange_fail(x, status, "model_refused", "%s stays in service: %s", from, err.message);
+  }
+  fn_json_writer w;
+  fn_json_begin(&w, &x->response.body, 0);
+  fn_json_object(&w, NULL);
+  fn_json_text(&w, "from", from);
+  fn_json_text(&w, "to", to);
+  fn_json_end(&w);
+  return fn_exchange_json(x, 200);
+}

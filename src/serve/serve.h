@@ -1,0 +1,61 @@
+/* Facade of src/serve: one model behind HTTP, or behind events of AWS Lambda.
+ *
+ *   fn_server *s;  fn_server_create(&s, &options, model_path, events, err);
+ *   fn_http *h;    fn_http_start(&h, s, listen_fd, err);      … until a signal comes …
+ *   fn_server_drain(s);  fn_http_stop(h);  fn_server_destroy(s);
+ */
+#ifndef FN_SERVE_SERVE_H
+#define FN_SERVE_SERVE_H
+
+#include "serve/batcher.h"
+#include "serve/exchange.h"
+#include "serve/options.h"
+
+/* What happens, for a log. The server prints nothing itself. */
+typedef enum fn_severity { FN_SEVERITY_DEBUG, FN_SEVERITY_INFO, FN_SEVERITY_WARNING, FN_SEVERITY_ERROR } fn_severity;
+typedef struct fn_serve_events {
+  /* code: short name, docs/operations.md says of each what to do; message: one line for people; exchange: of a request
+   * that was answered, else NULL. Any thread, several at once. */
+  void (*event)(void *arg, fn_severity severity, const char *code, const char *message, const fn_exchange *exchange);
+  void *arg;
+} fn_serve_events;
+
+typedef struct fn_server_options {
+  const fn_serve_options *serve;
+  const fn_infer_options *infer;
+  const fn_explain_options *explain;
+  const fn_tensor_options *tensor;
+  const char *model;   /* path */
+  const char *version; /* of the program */
+  fn_serve_events events;
+} fn_server_options;
+
+/* options and what it points to outlive the server, model apart. Errors: as fn_engine_open. */
+FN_NODISCARD fn_status fn_server_create(fn_server **server_out, const fn_server_options *options, fn_err *err);
+/* After its transports are stopped. NULL is fine. */
+void fn_server_destroy(fn_server *server);
+
+const fn_server_options *fn_server_get_options(const fn_server *server);
+fn_batcher *fn_server_batcher(fn_server *server);
+/* The model in service; a reference that the caller releases. */
+fn_engine *fn_server_engine(fn_server *server);
+/* Opens a model beside the one in service and lets it take over; requests that were begun finish on the old one. path
+ * NULL: the file it has now. On failure, which is counted, the old one stays. to_out may be NULL. */
+FN_NODISCARD fn_status fn_server_reload(fn_server *server, const char *path, char to_out[288], fn_err *err);
+/* From now on /readyz says 503; everything else is answered as before. */
+void fn_server_drain(fn_server *server);
+bool fn_server_is_draining(const fn_server *server);
+/* Exchanges that are not answered yet. */
+size_t fn_server_n_active(const fn_server *server);
+void fn_server_event(const fn_server *server, fn_severity severity, const char *code, const fn_exchange *exchange,
+                     const char *message, ...) FN_PRINTF(5, 6);
+
+/* Submits the exchange's job: articles that live in the exchange's arena. explain: each is explained too. The answer
+ * comes through the route's finish. */
+fn_progress fn_exchange_classify(fn_exchange *exchange, const fn_article *articles, size_t n, bool explain);
+
+/* Transports call these at the two ends of an exchange: at its first byte, and when its response was sent. */
+void fn_exchange_count(fn_exchange *exchange);
+void fn_exchange_finish(fn_exchange *exchange, uint64_t request_bytes, uint64_t response_bytes);
+
+#endif

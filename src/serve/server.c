@@ -1,0 +1,241 @@
+#include "serve/metrics.h"
+#include "serve/route.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+
+struct fn_server {
+  fn_server_options options;
+  fn_counters *metrics;
+  fn_batcher *batcher;
+  pthread_mutex_t lock; /* of engine and n_… */
+  fn_engine *engine;
+  uint64_t n_reloads, n_failed_reloads;
+  pthread_mutex_t reloading; /* one at a time */
+  atomic_bool drains;
+  atomic_size_t n_active;
+};
+
+static size_t count_workers(const fn_server_options *o) {
+  return o->serve->workers > 0 ? (size_t)o->serve->workers : (size_t)fn_cpu_available();
+}
+
+static fn_status open_engine(fn_engine **engine_out, const fn_server *s, const char *path, fn_err *err) {
+  const fn_engine_options options = {
+      .infer = s->options.infer, .tensor = s->options.tensor, .n_workers = count_workers(&s->options)};
+  return fn_engine_open(engine_out, path, &options, err);
+}
+
+static fn_status start(fn_server *s, fn_err *err) {
+  FN_TRY(fn_counters_create(&s->metrics, err));
+  FN_TRY(open_engine(&s->engine, s, s->options.model, err));
+  const fn_batcher_options batcher = {.n_workers = count_workers(&s->options),
+                                      .batch_tokens = (size_t)s->options.infer->batch_tokens,
+                                      .queue_tokens = (size_t)s->options.serve->queue_tokens};
+  return fn_batcher_create(&s->batcher, &batcher, err);
+}
+
+fn_status fn_server_create(fn_server **server_out, const fn_server_options *options, fn_err *err) {
+  fn_server *s = fn_mem_calloc(1, sizeof *s);
+  if (s == NULL) return fn_err_no_memory(err, "a server");
+  s->options = *options;
+  pthread_mutex_init(&s->lock, NULL);
+  pthread_mutex_init(&s->reloading, NULL);
+  const fn_status status = start(s, err);
+  if (status != FN_OK) {
+    fn_server_destroy(s);
+    return status;
+  }
+  *server_out = s;
+  return FN_OK;
+}
+
+void fn_server_destroy(fn_server *s) {
+  if (s == NULL) return;
+  fn_batcher_destroy(s->batcher);
+  fn_engine_unref(s->engine);
+  fn_counters_destroy(s->metrics);
+  pthread_mutex_destroy(&s->reloading);
+  pthread_mutex_destroy(&s->lock);
+  free(s);
+}
+
+const fn_server_options *fn_server_get_options(const fn_server *s) {
+  return &s->options;
+}
+fn_batcher *fn_server_batcher(fn_server *s) {
+  return s->batcher;
+}
+fn_counters *fn_server_metrics(const fn_server *s) {
+  return s->metrics;
+}
+
+fn_engine *fn_server_engine(fn_server *s) {
+  pthread_mutex_lock(&s->lock);
+  fn_engine *engine = fn_engine_ref(s->engine);
+  pthread_mutex_unlock(&s->lock);
+  return engine;
+}
+
+void fn_server_get_reloads(uint64_t *done_out, uint64_t *failed_out, const fn_server *server) {
+  fn_server *s = (fn_server *)(uintptr_t)server; /* its lock alone is written to */
+  pthread_mutex_lock(&s->lock);
+  *done_out = s->n_reloads;
+  *failed_out = s->n_failed_reloads;
+  pthread_mutex_unlock(&s->lock);
+}
+
+static fn_status reload(fn_server *s, const char *path, char *to_out, fn_err *err) {
+  fn_engine *old = fn_server_engine(s), *engine = NULL;
+  fn_status status = open_engine(&engine, s, path != NULL ? path : fn_engine_path(old), err);
+  fn_engine_unref(old);
+  pthread_mutex_lock(&s->lock);
+  old = NULL;
+  if (status == FN_OK) {
+    if (to_out != NULL) snprintf(to_out, 288, "%s", fn_engine_get_info(engine)->id);
+    old = s->engine;
+    s->engine = engine;
+    s->n_reloads++;
+  } else {
+    s->n_failed_reloads++;
+  }
+  pthread_mutex_unlock(&s->lock);
+  fn_engine_unref(old);
+  return status;
+}
+
+fn_status fn_server_reload(fn_server *s, const char *path, char to_out[288], fn_err *err) {
+  fn_err own = {0};
+  pthread_mutex_lock(&s->reloading);
+  const fn_status status = reload(s, path, to_out, &own);
+  pthread_mutex_unlock(&s->reloading);
+  if (status == FN_OK) {
+    fn_engine *engine = fn_server_engine(s);
+    fn_server_event(s, FN_SEVERITY_INFO, "model_loaded", NULL, "now answers with %s", fn_engine_get_info(engine)->id);
+    fn_engine_unref(engine);
+  } else {
+    fn_server_event(s, FN_SEVERITY_ERROR, "model_refused", NULL, "the model in service stays: %s", own.message);
+    if (err != NULL) *err = own;
+  }
+  return status;
+}
+
+void fn_server_drain(fn_server *s) {
+  atomic_store(&s->drains, true);
+}
+bool fn_server_is_draining(const fn_server *s) {
+  return atomic_load(&s->drains);
+}
+size_t fn_server_n_active(const fn_server *s) {
+  return atomic_load(&s->n_active);
+}
+
+void fn_server_event(const fn_server *s, fn_severity severity, const char *code, const fn_exchange *exchange,
+                     const char *format, ...) {
+  char message[1200];
+  if (s->options.events.event == NULL) return;
+  va_list args;
+  va_start(args, format);
+  vsnprintf(message, sizeof message, format, args);
+  va_end(args);
+  s->options.events.event(s->options.events.arg, severity, code, message, exchange);
+}
+
+/* ---- exchanges */
+
+void fn_exchange_count(fn_exchange *x) {
+  atomic_fetch_add(&x->server->n_active, 1);
+}
+
+void fn_exchange_finish(fn_exchange *x, uint64_t request_bytes, uint64_t response_bytes) {
+  const double seconds = (double)(fn_clock_ns() - x->begin_ns) * 1e-9;
+  fn_counters_count_exchange(x->server->metrics, x->route, x->request.method, x->response.status, seconds,
+                             request_bytes, response_bytes);
+  fn_server_event(x->server, x->response.status >= 500 ? FN_SEVERITY_WARNING : FN_SEVERITY_INFO,
+                  x->code[0] ? x->code : "request", x, "%d", x->response.status);
+  atomic_fetch_sub(&x->server->n_active, 1);
+}
+
+static fn_progress refuse_method(fn_exchange *x, unsigned allowed) {
+  static const char *const names[] = {"GET", "POST", "DELETE", "PUT", "OPTIONS"};
+  char list[64] = "";
+  size_t n = 0;
+  for (size_t i = 0; i < FN_COUNT_OF(names); i++) {
+    if (!(allowed & 1u << i)) continue;
+    n += (size_t)snprintf(list + n, sizeof list - n, "%s%s%s", n ? ", " : "", names[i], i == 0 ? ", HEAD" : "");
+  }
+  fn_response_header(&x->response, "Allow", list);
+  return fn_exchange_fail(x, 405, "method_not_allowed", "this path takes %s", list);
+}
+
+fn_progress fn_exchange_route(fn_exchange *x) {
+  unsigned allowed = 0;
+  x->route = fn_route_find(&allowed, &x->request);
+  if (x->route != NULL) return FN_EXCHANGE_PENDING;
+  if (allowed != 0) return refuse_method(x, allowed);
+  return fn_exchange_fail(x, 404, "not_found", "there is nothing at this path; /docs lists what there is");
+}
+
+fn_progress fn_exchange_begin(fn_exchange *x) {
+  if (x->route == NULL && fn_exchange_route(x) == FN_EXCHANGE_DONE) return FN_EXCHANGE_DONE;
+  x->deadline_ns = x->begin_ns + (uint64_t)x->server->options.serve->timeout_ms * 1000000u;
+  return x->route->begin(x);
+}
+
+/* ---- jobs */
+
+static bool is_gone(void *arg) {
+  fn_exchange *x = arg;
+  return x->is_gone != NULL && x->is_gone(x);
+}
+
+static void on_done(void *arg) {
+  fn_exchange *x = arg;
+  const fn_job *job = x->job;
+  switch (job->status) {
+  case FN_OK:
+    for (size_t i = 0; i < job->n; i++) fn_counters_count_prediction(x->server->metrics, &job->predictions[i]);
+    x->route->finish(x);
+    break;
+  case FN_E_CANCELLED: (void)fn_exchange_fail(x, 499, "client_gone", "the client has hung up"); break;
+  case FN_E_LIMIT:
+    fn_response_header(&x->response, "Retry-After", "1");
+    (void)fn_exchange_fail(x, 503, "timeout", "no worker was free within %lld ms (serve.timeout_ms)",
+                           (long long)x->server->options.serve->timeout_ms);
+    break;
+  default: (void)fn_exchange_fail_err(x, &job->err);
+  }
+  fn_job_deinit(x->job);
+  x->complete(x);
+}
+
+fn_progress fn_exchange_classify(fn_exchange *x, const fn_article *articles, size_t n, bool explain) {
+  fn_err err = {0};
+  unsigned retry_after = 1;
+  fn_job *job = fn_arena_alloc(&x->arena, 1, sizeof *job);
+  fn_prediction *predictions = fn_arena_alloc(&x->arena, n, sizeof *predictions);
+  fn_explanation *explanations = explain ? fn_arena_alloc(&x->arena, n, sizeof *explanations) : NULL;
+  if (job == NULL || predictions == NULL || (explain && explanations == NULL)) {
+    return fn_exchange_fail(x, 503, "no_memory", "memory is short; try again later");
+  }
+  *job = (fn_job){.engine = fn_server_engine(x->server),
+                  .articles = articles,
+                  .predictions = predictions,
+                  .explanations = explanations,
+                  .explain = *x->server->options.explain,
+                  .n = n,
+                  .deadline_ns = x->deadline_ns,
+                  .is_gone = is_gone,
+                  .done = on_done,
+                  .arg = x};
+  x->job = job;
+  const fn_status status = fn_batcher_submit(x->server->batcher, job, &retry_after, &err);
+  if (status == FN_OK) return FN_EXCHANGE_PENDING;
+  fn_job_deinit(job);
+  if (status != FN_E_LIMIT) return fn_exchange_fail_err(x, &err);
+  char seconds[16];
+  snprintf(seconds, sizeof seconds, "%u", retry_after);
+  fn_response_header(&x->response, "Retry-After", seconds);
+  return fn_exchange_fail(x, 503, "overloaded", "%s", err.message);
+}
