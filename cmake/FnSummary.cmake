@@ -3,4 +3,4 @@ message(STATUS "  compiler    ${CMAKE_C_COMPILER_ID} ${CMAKE_C_COMPILER_VERSION}
 message(STATUS "  processor   ${CMAKE_SYSTEM_PROCESSOR}")
 message(STATUS "  sanitizers  ${FN_SANITIZE}")
 message(STATUS "  tests       ${FN_TESTS}, fuzz ${FN_FUZZ}, warnings are errors ${FN_WERROR}")
-message(STATUS "  jansson ${JANSSON_VERSION}, libyaml ${YAML_VERSION}, xxHash ${XXHASH_VERSION}, zlib ${ZLIB_VERSION}; oneDNN, libcurl, libzip and libzstd are loaded at first use")
+message(STATUS "  jansson ${JANSSON_VERSION}, libyaml ${YAML_VERSION}, xxHash ${XXHASH_VERSION}, zlib ${ZLIB_VERSION}; oneDNN, libcurl, libzip, libzstd, SQLite and libpq are loaded at first use")

@@ -9,8 +9,9 @@ for part in "$@"; do
   case $part in
     build) packages+=(cmake ninja-build gcc libc6-dev pkg-config git
                       libjansson-dev libyaml-dev libxxhash-dev zlib1g-dev libdnnl-dev
-                      libcurl4-openssl-dev libzip-dev libzstd-dev libmicrohttpd-dev ca-certificates) ;;
-    test) packages+=(libcmocka-dev g++ make locales python3 python3-venv mandoc groff-base zsh fish) ;;
+                      libcurl4-openssl-dev libzip-dev libzstd-dev libmicrohttpd-dev libsqlite3-dev libpq-dev ca-certificates) ;;
+    test) packages+=(libcmocka-dev g++ make locales python3 python3-venv mandoc groff-base zsh fish
+                     postgresql) ;;
     check) packages+=(clang-14 clang-format-14 clang-tidy-14 cppcheck libclang-rt-14-dev llvm-14) ;;
     coverage) packages+=(gcovr) ;;
     aarch64) packages+=(gcc-aarch64-linux-gnu qemu-user) ;;

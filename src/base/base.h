@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "base/pool.h"
 #include "base/rng.h"
+#include "base/sha256.h"
 #include "base/status.h"
 #include "base/str.h"
 

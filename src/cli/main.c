@@ -93,6 +93,14 @@ static char *kaggle_folder(void) {
   return fn_path_join(user && *user ? user : "/", ".kaggle");
 }
 
+/* systemd names one folder, or several joined by ':', of which the first is ours. */
+static char *state_folder(void) {
+  const char *state = getenv("STATE_DIRECTORY"), *xdg = getenv("XDG_STATE_HOME"), *user = getenv("HOME");
+  if (state && *state) return fn_str_dup(fn_str_make(state, strcspn(state, ":")));
+  if (xdg && *xdg == '/') return fn_path_join(xdg, "fakenews"); /* a relative one is to be ignored, says XDG */
+  return user && *user ? fn_path_join(user, ".local/state/fakenews") : NULL;
+}
+
 /* Variables that other programs know too. A later one wins; http_proxy counts in lower case only, because a web server
  * hands the header "Proxy:" of any visitor to its programs as HTTP_PROXY. */
 static const struct {
@@ -112,9 +120,24 @@ static const struct {
     {"no_proxy", "net.no_proxy"},
     {"SSL_CERT_FILE", "net.ca_file"},
     {"CURL_CA_BUNDLE", "net.ca_file"},
+    {"DATABASE_URL", "predictions.url"},
 };
 
+/* Whoever sets one of libpq's variables means PostgreSQL; which one it is libpq reads from them itself. */
+static fn_status load_pg_variables(fn_config *config, fn_err *err) {
+  static const char *const names[] = {"PGHOST", "PGHOSTADDR", "PGSERVICE", "PGDATABASE"};
+  for (size_t i = 0; i < FN_COUNT_OF(names); i++) {
+    const char *value = getenv(names[i]);
+    if (!value || !*value) continue;
+    char origin[64];
+    snprintf(origin, sizeof origin, "environment %s", names[i]);
+    return fn_config_set(config, FN_CONFIG_ENVIRONMENT, "predictions.url", fn_str_from("postgresql://"), origin, err);
+  }
+  return FN_OK;
+}
+
 static fn_status load_common_variables(fn_config *config, fn_err *err) {
+  FN_TRY(load_pg_variables(config, err));
   for (size_t i = 0; i < FN_COUNT_OF(common_variables); i++) {
     const char *value = getenv(common_variables[i].variable);
     if (!value || !*value) continue;
@@ -158,6 +181,7 @@ static fn_status run_verb(const fn_verb *verb, size_t n, char **argv, fn_arena *
   } else {
     FN_AUTO_FREE char *cache = hub_cache();
     FN_AUTO_FREE char *kaggle = kaggle_folder();
+    FN_AUTO_FREE char *state = state_folder();
     bool tty_out = isatty(STDOUT_FILENO) == 1, tty_err = isatty(STDERR_FILENO) == 1;
     const char *no_color = getenv("NO_COLOR");
     bool color = strcmp(common.color, "always") == 0 ||
@@ -171,7 +195,8 @@ static fn_status run_verb(const fn_verb *verb, size_t n, char **argv, fn_arena *
                   .tty_err = tty_err,
                   .color = color,
                   .hub_cache = cache ? cache : "",
-                  .kaggle = kaggle};
+                  .kaggle = kaggle,
+                  .state = state};
     status = gather_settings(config, &common, err);
     if (status == FN_OK) status = verb->run(&cli, &args, err);
   }

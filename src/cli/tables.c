@@ -4,6 +4,7 @@
 #include "data/options.h"
 #include "eval/options.h"
 #include "linear/options.h"
+#include "monitor/options.h"
 #include "net/options.h"
 #include "serve/options.h"
 #include "tensor/options.h"
@@ -67,6 +68,6 @@ const fn_option_table *const fn_cli_tables[] = {
 #ifdef HAVE_INFER_OPTIONS
     &fn_infer_option_table, &fn_pack_option_table,   &fn_calibrate_option_table, &fn_explain_option_table,
 #endif
-    &fn_serve_option_table, &fn_tensor_option_table, &fn_net_option_table,
+    &fn_serve_option_table, &fn_tensor_option_table, &fn_net_option_table,       &fn_predictions_option_table,
 };
 const size_t fn_cli_n_tables = FN_COUNT_OF(fn_cli_tables);

@@ -295,6 +295,51 @@ static void test_wrapping(void **state) {
   }
 }
 
+/* FIPS 180-4's examples, RFC 4231's for HMAC; every way to cut the input in two. */
+static void test_sha256(void **state) {
+  (void)state;
+  static const struct {
+    const char *text, *hex;
+  } cases[] = {
+      {"", "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"},
+      {"abc", "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"},
+      {"abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq",
+       "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1"},
+      {"abcdefghbcdefghicdefghijdefghijkefghijklfghijklmghijklmnhijklmnoijklmnopjklmnopqklmnopqrlmnopqrsmnopqrstnopqrst"
+       "u",
+       "cf5b16a778af8380036ce59e7b0492370b249b11e8f07a51afac45037afee9d1"},
+  };
+  unsigned char digest[FN_SHA256_BYTES];
+  char hex[2 * FN_SHA256_BYTES + 1];
+  for (size_t i = 0; i < FN_COUNT_OF(cases); i++) {
+    const size_t length = strlen(cases[i].text);
+    for (size_t cut = 0; cut <= length; cut++) {
+      fn_sha256 sha;
+      fn_sha256_init(&sha);
+      fn_sha256_add(&sha, cases[i].text, cut);
+      fn_sha256_add(&sha, cases[i].text + cut, length - cut);
+      fn_sha256_get(&sha, digest);
+      fn_hex_format(hex, digest, sizeof digest);
+      assert_string_equal(hex, cases[i].hex);
+    }
+  }
+  fn_hmac_sha256(digest, fn_str_from("Jefe"), fn_str_from("what do ya want for nothing?"));
+  fn_hex_format(hex, digest, sizeof digest);
+  assert_string_equal(hex, "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
+  char key[131];
+  memset(key, 0xaa, sizeof key);
+  fn_hmac_sha256(digest, fn_str_make(key, sizeof key),
+                 fn_str_from("Test Using Larger Than Block-Size Key - Hash Key First"));
+  fn_hex_format(hex, digest, sizeof digest);
+  assert_string_equal(hex, "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54");
+  assert_true(fn_equal_constant_time("abc", "abc", 3) && !fn_equal_constant_time("abc", "abd", 3));
+  unsigned char a[32], b[32];
+  fn_err err = {0};
+  assert_ok(fn_random_bytes(a, sizeof a, &err));
+  assert_ok(fn_random_bytes(b, sizeof b, &err));
+  assert_memory_not_equal(a, b, sizeof a);
+}
+
 static void test_hasher(void **state) {
   (void)state;
   static unsigned char bytes[5000];
@@ -318,6 +363,7 @@ int main(void) {
       cmocka_unit_test(test_buf),       cmocka_unit_test(test_philox),  cmocka_unit_test(test_rng),
       cmocka_unit_test(test_json),      cmocka_unit_test(test_memory),  cmocka_unit_test(test_wrapping),
       cmocka_unit_test(test_json_read), cmocka_unit_test(test_text),    cmocka_unit_test(test_hasher),
+      cmocka_unit_test(test_sha256),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

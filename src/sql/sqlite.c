@@ -1,0 +1,246 @@
+/* SQLite: WAL, so that readers never wait for the writer; synchronous=FULL, so that a commit is on the disk. */
+#include "sql/driver.h"
+#include "sql/libraries.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <time.h>
+
+typedef struct prepared {
+  const char *text; /* by address */
+  sqlite3_stmt *statement;
+  int index[64]; /* of $1 …: SQLite numbers them by their first appearance */
+} prepared;
+
+typedef struct connection {
+  const fn_sqlite *lib;
+  sqlite3 *db;
+  char where[300];
+  prepared list[FN_SQL_MAX_PREPARED];
+  size_t n;
+} connection;
+
+/* What of SQLite's codes may pass by itself: locks, space, the disk. */
+static fn_status status_of(int code) {
+  switch (code & 0xff) {
+  case SQLITE_BUSY:
+  case SQLITE_LOCKED:
+  case SQLITE_FULL:
+  case SQLITE_IOERR:
+  case SQLITE_CANTOPEN:
+  case SQLITE_READONLY:
+  case SQLITE_PROTOCOL: return FN_E_IO;
+  case SQLITE_NOMEM: return FN_E_NO_MEMORY;
+  case SQLITE_NOTADB:
+  case SQLITE_CORRUPT:
+  case SQLITE_ERROR:
+  case SQLITE_CONSTRAINT:
+  case SQLITE_TOOBIG:
+  case SQLITE_MISMATCH: return FN_E_INVALID;
+  default: return FN_E_INTERNAL;
+  }
+}
+
+static fn_status fail(const connection *c, int code, fn_err *err) {
+  return fn_err_set(err, status_of(code), "%s: SQLite: %s (%d)", c->where,
+                    c->db ? c->lib->errmsg(c->db) : c->lib->errstr(code), code);
+}
+
+static fn_status script(void *handle, const char *text, fn_err *err) {
+  const connection *c = handle;
+  const int code = c->lib->exec(c->db, text, NULL, NULL, NULL);
+  return code == SQLITE_OK ? FN_OK : fail(c, code, err);
+}
+
+static void close_connection(void *handle) {
+  connection *c = handle;
+  for (size_t i = 0; i < c->n; i++) c->lib->finalize(c->list[i].statement);
+  if (c->db) c->lib->close_v2(c->db);
+  free(c);
+}
+
+/* Turning WAL on takes the file alone, and SQLite then may say "busy" without having waited: others that do the same at
+ * this moment are soon done. */
+static fn_status set_wal(connection *c, int64_t busy_ms, fn_err *err) {
+  for (int64_t waited_ms = 0;; waited_ms += 10) {
+    const int code = c->lib->exec(c->db, "PRAGMA journal_mode=WAL", NULL, NULL, NULL);
+    if (code == SQLITE_OK) return FN_OK;
+    if ((code & 0xff) != SQLITE_BUSY || waited_ms >= busy_ms) return fail(c, code, err);
+    nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
+  }
+}
+
+static fn_status set_up(connection *c, const fn_sql_options *options, fn_err *err) {
+  c->lib->extended_result_codes(c->db, 1);
+  c->lib->busy_timeout(c->db, (int)options->busy_ms);
+  if (options->read_only) return FN_OK;
+  FN_TRY(set_wal(c, options->busy_ms, err));
+  return script(c, "PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; PRAGMA journal_size_limit=67108864", err);
+}
+
+static fn_status open_connection(void **handle_out, const char *url, const char *where, const fn_sql_options *options,
+                                 fn_err *err) {
+  connection *c = fn_mem_calloc(1, sizeof *c);
+  if (!c) return fn_err_no_memory(err, "a database connection");
+  snprintf(c->where, sizeof c->where, "%s", where);
+  const char *path = fn_str_starts_with(fn_str_from(url), "sqlite:") ? url + strlen("sqlite:") : url;
+  fn_status status = fn_sqlite_get(&c->lib, err);
+  if (status != FN_OK) {
+    free(c);
+    return status;
+  }
+  if (*path == 0) status = fn_err_set(err, FN_E_INVALID, "sqlite: needs a path after it");
+  /* One thread at a time uses it: no mutexes inside. */
+  const int mode = options->read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
+  if (status == FN_OK && options->read_only && !fn_path_exists(path))
+    status = fn_err_set(err, FN_E_NOT_FOUND, "%s: no such file", path);
+  if (status == FN_OK) {
+    const int code = c->lib->open_v2(path, &c->db, mode | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, NULL);
+    status = code == SQLITE_OK ? set_up(c, options, err) : fail(c, code, err);
+  }
+  if (status != FN_OK) {
+    close_connection(c);
+    return status;
+  }
+  *handle_out = c;
+  return FN_OK;
+}
+
+static fn_status find_indices(prepared *p, const connection *c, fn_err *err) {
+  const int n = c->lib->bind_parameter_count(p->statement);
+  if (n > (int)FN_COUNT_OF(p->index)) return fn_err_set(err, FN_E_INVALID, "a statement has over 64 parameters");
+  for (int i = 0; i < (int)FN_COUNT_OF(p->index); i++) {
+    char name[8];
+    snprintf(name, sizeof name, "$%d", i + 1);
+    p->index[i] = i < n ? c->lib->bind_parameter_index(p->statement, name) : 0;
+  }
+  return FN_OK;
+}
+
+static fn_status prepare(const prepared **out, connection *c, const char *text, fn_err *err) {
+  for (size_t i = 0; i < c->n; i++)
+    if (c->list[i].text == text) return *out = &c->list[i], FN_OK;
+  if (c->n == FN_SQL_MAX_PREPARED) /* whoever has so many is slow, not wrong */
+    c->lib->finalize(c->list[--c->n].statement);
+  prepared *p = &c->list[c->n];
+  const int code = c->lib->prepare_v3(c->db, text, -1, SQLITE_PREPARE_PERSISTENT, &p->statement, NULL);
+  if (code != SQLITE_OK) return fail(c, code, err);
+  const fn_status status = find_indices(p, c, err);
+  if (status != FN_OK) {
+    c->lib->finalize(p->statement);
+    return status;
+  }
+  p->text = text;
+  c->n++;
+  *out = p;
+  return FN_OK;
+}
+
+static int bind_one(const connection *c, sqlite3_stmt *s, int at, const fn_sql_value *v) {
+  const char *data = v->bytes.data ? v->bytes.data : "";
+  switch (v->type) {
+  case FN_SQL_INT: return c->lib->bind_int64(s, at, v->integer);
+  case FN_SQL_DOUBLE: return isfinite(v->real) ? c->lib->bind_double(s, at, v->real) : c->lib->bind_null(s, at);
+  case FN_SQL_TEXT: return c->lib->bind_text64(s, at, data, v->bytes.length, NULL, SQLITE_UTF8);
+  case FN_SQL_BLOB: return c->lib->bind_blob64(s, at, data, v->bytes.length, NULL);
+  case FN_SQL_NULL: break;
+  }
+  return c->lib->bind_null(s, at);
+}
+
+static fn_status bind(const connection *c, const prepared *p, const fn_sql_value *values, size_t n, fn_err *err) {
+  for (size_t i = 0; i < n; i++) {
+    if (i >= FN_COUNT_OF(p->index) || p->index[i] == 0)
+      return fn_err_set(err, FN_E_INVALID, "%s: value %zu has no place in: %.200s", c->where, i + 1, p->text);
+    const int code = bind_one(c, p->statement, p->index[i], &values[i]);
+    if (code != SQLITE_OK) return fail(c, code, err);
+  }
+  return FN_OK;
+}
+
+static fn_sql_value value_of(const connection *c, sqlite3_stmt *s, int i) {
+  switch (c->lib->column_type(s, i)) {
+  case SQLITE_INTEGER: return fn_sql_int(c->lib->column_int64(s, i));
+  case SQLITE_FLOAT: return fn_sql_double(c->lib->column_double(s, i));
+  case SQLITE_TEXT: {
+    const char *text = (const char *)c->lib->column_text(s, i);
+    return fn_sql_str(fn_str_make(text, (size_t)c->lib->column_bytes(s, i)));
+  }
+  case SQLITE_BLOB: {
+    const void *data = c->lib->column_blob(s, i);
+    return fn_sql_blob(data, (size_t)c->lib->column_bytes(s, i));
+  }
+  default: return fn_sql_null();
+  }
+}
+
+static fn_status give_row(const connection *c, sqlite3_stmt *s, fn_sql_row row, void *arg, fn_err *err) {
+  fn_sql_value values[64];
+  const int n = c->lib->column_count(s);
+  if (n > (int)FN_COUNT_OF(values)) return fn_err_set(err, FN_E_INVALID, "an answer has over 64 columns");
+  for (int i = 0; i < n; i++) values[i] = value_of(c, s, i);
+  return row ? row(arg, values, (size_t)n, err) : FN_OK;
+}
+
+/* All of one statement; reset at the end, so that no lock stays. */
+static fn_status step_all(const connection *c, const prepared *p, fn_sql_row row, void *arg, fn_err *err) {
+  fn_status status = FN_OK;
+  for (;;) {
+    const int code = c->lib->step(p->statement);
+    if (code == SQLITE_DONE) break;
+    status = code == SQLITE_ROW ? give_row(c, p->statement, row, arg, err) : fail(c, code, err);
+    if (status != FN_OK) break;
+  }
+  c->lib->reset(p->statement);
+  c->lib->clear_bindings(p->statement);
+  return status;
+}
+
+static fn_status query(void *handle, const char *text, const fn_sql_value *values, size_t n, fn_sql_row row, void *arg,
+                       fn_err *err) {
+  connection *c = handle;
+  const prepared *p = NULL;
+  FN_TRY(prepare(&p, c, text, err));
+  FN_TRY(bind(c, p, values, n, err));
+  return step_all(c, p, row, arg, err);
+}
+
+static fn_status run(void *handle, const char *text, const fn_sql_value *values, size_t n, int64_t *n_changed_out,
+                     fn_err *err) {
+  const connection *c = handle;
+  FN_TRY(query(handle, text, values, n, NULL, NULL, err));
+  if (n_changed_out) *n_changed_out = c->lib->changes64(c->db);
+  return FN_OK;
+}
+
+static fn_status run_many(void *handle, const char *text, const fn_sql_value *values, size_t n, size_t n_rows,
+                          int64_t *n_changed_out, fn_err *err) {
+  for (size_t i = 0; i < n_rows; i++)
+    FN_TRY(run(handle, text, values + i * n, n, n_changed_out ? &n_changed_out[i] : NULL, err));
+  return FN_OK;
+}
+
+static fn_status begin(void *handle, fn_err *err) {
+  return run(handle, "BEGIN IMMEDIATE", NULL, 0, NULL, err);
+}
+static fn_status commit(void *handle, fn_err *err) {
+  return run(handle, "COMMIT", NULL, 0, NULL, err);
+}
+static void rollback(void *handle) {
+  const connection *c = handle;
+  /* A full disk or an I/O error may have rolled back already. */
+  if (!c->lib->get_autocommit(c->db)) (void)script(handle, "ROLLBACK", NULL);
+}
+
+const fn_sql_driver fn_sql_sqlite = {
+    .kind = FN_SQL_SQLITE,
+    .open = open_connection,
+    .close = close_connection,
+    .run = run,
+    .run_many = run_many,
+    .query = query,
+    .script = script,
+    .begin = begin,
+    .commit = commit,
+    .rollback = rollback,
+};
