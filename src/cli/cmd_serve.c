@@ -1,12 +1,12 @@
 /* fakenews serve: the model behind HTTP until a signal comes. */
 #include "cli/loading.h"
+#include "cli/serve_stop.h"
 #include "serve/http.h"
 #include "tensor/options.h"
 
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/resource.h>
-#include <time.h>
 #include <unistd.h>
 
 typedef struct serve {
@@ -84,21 +84,15 @@ static fn_status start(serve *s, const char *model, fn_err *err) {
   return FN_OK;
 }
 
-/* Until every request is answered, or the time is over. */
-static void drain(const serve *s, const sigset_t *set) {
-  const uint64_t end = fn_clock_ns() + (uint64_t)s->serve.shutdown_timeout_s * 1000000000u;
-  const uint64_t quiet = fn_clock_ns() + (uint64_t)s->serve.drain_delay_s * 1000000000u;
-  const struct timespec tick = {0, 10 * 1000000};
-  bool closed = false;
-  fn_server_drain(s->server);
-  while (fn_clock_ns() < end) {
-    if (!closed && fn_clock_ns() >= quiet) {
-      fn_http_quiesce(s->http);
-      closed = true;
-    }
-    if (closed && fn_server_n_active(s->server) == 0) break;
-    if (sigtimedwait(set, NULL, &tick) > 0) break; /* asked twice */
-  }
+/* Answers what was begun, then takes everything apart; a batch that does not end in time is left to the kernel. */
+static void stop(serve *s, const sigset_t *set) {
+  int signal_number = 0;
+  const fn_serve_end end = fn_serve_drain(&signal_number, s->server, s->http, set);
+  if (end == FN_SERVE_ENDED) return;
+  fn_server_event(s->server, FN_SEVERITY_WARNING, "cut_off", NULL, "%zu requests were cut off: %s",
+                  fn_http_n_open(s->http),
+                  end == FN_SERVE_URGED ? "a second signal came" : "serve.shutdown_timeout_s is over");
+  _exit(end == FN_SERVE_URGED ? 128 + signal_number : 0);
 }
 
 static void wait_for_signal(const serve *s, const sigset_t *set) {
@@ -122,7 +116,7 @@ static fn_status run(const fn_cli *cli, const fn_cli_args *args, fn_err *err) {
   fn_status status = start(&s, fn_cli_get(args, "--model"), err);
   if (status == FN_OK && fn_cli_get(args, "--check") == NULL) {
     wait_for_signal(&s, &set);
-    drain(&s, &set);
+    stop(&s, &set);
   }
   fn_http_stop(s.http);
   fn_server_destroy(s.server);

@@ -121,6 +121,7 @@ static const struct {
     {"SSL_CERT_FILE", "net.ca_file"},
     {"CURL_CA_BUNDLE", "net.ca_file"},
     {"DATABASE_URL", "predictions.url"},
+    {"PORT", "serve.port"},
 };
 
 /* Whoever sets one of libpq's variables means PostgreSQL; which one it is libpq reads from them itself. */

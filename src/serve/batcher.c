@@ -20,7 +20,7 @@ struct fn_batcher {
   size_t n_started;
   pthread_mutex_t lock;
   pthread_cond_t wake;
-  bool stops;
+  bool refuses, stops;
   fn_job *head, **tail;
   size_t n_idle;
   fn_batcher_stats stats;
@@ -249,6 +249,32 @@ fn_status fn_batcher_create(fn_batcher **batcher_out, const fn_batcher_options *
   return FN_OK;
 }
 
+/* A job that a worker has begun is marked, so that its articles that are not computed yet are left out; the worker
+ * tells it. The others are told here. */
+void fn_batcher_cancel(fn_batcher *b) {
+  fn_job *untouched = NULL, **tail = &untouched;
+  pthread_mutex_lock(&b->lock);
+  b->refuses = true;
+  while (b->head != NULL) {
+    fn_job *job = b->head;
+    pop(b);
+    job->status = FN_E_CANCELLED;
+    job->n_left -= job->n - job->n_taken;
+    job->n_taken = job->n;
+    if (job->n_left > 0) continue;
+    job->next = NULL;
+    *tail = job;
+    tail = &job->next;
+  }
+  b->stats.waiting_tokens = b->stats.waiting_articles = 0;
+  pthread_mutex_unlock(&b->lock);
+  while (untouched != NULL) {
+    fn_job *job = untouched;
+    untouched = job->next;
+    job->done(job->arg);
+  }
+}
+
 void fn_batcher_destroy(fn_batcher *b) {
   if (b == NULL) return;
   pthread_mutex_lock(&b->lock);
@@ -279,12 +305,13 @@ fn_status fn_batcher_submit(fn_batcher *b, fn_job *job, unsigned *retry_after_s_
   pthread_mutex_lock(&b->lock);
   fn_batcher_stats *s = &b->stats;
   /* An empty queue takes whatever comes, or a large request could never be answered. */
-  const bool full = b->stops || (b->head != NULL && s->waiting_tokens + tokens > b->options.queue_tokens);
+  const bool refuses = b->refuses || b->stops;
+  const bool full = !refuses && b->head != NULL && s->waiting_tokens + tokens > b->options.queue_tokens;
   if (full) {
     s->n_full++;
     const double seconds = s->tokens_per_second > 0.0 ? (double)s->waiting_tokens / s->tokens_per_second : 1.0;
     *retry_after_s_out = seconds < 1.0 ? 1 : seconds > 60.0 ? 60 : (unsigned)ceil(seconds);
-  } else {
+  } else if (!refuses) {
     *b->tail = job;
     b->tail = &job->next;
     s->waiting_tokens += tokens;
@@ -292,6 +319,7 @@ fn_status fn_batcher_submit(fn_batcher *b, fn_job *job, unsigned *retry_after_s_
     pthread_cond_signal(&b->wake);
   }
   pthread_mutex_unlock(&b->lock);
+  if (refuses) return fn_err_set(err, FN_E_CANCELLED, "the server is ending");
   if (full) return fn_err_set(err, FN_E_LIMIT, "too many articles wait already; try again later");
   return FN_OK;
 }

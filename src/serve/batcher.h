@@ -49,9 +49,12 @@ typedef struct fn_batcher_stats {
 } fn_batcher_stats;
 
 FN_NODISCARD fn_status fn_batcher_create(fn_batcher **batcher_out, const fn_batcher_options *options, fn_err *err);
+/* From now on no job is taken, and what no worker has begun is done with FN_E_CANCELLED. */
+void fn_batcher_cancel(fn_batcher *batcher);
 /* Ends the workers; jobs that wait are done with FN_E_CANCELLED. */
 void fn_batcher_destroy(fn_batcher *batcher);
-/* FN_E_LIMIT: too much waits already; *retry_after_s_out says when to try again. Nothing happened to the job then. */
+/* FN_E_LIMIT: too much waits already; *retry_after_s_out says when to try again. FN_E_CANCELLED: it
+ * ends. Nothing happened to the job then. */
 FN_NODISCARD fn_status fn_batcher_submit(fn_batcher *batcher, fn_job *job, unsigned *retry_after_s_out, fn_err *err);
 void fn_batcher_get_stats(fn_batcher_stats *stats_out, fn_batcher *batcher);
 

@@ -18,6 +18,7 @@ struct fn_http {
   fn_server *server;
   struct MHD_Daemon *daemon;
   int listen_fd;
+  atomic_size_t n_open, n_at_work;
 };
 
 /* Where an exchange stands between libmicrohttpd's thread and the one that completes it. */
@@ -86,7 +87,9 @@ void fn_http_format_url(char out[128], int fd, bool secure) {
 
 static void complete(fn_exchange *x) {
   call *c = x->transport;
-  if (atomic_exchange(&c->state, COMPLETE) == SUSPENDED) c->http->mhd->resume_connection(c->connection);
+  fn_http *http = c->http;
+  if (atomic_exchange(&c->state, COMPLETE) == SUSPENDED) http->mhd->resume_connection(c->connection);
+  atomic_fetch_sub(&http->n_at_work, 1); /* the last that is done: whoever reads 0 may end the library */
 }
 
 /* libmicrohttpd does not watch sockets of suspended connections. A client that has shut down its sending half counts as
@@ -100,7 +103,11 @@ static bool is_gone(const fn_exchange *x) {
 /* Begins the exchange and suspends the connection until it is complete, which may already be so. */
 static fn_progress begin(call *c) {
   atomic_store(&c->state, RUNNING);
-  if (fn_exchange_begin(&c->exchange) == FN_EXCHANGE_DONE) return FN_EXCHANGE_DONE;
+  atomic_fetch_add(&c->http->n_at_work, 1);
+  if (fn_exchange_begin(&c->exchange) == FN_EXCHANGE_DONE) {
+    atomic_fetch_sub(&c->http->n_at_work, 1);
+    return FN_EXCHANGE_DONE;
+  }
   c->http->mhd->suspend_connection(c->connection);
   int expected = RUNNING;
   if (!atomic_compare_exchange_strong(&c->state, &expected, SUSPENDED)) c->http->mhd->resume_connection(c->connection);
@@ -130,7 +137,8 @@ static void add_headers(struct MHD_Response *response, const call *c) {
   if (r->content_type != NULL) (void)mhd->add_response_header(response, "Content-Type", r->content_type);
   (void)mhd->add_response_header(response, "X-Request-Id", c->exchange.request.id);
   (void)mhd->add_response_header(response, "X-Content-Type-Options", "nosniff");
-  if (r->closes) (void)mhd->add_response_header(response, "Connection", "close");
+  if (r->closes || fn_server_is_draining(c->http->server))
+    (void)mhd->add_response_header(response, "Connection", "close");
   fn_str rest = fn_buf_str(&r->headers);
   while (rest.length > 0) { /* "Name: value\r\n" */
     char line[4096];
@@ -177,6 +185,7 @@ static void *on_target(void *arg, const char *target, struct MHD_Connection *con
   c->exchange.is_gone = is_gone;
   fn_buf_init(&c->body, (size_t)fn_server_get_options(http->server)->serve->max_body_bytes);
   fn_exchange_count(&c->exchange);
+  atomic_fetch_add(&http->n_open, 1);
   fn_http_read_target(&c->exchange, target);
   return c;
 }
@@ -190,6 +199,7 @@ static void on_completed(void *arg, struct MHD_Connection *connection, void **co
     (void)fn_exchange_fail(&c->exchange, 499, "client_gone", "the request ended before it was whole");
     fn_exchange_finish(&c->exchange, c->n_received, 0);
   }
+  atomic_fetch_sub(&c->http->n_open, 1);
   fn_buf_deinit(&c->body);
   fn_exchange_deinit(&c->exchange);
   free(c);
@@ -338,6 +348,13 @@ fn_status fn_http_start(fn_http **http_out, fn_server *server, int listen_fd, fn
 void fn_http_quiesce(fn_http *h) {
   const MHD_socket fd = h->mhd->quiesce_daemon(h->daemon);
   if (fd != MHD_INVALID_SOCKET) close(fd);
+}
+
+size_t fn_http_n_open(const fn_http *h) {
+  return atomic_load(&h->n_open);
+}
+size_t fn_http_n_at_work(const fn_http *h) {
+  return atomic_load(&h->n_at_work);
 }
 
 void fn_http_stop(fn_http *h) {

@@ -15,7 +15,10 @@ void fn_http_format_url(char out[128], int fd, bool secure);
 FN_NODISCARD fn_status fn_http_start(fn_http **http_out, fn_server *server, int listen_fd, fn_err *err);
 /* Accepts no more connections. */
 void fn_http_quiesce(fn_http *http);
-/* Ends after the exchanges that the batcher has are complete (fn_server_n_active 0); others are cut off. */
+/* Requests whose answer is not sent yet; of these, those that are at work (a client may be slow at either end). */
+size_t fn_http_n_open(const fn_http *http);
+size_t fn_http_n_at_work(const fn_http *http);
+/* Ends it, and connections with it. Only while fn_http_n_at_work is 0 and stays so. */
 void fn_http_stop(fn_http *http);
 
 #endif

@@ -2,7 +2,7 @@
  *
  *   fn_server *s;  fn_server_create(&s, &options, model_path, events, err);
  *   fn_http *h;    fn_http_start(&h, s, listen_fd, err);      … until a signal comes …
- *   fn_server_drain(s);  fn_http_stop(h);  fn_server_destroy(s);
+ *   fn_server_drain(s);  … fn_http_n_open(h) is 0 …  fn_http_stop(h);  fn_server_destroy(s);
  */
 #ifndef FN_SERVE_SERVE_H
 #define FN_SERVE_SERVE_H
@@ -44,6 +44,8 @@ fn_engine *fn_server_engine(fn_server *server);
 FN_NODISCARD fn_status fn_server_reload(fn_server *server, const char *path, char to_out[288], fn_err *err);
 /* From now on /readyz says 503; everything else is answered as before. */
 void fn_server_drain(fn_server *server);
+/* For the end of a drain: requests whose work has not begun are answered with 503 now, later ones at once. */
+void fn_server_cancel(fn_server *server);
 bool fn_server_is_draining(const fn_server *server);
 /* Exchanges that are not answered yet. */
 size_t fn_server_n_active(const fn_server *server);

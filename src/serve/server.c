@@ -124,6 +124,10 @@ fn_status fn_server_reload(fn_server *s, const char *path, char to_out[288], fn_
 void fn_server_drain(fn_server *s) {
   atomic_store(&s->drains, true);
 }
+void fn_server_cancel(fn_server *s) {
+  atomic_store(&s->drains, true);
+  fn_batcher_cancel(s->batcher);
+}
 bool fn_server_is_draining(const fn_server *s) {
   return atomic_load(&s->drains);
 }
@@ -190,6 +194,11 @@ static bool is_gone(void *arg) {
   return x->is_gone != NULL && x->is_gone(x);
 }
 
+static fn_progress refuse_ending(fn_exchange *x) {
+  fn_response_header(&x->response, "Retry-After", "1");
+  return fn_exchange_fail(x, 503, "shutting_down", "the server is ending; ask another, or this one again in a moment");
+}
+
 static void on_done(void *arg) {
   fn_exchange *x = arg;
   const fn_job *job = x->job;
@@ -198,7 +207,12 @@ static void on_done(void *arg) {
     for (size_t i = 0; i < job->n; i++) fn_counters_count_prediction(x->server->metrics, &job->predictions[i]);
     x->route->finish(x);
     break;
-  case FN_E_CANCELLED: (void)fn_exchange_fail(x, 499, "client_gone", "the client has hung up"); break;
+  case FN_E_CANCELLED:
+    if (is_gone(x))
+      (void)fn_exchange_fail(x, 499, "client_gone", "the client has hung up");
+    else
+      (void)refuse_ending(x);
+    break;
   case FN_E_LIMIT:
     fn_response_header(&x->response, "Retry-After", "1");
     (void)fn_exchange_fail(x, 503, "timeout", "no worker was free within %lld ms (serve.timeout_ms)",
@@ -233,6 +247,7 @@ fn_progress fn_exchange_classify(fn_exchange *x, const fn_article *articles, siz
   const fn_status status = fn_batcher_submit(x->server->batcher, job, &retry_after, &err);
   if (status == FN_OK) return FN_EXCHANGE_PENDING;
   fn_job_deinit(job);
+  if (status == FN_E_CANCELLED) return refuse_ending(x);
   if (status != FN_E_LIMIT) return fn_exchange_fail_err(x, &err);
   char seconds[16];
   snprintf(seconds, sizeof seconds, "%u", retry_after);

@@ -188,6 +188,42 @@ static void test_full(void **state) {
   fn_engine_unref(engine);
 }
 
+/* What waits is told at once; of a job that is at work the rest is left out; later ones are refused. */
+static void test_cancelled(void **state) {
+  (void)state;
+  enum { N_WAITING = 5 };
+  fn_engine *engine = open_engine(1);
+  fn_batcher *b = make_batcher(1, 1 << 20);
+  fn_article articles[N];
+  fn_prediction p[N], q[N_WAITING];
+  fn_job waiting[N_WAITING], later;
+  unsigned retry = 0;
+  make_articles(articles, N);
+  for (size_t i = 0; i < N; i++) articles[i].text = words_of(&arena, i, 400); /* 24 tokens: 8 to a batch */
+  fn_job at_work = make_job(engine, articles, p, N);
+  at_work.is_gone = hold;
+  atomic_store(&held, 0);
+  submit(b, &at_work);
+  while (atomic_load(&held) != 1) sched_yield();
+  for (int i = 0; i < N_WAITING; i++) submit(b, (waiting[i] = make_job(engine, articles, q + i, 1), &waiting[i]));
+  fn_batcher_cancel(b);
+  await(N_WAITING);
+  for (int i = 0; i < N_WAITING; i++) assert_int_equal(waiting[i].status, FN_E_CANCELLED);
+  later = make_job(engine, articles, q, 1);
+  assert_int_equal(fn_batcher_submit(b, &later, &retry, &err), FN_E_CANCELLED);
+  atomic_store(&held, 2);
+  await(1);
+  assert_int_equal(at_work.status, FN_E_CANCELLED);
+  fn_batcher_stats stats;
+  fn_batcher_get_stats(&stats, b);
+  assert_true(stats.waiting_articles == 0 && stats.waiting_tokens == 0 && stats.n_articles == 0);
+  fn_batcher_destroy(b);
+  fn_job_deinit(&at_work);
+  fn_job_deinit(&later);
+  for (int i = 0; i < N_WAITING; i++) fn_job_deinit(&waiting[i]);
+  fn_engine_unref(engine);
+}
+
 static int set_up(void **state) {
   (void)state;
   fn_arena_init(&arena);
@@ -206,6 +242,7 @@ static int tear_down(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(test_same_answers), cmocka_unit_test(test_explained),
-                                     cmocka_unit_test(test_dropped), cmocka_unit_test(test_full)};
+                                     cmocka_unit_test(test_dropped), cmocka_unit_test(test_full),
+                                     cmocka_unit_test(test_cancelled)};
   return cmocka_run_group_tests(tests, set_up, tear_down);
 }
