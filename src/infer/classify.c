@@ -84,6 +84,12 @@ static void collect(call *c) {
       c->session->window_logits[c->readings[s->batch.rows[b]].first_window + (size_t)p->n_windows] =
           (double)logits[info->fake] - (double)logits[1 - info->fake];
     }
+    if (s->batch_embeddings != NULL && p->n_windows == 0) {
+      const size_t C = fn_session_embedding_size(s);
+      float *to = s->embeddings + (size_t)s->batch.rows[b] * C;
+      memcpy(to, s->batch_embeddings + b * C, C * sizeof *to);
+      p->embedding = to;
+    }
     p->n_tokens += s->batch.offsets[b + 1] - s->batch.offsets[b];
     p->n_windows++;
     p->truncated = s->batch.truncated[b]; /* of the last window, which ends where reading ends */
@@ -125,6 +131,17 @@ static fn_status place_windows(call *c, fn_err *err) {
   return FN_OK;
 }
 
+static fn_status place_embeddings(call *c, fn_err *err) {
+  fn_session *s = c->session;
+  size_t n;
+  if (s->batch_embeddings == NULL) return FN_OK;
+  if (!fn_size_mul(&n, c->n, fn_session_embedding_size(s))) return fn_err_no_memory(err, "embeddings");
+  void *room = s->embeddings;
+  FN_TRY(fn_mem_grow(&room, &s->embedding_capacity, n, sizeof *s->embeddings, SIZE_MAX / 16, "embeddings", err));
+  s->embeddings = room;
+  return FN_OK;
+}
+
 static fn_status run(call *c, fn_err *err) {
   const fn_session *s = c->session;
   const fn_classifier_info *info = &s->classifier->info;
@@ -136,10 +153,11 @@ static fn_status run(call *c, fn_err *err) {
     c->predictions[i].message = "the article is too long";
   }
   FN_TRY(place_windows(c, err));
+  FN_TRY(place_embeddings(c, err));
   cursor at = {0, 0};
   while (skip_refused(c, &at)) {
     FN_TRY(fill(c, &at, err));
-    FN_TRY(fn_model_forward(s->logits, s->model, &s->batch, err));
+    FN_TRY(fn_model_forward_embeddings(s->logits, s->batch_embeddings, s->model, &s->batch, err));
     collect(c);
   }
   for (size_t i = 0; i < c->n; i++) {

@@ -76,6 +76,9 @@ typedef struct fn_prediction {
   /* Logit of fake against real in each window, mean encoder_logit; NULL with one window or without such labels. Valid
    * until the session's next call. */
   const double *window_logits;
+  /* [fn_session_embedding_size] what the encoder's head reads of the first window; NULL unless it was asked for
+   * (fn_session_keep_embeddings). Valid until the session's next call. */
+  const float *embedding;
   const fn_span *window_spans; /* [n_windows] of the text, beside window_logits */
   /* What may be made of it (infer/answer.h). */
   bool calibrated;    /* a calibration that fits the model, the input and the way it was read was applied */
@@ -95,6 +98,10 @@ typedef struct fn_session fn_session;
 FN_NODISCARD fn_status fn_session_create(fn_session **session_out, const fn_classifier *classifier,
                                          const fn_infer_options *options, fn_device *device, fn_err *err);
 void fn_session_destroy(fn_session *session);
+/* From now on predictions carry what the encoder's head reads, or no longer. Costs a copy of C floats an article. */
+FN_NODISCARD fn_status fn_session_keep_embeddings(fn_session *session, bool keep, fn_err *err);
+/* C of the encoder; 0 where the session has none, whose predictions have no embedding. */
+size_t fn_session_embedding_size(const fn_session *session);
 /* What the session reads of an article, and its limit on tokens (0: none). */
 fn_text_mode fn_session_mode(const fn_session *session);
 int32_t fn_session_max_tokens(const fn_session *session);

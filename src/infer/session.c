@@ -119,12 +119,29 @@ void fn_session_destroy(fn_session *s) {
   fn_batch_deinit(&s->batch);
   free(s->logits);
   free(s->window_logits);
+  free(s->batch_embeddings);
+  free(s->embeddings);
   free(s->window_spans);
   for (size_t i = 0; s->caches != NULL && i < s->n_workers; i++) fn_word_cache_destroy(s->caches[i]);
   free(s->caches);
   for (size_t i = 0; s->scratches != NULL && i < s->n_workers; i++) fn_linear_scratch_destroy(s->scratches[i]);
   free(s->scratches);
   free(s);
+}
+
+size_t fn_session_embedding_size(const fn_session *s) {
+  return s->uses_encoder ? (size_t)s->classifier->config.hidden_size : 0;
+}
+
+fn_status fn_session_keep_embeddings(fn_session *s, bool keep, fn_err *err) {
+  const size_t C = fn_session_embedding_size(s);
+  if (!keep) {
+    free(s->batch_embeddings);
+    s->batch_embeddings = NULL;
+  }
+  if (!keep || C == 0 || s->batch_embeddings != NULL) return FN_OK;
+  s->batch_embeddings = fn_mem_calloc(s->max_rows * C, sizeof *s->batch_embeddings);
+  return s->batch_embeddings ? FN_OK : fn_err_no_memory(err, "embeddings");
 }
 
 fn_text_mode fn_session_mode(const fn_session *s) {

@@ -17,7 +17,10 @@ struct fn_session {
   fn_model *model;
   size_t budget, max_rows; /* tokens and sequences of one pass at most */
   fn_batch batch;
-  float *logits;         /* [max_rows][n_labels] */
+  float *logits;           /* [max_rows][n_labels] */
+  float *batch_embeddings; /* [max_rows][C], or NULL: they are not kept */
+  float *embeddings;       /* [articles of the last call][C] */
+  size_t embedding_capacity;
   double *window_logits; /* of the articles of the last call with several windows, one after the other */
   fn_span *window_spans; /* beside them */
   size_t window_capacity, span_capacity;

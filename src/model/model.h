@@ -98,6 +98,9 @@ FN_NODISCARD fn_status fn_model_prepare(fn_model *model, fn_err *err);
 /* Evaluation forward pass: logits_out[B*K], no dropout; bits depend on nothing but row and model. Checks ids against V
  * and lengths against max_position_embeddings. */
 FN_NODISCARD fn_status fn_model_forward(float *logits_out, fn_model *model, const fn_batch *batch, fn_err *err);
+/* The same, and with it the vectors that the head reads (after pooling, before head_size): embeddings_out[B*C]. */
+FN_NODISCARD fn_status fn_model_forward_embeddings(float *logits_out, float *embeddings_out, fn_model *model,
+                                                   const fn_batch *batch, fn_err *err);
 /* Training pass over one micro-batch: adds to the gradients those of (Σ wᵢ ℓᵢ) · scale, where ℓ is cross-entropy with
  * label_smoothing and w the batch's weights; *loss_sum_out = Σ wᵢ ℓᵢ (double). logits_out[B*K] may be NULL. dropout
  * NULL: all dropout off. The caller zeroes gradients at the start of a step and passes scale = 1 / Σ w of the step. */

@@ -76,6 +76,11 @@ static void begin_pass(fn_pass *pass) {
 }
 
 fn_status fn_model_forward(float *logits_out, fn_model *model, const fn_batch *batch, fn_err *err) {
+  return fn_model_forward_embeddings(logits_out, NULL, model, batch, err);
+}
+
+fn_status fn_model_forward_embeddings(float *logits_out, float *embeddings_out, fn_model *model, const fn_batch *batch,
+                                      fn_err *err) {
   fn_state state = {.layers = model->layers};
   fn_pass pass = {.model = model, .batch = batch};
   FN_TRY(check_batch(model, batch, err));
@@ -84,6 +89,9 @@ fn_status fn_model_forward(float *logits_out, fn_model *model, const fn_batch *b
   fn_encoder_forward(&pass, &state);
   fn_head_forward(&pass, &state);
   model->ops->to_float(model->device, logits_out, state.head.logits);
+  const bool pooled = model->traits.pooling == FN_POOL_FIRST_DENSE;
+  if (embeddings_out)
+    model->ops->to_float(model->device, embeddings_out, pooled ? state.head.pooled : state.head.input);
   return FN_OK;
 }
 

@@ -27,7 +27,7 @@ static void fill_features(fn_prediction_features *f, const fn_article *article, 
 }
 
 void fn_prediction_row_fill(fn_prediction_row *row_out, const fn_classifier_info *info, const fn_article *article,
-                            const fn_prediction *prediction) {
+                            const fn_prediction *prediction, size_t n_embedding) {
   const fn_prediction *p = prediction;
   *row_out = (fn_prediction_row){
       .model = fn_str_from(info->id),
@@ -39,12 +39,14 @@ void fn_prediction_row_fill(fn_prediction_row *row_out, const fn_classifier_info
       .logit = p->logit,
       .encoder_logit = p->encoder_logit,
       .linear_logit = p->linear_logit,
-      .prior = (double)NAN,
+      .prior = p->prior,
       .calibrated = p->calibrated,
       .truncated = p->truncated,
       .reasons = p->reasons,
       .n_tokens = p->n_tokens,
       .n_windows = p->n_windows,
+      .embedding = p->embedding,
+      .n_embedding = p->embedding ? n_embedding : 0,
   };
   fill_features(&row_out->features, article, &p->evidence);
 }

@@ -26,7 +26,7 @@ typedef struct fn_prediction_row {
   fn_str title, text; /* exact bytes; data NULL: not given */
   fn_str label, verdict;
   double p_fake, logit, encoder_logit, linear_logit; /* NaN: none */
-  double prior;                                      /* NaN: none was given */
+  double prior;                                      /* that p_fake stands for; NaN: not calibrated */
   bool calibrated, truncated;
   unsigned reasons; /* bits of fn_reason */
   int64_t n_tokens, n_windows;
@@ -36,10 +36,10 @@ typedef struct fn_prediction_row {
   fn_str answer; /* JSON, without texts */
 } fn_prediction_row;
 
-/* Fills in what follows from a prediction (its status FN_OK): everything but id, time, request_id, route, client, prior
- * and answer, which are emptied. Views into the arguments. */
+/* Fills in what follows from a prediction (its status FN_OK): everything but id, time, request_id, route, client and
+ * answer, which are emptied. n_embedding: fn_session_embedding_size. Views into the arguments. */
 void fn_prediction_row_fill(fn_prediction_row *row_out, const fn_classifier_info *info, const fn_article *article,
-                            const fn_prediction *prediction);
+                            const fn_prediction *prediction, size_t n_embedding);
 
 /* A row that was read back; texts are terminated and live as long as it. */
 typedef struct fn_stored_prediction {

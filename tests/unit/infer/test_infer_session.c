@@ -159,6 +159,78 @@ static void test_batches_do_not_matter(void **state) {
   }
 }
 
+static const float *parameter(const fn_model *model, const char *name) {
+  for (size_t i = 0; i < fn_model_n_parameters(model); i++)
+    if (strcmp(fn_model_parameter(model, i)->name, name) == 0)
+      return fn_model_values_const(model) + fn_model_parameter(model, i)->offset;
+  fail_msg("no %s", name);
+  return NULL;
+}
+
+/* What the head reads: times its weights it is the answer. It changes no answer, and does not depend on neighbours. */
+static void test_embeddings(void **state) {
+  (void)state;
+  enum { C = 32 };
+  fn_err err = {0};
+  fn_article articles[N];
+  static fn_prediction plain[N], kept[N];
+  static float first[N][C];
+  make_articles(articles);
+  fn_classifier *c = load(bert_dir);
+  classify(plain, c, &defaults, articles, N);
+  fn_session *s = NULL;
+  fn_infer_options o = defaults;
+  o.long_texts = FN_INFER_WINDOWS;
+  assert_int_equal(fn_session_create(&s, c, &defaults, device, &err), FN_OK);
+  assert_int_equal(fn_session_embedding_size(s), C);
+  assert_int_equal(fn_session_keep_embeddings(s, true, &err), FN_OK);
+  assert_int_equal(fn_session_classify(kept, s, articles, N, &err), FN_OK);
+  fn_model *model = NULL;
+  assert_int_equal(fn_model_load(&model, bert_dir, NULL, false, 0, device, NULL, &err), FN_OK);
+  const float *weight = parameter(model, "classifier.weight"), *bias = parameter(model, "classifier.bias");
+  for (size_t i = 0; i < N; i++) {
+    assert_same(&plain[i], &kept[i]);
+    assert_null(plain[i].embedding);
+    assert_true((kept[i].status == FN_OK) == (kept[i].embedding != NULL));
+    if (kept[i].status != FN_OK) continue;
+    memcpy(first[i], kept[i].embedding, sizeof first[i]);
+    for (size_t k = 0; k < 2; k++) {
+      double logit = (double)bias[k];
+      for (size_t j = 0; j < C; j++) logit += (double)weight[k * C + j] * (double)first[i][j];
+      assert_true(fabs(logit - kept[i].logits[k]) < 1e-4);
+    }
+  }
+  for (size_t i = 0; i < N; i++) { /* alone */
+    assert_int_equal(fn_session_classify(kept, s, &articles[i], 1, &err), FN_OK);
+    if (kept[0].embedding) assert_memory_equal(kept[0].embedding, first[i], sizeof first[i]);
+  }
+  assert_int_equal(fn_session_keep_embeddings(s, false, &err), FN_OK);
+  assert_int_equal(fn_session_classify(kept, s, articles, N, &err), FN_OK);
+  assert_null(kept[N - 1].embedding);
+  fn_session_destroy(s);
+  /* In several windows it is the first one's: that of the article cut where the second begins. */
+  assert_int_equal(fn_session_create(&s, c, &o, device, &err), FN_OK);
+  assert_int_equal(fn_session_keep_embeddings(s, true, &err), FN_OK);
+  assert_int_equal(fn_session_classify(kept, s, articles, N, &err), FN_OK);
+  size_t n_long = 0;
+  for (size_t i = 0; i < N; i++) {
+    if (kept[i].status != FN_OK || kept[i].n_windows == 1) continue;
+    n_long += memcmp(kept[i].embedding, first[i], sizeof first[i]) == 0;
+  }
+  assert_true(n_long > N / 4);
+  fn_session_destroy(s);
+  fn_model_destroy(model);
+  fn_classifier_destroy(c);
+  fn_classifier *linear = load(linear_dir);
+  assert_int_equal(fn_session_create(&s, linear, &defaults, device, &err), FN_OK);
+  assert_int_equal(fn_session_embedding_size(s), 0);
+  assert_int_equal(fn_session_keep_embeddings(s, true, &err), FN_OK);
+  assert_int_equal(fn_session_classify(kept, s, articles, N, &err), FN_OK);
+  assert_null(kept[1].embedding);
+  fn_session_destroy(s);
+  fn_classifier_destroy(linear);
+}
+
 static void test_counts(void **state) {
   (void)state;
   fn_classifier *c = load(bert_dir);
@@ -354,6 +426,7 @@ int main(void) {
       cmocka_unit_test(test_info),
       cmocka_unit_test(test_run_folder),
       cmocka_unit_test(test_batches_do_not_matter),
+      cmocka_unit_test(test_embeddings),
       cmocka_unit_test(test_counts),
       cmocka_unit_test(test_windows_are_averaged),
       cmocka_unit_test(test_windows_have_places),
