@@ -58,9 +58,27 @@ static fn_status fill(serve *s, fn_err *err) {
   return fn_config_fill(&s->tensor, config, &fn_tensor_option_table, err);
 }
 
+/* A container of Vertex AI is told in its environment where it will be asked. Routes that are set come first. */
+static fn_status take_environment(serve *s, fn_err *err) {
+  const char *port = getenv("AIP_HTTP_PORT");
+  int64_t number;
+  if (s->serve.predict_route == NULL) s->serve.predict_route = getenv("AIP_PREDICT_ROUTE");
+  if (s->serve.health_route == NULL) s->serve.health_route = getenv("AIP_HEALTH_ROUTE");
+  if (port == NULL || getenv("PORT") != NULL) return FN_OK;
+  if (!fn_str_to_int64(&number, fn_str_from(port)) || number < 0 || number > 65535)
+    return fn_err_set(err, FN_E_INVALID, "AIP_HTTP_PORT=%.40s is no port: a number up to 65535", port);
+  s->serve.port = number;
+  return FN_OK;
+}
+
+/* Containers are asked from outside: on Cloud Run (PORT), Vertex AI, SageMaker. */
 static const char *host_of(const serve *s) {
+  static const char *const signs[] = {"PORT", "AIP_HTTP_PORT", "SAGEMAKER_BIND_TO_PORT"};
   if (s->serve.host != NULL) return s->serve.host;
-  return getenv("PORT") != NULL ? "0.0.0.0" : "127.0.0.1";
+  for (size_t i = 0; i < FN_COUNT_OF(signs); i++) {
+    if (getenv(signs[i]) != NULL) return "0.0.0.0";
+  }
+  return "127.0.0.1";
 }
 
 static fn_status start(serve *s, const char *model, fn_err *err) {
@@ -112,6 +130,7 @@ static fn_status run(const fn_cli *cli, const fn_cli_args *args, fn_err *err) {
   sigset_t set;
   block_signals(&set);
   FN_TRY(fill(&s, err));
+  FN_TRY(take_environment(&s, err));
   raise_limit(cli, s.serve.max_connections);
   fn_status status = start(&s, fn_cli_get(args, "--model"), err);
   if (status == FN_OK && fn_cli_get(args, "--check") == NULL) {

@@ -91,3 +91,12 @@ void fn_answer_json(fn_json_writer *w, const fn_prediction *p, const fn_article 
   write_windows(w, p, article);
   if (explanation != NULL) write_explanation(w, explanation);
 }
+
+void fn_title_answer_json(fn_json_writer *w, fn_str title, const fn_prediction *p, const fn_classifier_info *info) {
+  fn_json_object(w, NULL);
+  fn_json_str(w, "title", title);
+  fn_json_text(w, "prediction", info->labels[p->label]);
+  fn_json_int(w, "predicted_label", info->fake >= 0 && info->n_labels == 2 ? p->label == info->fake : p->label);
+  fn_json_double(w, "probability", p->probabilities[p->label]);
+  fn_json_end(w);
+}

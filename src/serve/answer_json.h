@@ -11,4 +11,9 @@ void fn_answer_json(fn_json_writer *w, const fn_prediction *prediction, const fn
 /* Window w's part in the sum of all windows' |logits|: positive towards fake; absolute shares sum to 1. */
 double fn_answer_window_share(const fn_prediction *prediction, int32_t w);
 
+/* The answer about a title as the second predecessor gave it, an object of four members. predicted_label is 1 for fake.
+ */
+void fn_title_answer_json(fn_json_writer *w, fn_str title, const fn_prediction *prediction,
+                          const fn_classifier_info *info);
+
 #endif

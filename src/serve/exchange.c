@@ -139,6 +139,16 @@ static void write_member(fn_exchange *x, const char *key, const char *detail) {
   x->response.content_type = "application/json";
 }
 
+static void write_mlflow(fn_exchange *x, int status, const char *detail) {
+  fn_json_writer w;
+  fn_json_begin(&w, &x->response.body, 0);
+  fn_json_object(&w, NULL);
+  fn_json_text(&w, "error_code", status < 500 ? "BAD_REQUEST" : "INTERNAL_ERROR");
+  fn_json_text(&w, "message", detail);
+  fn_json_end(&w);
+  x->response.content_type = "application/json";
+}
+
 static void append_escaped(fn_buf *out, const char *text) {
   for (; *text; text++) {
     switch (*text) {
@@ -178,6 +188,7 @@ fn_progress fn_exchange_fail(fn_exchange *x, int http_status, const char *code, 
   case FN_ERRORS_PROBLEM: write_problem(x, http_status, code, detail); break;
   case FN_ERRORS_DETAIL: write_member(x, "detail", detail); break;
   case FN_ERRORS_PLAIN: write_member(x, "error", detail); break;
+  case FN_ERRORS_MLFLOW: write_mlflow(x, http_status, detail); break;
   case FN_ERRORS_PAGE: write_page(x, http_status, detail); break;
   }
   return FN_EXCHANGE_DONE;

@@ -80,9 +80,17 @@ static size_t method_index(fn_method method) {
   return 5;
 }
 
+/* Rows of one path count together. */
+static size_t handler_index(const fn_counters *m, const fn_route *route) {
+  size_t i = 0;
+  if (route == NULL) return m->n_handlers - 1;
+  while (strcmp(fn_routes[i].path, route->path) != 0) i++;
+  return i;
+}
+
 void fn_counters_count_exchange(fn_counters *m, const fn_route *route, fn_method method, int status, double seconds,
                                 uint64_t request_bytes, uint64_t response_bytes) {
-  handler *h = &m->handlers[route != NULL ? (size_t)(route - fn_routes) : m->n_handlers - 1];
+  handler *h = &m->handlers[handler_index(m, route)];
   const size_t i = method_index(method), class = status >= 100 && status < 600 ? (size_t)(status / 100 - 1) : 4;
   add(&h->requests[i][class], 1);
   observe(&h->durations[i], seconds);

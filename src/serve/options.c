@@ -28,6 +28,10 @@ static const fn_option options[] = {
      "notices."},
     {"serve.shutdown_timeout_s", FN_OPTION_INT, AT(shutdown_timeout_s), "9", "[1,3600]", false, false,
      "The program ends so long after SIGTERM at the latest, the delay included."},
+    {"serve.predict_route", FN_OPTION_STRING, AT(predict_route), "null", NULL, true, false,
+     "Another path of POST /invocations. Vertex AI says in AIP_PREDICT_ROUTE which, and that sets it too."},
+    {"serve.health_route", FN_OPTION_STRING, AT(health_route), "null", NULL, true, false,
+     "Another path of GET /ping. Vertex AI says in AIP_HEALTH_ROUTE which, and that sets it too."},
     {"serve.watch", FN_OPTION_BOOL, AT(watch), "false", NULL, false, false,
      "Loads the model again when its file was replaced by rename. Never on a file that is being written."},
 };

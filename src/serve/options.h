@@ -14,6 +14,7 @@ typedef struct fn_serve_options {
   int64_t idle_timeout_s;
   int64_t drain_delay_s, shutdown_timeout_s;
   bool watch;
+  const char *predict_route, *health_route; /* further names of /invocations and /ping; NULL: none */
 } fn_serve_options;
 
 extern const fn_option_table fn_serve_option_table;

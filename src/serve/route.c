@@ -31,12 +31,19 @@ static bool matches(const char *pattern, fn_request *request) {
   return true;
 }
 
+static bool shares(const fn_route *r, const fn_route *other) {
+  return other->path != NULL && (r->methods & other->methods) != 0 && strcmp(r->path, other->path) == 0;
+}
+
 const fn_route *fn_route_find(unsigned *allowed_out, fn_request *request) {
   unsigned allowed = 0;
+  const fn_str type = fn_request_media_type(request);
   for (const fn_route *r = fn_routes; r->path != NULL; r++) {
     if (!matches(r->path, request)) continue;
-    if (r->methods & (unsigned)request->method) return r;
     allowed |= r->methods;
+    if (!(r->methods & (unsigned)request->method)) continue;
+    /* the last of several takes what is left */
+    if (r->media_type == NULL || !shares(r, r + 1) || fn_str_equal_nocase(type, fn_str_from(r->media_type))) return r;
   }
   *allowed_out = allowed;
   return NULL;

@@ -9,6 +9,7 @@ typedef enum fn_error_style {
   FN_ERRORS_PROBLEM, /* RFC 9457 */
   FN_ERRORS_DETAIL,  /* {"detail": …}, as FastAPI */
   FN_ERRORS_PLAIN,   /* {"error": "…"}: platforms */
+  FN_ERRORS_MLFLOW,  /* {"error_code": "…", "message": "…"} */
   FN_ERRORS_PAGE,    /* HTML */
 } fn_error_style;
 
@@ -25,8 +26,12 @@ typedef struct fn_route {
   const char *path; /* "/v1/predictions/{id}"; {…} is one segment */
   fn_role role;     /* that is needed, where keys are used */
   fn_body_kind body;
+  /* Of the body. Rows that share path and method are told apart by it: the first that has the request's, or NULL, is
+   * taken. Elsewhere it is only said in the API's document. */
+  const char *media_type;
   fn_error_style errors;
   const char *request_schema, *response_schema; /* names of src/serve/schema/NAME.json; NULL: none */
+  const char *parameters;                       /* of the query: names in schema/parameters.json, between spaces */
   const char *response_type;                    /* media type of a 200 */
   const char *tag, *summary;
   /* Fills the response or submits a job (batcher.h). */

@@ -17,5 +17,29 @@ fn_progress fn_handle_reload(fn_exchange *exchange);
 fn_progress fn_handle_alive(fn_exchange *exchange);
 fn_progress fn_handle_ready(fn_exchange *exchange);
 fn_progress fn_handle_metrics(fn_exchange *exchange);
+/* route_predecessors.c */
+fn_progress fn_handle_predict_single(fn_exchange *exchange);
+void fn_finish_predict_single(fn_exchange *exchange);
+fn_progress fn_handle_predict_text(fn_exchange *exchange);
+void fn_finish_predict_text(fn_exchange *exchange);
+fn_progress fn_handle_info(fn_exchange *exchange);
+/* route_platforms.c */
+fn_progress fn_handle_invocations(fn_exchange *exchange);
+fn_progress fn_handle_invocations_csv(fn_exchange *exchange);
+fn_progress fn_handle_invocations_lines(fn_exchange *exchange);
+void fn_finish_invocations(fn_exchange *exchange);
+void fn_finish_invocations_lines(fn_exchange *exchange);
+fn_progress fn_handle_ping(fn_exchange *exchange);
+fn_progress fn_handle_version(fn_exchange *exchange);
+fn_progress fn_handle_huggingface(fn_exchange *exchange);
+void fn_finish_huggingface(fn_exchange *exchange);
+/* route_inference_protocol.c */
+fn_progress fn_handle_v2(fn_exchange *exchange);
+fn_progress fn_handle_v2_live(fn_exchange *exchange);
+fn_progress fn_handle_v2_ready(fn_exchange *exchange);
+fn_progress fn_handle_v2_model(fn_exchange *exchange);
+fn_progress fn_handle_v2_model_ready(fn_exchange *exchange);
+fn_progress fn_handle_v2_infer(fn_exchange *exchange);
+void fn_finish_v2_infer(fn_exchange *exchange);
 
 #endif

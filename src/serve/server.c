@@ -173,8 +173,18 @@ static fn_progress refuse_method(fn_exchange *x, unsigned allowed) {
   return fn_exchange_fail(x, 405, "method_not_allowed", "this path takes %s", list);
 }
 
+/* Vertex AI says by itself where it asks. */
+static void apply_aliases(fn_exchange *x) {
+  const fn_serve_options *o = x->server->options.serve;
+  if (o->predict_route != NULL && fn_str_is(x->request.path, o->predict_route) && x->request.method == FN_METHOD_POST)
+    x->request.path = fn_str_from("/invocations");
+  else if (o->health_route != NULL && fn_str_is(x->request.path, o->health_route) && x->request.method == FN_METHOD_GET)
+    x->request.path = fn_str_from("/ping");
+}
+
 fn_progress fn_exchange_route(fn_exchange *x) {
   unsigned allowed = 0;
+  apply_aliases(x);
   x->route = fn_route_find(&allowed, &x->request);
   if (x->route != NULL) return FN_EXCHANGE_PENDING;
   if (allowed != 0) return refuse_method(x, allowed);
