@@ -77,7 +77,11 @@ void fn_http_read_target(fn_exchange *x, const char *target) {
   if (copy == NULL) return;
   const char *query = strchr(copy, '?');
   const size_t n_path = query != NULL ? (size_t)(query - copy) : strlen(copy);
-  if (strcmp(copy, "*") != 0) r->path = decode(&x->arena, fn_str_make(copy, n_path), false, &malformed);
+  if (strcmp(copy, "*") == 0) {
+    r->path = fn_str_from(copy);
+    return;
+  }
+  r->path = decode(&x->arena, fn_str_make(copy, n_path), false, &malformed);
   if (query != NULL) {
     r->parameters = fn_form_parse(&r->n_parameters, &x->arena, fn_str_from(query + 1));
     malformed |= r->parameters == NULL;
@@ -130,6 +134,38 @@ static bool is_token(fn_str s) {
   return s.length > 0;
 }
 
+/* Bytes up to the next 0, which is left out of it; data NULL: there is none. */
+static fn_str take_piece(fn_str *rest) {
+  const char *end = rest->length > 0 ? memchr(rest->data, '\0', rest->length) : NULL;
+  if (end == NULL) return (fn_str){NULL, 0};
+  const fn_str piece = fn_str_make(rest->data, (size_t)(end - rest->data));
+  *rest = fn_str_make(end + 1, rest->length - piece.length - 1);
+  return piece;
+}
+/* The second 0, where LF stood. */
+static bool take_end(fn_str *rest) {
+  if (rest->length == 0 || rest->data[0] != '\0') return false;
+  *rest = fn_str_make(rest->data + 1, rest->length - 1);
+  return true;
+}
+
+static bool is_target(fn_str s) {
+  for (size_t i = 0; i < s.length; i++) {
+    const unsigned char c = (unsigned char)s.data[i];
+    if (c <= ' ' || c == 127 || c == '#') return false;
+  }
+  return s.length > 0;
+}
+
+bool fn_http_head_is_exact(fn_str head) {
+  if (!is_token(take_piece(&head)) || !is_target(take_piece(&head))) return false;
+  if (take_piece(&head).length != sizeof "HTTP/1.1" - 1 || !take_end(&head)) return false;
+  while (head.length > 2) {
+    if (!is_token(take_piece(&head)) || take_piece(&head).data == NULL || !take_end(&head)) return false;
+  }
+  return take_end(&head) && take_end(&head);
+}
+
 static bool parse_length(uint64_t *out, fn_str s) {
   uint64_t n = 0;
   if (s.length == 0 || s.length > 18) return false;
@@ -141,9 +177,19 @@ static bool parse_length(uint64_t *out, fn_str s) {
   return true;
 }
 
+/* RFC 3986, 3.2: a name or address and a port. */
+static bool is_host(fn_str s) {
+  for (size_t i = 0; i < s.length; i++) {
+    const unsigned char c = (unsigned char)s.data[i];
+    if (c <= ' ' || c >= 127 || strchr("\"#/<>?@\\^`{|},", c) != NULL) return false;
+  }
+  return true;
+}
+
 typedef struct framing {
   size_t n_lengths, n_encodings, n_hosts;
-  fn_str length, encoding;
+  fn_str length, encoding, host;
+  bool expects_other;
 } framing;
 
 static fn_progress look(framing *f, fn_exchange *x) {
@@ -165,6 +211,9 @@ static fn_progress look(framing *f, fn_exchange *x) {
       f->encoding = value;
     } else if (fn_str_equal_nocase(name, fn_str_from("Host"))) {
       f->n_hosts++;
+      f->host = value;
+    } else if (fn_str_equal_nocase(name, fn_str_from("Expect"))) {
+      f->expects_other |= !fn_str_equal_nocase(value, fn_str_from("100-continue"));
     }
   }
   return FN_EXCHANGE_PENDING;
@@ -176,8 +225,8 @@ fn_progress fn_http_check(uint64_t *length_out, fn_exchange *x, const char *vers
   if (!one_one && strcmp(version, "HTTP/1.0") != 0)
     return fn_exchange_fail(x, 505, "bad_version", "HTTP/1.1 and HTTP/1.0 are spoken here");
   if (look(&f, x) == FN_EXCHANGE_DONE) return FN_EXCHANGE_DONE;
-  if (f.n_hosts > 1 || (one_one && f.n_hosts == 0))
-    return fn_exchange_fail(x, 400, "bad_host", "exactly one Host header is needed");
+  if (f.n_hosts > 1 || (one_one && f.n_hosts == 0) || !is_host(f.host))
+    return fn_exchange_fail(x, 400, "bad_host", "exactly one Host header is needed, a name or address and a port");
   if (f.n_lengths > 1 || (f.n_lengths > 0 && f.n_encodings > 0) || f.n_encodings > 1) {
     return fn_exchange_fail(x, 400, "ambiguous_length",
                             "the body's length must be told once: one Content-Length, or Transfer-Encoding: chunked");
@@ -187,5 +236,8 @@ fn_progress fn_http_check(uint64_t *length_out, fn_exchange *x, const char *vers
   *length_out = 0;
   if (f.n_lengths > 0 && !parse_length(length_out, f.length))
     return fn_exchange_fail(x, 400, "bad_length", "Content-Length is not a number of bytes");
+  if (f.expects_other) return fn_exchange_fail(x, 417, "bad_expectation", "of expectations only 100-continue is known");
+  if (fn_str_is(x->request.path, "*") && x->request.method != FN_METHOD_OPTIONS)
+    return fn_exchange_fail(x, 400, "bad_target", "the target * belongs to OPTIONS alone");
   return FN_EXCHANGE_PENDING;
 }

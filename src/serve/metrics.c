@@ -259,6 +259,8 @@ static void format_server(fn_buf *out, fn_server *server) {
              (double)failed);
   format_one(out, "fakenews_active_requests", "gauge", "Requests that are not answered yet.",
              (double)fn_server_n_active(server));
+  format_one(out, "fakenews_connections", "gauge", "Connections that are open.",
+             (double)fn_server_n_connections(server));
   format_one(out, "fakenews_draining", "gauge", "1 after SIGTERM.", fn_server_is_draining(server) ? 1.0 : 0.0);
 }
 

@@ -22,7 +22,9 @@ static const fn_option options[] = {
     {"serve.timeout_ms", FN_OPTION_INT, AT(timeout_ms), "30000", "[10,3600000]", false, false,
      "A request that was not classified so long after it came is given up, with 503."},
     {"serve.idle_timeout_s", FN_OPTION_INT, AT(idle_timeout_s), "75", "[1,3600]", false, false,
-     "A connection on which nothing happens for so long is closed."},
+     "A connection that has not sent the whole head of a request so long after the last answer is closed."},
+    {"serve.request_timeout_s", FN_OPTION_INT, AT(request_timeout_s), "60", "[1,86400]", false, false,
+     "A body must be here so long after its head, else 408, and an answer be taken; each 16 KiB give a second more."},
     {"serve.drain_delay_s", FN_OPTION_INT, AT(drain_delay_s), "0", "[0,3600]", false, false,
      "After SIGTERM new requests are still answered for so long, while /readyz says 503, so that a load balancer "
      "notices."},

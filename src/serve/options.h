@@ -11,7 +11,7 @@ typedef struct fn_serve_options {
   int64_t max_body_bytes, max_upload_bytes, max_items, max_connections;
   int64_t queue_tokens; /* that may wait */
   int64_t timeout_ms;
-  int64_t idle_timeout_s;
+  int64_t idle_timeout_s, request_timeout_s;
   int64_t drain_delay_s, shutdown_timeout_s;
   bool watch;
   const char *predict_route, *health_route; /* further names of /invocations and /ping; NULL: none */

@@ -49,6 +49,9 @@ void fn_server_cancel(fn_server *server);
 bool fn_server_is_draining(const fn_server *server);
 /* Exchanges that are not answered yet. */
 size_t fn_server_n_active(const fn_server *server);
+/* Transports say how many connections they hold, +1 and -1. */
+void fn_server_count_connection(fn_server *server, int change);
+size_t fn_server_n_connections(const fn_server *server);
 void fn_server_event(const fn_server *server, fn_severity severity, const char *code, const fn_exchange *exchange,
                      const char *message, ...) FN_PRINTF(5, 6);
 

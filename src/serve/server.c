@@ -14,7 +14,7 @@ struct fn_server {
   uint64_t n_reloads, n_failed_reloads;
   pthread_mutex_t reloading; /* one at a time */
   atomic_bool drains;
-  atomic_size_t n_active;
+  atomic_size_t n_active, n_connections;
 };
 
 static size_t count_workers(const fn_server_options *o) {
@@ -133,6 +133,13 @@ bool fn_server_is_draining(const fn_server *s) {
 }
 size_t fn_server_n_active(const fn_server *s) {
   return atomic_load(&s->n_active);
+}
+
+void fn_server_count_connection(fn_server *s, int change) {
+  atomic_fetch_add(&s->n_connections, (size_t)change);
+}
+size_t fn_server_n_connections(const fn_server *s) {
+  return atomic_load(&s->n_connections);
 }
 
 void fn_server_event(const fn_server *s, fn_severity severity, const char *code, const fn_exchange *exchange,

@@ -33,7 +33,7 @@ static void test_targets(void **state) {
   check_path("/caf%C3%A9", "/caf\xc3\xa9");
   check_path("http://host:80/x?y", "/x");
   check_path("http://host", "/");
-  check_path("*", "/");
+  check_path("*", "*");
   check_path("/a%00b", NULL);
   check_path("/a%zz", NULL);
   check_path("/a%2", NULL);
@@ -109,6 +109,46 @@ static void test_framing(void **state) {
   HEAD("HTTP/1.1", 400, "Host: a", "Content-Length : 1");
   HEAD("HTTP/1.1", 400, "Host: a", "X: a\x01");
   HEAD("HTTP/1.1", 400, "Host: a", "X y: a");
+  HEAD("HTTP/1.1", 0, "Host: [::1]:8080");
+  HEAD("HTTP/1.1", 400, "Host: a/b");
+  HEAD("HTTP/1.1", 400, "Host: a b");
+  HEAD("HTTP/1.1", 0, "Host: a", "Expect: 100-Continue");
+  HEAD("HTTP/1.1", 417, "Host: a", "Expect: 200");
+}
+
+/* As the library leaves a head: '|' stands for 0. */
+static void check_exact(const char *picture, bool expected) {
+  char head[200];
+  const size_t n = strlen(picture);
+  for (size_t i = 0; i <= n; i++) head[i] = (char)(picture[i] == '|' ? '\0' : picture[i]);
+  char *exact = malloc(n > 0 ? n : 1); /* so that the sanitizer sees a byte too many */
+  memcpy(exact, head, n);
+  if (fn_http_head_is_exact(fn_str_make(exact, n)) != expected) fail_msg("%s", picture);
+  free(exact);
+}
+
+static void test_heads(void **state) {
+  (void)state;
+  check_exact("GET|/|HTTP/1.1||Host| a||||", true);
+  check_exact("GET|/a?b=c|HTTP/1.1||Host| a||X|||||", true);
+  check_exact("GET|/|HTTP/1.0||||", true);
+  check_exact("GET|/|HTTP/1.1||Host| a|||", false);         /* LF as the empty line */
+  check_exact("GET|/|HTTP/1.1||Host| a|X| b||||", false);   /* LF after a header */
+  check_exact("GET|/|HTTP/1.1|Host| a||||", false);         /* LF after the first line */
+  check_exact("GET|/|HTTP/1.1||Host| a||||| b||||", false); /* folded */
+  check_exact("GET|/|HTTP/1.1|| Host| a||||", false);
+  check_exact("GET|/|HTTP/1.1||Host| a|b||||", false); /* NUL in a value */
+  check_exact("GET|/|HTTP/1.1||Host | a||||", false);
+  check_exact("GET|/||HTTP/1.1||Host| a||||", false); /* NUL after the target */
+  check_exact("GET| /|HTTP/1.1||Host| a||||", false);
+  check_exact("GET|/ |HTTP/1.1||Host| a||||", false);
+  check_exact("G(T|/|HTTP/1.1||Host| a||||", false);
+  check_exact("GET|/#a|HTTP/1.1||Host| a||||", false);
+  check_exact("GET|/|HTTP/1.1||Host| a|||||", false); /* ":" CR LF as the empty line */
+  check_exact("GET|/|HTTP/1.1||Host| a||", false);
+  check_exact("GET|/|HTTP/1.1||Host", false);
+  check_exact("GET|/", false);
+  check_exact("", false);
 }
 
 static void test_ids(void **state) {
@@ -145,7 +185,7 @@ static void test_media(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(test_targets), cmocka_unit_test(test_parameters),
-                                     cmocka_unit_test(test_framing), cmocka_unit_test(test_ids),
-                                     cmocka_unit_test(test_media)};
+                                     cmocka_unit_test(test_framing), cmocka_unit_test(test_heads),
+                                     cmocka_unit_test(test_ids),     cmocka_unit_test(test_media)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
