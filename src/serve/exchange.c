@@ -1,6 +1,7 @@
 #include "serve/exchange.h"
 
 #include "serve/route.h"
+#include "serve/route_page.h"
 
 #include <stdio.h>
 #include <unistd.h>
@@ -149,29 +150,6 @@ static void write_mlflow(fn_exchange *x, int status, const char *detail) {
   x->response.content_type = "application/json";
 }
 
-static void append_escaped(fn_buf *out, const char *text) {
-  for (; *text; text++) {
-    switch (*text) {
-    case '<': fn_buf_append_str(out, "&lt;"); break;
-    case '>': fn_buf_append_str(out, "&gt;"); break;
-    case '&': fn_buf_append_str(out, "&amp;"); break;
-    case '"': fn_buf_append_str(out, "&quot;"); break;
-    default: fn_buf_append_char(out, *text);
-    }
-  }
-}
-
-static void write_page(fn_exchange *x, int status, const char *detail) {
-  fn_buf *out = &x->response.body;
-  fn_buf_printf(out,
-                "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><meta name=\"viewport\" "
-                "content=\"width=device-width\"><title>%s</title><h1>%s</h1><p>",
-                status_title(status), status_title(status));
-  append_escaped(out, detail);
-  fn_buf_append_str(out, "</p><p><a href=\"/\">Back</a></p></html>\n");
-  x->response.content_type = "text/html; charset=utf-8";
-}
-
 fn_progress fn_exchange_fail(fn_exchange *x, int http_status, const char *code, const char *format, ...) {
   char detail[1200];
   va_list args;
@@ -189,7 +167,7 @@ fn_progress fn_exchange_fail(fn_exchange *x, int http_status, const char *code, 
   case FN_ERRORS_DETAIL: write_member(x, "detail", detail); break;
   case FN_ERRORS_PLAIN: write_member(x, "error", detail); break;
   case FN_ERRORS_MLFLOW: write_mlflow(x, http_status, detail); break;
-  case FN_ERRORS_PAGE: write_page(x, http_status, detail); break;
+  case FN_ERRORS_PAGE: fn_page_fail(x, http_status, status_title(http_status), detail); break;
   }
   return FN_EXCHANGE_DONE;
 }

@@ -2,7 +2,10 @@
 #ifndef FN_SERVE_ROUTE_HANDLERS_H
 #define FN_SERVE_ROUTE_HANDLERS_H
 
+#include "serve/engine.h"
 #include "serve/route.h"
+
+#include "base/json.h"
 
 /* route_classify.c */
 fn_progress fn_handle_classify(fn_exchange *exchange);
@@ -13,6 +16,8 @@ fn_progress fn_handle_tokens(fn_exchange *exchange);
 /* route_model.c */
 fn_progress fn_handle_model(fn_exchange *exchange);
 fn_progress fn_handle_reload(fn_exchange *exchange);
+/* Members of the answer of GET /v1/model, into an object that is open. */
+void fn_model_json(fn_json_writer *w, fn_server *server, fn_engine *engine);
 /* route_operation.c */
 fn_progress fn_handle_alive(fn_exchange *exchange);
 fn_progress fn_handle_ready(fn_exchange *exchange);
@@ -41,5 +46,14 @@ fn_progress fn_handle_v2_model(fn_exchange *exchange);
 fn_progress fn_handle_v2_model_ready(fn_exchange *exchange);
 fn_progress fn_handle_v2_infer(fn_exchange *exchange);
 void fn_finish_v2_infer(fn_exchange *exchange);
+/* route_page.c */
+fn_progress fn_handle_page(fn_exchange *exchange);
+fn_progress fn_handle_page_form(fn_exchange *exchange);
+void fn_finish_page_form(fn_exchange *exchange);
+fn_progress fn_handle_page_table(fn_exchange *exchange);
+fn_progress fn_handle_page_disputed(fn_exchange *exchange);
+fn_progress fn_handle_page_history(fn_exchange *exchange);
+fn_progress fn_handle_page_card(fn_exchange *exchange);
+fn_progress fn_handle_page_static(fn_exchange *exchange);
 
 #endif

@@ -14,7 +14,7 @@ static void write_json_text(fn_json_writer *w, const char *key, const char *text
   json_decref(value);
 }
 
-static void write_model(fn_json_writer *w, fn_server *server, fn_engine *engine) {
+void fn_model_json(fn_json_writer *w, fn_server *server, fn_engine *engine) {
   static const char *const reads[] = {"title", "text", "title+text"};
   const fn_classifier_info *info = fn_engine_get_info(engine);
   const fn_session *session = fn_engine_session(engine, 0);
@@ -46,7 +46,7 @@ fn_progress fn_handle_model(fn_exchange *x) {
   fn_engine *engine = fn_server_engine(x->server);
   fn_json_begin(&w, &x->response.body, 0);
   fn_json_object(&w, NULL);
-  write_model(&w, x->server, engine);
+  fn_model_json(&w, x->server, engine);
   fn_json_end(&w);
   fn_engine_unref(engine);
   return fn_exchange_json(x, 200);
