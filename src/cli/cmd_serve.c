@@ -15,6 +15,7 @@ typedef struct serve {
   fn_infer_options infer;
   fn_explain_options explain;
   fn_tensor_options tensor;
+  fn_predictions_options predictions;
   char *model;
   fn_server *server;
   fn_http *http;
@@ -54,6 +55,7 @@ static fn_status fill(serve *s, fn_err *err) {
   const fn_config *config = s->cli->config;
   FN_TRY(fn_config_fill(&s->serve, config, &fn_serve_option_table, err));
   FN_TRY(fn_config_fill(&s->infer, config, &fn_infer_option_table, err));
+  FN_TRY(fn_config_fill(&s->predictions, config, &fn_predictions_option_table, err));
   FN_TRY(fn_config_fill(&s->explain, config, &fn_explain_option_table, err));
   return fn_config_fill(&s->tensor, config, &fn_tensor_option_table, err);
 }
@@ -88,6 +90,8 @@ static fn_status start(serve *s, const char *model, fn_err *err) {
                                      .infer = &s->infer,
                                      .explain = &s->explain,
                                      .tensor = &s->tensor,
+                                     .predictions = &s->predictions,
+                                     .state_folder = s->cli->state,
                                      .model = s->model,
                                      .version = s->cli->version,
                                      .events = {on_event, s}};
@@ -133,7 +137,9 @@ static fn_status run(const fn_cli *cli, const fn_cli_args *args, fn_err *err) {
   FN_TRY(take_environment(&s, err));
   raise_limit(cli, s.serve.max_connections);
   fn_status status = start(&s, fn_cli_get(args, "--model"), err);
-  if (status == FN_OK && fn_cli_get(args, "--check") == NULL) {
+  const bool checks = fn_cli_get(args, "--check") != NULL;
+  if (status == FN_OK && checks) status = fn_server_check(s.server, err);
+  if (status == FN_OK && !checks) {
     wait_for_signal(&s, &set);
     stop(&s, &set);
   }
@@ -156,7 +162,7 @@ const fn_verb fn_verb_serve = {
     .summary = "answer over HTTP: API, web page, metrics",
     .usage = "[--model MODEL] [--check] [key=value …]",
     .flags = flags,
-    .options = "serve. infer. explain. device.",
+    .options = "serve. predictions. infer. explain. device.",
     .examples = "fakenews serve\n"
                 "fakenews serve --model detector.fnm serve.port=9000\n"
                 "curl -s localhost:8080/v1/classify -d '{\"title\": \"Moon is rented\"}'\n",

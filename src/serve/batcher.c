@@ -57,8 +57,8 @@ static size_t estimate_all(const fn_job *job) {
 }
 
 void fn_job_deinit(fn_job *job) {
-  for (size_t i = 0; job->window_logits != NULL && i < job->n; i++) free(job->window_logits[i]);
-  free(job->window_logits);
+  for (size_t i = 0; job->kept != NULL && i < job->n; i++) free(job->kept[i]);
+  free(job->kept);
   for (size_t i = 0; job->explanations != NULL && i < job->n; i++) fn_explanation_deinit(&job->explanations[i]);
   fn_engine_unref(job->engine);
   *job = (fn_job){0};
@@ -95,14 +95,26 @@ static void take(batch *out, fn_batcher *b) {
 
 /* ---- work; without the lock */
 
-static bool keep_windows(fn_job *job, size_t i, fn_prediction *p) {
-  if (p->window_logits == NULL) return true;
-  const size_t bytes = (size_t)p->n_windows * sizeof(double);
-  double *copy = malloc(bytes);
-  if (copy == NULL) return false;
-  memcpy(copy, p->window_logits, bytes);
-  job->window_logits[i] = copy;
-  p->window_logits = copy;
+/* What belongs to the session until its next call, copied into one block of the job's. */
+static bool keep(fn_job *job, size_t i, fn_prediction *p, size_t n_embedding) {
+  const size_t n = p->window_logits != NULL ? (size_t)p->n_windows : 0, c = p->embedding != NULL ? n_embedding : 0;
+  if (n == 0 && c == 0) return true;
+  char *block = malloc(n * (sizeof(double) + sizeof(fn_span)) + c * sizeof(float));
+  if (block == NULL) return false;
+  job->kept[i] = block;
+  double *logits = (double *)(void *)block;
+  fn_span *spans = (fn_span *)(void *)(logits + n);
+  float *embedding = (float *)(void *)(spans + n);
+  if (n > 0) {
+    memcpy(logits, p->window_logits, n * sizeof *logits);
+    memcpy(spans, p->window_spans, n * sizeof *spans);
+    p->window_logits = logits;
+    p->window_spans = spans;
+  }
+  if (c > 0) {
+    memcpy(embedding, p->embedding, c * sizeof *embedding);
+    p->embedding = embedding;
+  }
   return true;
 }
 
@@ -148,7 +160,8 @@ static fn_status classify(batch *x, size_t index, fn_err *err) {
   }
   for (size_t i = 0; i < x->n; i++) {
     fn_job *job = x->items[i].job;
-    if (!keep_windows(job, x->items[i].index, &x->predictions[i])) return fn_err_no_memory(err, "windows");
+    if (!keep(job, x->items[i].index, &x->predictions[i], fn_session_embedding_size(session)))
+      return fn_err_no_memory(err, "an answer");
     job->predictions[x->items[i].index] = x->predictions[i];
   }
   return FN_OK;
@@ -296,8 +309,8 @@ void fn_batcher_destroy(fn_batcher *b) {
 
 fn_status fn_batcher_submit(fn_batcher *b, fn_job *job, unsigned *retry_after_s_out, fn_err *err) {
   const size_t tokens = estimate_all(job);
-  job->window_logits = fn_mem_calloc(job->n, sizeof(double *));
-  if (job->window_logits == NULL) return fn_err_no_memory(err, "windows");
+  job->kept = fn_mem_calloc(job->n, sizeof(void *));
+  if (job->kept == NULL) return fn_err_no_memory(err, "answers");
   job->queued_ns = fn_clock_ns();
   job->n_left = job->n;
   job->n_taken = 0;

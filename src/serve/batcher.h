@@ -28,9 +28,9 @@ typedef struct fn_job {
   /* the batcher's */
   struct fn_job *next;
   size_t n_taken, n_left;
-  double **window_logits; /* [n] copies for predictions that have several windows */
+  void **kept; /* [n] copies of windows and embeddings that predictions point to */
 } fn_job;
-/* What the batcher made of it: copies of windows, explanations, the engine's reference. */
+/* What the batcher made of it: copies of windows and embeddings, explanations, the engine's reference. */
 void fn_job_deinit(fn_job *job);
 
 typedef struct fn_batcher fn_batcher;

@@ -49,10 +49,13 @@ static fn_status start(fn_engine *e, const fn_engine_options *o, fn_err *err) {
     const size_t i = e->n_workers;
     FN_TRY(fn_device_create(&e->devices[i], &device, err));
     fn_status status = fn_session_create(&e->sessions[i], e->classifier, o->infer, e->devices[i], err);
-    if (status == FN_OK) continue;
-    fn_device_destroy(e->devices[i]);
-    return status;
+    if (status != FN_OK) {
+      fn_device_destroy(e->devices[i]);
+      return status;
+    }
   }
+  for (size_t i = 0; i < e->n_workers && o->embeddings; i++)
+    FN_TRY(fn_session_keep_embeddings(e->sessions[i], true, err));
   return test_answer(e, err);
 }
 

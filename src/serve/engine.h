@@ -12,6 +12,7 @@ typedef struct fn_engine_options {
   const fn_infer_options *infer;
   const fn_tensor_options *tensor; /* the level of the CPU; every session has one thread */
   size_t n_workers;                /* [1,256] */
+  bool embeddings;                 /* predictions carry them (fn_session_keep_embeddings) */
 } fn_engine_options;
 
 /* Opens the model, reads every byte of a packed one (its weights must be those that were written), makes the sessions

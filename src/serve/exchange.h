@@ -77,6 +77,12 @@ typedef struct fn_exchange {
   fn_role role;
   char key_id[32]; /* of the API key; "" none */
   uint64_t begin_ns, deadline_ns;
+  /* Of the prediction log (recording.h). */
+  uint64_t id_seed[2]; /* of the ids of this exchange's predictions */
+  fn_str *answers;     /* [job's n] JSON objects, in the arena; empty where an article has no answer */
+  const bool *refused; /* [job's n] articles that are not to be answered whatever the model says; NULL: none */
+  bool is_repeated;    /* an answer was given before, to the same Idempotency-Key */
+  void *record;
   char code[40];                /* short name of an error, for the log; "" none */
   void *state;                  /* of the route's handlers */
   struct fn_deferred *deferred; /* fn_exchange_defer */

@@ -1,5 +1,6 @@
 #include "serve/metrics.h"
 
+#include "serve/recording.h"
 #include "serve/route.h"
 
 #include <stdatomic.h>
@@ -264,6 +265,29 @@ static void format_server(fn_buf *out, fn_server *server) {
   format_one(out, "fakenews_draining", "gauge", "1 after SIGTERM.", fn_server_is_draining(server) ? 1.0 : 0.0);
 }
 
+static void format_log(fn_buf *out, const fn_server *server) {
+  fn_prediction_log_stats s;
+  if (fn_server_log(server) == NULL) return;
+  fn_prediction_log_get_stats(&s, fn_server_log(server));
+  format_one(out, "fakenews_log_up", "gauge", "1 while the prediction log's database could last be used.",
+             s.database_up ? 1.0 : 0.0);
+  format_one(out, "fakenews_log_rows_total", "counter", "Rows that reached the database.", (double)s.n_written);
+  format_one(out, "fakenews_log_repeated_total", "counter", "Rows that were there already: retries.",
+             (double)s.n_repeated);
+  format_one(out, "fakenews_log_lost_total", "counter", "Answered, but neither written nor spooled.", (double)s.n_lost);
+  format_one(out, "fakenews_log_failed_total", "counter", "Requests answered with 503 because no row could be written.",
+             (double)s.n_failed);
+  format_one(out, "fakenews_log_purged_total", "counter", "Rows deleted after predictions.keep_days.",
+             (double)s.n_purged);
+  format_one(out, "fakenews_log_pending_rows", "gauge", "Rows that wait to be written.", (double)s.n_pending);
+  format_one(out, "fakenews_log_lag_seconds", "gauge", "Age of the oldest row that is not in the database.", s.lag_s);
+  format_one(out, "fakenews_log_spool_bytes", "gauge", "Size of the spool that waits for the database.",
+             (double)s.spool_bytes);
+  fn_counters_family(out, "fakenews_log_commit_seconds", "summary", "Transactions of the prediction log.");
+  fn_counters_sample(out, "fakenews_log_commit_seconds_sum", "", s.commit_s);
+  fn_counters_sample(out, "fakenews_log_commit_seconds_count", "", (double)s.n_commits);
+}
+
 void fn_counters_format(fn_buf *out, fn_server *server) {
   const fn_counters *m = fn_server_metrics(server);
   fn_batcher_stats stats;
@@ -272,4 +296,5 @@ void fn_counters_format(fn_buf *out, fn_server *server) {
   format_predictions(out, m);
   format_batcher(out, &stats);
   format_server(out, server);
+  format_log(out, server);
 }

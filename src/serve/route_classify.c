@@ -34,15 +34,13 @@ void fn_finish_classify(fn_exchange *x) {
     (void)fn_exchange_fail(x, p->status == FN_E_LIMIT ? 413 : 422, "unreadable", "%s", p->message);
     return;
   }
-  fn_json_writer w;
-  fn_json_begin(&w, &x->response.body, 0);
-  fn_json_object(&w, NULL);
-  fn_json_null(&w, "id");
-  fn_json_text(&w, "request_id", x->request.id);
-  fn_json_text(&w, "model", fn_engine_get_info(job->engine)->id);
-  fn_answer_json(&w, p, &job->articles[0], job->engine, job->explanations);
-  fn_json_double(&w, "took_ms", milliseconds(x));
-  fn_json_end(&w);
+  fn_buf *out = &x->response.body; /* the stored object with two members more */
+  fn_buf_append(out, x->answers[0].data, x->answers[0].length - 1);
+  fn_buf_append_str(out, ", \"request_id\": ");
+  fn_buf_append_json(out, fn_str_from(x->request.id));
+  fn_buf_append_str(out, ", \"took_ms\": ");
+  fn_buf_append_double(out, milliseconds(x));
+  fn_buf_append_str(out, "}");
   (void)fn_exchange_json(x, 200);
 }
 
@@ -70,7 +68,8 @@ static fn_progress read_items(fn_article **articles_out, size_t *n_out, fn_excha
   }
   fn_article *articles = fn_arena_alloc(&x->arena, n, sizeof *articles);
   refusal *refusals = fn_arena_alloc(&x->arena, n, sizeof *refusals);
-  if (articles == NULL || refusals == NULL) return out_of_memory(x);
+  bool *refused = fn_arena_alloc(&x->arena, n, sizeof *refused);
+  if (articles == NULL || refusals == NULL || refused == NULL) return out_of_memory(x);
   for (size_t i = 0; i < n; i++) {
     const json_t *item = json_array_get(items, i);
     const char *key = "";
@@ -86,9 +85,11 @@ static fn_progress read_items(fn_article **articles_out, size_t *n_out, fn_excha
       if (strcmp(key, known[0]) != 0 && strcmp(key, known[1]) != 0)
         refusals[i] = (refusal){"an item", "has title and text, nothing else"};
     }
-    if (refusals[i].wrong != NULL) articles[i] = (fn_article){.prior = 0.0};
+    refused[i] = refusals[i].wrong != NULL;
+    if (refused[i]) articles[i] = (fn_article){.prior = 0.0};
   }
   x->state = refusals;
+  x->refused = refused;
   *articles_out = articles;
   *n_out = n;
   return FN_EXCHANGE_PENDING;
@@ -104,43 +105,43 @@ fn_progress fn_handle_batch(fn_exchange *x) {
   return fn_exchange_classify(x, articles, n, false);
 }
 
-static void write_item_error(fn_json_writer *w, const fn_prediction *p, const refusal *r) {
+static void write_item_error(fn_buf *out, const fn_prediction *p, const refusal *r) {
+  fn_json_writer w;
   FN_AUTO_BUF fn_buf detail;
   fn_buf_init(&detail, 512);
   if (r->wrong != NULL)
     fn_buf_printf(&detail, "%s %s", r->key, r->wrong);
   else
     fn_buf_append_str(&detail, p->message);
-  fn_json_object(w, "error");
-  fn_json_int(w, "status", p->status == FN_E_LIMIT ? 413 : 422);
-  fn_json_text(w, "code", r->wrong != NULL ? "invalid" : "unreadable");
-  fn_json_str(w, "detail", fn_buf_str(&detail));
-  fn_json_end(w);
+  fn_json_begin(&w, out, 0);
+  fn_json_object(&w, NULL);
+  fn_json_object(&w, "error");
+  fn_json_int(&w, "status", p->status == FN_E_LIMIT ? 413 : 422);
+  fn_json_text(&w, "code", r->wrong != NULL ? "invalid" : "unreadable");
+  fn_json_str(&w, "detail", fn_buf_str(&detail));
+  fn_json_end(&w);
+  fn_json_end(&w);
 }
 
 void fn_finish_batch(fn_exchange *x) {
   const fn_job *job = x->job;
   const refusal *refusals = x->state;
-  fn_json_writer w;
-  fn_json_begin(&w, &x->response.body, 0);
-  fn_json_object(&w, NULL);
-  fn_json_text(&w, "request_id", x->request.id);
-  fn_json_text(&w, "model", fn_engine_get_info(job->engine)->id);
-  fn_json_array(&w, "items");
+  fn_buf *out = &x->response.body;
+  fn_buf_append_str(out, "{\"request_id\": ");
+  fn_buf_append_json(out, fn_str_from(x->request.id));
+  fn_buf_append_str(out, ", \"model\": ");
+  fn_buf_append_json(out, fn_str_from(fn_engine_get_info(job->engine)->id));
+  fn_buf_append_str(out, ", \"items\": [");
   for (size_t i = 0; i < job->n; i++) {
-    const fn_prediction *p = &job->predictions[i];
-    fn_json_object(&w, NULL);
-    if (refusals[i].wrong != NULL || p->status != FN_OK) {
-      write_item_error(&w, p, &refusals[i]);
-    } else {
-      fn_json_null(&w, "id");
-      fn_answer_json(&w, p, &job->articles[i], job->engine, NULL);
-    }
-    fn_json_end(&w);
+    if (i > 0) fn_buf_append_str(out, ", ");
+    if (x->answers[i].length > 0)
+      fn_buf_append(out, x->answers[i].data, x->answers[i].length);
+    else
+      write_item_error(out, &job->predictions[i], &refusals[i]);
   }
-  fn_json_end(&w);
-  fn_json_double(&w, "took_ms", milliseconds(x));
-  fn_json_end(&w);
+  fn_buf_append_str(out, "], \"took_ms\": ");
+  fn_buf_append_double(out, milliseconds(x));
+  fn_buf_append_str(out, "}");
   (void)fn_exchange_json(x, 200);
 }
 

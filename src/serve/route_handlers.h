@@ -13,6 +13,10 @@ void fn_finish_classify(fn_exchange *exchange);
 fn_progress fn_handle_batch(fn_exchange *exchange);
 void fn_finish_batch(fn_exchange *exchange);
 fn_progress fn_handle_tokens(fn_exchange *exchange);
+/* route_feedback.c */
+fn_progress fn_handle_prediction(fn_exchange *exchange);
+fn_progress fn_handle_feedback(fn_exchange *exchange);
+fn_progress fn_handle_disputed(fn_exchange *exchange);
 /* route_model.c */
 fn_progress fn_handle_model(fn_exchange *exchange);
 fn_progress fn_handle_reload(fn_exchange *exchange);

@@ -1,6 +1,8 @@
 /* GET /v1/model, POST /v1/model/reload. */
+#include "serve/background.h"
 #include "serve/body.h"
 #include "serve/metrics.h"
+#include "serve/recording.h"
 #include "serve/route_handlers.h"
 #include "serve/serve.h"
 
@@ -12,6 +14,20 @@ static void write_json_text(fn_json_writer *w, const char *key, const char *text
   else
     fn_json_null(w, key);
   json_decref(value);
+}
+
+/* What is kept of those who ask. */
+static void write_log(fn_json_writer *w, const fn_server *server) {
+  const fn_predictions_options *o = fn_server_get_options(server)->predictions;
+  fn_json_object(w, "log");
+  fn_json_bool(w, "enabled", fn_server_log(server) != NULL);
+  fn_json_text(w, "text", fn_predictions_text_names[o->text]);
+  if (o->keep_days != INT64_MIN)
+    fn_json_int(w, "keep_days", o->keep_days);
+  else
+    fn_json_null(w, "keep_days");
+  fn_json_text(w, "durable", o->durable == FN_DURABLE_ANSWER ? "answer" : "async");
+  fn_json_end(w);
 }
 
 void fn_model_json(fn_json_writer *w, fn_server *server, fn_engine *engine) {
@@ -39,6 +55,7 @@ void fn_model_json(fn_json_writer *w, fn_server *server, fn_engine *engine) {
   fn_json_int(w, "n_reloads", (int64_t)done);
   fn_json_int(w, "n_failed_reloads", (int64_t)failed);
   fn_json_text(w, "version", fn_server_get_options(server)->version);
+  write_log(w, server);
 }
 
 fn_progress fn_handle_model(fn_exchange *x) {
@@ -52,24 +69,18 @@ fn_progress fn_handle_model(fn_exchange *x) {
   return fn_exchange_json(x, 200);
 }
 
-fn_progress fn_handle_reload(fn_exchange *x) {
-  static const char *const known[] = {"path", NULL};
-  json_t *body = NULL;
-  const char *path = NULL;
+/* In the background: reading a model takes longer than anything else here. */
+static void reload(fn_exchange *x) {
+  const char *path = x->state;
   fn_err err = {0};
   char from[288], to[288] = "";
-  if (x->request.body.length > 0) {
-    if (fn_body_json(&body, x, known) == FN_EXCHANGE_DONE) return FN_EXCHANGE_DONE;
-    const json_t *given = json_object_get(body, "path");
-    if (given != NULL && !json_is_string(given)) return fn_exchange_fail(x, 422, "invalid", "path must be a string");
-    path = json_string_value(given);
-  }
   fn_engine *old = fn_server_engine(x->server);
   snprintf(from, sizeof from, "%s", fn_engine_get_info(old)->id);
   fn_engine_unref(old);
   if (fn_server_reload(x->server, path, to, &err) != FN_OK) {
     const int status = err.status == FN_E_NO_MEMORY || err.status == FN_E_IO ? 500 : 422;
-    return fn_exchange_fail(x, status, "model_refused", "%s stays in service: %s", from, err.message);
+    (void)fn_exchange_fail(x, status, "model_refused", "%s stays in service: %s", from, err.message);
+    return;
   }
   fn_json_writer w;
   fn_json_begin(&w, &x->response.body, 0);
@@ -77,5 +88,18 @@ fn_progress fn_handle_reload(fn_exchange *x) {
   fn_json_text(&w, "from", from);
   fn_json_text(&w, "to", to);
   fn_json_end(&w);
-  return fn_exchange_json(x, 200);
+  (void)fn_exchange_json(x, 200);
+}
+
+fn_progress fn_handle_reload(fn_exchange *x) {
+  static const char *const known[] = {"path", NULL};
+  json_t *body = NULL;
+  if (x->request.body.length > 0) {
+    if (fn_body_json(&body, x, known) == FN_EXCHANGE_DONE) return FN_EXCHANGE_DONE;
+    const json_t *path = json_object_get(body, "path");
+    if (path != NULL && !json_is_string(path)) return fn_exchange_fail(x, 422, "invalid", "path must be a string");
+    if (path != NULL) x->state = fn_arena_strndup(&x->arena, json_string_value(path), json_string_length(path));
+    if (path != NULL && x->state == NULL) return fn_exchange_fail(x, 503, "no_memory", "memory is short");
+  }
+  return fn_exchange_work(x, reload);
 }

@@ -7,6 +7,7 @@
 #ifndef FN_SERVE_SERVE_H
 #define FN_SERVE_SERVE_H
 
+#include "monitor/options.h"
 #include "serve/batcher.h"
 #include "serve/exchange.h"
 #include "serve/options.h"
@@ -25,8 +26,10 @@ typedef struct fn_server_options {
   const fn_infer_options *infer;
   const fn_explain_options *explain;
   const fn_tensor_options *tensor;
-  const char *model;   /* path */
-  const char *version; /* of the program */
+  const fn_predictions_options *predictions;
+  const char *state_folder; /* of the prediction log; NULL: none */
+  const char *model;        /* path */
+  const char *version;      /* of the program */
   fn_serve_events events;
 } fn_server_options;
 
@@ -34,6 +37,9 @@ typedef struct fn_server_options {
 FN_NODISCARD fn_status fn_server_create(fn_server **server_out, const fn_server_options *options, fn_err *err);
 /* After its transports are stopped. NULL is fine. */
 void fn_server_destroy(fn_server *server);
+
+/* Asks the prediction log's database, which a server starts without: FN_OK, or why it cannot be used. */
+FN_NODISCARD fn_status fn_server_check(fn_server *server, fn_err *err);
 
 const fn_server_options *fn_server_get_options(const fn_server *server);
 fn_batcher *fn_server_batcher(fn_server *server);

@@ -1,4 +1,6 @@
+#include "serve/background.h"
 #include "serve/metrics.h"
+#include "serve/recording.h"
 #include "serve/route.h"
 
 #include <pthread.h>
@@ -9,7 +11,9 @@ struct fn_server {
   fn_server_options options;
   fn_counters *metrics;
   fn_batcher *batcher;
-  pthread_mutex_t lock; /* of engine and n_… */
+  fn_background *background;
+  fn_prediction_log *log; /* NULL: none */
+  pthread_mutex_t lock;   /* of engine and n_… */
   fn_engine *engine;
   uint64_t n_reloads, n_failed_reloads;
   pthread_mutex_t reloading; /* one at a time */
@@ -22,10 +26,14 @@ static size_t count_workers(const fn_server_options *o) {
 }
 
 static fn_status open_engine(fn_engine **engine_out, const fn_server *s, const char *path, fn_err *err) {
-  const fn_engine_options options = {
-      .infer = s->options.infer, .tensor = s->options.tensor, .n_workers = count_workers(&s->options)};
+  const fn_engine_options options = {.infer = s->options.infer,
+                                     .tensor = s->options.tensor,
+                                     .n_workers = count_workers(&s->options),
+                                     .embeddings = fn_predictions_enabled(s->options.predictions)};
   return fn_engine_open(engine_out, path, &options, err);
 }
+
+enum { N_BACKGROUND = 2, MAX_BACKGROUND = 256 };
 
 static fn_status start(fn_server *s, fn_err *err) {
   FN_TRY(fn_counters_create(&s->metrics, err));
@@ -33,7 +41,10 @@ static fn_status start(fn_server *s, fn_err *err) {
   const fn_batcher_options batcher = {.n_workers = count_workers(&s->options),
                                       .batch_tokens = (size_t)s->options.infer->batch_tokens,
                                       .queue_tokens = (size_t)s->options.serve->queue_tokens};
-  return fn_batcher_create(&s->batcher, &batcher, err);
+  FN_TRY(fn_batcher_create(&s->batcher, &batcher, err));
+  FN_TRY(fn_background_create(&s->background, N_BACKGROUND, MAX_BACKGROUND, err));
+  if (!fn_predictions_enabled(s->options.predictions)) return FN_OK;
+  return fn_prediction_log_open(&s->log, s->options.predictions, s->options.state_folder, err);
 }
 
 fn_status fn_server_create(fn_server **server_out, const fn_server_options *options, fn_err *err) {
@@ -54,6 +65,8 @@ fn_status fn_server_create(fn_server **server_out, const fn_server_options *opti
 void fn_server_destroy(fn_server *s) {
   if (s == NULL) return;
   fn_batcher_destroy(s->batcher);
+  fn_background_destroy(s->background);
+  fn_prediction_log_close(s->log);
   fn_engine_unref(s->engine);
   fn_counters_destroy(s->metrics);
   pthread_mutex_destroy(&s->reloading);
@@ -61,11 +74,21 @@ void fn_server_destroy(fn_server *s) {
   free(s);
 }
 
+fn_status fn_server_check(fn_server *s, fn_err *err) {
+  return s->log != NULL ? fn_prediction_log_check(s->log, err) : FN_OK;
+}
+
 const fn_server_options *fn_server_get_options(const fn_server *s) {
   return &s->options;
 }
 fn_batcher *fn_server_batcher(fn_server *s) {
   return s->batcher;
+}
+fn_background *fn_server_background(fn_server *s) {
+  return s->background;
+}
+fn_prediction_log *fn_server_log(const fn_server *s) {
+  return s->log;
 }
 fn_counters *fn_server_metrics(const fn_server *s) {
   return s->metrics;
@@ -216,14 +239,35 @@ static fn_progress refuse_ending(fn_exchange *x) {
   return fn_exchange_fail(x, 503, "shutting_down", "the server is ending; ask another, or this one again in a moment");
 }
 
+static void conclude(fn_exchange *x) {
+  if (x->is_repeated && x->response.status == 200) {
+    fn_buf_reset(&x->response.body);
+    fn_response_header(&x->response, "Idempotency-Replayed", "true");
+    x->route->finish(x);
+  }
+  fn_job_deinit(x->job);
+  x->complete(x);
+}
+
+/* The response is made before the row is written, so that only what can be answered is recorded. */
+static void answer(fn_exchange *x) {
+  const fn_job *job = x->job;
+  for (size_t i = 0; i < job->n; i++) fn_counters_count_prediction(x->server->metrics, &job->predictions[i]);
+  if (fn_exchange_render_answers(x, job) != FN_OK)
+    (void)fn_exchange_fail(x, 503, "no_memory", "memory is short; try again later");
+  else
+    x->route->finish(x);
+  if (x->response.status == 200)
+    fn_exchange_record(x, job, conclude);
+  else
+    conclude(x);
+}
+
 static void on_done(void *arg) {
   fn_exchange *x = arg;
   const fn_job *job = x->job;
   switch (job->status) {
-  case FN_OK:
-    for (size_t i = 0; i < job->n; i++) fn_counters_count_prediction(x->server->metrics, &job->predictions[i]);
-    x->route->finish(x);
-    break;
+  case FN_OK: answer(x); return;
   case FN_E_CANCELLED:
     if (is_gone(x))
       (void)fn_exchange_fail(x, 499, "client_gone", "the client has hung up");
@@ -237,13 +281,13 @@ static void on_done(void *arg) {
     break;
   default: (void)fn_exchange_fail_err(x, &job->err);
   }
-  fn_job_deinit(x->job);
-  x->complete(x);
+  conclude(x);
 }
 
 fn_progress fn_exchange_classify(fn_exchange *x, const fn_article *articles, size_t n, bool explain) {
   fn_err err = {0};
   unsigned retry_after = 1;
+  if (fn_exchange_choose_ids(x) == FN_EXCHANGE_DONE) return FN_EXCHANGE_DONE;
   fn_job *job = fn_arena_alloc(&x->arena, 1, sizeof *job);
   fn_prediction *predictions = fn_arena_alloc(&x->arena, n, sizeof *predictions);
   fn_explanation *explanations = explain ? fn_arena_alloc(&x->arena, n, sizeof *explanations) : NULL;

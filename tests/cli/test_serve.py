@@ -193,3 +193,20 @@ def test_start_errors(fakenews, tmp_path, program):
         busy = fakenews("serve", "--model", MODEL, f"serve.port={server.port}")
         assert busy.code == 1 and f"127.0.0.1:{server.port}" in busy.stderr
     assert fakenews("serve", "--check", "--model", MODEL, "serve.port=0").code == 0
+    away = fakenews("serve", "--check", "--model", MODEL, "serve.port=0", "predictions.url=postgresql://127.0.0.1:9/x")
+    assert away.code == 1 and "127.0.0.1" in away.stderr
+
+
+def test_windows_have_places(program, tmp_path):
+    """Each window says which bytes of the text it read; together they are all of it."""
+    text = " ".join(f"{TEXT} This is paragraph {i}." for i in range(20))
+    with Served(program, tmp_path, "infer.long=windows", "infer.max_tokens=64") as server:
+        items = [{"title": "Budget", "text": text}] * 8  # several articles in one batch: answers must not be mixed up
+        for answer in server.post("/v1/classify/batch", {"items": items}).json["items"]:
+            windows = answer["windows"]
+            assert len(windows) == answer["n_windows"] > 10
+            assert windows[0]["begin"] == 0 and windows[-1]["end"] == len(text)
+            assert all(a["end"] >= b["begin"] - 1 and a["begin"] < b["begin"] for a, b in zip(windows, windows[1:]))
+            assert abs(sum(abs(w["share"]) for w in windows) - 1) < 1e-9
+            mean = sum(w["logit"] for w in windows) / len(windows)
+            assert abs(mean - answer["halves"]["encoder"]) < 1e-6

@@ -1,0 +1,135 @@
+"""The prediction log behind `fakenews serve`: nothing answered is lost, nothing is recorded twice, feedback."""
+
+import random
+import resource
+import signal
+import sqlite3
+import threading
+import time
+
+import pytest
+from serve_support import TEXT, Served
+
+ARTICLE = {"title": "Council approves budget", "text": TEXT}
+
+
+@pytest.fixture(scope="module")
+def server(program, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("log")
+    with Served(program, folder, env={"STATE_DIRECTORY": str(folder / "state")}) as server:
+        server.database = folder / "state/predictions.db"
+        yield server
+        assert server.stop() == 0, server.log
+
+
+def count(path):
+    with sqlite3.connect(path) as database:
+        return database.execute("SELECT count(*) FROM predictions").fetchone()[0]
+
+
+def test_what_was_answered_can_be_read_again(server):
+    answer = server.post("/v1/classify", ARTICLE).json
+    stored = server.get("/v1/predictions/" + answer["id"]).json
+    for key in set(answer) - {"took_ms"}:
+        assert stored[key] == answer[key], key
+    assert stored["route"] == "/v1/classify" and stored["text_kept"] == "hash" and stored["feedback"] == []
+    assert server.get("/v1/predictions/p_" + "0" * 32).status == 404
+    assert TEXT[:20].encode() not in server.database.read_bytes()
+
+
+def test_retry_makes_no_second_row(server):
+    key = {"Idempotency-Key": "k-1"}
+    first = server.post("/v1/classify", ARTICLE, key)
+    before = count(server.database)
+    again = server.post("/v1/classify", ARTICLE, key)
+    assert again.headers["Idempotency-Replayed"] == "true" and first.headers["Idempotency-Replayed"] is None
+    assert again.json["id"] == first.json["id"] and again.json["probabilities"] == first.json["probabilities"]
+    other = server.post("/v1/classify", {"title": "Another article"}, key)
+    assert other.status == 422 and other.json["code"] == "idempotency_mismatch"
+    assert server.post("/v1/classify", ARTICLE, {"Idempotency-Key": "a b"}).status == 400
+    assert count(server.database) == before
+    batch = {"items": [ARTICLE, {"title": ""}, {"title": "Bridge opens again after repairs in spring"}]}
+    one = server.post("/v1/classify/batch", batch, key).json["items"]
+    two = server.post("/v1/classify/batch", batch, key).json["items"]
+    assert one == two and one[0]["id"] != one[2]["id"]
+    assert count(server.database) == before + 2
+
+
+def test_feedback(server):
+    answer = server.post("/v1/classify", ARTICLE).json
+    word = {"prediction_id": answer["id"], "label": "satire", "name": "Ann", "reason": "see the imprint"}
+    first = server.post("/v1/feedback", word)
+    assert first.status == 201 and first.json["corrects"] is None
+    other = "real" if answer["label"] == "fake" else "fake"
+    second = server.post("/v1/feedback", {**word, "label": other}).json
+    assert second["corrects"] == first.json["id"]
+    stored = server.get("/v1/predictions/" + answer["id"]).json["feedback"]
+    assert [(f["label"], f["latest"]) for f in stored] == [("satire", False), (other, True)]
+    disputed = server.get("/v1/feedback?disputed=1&limit=5").json["items"]
+    assert disputed[0]["prediction_id"] == answer["id"] and disputed[0]["feedback"]["label"] == other
+    for bad, says in [({**word, "label": "true"}, "label"), ({"label": "real"}, "prediction_id"),
+                      ({**word, "name": "x" * 201}, "name"), ({**word, "reason": 1}, "reason")]:
+        refused = server.post("/v1/feedback", bad)
+        assert refused.status == 422 and says in refused.json["detail"]
+    assert server.post("/v1/feedback", {**word, "prediction_id": "p_none"}).status == 404
+    assert server.get("/v1/feedback?limit=0").status == 422
+
+
+def test_no_log(program, tmp_path):
+    with Served(program, tmp_path, "predictions.url=none") as server:
+        assert server.post("/v1/classify", ARTICLE).json["id"] is None
+        assert server.get("/v1/predictions/p_1").status == 404
+        assert server.get("/v1/model").json["log"]["enabled"] is False
+        assert server.stop() == 0
+    assert not (tmp_path / ".local").exists()
+
+
+def test_kill_9_under_load_loses_no_answer(program, tmp_path):
+    """Every id that a client has received is in the database that the killed server leaves."""
+    chance = random.Random(5)
+    answered = []
+    for _ in range(4):
+        with Served(program, tmp_path) as server:
+            def ask(server=server):
+                try:
+                    while True:
+                        items = [{"title": f"Budget {chance.random()}", "text": TEXT} for _ in range(3)]
+                        answer = server.post("/v1/classify/batch", {"items": items})
+                        answered.extend(i["id"] for i in answer.json["items"])
+                except (OSError, ValueError, KeyError):
+                    pass
+                except Exception as error:  # http.client raises its own when the connection ends in mid-answer
+                    assert type(error).__module__ == "http.client", error
+
+            threads = [threading.Thread(target=ask) for _ in range(4)]
+            for thread in threads:
+                thread.start()
+            time.sleep(0.2 + chance.random() * 0.2)
+            server.process.send_signal(signal.SIGKILL)
+            for thread in threads:
+                thread.join()
+    with sqlite3.connect(tmp_path / ".local/state/fakenews/predictions.db") as database:
+        stored = {row[0] for row in database.execute("SELECT id FROM predictions")}
+    assert len(answered) > 50
+    assert set(answered) <= stored
+
+
+def test_full_disk_is_503_and_heals(program, tmp_path):
+    """A log that cannot grow answers 503 under durable=answer, keeps what it has, and goes on when there is room."""
+    with Served(program, tmp_path, "predictions.spool_mb=0") as server:
+        assert server.post("/v1/classify", ARTICLE).status == 200
+        pid = server.process.pid
+        old = resource.prlimit(pid, resource.RLIMIT_FSIZE)
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, (1024, old[1]))
+        refused = server.post("/v1/classify", ARTICLE)
+        assert refused.status == 503 and refused.json["code"] == "log_unavailable", refused
+        assert refused.headers["Retry-After"]
+        assert server.get("/healthz").status == 200
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, old)
+        for _ in range(50):
+            healed = server.post("/v1/classify", ARTICLE)
+            if healed.status == 200:
+                break
+            time.sleep(0.1)
+        assert healed.status == 200, healed
+        assert server.stop() == 0
