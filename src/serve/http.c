@@ -40,6 +40,7 @@ typedef struct call {
   bool closes; /* the connection, after the answer */
   bool body_too_large;
   fn_buf body;
+  size_t n_target; /* bytes of the request's target as it came */
   uint64_t n_received;
 } call;
 
@@ -194,6 +195,7 @@ static void *on_target(void *arg, const char *target, struct MHD_Connection *con
   fn_buf_init(&c->body, (size_t)fn_server_get_options(http->server)->serve->max_body_bytes);
   fn_exchange_count(&c->exchange);
   atomic_fetch_add(&http->n_open, 1);
+  c->n_target = strlen(target);
   fn_http_read_target(&c->exchange, target);
   return c;
 }
@@ -302,7 +304,7 @@ static fn_progress look_at_headers(call *c, const char *method, const char *vers
   if (c->http->knows_layout) {
     const size_t n =
         c->http->mhd->get_connection_info(c->connection, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE)->header_size;
-    if (!fn_http_head_is_exact(fn_str_make(method, n)))
+    if (!fn_http_head_is_exact(fn_str_make(method, n), c->n_target))
       return fn_exchange_fail(x, 400, "malformed", "the request's head is not HTTP/1.1, byte by byte (RFC 9112)");
   }
   if (fn_http_check(&length, x, version) == FN_EXCHANGE_DONE) return FN_EXCHANGE_DONE;

@@ -59,10 +59,18 @@ fn_field *fn_form_parse(size_t *n_out, fn_arena *arena, fn_str text) {
   return fields;
 }
 
+static bool is_target(fn_str s) {
+  for (size_t i = 0; i < s.length; i++) {
+    const unsigned char c = (unsigned char)s.data[i];
+    if (c <= ' ' || c == 127 || c == '#') return false;
+  }
+  return s.length > 0;
+}
+
 void fn_http_read_target(fn_exchange *x, const char *target) {
   const size_t length = strnlen(target, MAX_TARGET + 1);
   fn_request *r = &x->request;
-  bool malformed = false;
+  bool malformed = !is_target(fn_str_make(target, length));
   r->path = fn_str_from("/");
   if (length > MAX_TARGET) {
     (void)fn_exchange_fail(x, 414, "target_too_long", "the path and query have more than %d bytes", (int)MAX_TARGET);
@@ -149,16 +157,9 @@ static bool take_end(fn_str *rest) {
   return true;
 }
 
-static bool is_target(fn_str s) {
-  for (size_t i = 0; i < s.length; i++) {
-    const unsigned char c = (unsigned char)s.data[i];
-    if (c <= ' ' || c == 127 || c == '#') return false;
-  }
-  return s.length > 0;
-}
-
-bool fn_http_head_is_exact(fn_str head) {
-  if (!is_token(take_piece(&head)) || !is_target(take_piece(&head))) return false;
+bool fn_http_head_is_exact(fn_str head, size_t n_target) {
+  if (!is_token(take_piece(&head)) || n_target >= head.length || head.data[n_target] != '\0') return false;
+  head = fn_str_make(head.data + n_target + 1, head.length - n_target - 1);
   if (take_piece(&head).length != sizeof "HTTP/1.1" - 1 || !take_end(&head)) return false;
   while (head.length > 2) {
     if (!is_token(take_piece(&head)) || take_piece(&head).data == NULL || !take_end(&head)) return false;

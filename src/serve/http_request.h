@@ -13,9 +13,10 @@ void fn_http_choose_id(fn_exchange *exchange);
 /* libmicrohttpd 0.9.75 cuts a head into pieces where it lies: each ':', each space of the first line and each byte of a
  * line's end becomes 0. So it still shows which line ended in LF alone, was folded, had a 0 in it or spaces where none
  * belong: all of that the library takes, and reads in another way than a proxy before it might. head: from the method
- * to the end of the empty line, as the library has left it. (":" LF in place of CR LF, and 0 LF, cannot be told apart
- * from CR LF.) */
-bool fn_http_head_is_exact(fn_str head);
+ * to the end of the empty line, as the library has left it; n_target: bytes of the target as it came, which the library
+ * has decoded where it lies, so that they are not looked at here. (":" LF in place of CR LF, and 0 LF, cannot be told
+ * apart from CR LF.) */
+bool fn_http_head_is_exact(fn_str head, size_t n_target);
 /* RFC 9112, sections 3 and 6: version, names of headers, Host, Content-Length and Transfer-Encoding, which must say in
  * one way how long the body is. FN_EXCHANGE_DONE: refused, the response is written. *length_out: of the body, as
  * announced; 0 when it comes in chunks. */

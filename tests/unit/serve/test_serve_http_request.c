@@ -39,6 +39,10 @@ static void test_targets(void **state) {
   check_path("/a%2", NULL);
   check_path("/%ff", NULL);
   check_path("x", NULL);
+  check_path(" /", NULL);
+  check_path("/ ", NULL);
+  check_path("/#a", NULL);
+  check_path("/\x7f", NULL);
   check_path("", NULL);
   begin();
   char *large = malloc(9002);
@@ -117,14 +121,20 @@ static void test_framing(void **state) {
 }
 
 /* As the library leaves a head: '|' stands for 0. */
-static void check_exact(const char *picture, bool expected) {
+static void check_exact_after(size_t n_target, const char *picture, bool expected) {
   char head[200];
   const size_t n = strlen(picture);
   for (size_t i = 0; i <= n; i++) head[i] = (char)(picture[i] == '|' ? '\0' : picture[i]);
   char *exact = malloc(n > 0 ? n : 1); /* so that the sanitizer sees a byte too many */
   memcpy(exact, head, n);
-  if (fn_http_head_is_exact(fn_str_make(exact, n)) != expected) fail_msg("%s", picture);
+  if (fn_http_head_is_exact(fn_str_make(exact, n), n_target) != expected) fail_msg("%s", picture);
   free(exact);
+}
+
+/* With a target that the library had nothing to decode in. */
+static void check_exact(const char *picture, bool expected) {
+  const char *target = strchr(picture, '|');
+  check_exact_after(target != NULL ? strcspn(target + 1, "|") : 0, picture, expected);
 }
 
 static void test_heads(void **state) {
@@ -140,10 +150,14 @@ static void test_heads(void **state) {
   check_exact("GET|/|HTTP/1.1||Host| a|b||||", false); /* NUL in a value */
   check_exact("GET|/|HTTP/1.1||Host | a||||", false);
   check_exact("GET|/||HTTP/1.1||Host| a||||", false); /* NUL after the target */
-  check_exact("GET| /|HTTP/1.1||Host| a||||", false);
-  check_exact("GET|/ |HTTP/1.1||Host| a||||", false);
+  check_exact_after(1, "GET|/ |HTTP/1.1||Host| a||||", false);
+  /* queries and %XX are decoded where they lie */
+  check_exact_after(6, "GET|/a|b|c|HTTP/1.1||Host| a||||", true);
+  check_exact_after(5, "GET|/ b|b|HTTP/1.1||Host| a||||", true);
+  check_exact_after(5, "GET|/a|b|c|HTTP/1.1||Host| a||||", false);
+  check_exact_after(7, "GET|/a|b|c|HTTP/1.1||Host| a||||", false);
+  check_exact_after(99, "GET|/a|b|c|HTTP/1.1||Host| a||||", false);
   check_exact("G(T|/|HTTP/1.1||Host| a||||", false);
-  check_exact("GET|/#a|HTTP/1.1||Host| a||||", false);
   check_exact("GET|/|HTTP/1.1||Host| a|||||", false); /* ":" CR LF as the empty line */
   check_exact("GET|/|HTTP/1.1||Host| a||", false);
   check_exact("GET|/|HTTP/1.1||Host", false);
