@@ -376,6 +376,9 @@ static void write_numbers(view *v) {
   fn_json_double(v->w, "logit", v->logit);
   fn_json_double(v->w, "threshold", v->threshold);
   fn_json_double(v->w, "prior", v->prior);
+  char words[48] = "";
+  if (!isnan(v->prior)) fn_page_share(words, v->prior);
+  fn_json_text(v->w, "prior_words", words);
   fn_json_bool(v->w, "has_prior", has_number && !isnan(v->prior) && !isnan(v->logit));
   const bool has_threshold = !isnan(v->threshold) && !v->is_forced && !v->is_never;
   fn_json_bool(v->w, "has_threshold", has_threshold);

@@ -55,9 +55,12 @@ fn_progress fn_handle_page(fn_exchange *exchange);
 fn_progress fn_handle_page_form(fn_exchange *exchange);
 void fn_finish_page_form(fn_exchange *exchange);
 fn_progress fn_handle_page_table(fn_exchange *exchange);
-fn_progress fn_handle_page_disputed(fn_exchange *exchange);
 fn_progress fn_handle_page_history(fn_exchange *exchange);
 fn_progress fn_handle_page_card(fn_exchange *exchange);
 fn_progress fn_handle_page_static(fn_exchange *exchange);
+/* route_page_log.c */
+fn_progress fn_handle_page_prediction(fn_exchange *exchange);
+fn_progress fn_handle_page_remark(fn_exchange *exchange);
+fn_progress fn_handle_page_disputed(fn_exchange *exchange);
 
 #endif

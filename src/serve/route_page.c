@@ -1,9 +1,9 @@
 /* The page: GET and POST /, /table, /disputed, /history, /card, /static/{name}. */
 #include "serve/route_page.h"
-#include "serve/answer_json.h"
 #include "serve/http_request.h"
 #include "serve/page.h"
 #include "serve/page_view.h"
+#include "serve/recording.h"
 #include "serve/route_handlers.h"
 #include "serve/serve.h"
 
@@ -24,6 +24,8 @@ static fn_progress out_of_memory(fn_exchange *x) {
 }
 
 void fn_page_headers(fn_response *response) {
+  const char *written = response->headers.data;
+  if (written != NULL && strstr(written, "Content-Security-Policy:") != NULL) return; /* of a page that this replaces */
   response->content_type = "text/html; charset=utf-8";
   fn_response_header(response, "Content-Security-Policy", FN_PAGE_POLICY);
   fn_response_header(response, "Referrer-Policy", "no-referrer");
@@ -70,6 +72,11 @@ void fn_page_begin(fn_page_building *page, fn_exchange *x, const char *name, con
   fn_page_view_frame(&page->writer, &frame);
 }
 
+void fn_page_drop(fn_page_building *page) {
+  json_decref(page->model);
+  fn_buf_deinit(&page->view);
+}
+
 fn_progress fn_page_end(fn_page_building *page, int http_status, const char *name) {
   fn_exchange *x = page->exchange;
   fn_err err = {0};
@@ -80,8 +87,7 @@ fn_progress fn_page_end(fn_page_building *page, int http_status, const char *nam
   fn_buf_reset(&x->response.body);
   if (status == FN_OK) status = fn_page_render(&x->response.body, name, view, &err);
   json_decref(view);
-  json_decref(page->model);
-  fn_buf_deinit(&page->view);
+  fn_page_drop(page);
   if (status != FN_OK) return fn_exchange_fail_err(x, &err);
   x->response.status = http_status;
   fn_page_headers(&x->response);
@@ -196,8 +202,7 @@ static const char *find_problem(const check_form *form) {
   return NULL;
 }
 
-/* The first field of that name as the text area had it: forms send CR LF for a line's end. Empty when there is none. */
-static fn_str find_field(fn_field *fields, size_t n, const char *name) {
+fn_str fn_page_field(fn_field *fields, size_t n, const char *name) {
   for (size_t i = 0; i < n; i++) {
     if (!fn_str_is(fields[i].name, name)) continue;
     fn_str value = fields[i].value;
@@ -211,6 +216,18 @@ static fn_str find_field(fn_field *fields, size_t n, const char *name) {
   return fn_str_from("");
 }
 
+/* The same form sent twice with the same question is one answer: the log tells by the ids that follow from both. */
+static void use_token(fn_exchange *x, const check_form *form, fn_str token) {
+  FN_AUTO_BUF fn_buf key;
+  fn_buf_init(&key, 0);
+  if (token.length == 0 || token.length > 64) return;
+  fn_buf_append(&key, token.data, token.length);
+  fn_buf_printf(&key, " %zu %d %.9g ", form->article.title.length, form->explain, form->prior);
+  fn_buf_append(&key, form->article.title.data, form->article.title.length);
+  fn_buf_append(&key, form->article.text.data, form->article.text.length);
+  if (!key.failed) fn_exchange_set_retry(x, fn_buf_str(&key));
+}
+
 fn_progress fn_handle_page_form(fn_exchange *x) {
   size_t n = 0;
   check_form *form = fn_arena_alloc(&x->arena, 1, sizeof *form);
@@ -218,15 +235,16 @@ fn_progress fn_handle_page_form(fn_exchange *x) {
   if (form == NULL) return out_of_memory(x);
   if (fields == NULL) return fn_exchange_fail(x, 413, "too_many", "the form has more than 100 fields");
   *form = (check_form){
-      .article = {.title = fn_str_trim(find_field(fields, n, "title")), .text = find_field(fields, n, "text")},
-      .explain = find_field(fields, n, "explain").length > 0,
-      .part = fn_str_is(find_field(fields, n, "part"), "result")};
+      .article = {.title = fn_str_trim(fn_page_field(fields, n, "title")), .text = fn_page_field(fields, n, "text")},
+      .explain = fn_page_field(fields, n, "explain").length > 0,
+      .part = fn_str_is(fn_page_field(fields, n, "part"), "result")};
   if (!fn_utf8_valid(form->article.title, NULL) || !fn_utf8_valid(form->article.text, NULL))
     return fn_exchange_fail(x, 422, "invalid", "title and text must be UTF-8");
-  if (!read_prior(&form->prior, find_field(fields, n, "prior")))
+  if (!read_prior(&form->prior, fn_page_field(fields, n, "prior")))
     return fn_exchange_fail(x, 422, "invalid", "prior must be a number above 0 and below 1");
   const char *problem = find_problem(form);
   if (problem != NULL) return show_check(x, form, 422, problem);
+  use_token(x, form, fn_page_field(fields, n, "token"));
   json_t *model = read_model(x);
   /* where it is the model's own share nothing is shifted, and an answer that is not calibrated is no mistake */
   const double own = fn_page_prior(model);
@@ -236,21 +254,18 @@ fn_progress fn_handle_page_form(fn_exchange *x) {
   return fn_exchange_classify(x, &form->article, 1, form->explain);
 }
 
+/* The recorded object with two members more. */
 static void write_answer(fn_page_building *page, const check_form *form) {
   const fn_exchange *x = page->exchange;
-  const fn_job *job = x->job;
   FN_AUTO_BUF fn_buf text;
   FN_AUTO_JSON json_t *answer = NULL;
-  fn_json_writer w;
   fn_buf_init(&text, 0);
-  fn_json_begin(&w, &text, 0);
-  fn_json_object(&w, NULL);
-  fn_json_null(&w, "id");
-  fn_json_text(&w, "request_id", x->request.id);
-  fn_json_text(&w, "model", fn_engine_get_info(job->engine)->id);
-  fn_answer_json(&w, &job->predictions[0], &form->article, job->engine, job->explanations);
-  fn_json_double(&w, "took_ms", (double)((fn_clock_ns() - x->begin_ns) / 1000) * 1e-3);
-  fn_json_end(&w);
+  fn_buf_append(&text, x->answers[0].data, x->answers[0].length - 1);
+  fn_buf_append_str(&text, ", \"request_id\": ");
+  fn_buf_append_json(&text, fn_str_from(x->request.id));
+  fn_buf_append_str(&text, ", \"took_ms\": ");
+  fn_buf_append_double(&text, (double)((fn_clock_ns() - x->begin_ns) / 1000) * 1e-3);
+  fn_buf_append_str(&text, "}");
   if (fn_json_parse(&answer, fn_buf_str(&text), "answer", NULL) != FN_OK)
     page->view.failed = true;
   else
@@ -282,10 +297,6 @@ static fn_progress show_plain(fn_exchange *x, const char *name, const char *titl
 
 fn_progress fn_handle_page_table(fn_exchange *x) {
   return show_plain(x, "table", "fakenews: check a table");
-}
-
-fn_progress fn_handle_page_disputed(fn_exchange *x) {
-  return show_plain(x, "disputed", "fakenews: disputed answers");
 }
 
 fn_progress fn_handle_page_history(fn_exchange *x) {

@@ -26,6 +26,10 @@ def send(server, **fields):
     return server.request("POST", "/", urlencode(fields), headers)
 
 
+def id_of(answer):
+    return re.search(r'data-id="(p_[0-9a-f]{32})"', page_of(answer)).group(1)
+
+
 def page_of(answer):
     return answer.body.decode()
 
@@ -169,3 +173,63 @@ def test_uncalibrated_answer_is_no_frequency(program, tmp_path):
         assert answer.status == 200 and "not calibrated" in words and "Of 100 texts" not in words
         assert 'class="dots"' not in page_of(answer) and "Without the sentence" not in words
         assert "texts I check is false" not in words and "The text was read in passes" in words
+
+
+def test_form_sent_again_makes_no_second_row(server):
+    fields = {"title": "Council approves budget", "text": TEXT, "token": "0123456789abcdef", "prior": "0.5"}
+    first, again = send(server, **fields), send(server, **fields)
+    assert first.status == again.status == 200 and id_of(first) == id_of(again)
+    assert again.headers["Idempotency-Replayed"] == "true"
+    assert len(again.headers.get_all("Content-Security-Policy")) == 1
+    others = [send(server, **{**fields, **change}) for change in ({"text": TEXT + " More."}, {"prior": "0.1"}, {"token": "f"}, {"title": ""})]
+    assert len({id_of(a) for a in (first, *others)}) == 5
+    assert id_of(send(server, text=TEXT)) != id_of(send(server, text=TEXT))  # without a token each is its own
+
+
+def test_answer_has_a_permanent_page(server):
+    given = send(server, title=HOSTILE, text=TEXT)
+    path = f"/predictions/{id_of(given)}"
+    assert f'href=".{path}"' in page_of(given)
+    answer = get(server, path)
+    page, words = page_of(answer), words_of(answer)
+    assert answer.status == 200 and 'href="../static/page.css' in page
+    said = re.search(r"about \d+ would be labelled fake and \d+ real", words_of(given)).group()
+    assert said in words and "The text itself is not kept here, only a fingerprint of it" in words
+    assert "The council approved" not in page and "onerror" not in page
+    assert get(server, "/predictions/p_" + "0" * 32).status == 404
+    assert server.get(f"/v1{path}").json["label"] in ("real", "fake")
+
+
+def test_readers_contradict_without_javascript(server):
+    identity = id_of(send(server, text=TEXT))
+    form = {"Content-Type": "application/x-www-form-urlencoded", **HTML}
+    said = server.request("POST", f"/predictions/{identity}", urlencode({"label": "satire", "name": "<b>Ann</b>", "reason": "I wrote it"}), form)
+    assert said.status == 303 and said.headers["Location"] == identity and said.body == b""
+    words = words_of(get(server, f"/predictions/{identity}"))
+    assert "What readers said" in words and "<b>Ann</b>" in words and "I wrote it" in words
+    listed = page_of(get(server, "/disputed"))
+    assert f'href="./predictions/{identity}"' in listed and "&lt;b&gt;Ann&lt;/b&gt;" in listed and "<b>" not in listed
+    server.request("POST", f"/predictions/{identity}", urlencode({"label": "opinion", "name": "<b>Ann</b>"}), form)
+    assert "satire · <b>Ann</b>" in words_of(get(server, f"/predictions/{identity}"))
+    assert "replaced later" in words_of(get(server, f"/predictions/{identity}"))
+    for fields, status in (({"label": "lie"}, 422), ({}, 422), ({"label": "fake", "name": "x" * 300}, 422)):
+        assert server.request("POST", f"/predictions/{identity}", urlencode(fields), form).status == status
+
+
+@pytest.mark.parametrize("settings, words", [
+    ([], "a fingerprint of the text and some measurements of it (lengths, a numeric profile) for 90 days; it does not keep the text itself"),
+    (["predictions.text=full", "predictions.keep_days=1"], "The server keeps the text and the answer for 1 day."),
+    (["predictions.text=none"], "it keeps neither the text nor a fingerprint"),
+    (["predictions.url=none"], "Nothing that you check here is kept")])
+def test_page_says_what_is_kept(program, tmp_path, settings, words):
+    with Served(program, tmp_path, "serve.workers=1", *settings) as server:
+        for path in ("/", "/table", "/card"):
+            assert words in words_of(get(server, path)), path
+        answer = send(server, text=TEXT, title=HOSTILE)
+        assert answer.status == 200
+        if "predictions.url=none" in settings:
+            assert "permanent link" not in words_of(answer) and 'class="card feedback"' not in page_of(answer)
+            assert "keeps no answers" in words_of(get(server, "/disputed"))
+        elif "predictions.text=full" in settings:
+            page = page_of(get(server, f"/predictions/{id_of(answer)}"))
+            assert html.escape(TEXT, quote=False)[:40] in page and "<img" not in page

@@ -1,5 +1,5 @@
 /* The lists: answers that readers dispute (of the server), and what was checked in this browser. */
-import { $, ask, frequency, grouped, history, make, memory, root, sentences, showProblem, signs } from "./common.js";
+import { $, frequency, grouped, history, make, memory, root, sentences, signs } from "./common.js";
 
 const time = (iso) => make("time", { datetime: iso }, new Date(iso).toLocaleString("en-GB", { dateStyle: "medium", timeStyle: "short" }));
 
@@ -15,31 +15,19 @@ const wordsOf = (id) => {
   return entry ? entry.title || entry.words : "";
 };
 
-function entryOf({ id, words, verdict, p, at, remark }) {
+function entryOf({ id, words, verdict, p, at }) {
   const link = id ? make("a", { href: `${root}predictions/${id}` }, words || `Answer ${id.slice(0, 10)}…`) : words || "–";
   return make("li", {}, make("span", { class: "what" }, link),
     make("span", {}, make("span", { class: `tag ${verdict}` }, `${signs[verdict] || ""} `), `${sentences[verdict] || verdict}${numberOf(p)}`),
-    ...(remark ? [make("span", {}, "A reader says ", make("strong", {}, remark.label), ...(remark.name ? [` (${remark.name})`] : []), ...(remark.reason ? [`: ${remark.reason}`] : ""))] : []),
     ...(at ? [make("span", { class: "hint" }, time(at))] : []));
 }
 
-async function showDisputed() {
-  const box = $("disputed");
-  try {
-    const { text } = await ask("v1/feedback?disputed=1&limit=100", { headers: { Accept: "application/json" } });
-    const value = JSON.parse(text), items = Array.isArray(value) ? value : value.items || [];
-    box.replaceChildren(items.length === 0 ? make("p", {}, "Nobody has contradicted an answer yet.")
-      : make("ul", { class: "list" }, ...items.map((item) => entryOf({ id: item.prediction_id || item.id, words: item.title || wordsOf(item.prediction_id || item.id),
-        verdict: item.verdict || item.predicted || "none", p: item.p_fake ?? null, at: item.time, remark: item.feedback || item }))));
-  } catch (problem) {
-    box.replaceChildren();
-    box.hidden = true;
-    showProblem(problem, () => {
-      box.hidden = false;
-      showDisputed();
-    });
+/* The server may not keep texts; what this browser remembers of its own says more than an id. */
+function nameDisputed() {
+  for (const link of document.querySelectorAll("[data-words]")) {
+    const words = wordsOf(link.dataset.words);
+    if (words && link.textContent.startsWith("Answer p_")) link.textContent = words;
   }
-  box.setAttribute("aria-busy", "false");
 }
 
 function showHistory() {
@@ -49,7 +37,7 @@ function showHistory() {
   $("forget").hidden = entries.length === 0;
 }
 
-if ($("disputed")) showDisputed();
+if ($("disputed")) nameDisputed();
 if ($("history")) {
   showHistory();
   $("remember").checked = history.isKept();
