@@ -18,7 +18,8 @@ typedef struct fn_cli {
   bool color;              /* colours on stderr and stdout tables: --color, NO_COLOR, terminal */
   const char *hub_cache;   /* folder of the local Hugging Face Hub cache (HF_HUB_CACHE, HF_HOME, …) */
   const char *kaggle;      /* folder of Kaggle's own credentials: KAGGLE_CONFIG_DIR, else ~/.kaggle */
-  const char *state;       /* folder of what is remembered: STATE_DIRECTORY, else XDG_STATE_HOME/fakenews, else
+  const char *state;       /* folder of what is remembered: STATE_DIRECTORY, else /tmp/fakenews on AWS Lambda, else
+                            * XDG_STATE_HOME/fakenews, else
                             * ~/.local/state/fakenews; NULL: none of them is set */
 } fn_cli;
 

@@ -1,5 +1,6 @@
 /* fakenews serve: the model behind HTTP until a signal comes. */
 #include "cli/loading.h"
+#include "cli/serve_lambda.h"
 #include "cli/serve_stop.h"
 #include "serve/http.h"
 #include "tensor/options.h"
@@ -83,8 +84,7 @@ static const char *host_of(const serve *s) {
   return "127.0.0.1";
 }
 
-static fn_status start(serve *s, const char *model, fn_err *err) {
-  int fd;
+static fn_status open_server(serve *s, const char *model, fn_err *err) {
   FN_TRY(fn_cli_find_model(&s->model, s->cli, model, err));
   const fn_server_options options = {.serve = &s->serve,
                                      .infer = &s->infer,
@@ -95,14 +95,22 @@ static fn_status start(serve *s, const char *model, fn_err *err) {
                                      .model = s->model,
                                      .version = s->cli->version,
                                      .events = {on_event, s}};
-  FN_TRY(fn_server_create(&s->server, &options, err));
-  FN_TRY(fn_http_listen(&fd, host_of(s), (uint16_t)s->serve.port, err));
-  char url[128];
-  fn_http_format_url(url, fd, false);
-  FN_TRY(fn_http_start(&s->http, s->server, fd, err));
+  return fn_server_create(&s->server, &options, err);
+}
+
+static void tell_start(const serve *s, const char *where) {
   fn_engine *engine = fn_server_engine(s->server);
-  fn_cli_note(s->cli, "listening at %s, model %s", url, fn_engine_get_info(engine)->id);
+  fn_cli_note(s->cli, "%s, model %s", where, fn_engine_get_info(engine)->id);
   fn_engine_unref(engine);
+}
+
+static fn_status listen_http(serve *s, fn_err *err) {
+  int fd;
+  FN_TRY(fn_http_listen(&fd, host_of(s), (uint16_t)s->serve.port, err));
+  char where[160] = "listening at ";
+  fn_http_format_url(where + strlen(where), fd, false);
+  FN_TRY(fn_http_start(&s->http, s->server, fd, err));
+  tell_start(s, where);
   return FN_OK;
 }
 
@@ -129,21 +137,39 @@ static void wait_for_signal(const serve *s, const sigset_t *set) {
   }
 }
 
+static fn_status run_http(serve *s, bool only_checks, const sigset_t *set, fn_err *err) {
+  FN_TRY(listen_http(s, err));
+  fn_status status = FN_OK;
+  if (only_checks) {
+    status = fn_server_check(s->server, err);
+  } else {
+    wait_for_signal(s, set);
+    stop(s, set);
+  }
+  fn_http_stop(s->http);
+  return status;
+}
+
 static fn_status run(const fn_cli *cli, const fn_cli_args *args, fn_err *err) {
   serve s = {.cli = cli};
   sigset_t set;
   block_signals(&set);
   FN_TRY(fill(&s, err));
   FN_TRY(take_environment(&s, err));
-  raise_limit(cli, s.serve.max_connections);
-  fn_status status = start(&s, fn_cli_get(args, "--model"), err);
-  const bool checks = fn_cli_get(args, "--check") != NULL;
-  if (status == FN_OK && checks) status = fn_server_check(s.server, err);
-  if (status == FN_OK && !checks) {
-    wait_for_signal(&s, &set);
-    stop(&s, &set);
+  const bool only_checks = fn_cli_get(args, "--check") != NULL;
+  const char *lambda = getenv("AWS_LAMBDA_RUNTIME_API");
+  fn_status status = open_server(&s, fn_cli_get(args, "--model"), err);
+  if (lambda == NULL) {
+    raise_limit(cli, s.serve.max_connections);
+    if (status == FN_OK) status = run_http(&s, only_checks, &set, err);
+  } else if (status != FN_OK) {
+    fn_serve_lambda_report(lambda, err);
+  } else if (only_checks) {
+    status = fn_server_check(s.server, err);
+  } else {
+    tell_start(&s, "answering AWS Lambda");
+    status = fn_serve_lambda(s.server, lambda, &set, err);
   }
-  fn_http_stop(s.http);
   fn_server_destroy(s.server);
   free(s.model);
   return status;

@@ -1,4 +1,5 @@
 /* The program: finds the verb, gathers the settings, runs it, turns its status into an exit code. */
+#include "base/file.h"
 #include "cli/args.h"
 #include "tensor/device.h"
 #include "train/options.h"
@@ -93,10 +94,12 @@ static char *kaggle_folder(void) {
   return fn_path_join(user && *user ? user : "/", ".kaggle");
 }
 
-/* systemd names one folder, or several joined by ':', of which the first is ours. */
+/* systemd names one folder, or several joined by ':', of which the first is ours. AWS Lambda lets nothing be written
+ * outside /tmp, whatever HOME says. */
 static char *state_folder(void) {
   const char *state = getenv("STATE_DIRECTORY"), *xdg = getenv("XDG_STATE_HOME"), *user = getenv("HOME");
   if (state && *state) return fn_str_dup(fn_str_make(state, strcspn(state, ":")));
+  if (getenv("AWS_LAMBDA_RUNTIME_API")) return fn_str_dup(fn_str_from("/tmp/fakenews"));
   if (xdg && *xdg == '/') return fn_path_join(xdg, "fakenews"); /* a relative one is to be ignored, says XDG */
   return user && *user ? fn_path_join(user, ".local/state/fakenews") : NULL;
 }
@@ -227,9 +230,19 @@ static int print_for_packages(size_t n, char *const *words) {
   return fn_status_exit_code(status);
 }
 
+/* AWS Lambda starts the file bootstrap of a package, without arguments. */
+static bool is_bootstrap(int argc, char *const *argv) {
+  return argc == 1 && strcmp(fn_path_base(argv[0]), "bootstrap") == 0;
+}
+
 int main(int argc, char **argv) {
   if (!hold_standard_descriptors()) return 1;
   catch_signals();
+  char serve[] = "serve", *as_lambda[] = {argv[0], serve, NULL};
+  if (is_bootstrap(argc, argv)) {
+    argc = 2;
+    argv = as_lambda;
+  }
   if (argc < 2) {
     fn_cli_help(stderr);
     return 2;

@@ -37,6 +37,7 @@ static bool look_everywhere(search *s, const char *base) {
   if (folder.length > 0) {
     fn_str above = parent(folder), top = parent(above);
     if (look(s, above, INSTALLED) || look(s, top, INSTALLED)) return true;
+    if (look(s, folder, INSTALLED)) return true; /* as a package of AWS Lambda is laid out */
     bool in_build_tree = fn_str_is(fn_str_make(above.data + top.length, above.length - top.length), "/build");
     if (in_build_tree && look(s, top, "models/default/" FN_DEFAULT_MODEL_FILE)) return true;
   }

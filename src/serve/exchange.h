@@ -76,7 +76,8 @@ typedef struct fn_exchange {
   fn_job *job;           /* NULL: none was submitted */
   fn_role role;
   char key_id[32]; /* of the API key; "" none */
-  uint64_t begin_ns, deadline_ns;
+  uint64_t begin_ns;
+  uint64_t deadline_ns; /* of the transport, or 0; from fn_exchange_begin on serve.timeout_ms where that is sooner */
   /* Of the prediction log (recording.h). */
   uint64_t id_seed[2]; /* of the ids of this exchange's predictions */
   fn_str *answers;     /* [job's n] JSON objects, in the arena; empty where an article has no answer */

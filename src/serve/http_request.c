@@ -11,8 +11,7 @@ static int digit(char c) {
   return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
 }
 
-/* %XX and, in forms, '+'; *malformed_out (may be NULL): a '%' without two digits, or a NUL. */
-static fn_str decode(fn_arena *arena, fn_str s, bool plus, bool *malformed_out) {
+fn_str fn_http_decode(fn_arena *arena, fn_str s, bool plus, bool *malformed_out) {
   char *out = fn_arena_alloc(arena, s.length + 1, 1);
   size_t n = 0;
   if (out == NULL) return fn_str_from("");
@@ -47,9 +46,9 @@ fn_field *fn_form_parse(size_t *n_out, fn_arena *arena, fn_str text) {
     const size_t name = equals != NULL ? (size_t)(equals - text.data) : length;
     if (length > 0) {
       if (n == MAX_FIELDS) return NULL;
-      fields[n].name = decode(arena, fn_str_make(text.data, name), true, NULL);
+      fields[n].name = fn_http_decode(arena, fn_str_make(text.data, name), true, NULL);
       fields[n++].value = name < length
-                              ? decode(arena, fn_str_make(text.data + name + 1, length - name - 1), true, NULL)
+                              ? fn_http_decode(arena, fn_str_make(text.data + name + 1, length - name - 1), true, NULL)
                               : fn_str_from("");
     }
     const size_t used = end != NULL ? length + 1 : length;
@@ -89,7 +88,7 @@ void fn_http_read_target(fn_exchange *x, const char *target) {
     r->path = fn_str_from(copy);
     return;
   }
-  r->path = decode(&x->arena, fn_str_make(copy, n_path), false, &malformed);
+  r->path = fn_http_decode(&x->arena, fn_str_make(copy, n_path), false, &malformed);
   if (query != NULL) {
     r->parameters = fn_form_parse(&r->n_parameters, &x->arena, fn_str_from(query + 1));
     malformed |= r->parameters == NULL;
@@ -218,6 +217,11 @@ static fn_progress look(framing *f, fn_exchange *x) {
     }
   }
   return FN_EXCHANGE_PENDING;
+}
+
+fn_progress fn_http_check_fields(fn_exchange *x) {
+  framing f = {0};
+  return look(&f, x);
 }
 
 fn_progress fn_http_check(uint64_t *length_out, fn_exchange *x, const char *version) {

@@ -21,6 +21,11 @@ bool fn_http_head_is_exact(fn_str head, size_t n_target);
  * one way how long the body is. FN_EXCHANGE_DONE: refused, the response is written. *length_out: of the body, as
  * announced; 0 when it comes in chunks. */
 fn_progress fn_http_check(uint64_t *length_out, fn_exchange *exchange, const char *version);
+/* The part of it that says nothing of framing: names are tokens, values have no control characters. */
+fn_progress fn_http_check_fields(fn_exchange *exchange);
+/* %XX and, in forms, '+'; in the arena. *malformed_out (may be NULL): a '%' without two digits, which stays as it is,
+ * or a NUL. */
+fn_str fn_http_decode(fn_arena *arena, fn_str text, bool plus, bool *malformed_out);
 /* "a=b&c=d" of a query or a form into fields in the arena; NULL when memory is short or there are more than 100. '+' is
  * a space, %XX a byte; a malformed %XX stays as it is. */
 fn_field *fn_form_parse(size_t *n_out, fn_arena *arena, fn_str text);

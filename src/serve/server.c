@@ -223,7 +223,8 @@ fn_progress fn_exchange_route(fn_exchange *x) {
 
 fn_progress fn_exchange_begin(fn_exchange *x) {
   if (x->route == NULL && fn_exchange_route(x) == FN_EXCHANGE_DONE) return FN_EXCHANGE_DONE;
-  x->deadline_ns = x->begin_ns + (uint64_t)x->server->options.serve->timeout_ms * 1000000u;
+  const uint64_t deadline = x->begin_ns + (uint64_t)x->server->options.serve->timeout_ms * 1000000u;
+  if (x->deadline_ns == 0 || x->deadline_ns > deadline) x->deadline_ns = deadline;
   return x->route->begin(x);
 }
 

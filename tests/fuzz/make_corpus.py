@@ -174,7 +174,26 @@ def datasets():
     })  # fmt: skip
 
 
+def lambda_functions():
+    events = {path.stem: path.read_bytes() for path in sorted((OUT.parents[1] / "cli/lambda_events").glob("*.json"))}
+    put("lambda_event", {**events, **{f"direct{i}": json.dumps(value) for i, value in enumerate([
+        {"Action": "predict", "Text": ["a", "b"]}, {"Action": "info"}, {"items": [{"title": "a"}]}, {"body": {"text": "a"}},
+        {"body": "eyJUZXh0IjoiYSJ9", "isBase64Encoded": True}, {"warmer": True}, {"inputs": "a"}, {"instances": []},
+        {"ping": None}, {"rawPath": "/", "body": "iVA=", "isBase64Encoded": True},
+        {"httpMethod": "HEAD", "path": "/%41", "multiValueHeaders": {"a": ["b", None]}, "body": "\u00e4"},
+    ])}})  # fmt: skip
+    head = b"HTTP/1.1 200 OK\r\nLambda-Runtime-Aws-Request-Id: a-b\r\n"
+    put("lambda_reply", {
+        "plain": head + b"Content-Length: 2\r\n\r\n{}", "empty": head + b"\r\n", "cut": head + b"Content-Length: 9\r\n\r\n{}",
+        "chunked": head + b"Transfer-Encoding: chunked\r\n\r\n2;a=b\r\n{}\r\n0\r\nX: y\r\n\r\n", "half": head[:30],
+        "two": head + b"Content-Length: 1\r\nContent-Length: 1\r\n\r\n1", "huge": head + b"Content-Length: 99999999\r\n\r\n",
+        "chunk": head + b"Transfer-Encoding: chunked\r\n\r\nfffffff\r\n{}", "more": head + b"Content-Length: 1\r\n\r\n{}{}",
+        "closes": b"HTTP/1.0 403 No\r\nConnection: close\r\nContent-Length: 0\r\n\r\n",
+    })  # fmt: skip
+
+
 if __name__ == "__main__":
+    lambda_functions()
     settings()
     runs()
     models()

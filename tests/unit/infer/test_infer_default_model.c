@@ -74,6 +74,12 @@ static void test_installed(void **state) {
   check_missing("usr/a/b/c/fakenews");
 }
 
+static void test_beside_the_program(void **state) {
+  (void)state;
+  put("task/share/fakenews", "default.fnm");
+  check_found("task/bootstrap", "task/share/fakenews/default.fnm");
+}
+
 static void test_build_tree(void **state) {
   (void)state;
   put("tree/models/default", "default.fnm");
@@ -133,8 +139,9 @@ static void test_short_memory(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_installed), cmocka_unit_test(test_build_tree),   cmocka_unit_test(test_without_base),
-      cmocka_unit_test(test_long_base), cmocka_unit_test(test_short_memory),
+      cmocka_unit_test(test_installed),  cmocka_unit_test(test_beside_the_program),
+      cmocka_unit_test(test_build_tree), cmocka_unit_test(test_without_base),
+      cmocka_unit_test(test_long_base),  cmocka_unit_test(test_short_memory),
   };
   return cmocka_run_group_tests(tests, set_up, tear_down);
 }
