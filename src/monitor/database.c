@@ -1,5 +1,7 @@
 #include "monitor/database.h"
 
+#include "monitor/record.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -62,7 +64,7 @@ fn_status fn_database_url(char **url_out, const fn_predictions_options *options,
 }
 
 fn_status fn_database_open(fn_sql **sql_out, const char *url, const fn_sql_options *sql_options, fn_err *err) {
-  fn_sql *sql;
+  fn_sql *sql = NULL;
   FN_TRY(fn_sql_open(&sql, url, sql_options, err));
   const fn_status status = fn_sql_migrate(sql, "monitor", steps, FN_COUNT_OF(steps), err);
   if (status != FN_OK) {
@@ -70,6 +72,20 @@ fn_status fn_database_open(fn_sql **sql_out, const char *url, const fn_sql_optio
     return status;
   }
   *sql_out = sql;
+  return FN_OK;
+}
+
+static fn_status see_row(void *arg, const fn_sql_value *values, size_t n, fn_err *err) {
+  return n == FN_N_COLUMNS ? fn_record_to_stored(arg, values, err) : FN_OK;
+}
+
+fn_status fn_prediction_load(fn_stored_prediction **stored_out, fn_sql *sql, fn_str id, fn_err *err) {
+  const fn_sql_value value = fn_sql_str(id);
+  fn_stored_prediction *stored = NULL;
+  FN_TRY(fn_sql_query(sql, fn_record_select, &value, 1, see_row, &stored, err));
+  if (!stored)
+    return fn_err_set(err, FN_E_NOT_FOUND, "no prediction %.*s", id.length > 64 ? 64 : (int)id.length, id.data);
+  *stored_out = stored;
   return FN_OK;
 }
 
@@ -95,7 +111,7 @@ static fn_status take_count(void *arg, const fn_sql_value *values, size_t n, fn_
 
 fn_status fn_database_purge(size_t *n_out, fn_sql *sql, int64_t before_ms, int64_t max_rows, fn_err *err) {
   /* Mostly there is nothing, and then nothing is locked. */
-  static const char any[] = "SELECT count(*) FROM (SELECT 1 FROM predictions WHERE time_ms < $1 LIMIT 1) AS some";
+  static const char any[] = "SELECT count(*) FROM (SELECT 1 FROM predictions WHERE time_ms < $1 LIMIT 1) AS found";
   const fn_sql_value value = fn_sql_int(before_ms);
   int64_t n = 0;
   FN_TRY(fn_sql_query(sql, any, &value, 1, take_count, &n, err));

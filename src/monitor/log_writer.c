@@ -375,7 +375,7 @@ static void do_chores(fn_prediction_log *log) {
 void *fn_log_writer_run(void *arg) {
   fn_prediction_log *log = arg;
   bool taken = false;
-  log->purge_ns = fn_clock_ns() + 5 * SECOND;
+  log->purge_ns = fn_clock_ns() + SECOND;
   if (log->spool && !has_spooled(log)) (void)!fn_spool_adopt(&taken, log->spool, NULL);
   while (wait_for_work(log)) {
     if (log->taken) {

@@ -2,6 +2,7 @@
 #ifndef FN_MONITOR_MONITOR_H
 #define FN_MONITOR_MONITOR_H
 
+#include "monitor/browse.h"
 #include "monitor/database.h"
 #include "monitor/feedback.h"
 #include "monitor/keys.h"

@@ -308,7 +308,7 @@ fn_status fn_prediction_log_check(fn_prediction_log *log, fn_err *err) {
 
 fn_status fn_prediction_log_add_feedback(fn_feedback_entry *entry_out, fn_prediction_log *log,
                                          const fn_feedback *feedback, fn_err *err) {
-  fn_stored_prediction *stored;
+  fn_stored_prediction *stored = NULL;
   FN_TRY(fn_prediction_log_find(&stored, log, feedback->prediction_id, err));
   fn_stored_prediction_destroy(stored);
   pthread_mutex_lock(&log->reader_mutex);

@@ -159,11 +159,11 @@ static fn_status script(void *handle, const char *text, fn_err *err) {
 }
 
 /* *name is the prepared statement's; "" when there are too many to keep. */
-static fn_status prepare(char name[16], connection *c, const char *text, fn_err *err) {
+static fn_status prepare(char name[24], connection *c, const char *text, fn_err *err) {
   for (size_t i = 0; i < c->n_prepared; i++)
-    if (c->prepared[i] == text) return snprintf(name, 16, "s%zu", i), FN_OK;
+    if (c->prepared[i] == text) return snprintf(name, 24, "s%zu", i), FN_OK;
   name[0] = 0;
-  if (c->n_prepared < FN_SQL_MAX_PREPARED) snprintf(name, 16, "s%zu", c->n_prepared);
+  if (c->n_prepared < FN_SQL_MAX_PREPARED) snprintf(name, 24, "s%zu", c->n_prepared);
   PGresult *r = c->lib->prepare(c->db, name, text, 0, NULL);
   const fn_status status = is_done(c, r) ? FN_OK : fail_result(c, r, err);
   c->lib->clear(r);
@@ -251,7 +251,7 @@ static int64_t count_of(const connection *c, PGresult *r) {
 /* The answer of one statement, to be cleared. */
 static fn_status execute(PGresult **out, connection *c, const char *text, const fn_sql_value *values, size_t n,
                          fn_err *err) {
-  char name[16];
+  char name[24];
   parameters p;
   FN_TRY(ensure(c, err));
   FN_TRY(fill(&p, c, values, n, err));
@@ -266,7 +266,7 @@ static fn_status execute(PGresult **out, connection *c, const char *text, const 
 static fn_status run(void *handle, const char *text, const fn_sql_value *values, size_t n, int64_t *n_changed_out,
                      fn_err *err) {
   connection *c = handle;
-  PGresult *r;
+  PGresult *r = NULL;
   FN_TRY(execute(&r, c, text, values, n, err));
   if (n_changed_out) *n_changed_out = count_of(c, r);
   c->lib->clear(r);
@@ -276,7 +276,7 @@ static fn_status run(void *handle, const char *text, const fn_sql_value *values,
 static fn_status query(void *handle, const char *text, const fn_sql_value *values, size_t n, fn_sql_row row, void *arg,
                        fn_err *err) {
   connection *c = handle;
-  PGresult *r;
+  PGresult *r = NULL;
   const bool alone = !c->in_transaction;
   fn_status status = execute(&r, c, text, values, n, err);
   /* The server was started anew since the last call: reading again does no harm. */
@@ -322,7 +322,7 @@ static fn_status send_chunk(connection *c, const char *name, const fn_sql_value 
 static fn_status run_many(void *handle, const char *text, const fn_sql_value *values, size_t n, size_t n_rows,
                           int64_t *n_changed_out, fn_err *err) {
   connection *c = handle;
-  char name[16];
+  char name[24];
   FN_TRY(ensure(c, err));
   FN_TRY(prepare(name, c, text, err));
   if (c->lib->enterPipelineMode(c->db) != 1) return fail_connection(c, err);

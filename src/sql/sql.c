@@ -113,6 +113,12 @@ void fn_sql_rollback(fn_sql *sql) {
   sql->in_transaction = false;
 }
 
+fn_status fn_sql_compact(fn_sql *sql, fn_err *err) {
+  if (sql->driver->kind != FN_SQL_SQLITE) return FN_OK;
+  const fn_status status = sql->driver->script(sql->handle, "PRAGMA wal_checkpoint(TRUNCATE)", err);
+  return status == FN_E_IO ? FN_OK : status;
+}
+
 static fn_status take_version(void *arg, const fn_sql_value *values, size_t n, fn_err *err) {
   (void)err;
   if (n == 1) *(int64_t *)arg = values[0].integer;

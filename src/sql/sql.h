@@ -95,6 +95,11 @@ FN_NODISCARD fn_status fn_sql_commit(fn_sql *sql, fn_err *err);
 /* Never fails: what cannot be rolled back is dropped with its connection. */
 void fn_sql_rollback(fn_sql *sql);
 
+/* After deleting: what was deleted is gone from SQLite's files too (it is overwritten with zeros at once, but an older
+ * copy stands in the log of the last transactions). PostgreSQL does so by itself in time (autovacuum). Another process
+ * that reads or writes at this moment puts it off: no failure. */
+FN_NODISCARD fn_status fn_sql_compact(fn_sql *sql, fn_err *err);
+
 /* Schema of one user of the database: step i (SQL, several statements, no parameters) leads from version i to i + 1.
  * Versions stand in the table schema_version(name, version). Safe when several processes start at once: one does it,
  * the others wait. FN_E_UNSUPPORTED when the database is of a later version than n_steps. */

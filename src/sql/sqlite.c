@@ -75,7 +75,7 @@ static fn_status set_up(connection *c, const fn_sql_options *options, fn_err *er
   c->lib->busy_timeout(c->db, (int)options->busy_ms);
   if (options->read_only) return FN_OK;
   FN_TRY(set_wal(c, options->busy_ms, err));
-  return script(c, "PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; PRAGMA journal_size_limit=67108864", err);
+  return script(c, "PRAGMA synchronous=FULL; PRAGMA secure_delete=ON; PRAGMA journal_size_limit=67108864", err);
 }
 
 static fn_status open_connection(void **handle_out, const char *url, const char *where, const fn_sql_options *options,
@@ -110,7 +110,7 @@ static fn_status find_indices(prepared *p, const connection *c, fn_err *err) {
   const int n = c->lib->bind_parameter_count(p->statement);
   if (n > (int)FN_COUNT_OF(p->index)) return fn_err_set(err, FN_E_INVALID, "a statement has over 64 parameters");
   for (int i = 0; i < (int)FN_COUNT_OF(p->index); i++) {
-    char name[8];
+    char name[16];
     snprintf(name, sizeof name, "$%d", i + 1);
     p->index[i] = i < n ? c->lib->bind_parameter_index(p->statement, name) : 0;
   }
