@@ -33,7 +33,8 @@ dev: ## build/dev: with assertions, tests and warnings as errors
 	@$(call build,dev,test)
 test: dev venv-light ## unit, command-line and meta tests, and the light judges (PyArrow, tokenizers, scikit-learn)
 	@tests/run.sh unit meta cli light
-judge: dev venv-heavy ## the heavy judges: PyTorch and Transformers (downloads gigabytes)
+judge: dev venv-heavy ## the heavy judges: PyTorch and Transformers; the page in Chromium (downloads gigabytes)
+	@tools/deps.sh judge
 	@tests/run.sh judge
 judge-long: dev venv-heavy ## judges that take long: every text and code point for the tokenizer, every set for the linear family
 	@tests/run.sh long
