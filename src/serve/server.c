@@ -4,6 +4,7 @@
 #include "serve/route.h"
 
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 
@@ -42,9 +43,41 @@ static fn_status start(fn_server *s, fn_err *err) {
                                       .batch_tokens = (size_t)s->options.infer->batch_tokens,
                                       .queue_tokens = (size_t)s->options.serve->queue_tokens};
   FN_TRY(fn_batcher_create(&s->batcher, &batcher, err));
-  FN_TRY(fn_background_create(&s->background, N_BACKGROUND, MAX_BACKGROUND, err));
-  if (!fn_predictions_enabled(s->options.predictions)) return FN_OK;
-  return fn_prediction_log_open(&s->log, s->options.predictions, s->options.state_folder, err);
+  return fn_background_create(&s->background, N_BACKGROUND, MAX_BACKGROUND, err);
+}
+
+/* The log's database and the model are opened side by side: each takes a good part of the time that a start has. */
+typedef struct opening {
+  fn_server *server;
+  fn_status status;
+  fn_err err;
+} opening;
+
+static void *open_log(void *arg) {
+  opening *o = arg;
+  fn_server *s = o->server;
+  o->status = fn_prediction_log_open(&s->log, s->options.predictions, s->options.state_folder, &o->err);
+  return NULL;
+}
+
+static fn_status start_with_log(fn_server *s, fn_err *err) {
+  opening o = {.server = s};
+  pthread_t thread;
+  sigset_t all, before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_BLOCK, &all, &before);
+  const bool beside = pthread_create(&thread, NULL, open_log, &o) == 0;
+  pthread_sigmask(SIG_SETMASK, &before, NULL);
+  fn_status status = start(s, err);
+  if (beside)
+    pthread_join(thread, NULL);
+  else
+    open_log(&o);
+  if (status == FN_OK && o.status != FN_OK) {
+    status = o.status;
+    if (err != NULL) *err = o.err;
+  }
+  return status;
 }
 
 fn_status fn_server_create(fn_server **server_out, const fn_server_options *options, fn_err *err) {
@@ -53,7 +86,8 @@ fn_status fn_server_create(fn_server **server_out, const fn_server_options *opti
   s->options = *options;
   pthread_mutex_init(&s->lock, NULL);
   pthread_mutex_init(&s->reloading, NULL);
-  const fn_status status = start(s, err);
+  const bool logs = fn_predictions_enabled(options->predictions);
+  const fn_status status = logs ? start_with_log(s, err) : start(s, err);
   if (status != FN_OK) {
     fn_server_destroy(s);
     return status;
