@@ -94,6 +94,7 @@ static fn_status open_server(serve *s, const char *model, fn_err *err) {
                                      .state_folder = s->cli->state,
                                      .model = s->model,
                                      .version = s->cli->version,
+                                     .tmp_dir = getenv("TMPDIR"),
                                      .events = {on_event, s}};
   return fn_server_create(&s->server, &options, err);
 }

@@ -18,10 +18,7 @@ typedef struct block_row {
 typedef struct scoring {
   fn_scoring_counts *counts;
   fn_input *input;
-  fn_session *session;
-  const fn_data_options *columns;
-  fn_scored_emit emit;
-  void *arg;
+  fn_scorer scorer;
   fn_arena arena;
   block_row rows[BLOCK_ROWS];
   size_t n;
@@ -32,12 +29,12 @@ typedef struct scoring {
 static fn_status check_columns(const scoring *s, fn_err *err) {
   size_t i;
   if (fn_input_get_format(s->input) == FN_INPUT_JSONL) return FN_OK; /* its keys come with the rows */
-  fn_text_mode mode = fn_session_mode(s->session);
+  const fn_text_mode mode = s->scorer.mode;
   if (mode == FN_TEXT_TITLE) {
-    return fn_input_require(&i, s->input, s->columns->column_title, "data.columns.title", err);
+    return fn_input_require(&i, s->input, s->scorer.column_title, "data.columns.title", err);
   }
-  if (mode == FN_TEXT_TITLE_TEXT && fn_input_find(&i, s->input, s->columns->column_title)) return FN_OK;
-  return fn_input_require(&i, s->input, s->columns->column_text, "data.columns.text", err);
+  if (mode == FN_TEXT_TITLE_TEXT && fn_input_find(&i, s->input, s->scorer.column_title)) return FN_OK;
+  return fn_input_require(&i, s->input, s->scorer.column_text, "data.columns.text", err);
 }
 
 static fn_status set_message(scoring *s, block_row *to, const fn_input_row *row, const char *what, fn_err *err) {
@@ -56,7 +53,8 @@ static fn_status set_message(scoring *s, block_row *to, const fn_input_row *row,
 static fn_status take_value(fn_str *out, bool *has, scoring *s, block_row *to, const fn_input_row *row,
                             const char *column, fn_err *err) {
   size_t i;
-  if (!fn_input_find(&i, s->input, column) || i >= row->n_fields || row->kinds[i] == FN_VALUE_MISSING) return FN_OK;
+  if (column == NULL || !fn_input_find(&i, s->input, column) || i >= row->n_fields || row->kinds[i] == FN_VALUE_MISSING)
+    return FN_OK;
   if (row->kinds[i] == FN_VALUE_OTHER) {
     char what[160];
     snprintf(what, sizeof what, "\"%.80s\" is not a string", column);
@@ -88,8 +86,8 @@ static fn_status take_row(scoring *s, const fn_input_row *row, fn_err *err) {
     FN_TRY(set_message(s, to, NULL, row->message, err));
   } else {
     FN_TRY(copy_fields(s, to, row, err));
-    FN_TRY(take_value(&to->article.title, &to->has_title, s, to, row, s->columns->column_title, err));
-    FN_TRY(take_value(&to->article.text, &has_text, s, to, row, s->columns->column_text, err));
+    FN_TRY(take_value(&to->article.title, &to->has_title, s, to, row, s->scorer.column_title, err));
+    FN_TRY(take_value(&to->article.text, &has_text, s, to, row, s->scorer.column_text, err));
   }
   s->n++;
   return FN_OK;
@@ -115,7 +113,7 @@ static fn_status emit_row(scoring *s, const block_row *row, const fn_prediction 
   }
   s->counts->n_rows++;
   s->counts->n_refused += scored.prediction == NULL;
-  return s->emit(s->arg, &scored, err);
+  return s->scorer.emit(s->scorer.arg, &scored, err);
 }
 
 /* Classifies what the block holds, hands it out and empties it. */
@@ -124,7 +122,7 @@ static fn_status flush(scoring *s, fn_err *err) {
   for (size_t i = 0; i < s->n; i++) {
     if (s->rows[i].message == NULL) s->articles[n_articles++] = s->rows[i].article;
   }
-  FN_TRY(fn_session_classify(s->predictions, s->session, s->articles, n_articles, err));
+  if (n_articles > 0) FN_TRY(s->scorer.classify(s->scorer.arg, s->predictions, s->articles, n_articles, err));
   for (size_t i = 0; i < s->n; i++) {
     const fn_prediction *prediction = s->rows[i].message == NULL ? &s->predictions[next++] : NULL;
     FN_TRY(emit_row(s, &s->rows[i], prediction, err));
@@ -147,24 +145,52 @@ static fn_status run(scoring *s, fn_err *err) {
     }
     if (!more) break;
     FN_TRY(take_row(s, &row, err));
-    if (s->n == BLOCK_ROWS || s->arena.used_bytes >= BLOCK_BYTES) FN_TRY(flush(s, err));
+    if (s->n == s->scorer.block_rows || s->arena.used_bytes >= BLOCK_BYTES) FN_TRY(flush(s, err));
   }
   return flush(s, err);
 }
 
-fn_status fn_score_input(fn_scoring_counts *counts, fn_input *input, fn_session *session,
-                         const fn_data_options *columns, fn_scored_emit emit, void *arg, fn_err *err) {
+fn_status fn_score_rows(fn_scoring_counts *counts, fn_input *input, const fn_scorer *scorer, fn_err *err) {
   scoring *s = fn_mem_calloc(1, sizeof *s);
   if (s == NULL) return fn_err_no_memory(err, "rows to classify");
   s->counts = counts;
   s->input = input;
-  s->session = session;
-  s->columns = columns;
-  s->emit = emit;
-  s->arg = arg;
+  s->scorer = *scorer;
+  if (s->scorer.block_rows == 0 || s->scorer.block_rows > BLOCK_ROWS) s->scorer.block_rows = BLOCK_ROWS;
   fn_arena_init(&s->arena);
   fn_status status = run(s, err);
   fn_arena_deinit(&s->arena);
   free(s);
   return status;
+}
+
+/* ---- with a session */
+
+typedef struct with_session {
+  fn_session *session;
+  fn_scored_emit emit;
+  void *arg;
+} with_session;
+
+static fn_status classify(void *arg, fn_prediction *predictions_out, const fn_article *articles, size_t n,
+                          fn_err *err) {
+  const with_session *w = arg;
+  return fn_session_classify(predictions_out, w->session, articles, n, err);
+}
+
+static fn_status emit(void *arg, const fn_scored_row *row, fn_err *err) {
+  const with_session *w = arg;
+  return w->emit(w->arg, row, err);
+}
+
+fn_status fn_score_input(fn_scoring_counts *counts, fn_input *input, fn_session *session,
+                         const fn_data_options *columns, fn_scored_emit emit_row_to, void *arg, fn_err *err) {
+  with_session w = {session, emit_row_to, arg};
+  const fn_scorer scorer = {.mode = fn_session_mode(session),
+                            .column_title = columns->column_title,
+                            .column_text = columns->column_text,
+                            .classify = classify,
+                            .emit = emit,
+                            .arg = &w};
+  return fn_score_rows(counts, input, &scorer, err);
 }

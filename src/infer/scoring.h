@@ -25,8 +25,21 @@ typedef struct fn_scoring_counts {
   uint64_t n_rows, n_refused;
 } fn_scoring_counts;
 
-/* Adds to *counts. FN_E_NOT_FOUND: a CSV file without the columns that the session reads (with title and text: without
- * either); errors that end the reading of the input; what emit returns. Rows before an error were handed out. */
+/* Who classifies, and what becomes of the answers. */
+typedef struct fn_scorer {
+  fn_text_mode mode;                      /* what is read: decides which columns must be there */
+  const char *column_title, *column_text; /* text NULL: is not read */
+  size_t block_rows;                      /* [1,256] rows that are classified at once; 0: 256 */
+  /* predictions_out[n], n ≥ 1; what they point to lives until the next call. */
+  fn_status (*classify)(void *arg, fn_prediction *predictions_out, const fn_article *articles, size_t n, fn_err *err);
+  fn_scored_emit emit;
+  void *arg; /* of both */
+} fn_scorer;
+FN_NODISCARD fn_status fn_score_rows(fn_scoring_counts *counts, fn_input *input, const fn_scorer *scorer, fn_err *err);
+
+/* The same with a session. Adds to *counts. FN_E_NOT_FOUND: a CSV file without the columns that the session reads (with
+ * title and text: without either); errors that end the reading of the input; what emit returns. Rows before an error
+ * were handed out. */
 FN_NODISCARD fn_status fn_score_input(fn_scoring_counts *counts, fn_input *input, fn_session *session,
                                       const fn_data_options *columns, fn_scored_emit emit, void *arg, fn_err *err);
 

@@ -1,11 +1,11 @@
 #include "serve/answer_json.h"
 
+#include "infer/scored_rows.h"
+
 #include <math.h>
 
 double fn_answer_window_share(const fn_prediction *p, int32_t w) {
-  double total = 0.0;
-  for (int32_t i = 0; i < p->n_windows; i++) total += fabs(p->window_logits[i]);
-  return total > 0.0 ? p->window_logits[w] / total : 0.0;
+  return fn_scored_window_share(p, w);
 }
 
 static void write_reasons(fn_json_writer *w, unsigned reasons) {

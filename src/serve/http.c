@@ -25,7 +25,7 @@ struct fn_http {
 };
 
 /* Where an exchange stands between libmicrohttpd's thread and the one that completes it. */
-enum { RUNNING, SUSPENDED, COMPLETE };
+enum { RUNNING, SUSPENDED, ROOM /* for more of an upload */, COMPLETE };
 
 /* One request on a connection. */
 typedef struct call {
@@ -35,7 +35,8 @@ typedef struct call {
   fn_connection *limits; /* NULL: none */
   int fd;
   atomic_int state;
-  bool begun; /* headers were looked at */
+  bool begun;            /* headers were looked at */
+  bool is_upload, ended; /* the body goes to the route in pieces; all of it has come */
   bool answered;
   bool closes; /* the connection, after the answer */
   bool body_too_large;
@@ -91,9 +92,25 @@ void fn_http_format_url(char out[128], int fd, bool secure) {
 
 /* ---- the two threads of an exchange */
 
+/* Uploads: the connection is counted as at work while it is suspended, by whoever suspends and resumes it. */
+static void resume(call *c, int state) {
+  fn_http *http = c->http;
+  if (atomic_exchange(&c->state, state) != SUSPENDED) return;
+  http->mhd->resume_connection(c->connection);
+  atomic_fetch_sub(&http->n_at_work, 1);
+}
+
+static void on_room(fn_exchange *x) {
+  resume(x->transport, ROOM);
+}
+
 static void complete(fn_exchange *x) {
   call *c = x->transport;
   fn_http *http = c->http;
+  if (c->is_upload) {
+    resume(c, COMPLETE);
+    return;
+  }
   if (atomic_exchange(&c->state, COMPLETE) == SUSPENDED) http->mhd->resume_connection(c->connection);
   atomic_fetch_sub(&http->n_at_work, 1); /* the last that is done: whoever reads 0 may end the library */
 }
@@ -192,6 +209,7 @@ static void *on_target(void *arg, const char *target, struct MHD_Connection *con
   c->exchange.transport = c;
   c->exchange.complete = complete;
   c->exchange.is_gone = is_gone;
+  c->exchange.resume = on_room;
   fn_buf_init(&c->body, (size_t)fn_server_get_options(http->server)->serve->max_body_bytes);
   fn_exchange_count(&c->exchange);
   atomic_fetch_add(&http->n_open, 1);
@@ -334,6 +352,66 @@ static enum MHD_Result take_body(call *c, const char *data, size_t *length) {
   return MHD_YES;
 }
 
+/* ---- uploads */
+
+/* From now on the state says whether something happened since; false: the answer is there already. */
+static bool start_running(call *c) {
+  int state = atomic_load(&c->state);
+  while (state != COMPLETE && !atomic_compare_exchange_weak(&c->state, &state, RUNNING)) continue;
+  return state != COMPLETE;
+}
+
+/* Suspends the connection, unless there was room or an answer meanwhile. */
+static enum MHD_Result suspend(call *c) {
+  int expected = RUNNING;
+  fn_connection_set(c->http->connections, c->limits, FN_CONNECTION_WORKS, 0);
+  atomic_fetch_add(&c->http->n_at_work, 1);
+  c->http->mhd->suspend_connection(c->connection);
+  if (atomic_compare_exchange_strong(&c->state, &expected, SUSPENDED)) return MHD_YES;
+  c->http->mhd->resume_connection(c->connection);
+  atomic_fetch_sub(&c->http->n_at_work, 1);
+  return MHD_YES;
+}
+
+static fn_progress begin_upload(call *c) {
+  c->is_upload = true;
+  return fn_exchange_begin(&c->exchange);
+}
+
+static enum MHD_Result take_piece(call *c, const char *data, size_t *length) {
+  const uint64_t max = (uint64_t)fn_server_get_options(c->http->server)->serve->max_upload_bytes;
+  size_t n = *length;
+  if (c->n_received + n > max) c->body_too_large = true;
+  if (c->body_too_large) {
+    c->n_received += n;
+    *length = 0;
+    return c->n_received > max + (16 << 20) ? MHD_NO : MHD_YES;
+  }
+  (void)start_running(c);
+  (void)c->exchange.route->receive(&c->exchange, data, n, &n);
+  c->n_received += n;
+  *length -= n;
+  if (*length > 0) return suspend(c);
+  fn_connection_set(c->http->connections, c->limits, FN_CONNECTION_READS, c->n_received);
+  return MHD_YES;
+}
+
+/* Called at the body's end, and again whenever the connection was resumed. */
+static enum MHD_Result end_upload(call *c) {
+  fn_exchange *x = &c->exchange;
+  if (c->body_too_large) {
+    c->closes = true;
+    (void)fn_exchange_fail(x, 413, "too_large", "the body has more than %llu bytes (serve.max_upload_bytes)",
+                           (unsigned long long)fn_server_get_options(c->http->server)->serve->max_upload_bytes);
+    return answer(c);
+  }
+  if (!start_running(c)) return answer(c);
+  size_t n = 0;
+  if (!c->ended) (void)x->route->receive(x, NULL, 0, &n);
+  c->ended = true;
+  return suspend(c);
+}
+
 static enum MHD_Result on_request(void *arg, struct MHD_Connection *connection, const char *url, const char *method,
                                   const char *version, const char *data, size_t *length, void **context) {
   (void)arg, (void)connection, (void)url;
@@ -347,8 +425,11 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *connection, 
       return answer(c);
     }
     fn_connection_set(c->http->connections, c->limits, FN_CONNECTION_READS, 0);
-    return MHD_YES;
+    if (x->route->body != FN_BODY_UPLOAD || begin_upload(c) == FN_EXCHANGE_PENDING) return MHD_YES;
+    c->closes = true;
+    return answer(c);
   }
+  if (c->is_upload) return *length > 0 ? take_piece(c, data, length) : end_upload(c);
   if (*length > 0) return take_body(c, data, length);
   if (x->response.status != 0) return answer(c); /* resumed */
   if (c->body_too_large) {

@@ -13,6 +13,12 @@ static const fn_option options[] = {
      "Largest body of a request; more is answered with 413. Uploads of CSV have serve.max_upload_bytes."},
     {"serve.max_upload_bytes", FN_OPTION_INT, AT(max_upload_bytes), "67108864", "[1024,1099511627776]", false, false,
      "Largest CSV upload. Memory does not grow with it; the answers lie in a temporary file until they are sent."},
+    {"serve.max_upload_rows", FN_OPTION_INT, AT(max_upload_rows), "1000000", "[1,1000000000000]", false, false,
+     "Rows of one CSV upload at most."},
+    {"serve.max_uploads", FN_OPTION_INT, AT(max_uploads), "8", "[1,1024]", false, false,
+     "CSV uploads that are at work at the same time, each with a thread and a file in TMPDIR of its own; further ones "
+     "are "
+     "answered with 503."},
     {"serve.max_items", FN_OPTION_INT, AT(max_items), "256", "[1,65536]", false, false,
      "Articles in one request at most."},
     {"serve.max_connections", FN_OPTION_INT, AT(max_connections), "4096", "[16,1000000]", false, false,

@@ -14,6 +14,7 @@ typedef struct fn_serve_options {
   int64_t idle_timeout_s, request_timeout_s;
   int64_t drain_delay_s, shutdown_timeout_s;
   bool watch;
+  int64_t max_uploads, max_upload_rows;
   const char *predict_route, *health_route; /* further names of /invocations and /ping; NULL: none */
 } fn_serve_options;
 

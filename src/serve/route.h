@@ -38,7 +38,8 @@ typedef struct fn_route {
   fn_progress (*begin)(fn_exchange *exchange);
   /* Called on a worker when the job is done: fills the response. NULL for routes that submit none. */
   void (*finish)(fn_exchange *exchange);
-  /* Upload routes: the next bytes of the body, NULL and 0 at its end; *n_used says how many were taken. */
+  /* Upload routes, whose begin comes before the body where that comes in pieces: the next bytes of it, NULL and 0 at
+   * its end; *n_used says how many were taken. Less than all: the transport waits for exchange->resume. */
   fn_progress (*receive)(fn_exchange *exchange, const char *data, size_t length, size_t *n_used);
 } fn_route;
 

@@ -26,6 +26,9 @@ void fn_model_json(fn_json_writer *w, fn_server *server, fn_engine *engine);
 fn_progress fn_handle_alive(fn_exchange *exchange);
 fn_progress fn_handle_ready(fn_exchange *exchange);
 fn_progress fn_handle_metrics(fn_exchange *exchange);
+/* route_csv.c; they receive by fn_upload_receive */
+fn_progress fn_handle_csv(fn_exchange *exchange);
+fn_progress fn_handle_predict_csv(fn_exchange *exchange);
 /* route_predecessors.c */
 fn_progress fn_handle_predict_single(fn_exchange *exchange);
 void fn_finish_predict_single(fn_exchange *exchange);

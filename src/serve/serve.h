@@ -30,6 +30,7 @@ typedef struct fn_server_options {
   const char *state_folder; /* of the prediction log; NULL: none */
   const char *model;        /* path */
   const char *version;      /* of the program */
+  const char *tmp_dir;      /* folder for answers to uploads until they are sent; NULL: /tmp */
   fn_serve_events events;
 } fn_server_options;
 
@@ -43,6 +44,8 @@ FN_NODISCARD fn_status fn_server_check(fn_server *server, fn_err *err);
 
 const fn_server_options *fn_server_get_options(const fn_server *server);
 fn_batcher *fn_server_batcher(fn_server *server);
+struct fn_uploads *fn_server_uploads(fn_server *server);
+void fn_server_count_prediction(fn_server *server, const fn_prediction *prediction); /* for /metrics */
 /* The model in service; a reference that the caller releases. */
 fn_engine *fn_server_engine(fn_server *server);
 /* Opens a model beside the one in service and lets it take over; requests that were begun finish on the old one. path

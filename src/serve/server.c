@@ -2,6 +2,7 @@
 #include "serve/metrics.h"
 #include "serve/recording.h"
 #include "serve/route.h"
+#include "serve/upload.h"
 
 #include <pthread.h>
 #include <signal.h>
@@ -12,6 +13,7 @@ struct fn_server {
   fn_server_options options;
   fn_counters *metrics;
   fn_batcher *batcher;
+  fn_uploads *uploads;
   fn_background *background;
   fn_prediction_log *log; /* NULL: none */
   pthread_mutex_t lock;   /* of engine and n_… */
@@ -38,6 +40,7 @@ enum { N_BACKGROUND = 2, MAX_BACKGROUND = 256 };
 
 static fn_status start(fn_server *s, fn_err *err) {
   FN_TRY(fn_counters_create(&s->metrics, err));
+  FN_TRY(fn_uploads_create(&s->uploads, (size_t)s->options.serve->max_uploads, err));
   FN_TRY(open_engine(&s->engine, s, s->options.model, err));
   const fn_batcher_options batcher = {.n_workers = count_workers(&s->options),
                                       .batch_tokens = (size_t)s->options.infer->batch_tokens,
@@ -84,6 +87,7 @@ fn_status fn_server_create(fn_server **server_out, const fn_server_options *opti
   fn_server *s = fn_mem_calloc(1, sizeof *s);
   if (s == NULL) return fn_err_no_memory(err, "a server");
   s->options = *options;
+  if (s->options.tmp_dir == NULL) s->options.tmp_dir = "/tmp";
   pthread_mutex_init(&s->lock, NULL);
   pthread_mutex_init(&s->reloading, NULL);
   const bool logs = fn_predictions_enabled(options->predictions);
@@ -98,6 +102,7 @@ fn_status fn_server_create(fn_server **server_out, const fn_server_options *opti
 
 void fn_server_destroy(fn_server *s) {
   if (s == NULL) return;
+  fn_uploads_destroy(s->uploads);
   fn_batcher_destroy(s->batcher);
   fn_background_destroy(s->background);
   fn_prediction_log_close(s->log);
@@ -117,6 +122,12 @@ const fn_server_options *fn_server_get_options(const fn_server *s) {
 }
 fn_batcher *fn_server_batcher(fn_server *s) {
   return s->batcher;
+}
+fn_uploads *fn_server_uploads(fn_server *s) {
+  return s->uploads;
+}
+void fn_server_count_prediction(fn_server *s, const fn_prediction *prediction) {
+  fn_counters_count_prediction(s->metrics, prediction);
 }
 fn_background *fn_server_background(fn_server *s) {
   return s->background;
@@ -183,6 +194,7 @@ void fn_server_drain(fn_server *s) {
 }
 void fn_server_cancel(fn_server *s) {
   atomic_store(&s->drains, true);
+  fn_uploads_stop(s->uploads);
   fn_batcher_cancel(s->batcher);
 }
 bool fn_server_is_draining(const fn_server *s) {
