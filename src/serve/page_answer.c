@@ -117,10 +117,14 @@ static size_t count_characters(fn_str text) {
   return n;
 }
 
+static size_t clamp(double place, size_t length) {
+  if (!(place > 0)) return 0;
+  return place < (double)length ? (size_t)place : length;
+}
+
 /* text[begin,end), and at most `most` bytes of it at a character's end. */
 static fn_str slice(fn_str text, double begin, double end, size_t most, bool *is_cut) {
-  size_t from = begin > 0 ? (size_t)begin : 0, to = end > 0 ? (size_t)end : 0;
-  if (to > text.length) to = text.length;
+  size_t from = clamp(begin, text.length), to = clamp(end, text.length);
   if (from > to) from = to;
   *is_cut = to - from > most;
   if (*is_cut)
@@ -417,6 +421,7 @@ void fn_page_view_answer(fn_json_writer *w, const json_t *answer, fn_str title, 
   v.verdict = text_of(answer, "verdict");
   v.label = text_of(answer, "label");
   if (isnan(v.logit) && is_set(answer, "calibrated") && v.p > 0 && v.p < 1) v.logit = log_odds(v.p);
+  if (v.threshold < 0) v.threshold = (double)NAN;
   v.is_never = v.threshold > 1;
   read_reasons(&v);
   fn_json_object(w, "answer");

@@ -30,20 +30,19 @@ void fn_page_frequency(int *count, int *of, double p) {
   if (*count >= *of) *count = *of - 1;
 }
 
+/* 1 in n, for a part of at most a half. */
+static long one_in(double part) {
+  return lround(fmin(1 / part, 999999));
+}
+
 const char *fn_page_share(char buffer[48], double share) {
-  if (share <= 0.5) {
-    long n = lround(1 / share);
-    if (n >= 1000)
-      snprintf(buffer, 48, "1 in %ld,%03ld", n / 1000, n % 1000);
-    else
-      snprintf(buffer, 48, "1 in %ld", n);
-  } else {
-    long n = lround(1 / (1 - share));
-    if (n >= 1000)
-      snprintf(buffer, 48, "%ld,%03ld in %ld,%03ld", (n - 1) / 1000, (n - 1) % 1000, n / 1000, n % 1000);
-    else
-      snprintf(buffer, 48, "%ld in %ld", n - 1, n);
-  }
+  const long n = one_in(share <= 0.5 ? share : 1 - share), k = share <= 0.5 ? 1 : n - 1;
+  if (n >= 1000 && k >= 1000)
+    snprintf(buffer, 48, "%ld,%03ld in %ld,%03ld", k / 1000, k % 1000, n / 1000, n % 1000);
+  else if (n >= 1000)
+    snprintf(buffer, 48, "%ld in %ld,%03ld", k, n / 1000, n % 1000);
+  else
+    snprintf(buffer, 48, "%ld in %ld", k, n);
   return buffer;
 }
 

@@ -87,6 +87,9 @@ static void test_shares_in_words(void **state) {
   assert_string_equal(fn_page_share(buffer, 0.5), "1 in 2");
   assert_string_equal(fn_page_share(buffer, 0.05), "1 in 20");
   assert_string_equal(fn_page_share(buffer, 0.001), "1 in 1,000");
+  assert_string_equal(fn_page_share(buffer, 0.0), "1 in 999,999");
+  assert_string_equal(fn_page_share(buffer, 1.0), "999,998 in 999,999");
+  assert_string_equal(fn_page_share(buffer, 0.999), "999 in 1,000");
   assert_string_equal(fn_page_share(buffer, 0.9), "9 in 10");
   assert_string_equal(fn_page_share(buffer, 2.0 / 3), "2 in 3");
 }
