@@ -2,6 +2,7 @@
 #include "cli/loading.h"
 #include "cli/serve_lambda.h"
 #include "cli/serve_stop.h"
+#include "serve/auth.h"
 #include "serve/http.h"
 #include "tensor/options.h"
 
@@ -67,6 +68,9 @@ static fn_status take_environment(serve *s, fn_err *err) {
   int64_t number;
   if (s->serve.predict_route == NULL) s->serve.predict_route = getenv("AIP_PREDICT_ROUTE");
   if (s->serve.health_route == NULL) s->serve.health_route = getenv("AIP_HEALTH_ROUTE");
+  /* These two platforms ask who calls before they pass a call on to the container. */
+  if (s->serve.auth == FN_AUTH_AUTO && (port != NULL || getenv("SAGEMAKER_BIND_TO_PORT") != NULL))
+    s->serve.auth = FN_AUTH_NONE;
   if (port == NULL || getenv("PORT") != NULL) return FN_OK;
   if (!fn_str_to_int64(&number, fn_str_from(port)) || number < 0 || number > 65535)
     return fn_err_set(err, FN_E_INVALID, "AIP_HTTP_PORT=%.40s is no port: a number up to 65535", port);
@@ -110,8 +114,17 @@ static fn_status listen_http(serve *s, fn_err *err) {
   FN_TRY(fn_http_listen(&fd, host_of(s), (uint16_t)s->serve.port, err));
   char where[160] = "listening at ";
   fn_http_format_url(where + strlen(where), fd, false);
+  const bool exposed = !fn_http_is_loopback(fd);
+  const fn_status status = exposed ? fn_server_expose(s->server, err) : FN_OK;
+  if (status != FN_OK) {
+    close(fd);
+    return status;
+  }
   FN_TRY(fn_http_start(&s->http, s->server, fd, err));
   tell_start(s, where);
+  if (exposed && s->serve.auth == FN_AUTH_NONE)
+    fn_server_event(s->server, FN_SEVERITY_WARNING, "open_to_all", NULL,
+                    "other machines can reach this server and need no key (serve.auth=none)");
   return FN_OK;
 }
 

@@ -202,3 +202,14 @@ bool fn_keyring_find(fn_key_info *info_out, fn_keyring *ring, fn_str secret) {
   pthread_rwlock_unlock(&ring->lock);
   return found;
 }
+
+bool fn_keyring_find_id(fn_key_info *info_out, fn_keyring *ring, const char *id) {
+  bool found = false;
+  pthread_rwlock_rdlock(&ring->lock);
+  for (size_t i = 0; i < ring->list.n && !found; i++) {
+    found = strcmp(ring->list.items[i].info.id, id) == 0;
+    if (found) *info_out = ring->list.items[i].info;
+  }
+  pthread_rwlock_unlock(&ring->lock);
+  return found;
+}

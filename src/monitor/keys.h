@@ -47,5 +47,7 @@ size_t fn_keyring_count(fn_keyring *ring);
 /* True, with *info_out, when secret is a valid key. It is hashed first and compared with all keys, each in a time that
  * does not depend on its bytes. */
 bool fn_keyring_find(fn_key_info *info_out, fn_keyring *ring, fn_str secret);
+/* The valid key of that id ("k_…"), which is no secret: whether a page that signed in with it may go on. */
+bool fn_keyring_find_id(fn_key_info *info_out, fn_keyring *ring, const char *id);
 
 #endif

@@ -25,7 +25,7 @@ typedef struct fn_field {
   fn_str name, value;
 } fn_field;
 
-enum { FN_REQUEST_ID_BYTES = 65, FN_CLIENT_BYTES = 64, FN_PREDICTION_ID_BYTES = 40 };
+enum { FN_REQUEST_ID_BYTES = 65, FN_CLIENT_BYTES = 64, FN_PREDICTION_ID_BYTES = 40, FN_SESSION_BYTES = 33 };
 
 /* All views belong to the exchange's arena or to the transport and live as long as the exchange. */
 typedef struct fn_request {
@@ -75,7 +75,10 @@ typedef struct fn_exchange {
   const fn_route *route; /* NULL until found */
   fn_job *job;           /* NULL: none was submitted */
   fn_role role;
-  char key_id[32]; /* of the API key; "" none */
+  char key_id[32];                /* of the API key; "" none */
+  char session[FN_SESSION_BYTES]; /* of a page's cookie (auth.h); "" none */
+  bool by_cookie;                 /* the role comes from it, so that a request must prove that a page of ours made it */
+  bool operation_only;            /* the transport listens at serve.metrics_port */
   uint64_t begin_ns;
   uint64_t deadline_ns; /* of the transport, or 0; from fn_exchange_begin on serve.timeout_ms where that is sooner */
   /* Of the prediction log (recording.h). */
@@ -103,8 +106,8 @@ typedef enum fn_progress { FN_EXCHANGE_DONE, FN_EXCHANGE_PENDING } fn_progress;
 /* Answers a request whose fields are filled in: at once, or later through `complete`. Never fails: what goes wrong is a
  * response. */
 fn_progress fn_exchange_begin(fn_exchange *exchange);
-/* Finds the route alone, from method and path: FN_EXCHANGE_PENDING when there is one, else the refusal is written. For
- * transports that want to know before the body comes. */
+/* Finds the route alone, from method and path, and asks the guard: FN_EXCHANGE_PENDING when it may go on, else the
+ * refusal is written. For transports that want to know before the body comes. */
 fn_progress fn_exchange_route(fn_exchange *exchange);
 
 /* Replaces the response by an error in the style of the route. code: short name, static ("empty"); detail says what

@@ -2,8 +2,10 @@
 #include "serve/http.h"
 
 #include "serve/connections.h"
+#include "serve/guard.h"
 #include "serve/http_request.h"
 #include "serve/microhttpd_library.h"
+#include "serve/proxy.h"
 #include "serve/route.h"
 
 #include <errno.h>
@@ -90,6 +92,17 @@ void fn_http_format_url(char out[128], int fd, bool secure) {
   snprintf(out, 128, "%s://%s%s%s:%s", secure ? "https" : "http", six ? "[" : "", host, six ? "]" : "", service);
 }
 
+bool fn_http_is_loopback(int fd) {
+  struct sockaddr_storage address = {0};
+  socklen_t length = sizeof address;
+  char host[80] = "", service[8] = "";
+  fn_address parsed;
+  if (getsockname(fd, (struct sockaddr *)&address, &length) != 0) return false;
+  if (address.ss_family == AF_UNIX) return true;
+  format_address(host, sizeof host, (struct sockaddr *)&address, length, service, sizeof service);
+  return fn_address_parse(&parsed, fn_str_from(host)) && fn_address_is_loopback(&parsed);
+}
+
 /* ---- the two threads of an exchange */
 
 /* Uploads: the connection is counted as at work while it is suspended, by whoever suspends and resumes it. */
@@ -160,7 +173,6 @@ static void add_headers(struct MHD_Response *response, const call *c) {
   const fn_response *r = &c->exchange.response;
   if (r->content_type != NULL) (void)mhd->add_response_header(response, "Content-Type", r->content_type);
   (void)mhd->add_response_header(response, "X-Request-Id", c->exchange.request.id);
-  (void)mhd->add_response_header(response, "X-Content-Type-Options", "nosniff");
   if (r->closes || c->closes || fn_server_is_draining(c->http->server))
     (void)mhd->add_response_header(response, "Connection", "close");
   fn_str rest = fn_buf_str(&r->headers);
@@ -183,6 +195,7 @@ static enum MHD_Result answer(call *c) {
   const fn_microhttpd *mhd = c->http->mhd;
   const uint64_t length =
       c->exchange.response.fd >= 0 ? c->exchange.response.fd_bytes : c->exchange.response.body.length;
+  fn_guard_finish(fn_server_guard(c->http->server), &c->exchange);
   struct MHD_Response *response = make_response(c);
   if (response == NULL) return MHD_NO;
   add_headers(response, c);
@@ -313,6 +326,7 @@ static bool read_headers(call *c) {
 /* What can be refused before the body comes. */
 static fn_progress look_at_headers(call *c, const char *method, const char *version) {
   fn_exchange *x = &c->exchange;
+  c->closes = true; /* when it is refused: whatever body follows is not read */
   if (!read_headers(c)) return fn_exchange_fail(x, 503, "no_memory", "memory is short; try again later");
   read_peer(c);
   fn_http_read_method(&x->request, method);
@@ -328,7 +342,8 @@ static fn_progress look_at_headers(call *c, const char *method, const char *vers
   if (fn_http_check(&length, x, version) == FN_EXCHANGE_DONE) return FN_EXCHANGE_DONE;
   /* The library takes line breaks between chunks that others read in another way; what is thought to follow such a body
    * is never answered. */
-  c->closes = fn_request_header(&x->request, "Transfer-Encoding").data != NULL;
+  const bool chunked = fn_request_header(&x->request, "Transfer-Encoding").data != NULL;
+  c->closes = chunked || length > 0;
   if (fn_exchange_route(x) == FN_EXCHANGE_DONE) return FN_EXCHANGE_DONE;
   const fn_serve_options *o = fn_server_get_options(x->server)->serve;
   const uint64_t max = (uint64_t)(x->route->body == FN_BODY_UPLOAD ? o->max_upload_bytes : o->max_body_bytes);
@@ -337,6 +352,7 @@ static fn_progress look_at_headers(call *c, const char *method, const char *vers
                             (unsigned long long)length, (unsigned long long)max,
                             x->route->body == FN_BODY_UPLOAD ? "serve.max_upload_bytes" : "serve.max_body_bytes");
   }
+  c->closes = chunked;
   return FN_EXCHANGE_PENDING;
 }
 
@@ -420,10 +436,8 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *connection, 
   fn_exchange *x = &c->exchange;
   if (!c->begun) {
     c->begun = true;
-    if (look_at_headers(c, method, version) == FN_EXCHANGE_DONE) {
-      c->closes = true; /* whatever body follows is not read */
-      return answer(c);
-    }
+    /* An answer as early as this ends the connection; without a body it can wait for the next call. */
+    if (look_at_headers(c, method, version) == FN_EXCHANGE_DONE) return c->closes ? answer(c) : MHD_YES;
     fn_connection_set(c->http->connections, c->limits, FN_CONNECTION_READS, 0);
     if (x->route->body != FN_BODY_UPLOAD || begin_upload(c) == FN_EXCHANGE_PENDING) return MHD_YES;
     c->closes = true;
@@ -431,7 +445,7 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *connection, 
   }
   if (c->is_upload) return *length > 0 ? take_piece(c, data, length) : end_upload(c);
   if (*length > 0) return take_body(c, data, length);
-  if (x->response.status != 0) return answer(c); /* resumed */
+  if (x->response.status != 0) return answer(c); /* refused, or resumed */
   if (c->body_too_large) {
     c->closes = true;
     (void)fn_exchange_fail(x, 413, "too_large", "the body has more than %llu bytes (serve.max_body_bytes)",

@@ -11,6 +11,9 @@ FN_NODISCARD fn_status fn_http_listen(int *fd_out, const char *host, uint16_t po
 /* "http://127.0.0.1:8080" of a listening socket. */
 void fn_http_format_url(char out[128], int fd, bool secure);
 
+/* Whether only this machine can reach it. */
+bool fn_http_is_loopback(int fd);
+
 /* Serves from now on, on threads of its own; takes the socket over, also on failure. */
 FN_NODISCARD fn_status fn_http_start(fn_http **http_out, fn_server *server, int listen_fd, fn_err *err);
 /* Accepts no more connections. */

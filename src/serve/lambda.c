@@ -1,6 +1,7 @@
 #include "serve/lambda.h"
 
 #include "base/json.h"
+#include "serve/guard.h"
 #include "serve/http_request.h"
 #include "serve/lambda_client.h"
 #include "serve/lambda_event.h"
@@ -107,6 +108,7 @@ static bool serve(loop *l, const char *invocation, fn_exchange *x) {
     (void)fn_exchange_fail(x, fn_status_http(status), "bad_event", "%s", err.message);
   else if (x->response.status == 0)
     answer(x);
+  fn_guard_finish(fn_server_guard(l->server), x);
   fn_buf_reset(&l->answer);
   return fn_lambda_event_answer(&l->answer, &event, x);
 }

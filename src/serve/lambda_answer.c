@@ -26,7 +26,6 @@ static void collect(headers *h, const fn_exchange *x) {
   h->n = 0;
   if (r->content_type != NULL) add(h, fn_str_from("Content-Type"), fn_str_from(r->content_type));
   add(h, fn_str_from("X-Request-Id"), fn_str_from(x->request.id));
-  add(h, fn_str_from("X-Content-Type-Options"), fn_str_from("nosniff"));
   fn_str rest = fn_buf_str(&r->headers);
   while (rest.length > 0) {
     const char *end = memchr(rest.data, '\r', rest.length);

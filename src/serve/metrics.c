@@ -1,5 +1,6 @@
 #include "serve/metrics.h"
 
+#include "serve/guard.h"
 #include "serve/recording.h"
 #include "serve/route.h"
 
@@ -288,6 +289,16 @@ static void format_log(fn_buf *out, const fn_server *server) {
   fn_counters_sample(out, "fakenews_log_commit_seconds_count", "", (double)s.n_commits);
 }
 
+static void format_guard(fn_buf *out, fn_server *server) {
+  fn_guard_stats s;
+  fn_guard_get_stats(&s, fn_server_guard(server));
+  fn_counters_family(out, "fakenews_denied_total", "counter", "Requests that were not let in.");
+  fn_counters_sample(out, "fakenews_denied_total", "{why=\"unauthorized\"}", (double)s.n_unauthorized);
+  fn_counters_sample(out, "fakenews_denied_total", "{why=\"forbidden\"}", (double)s.n_forbidden);
+  fn_counters_sample(out, "fakenews_denied_total", "{why=\"rate\"}", (double)s.n_limited);
+  fn_counters_sample(out, "fakenews_denied_total", "{why=\"cross_site\"}", (double)s.n_cross_site);
+}
+
 void fn_counters_format(fn_buf *out, fn_server *server) {
   const fn_counters *m = fn_server_metrics(server);
   fn_batcher_stats stats;
@@ -297,4 +308,5 @@ void fn_counters_format(fn_buf *out, fn_server *server) {
   format_batcher(out, &stats);
   format_server(out, server);
   format_log(out, server);
+  format_guard(out, server);
 }

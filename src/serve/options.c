@@ -42,6 +42,19 @@ static const fn_option options[] = {
      "Another path of GET /ping. Vertex AI says in AIP_HEALTH_ROUTE which, and that sets it too."},
     {"serve.watch", FN_OPTION_BOOL, AT(watch), "false", NULL, false, false,
      "Loads the model again when its file was replaced by rename. Never on a file that is being written."},
+    {"serve.auth", FN_OPTION_ENUM, AT(auth), "auto", "auto|keys|none", false, false,
+     "`keys`: a key of `fakenews keys add` is needed. `auto`: as soon as there is one, and always when serve.host is "
+     "not "
+     "this machine alone. `none`: everybody may ask."},
+    {"serve.rate_per_minute", FN_OPTION_INT, AT(rate_per_minute), "0", "[0,1000000]", false, false,
+     "Requests of one client in a minute: of a key, else of an IPv4 address or the first 64 bits of an IPv6 address. "
+     "0: "
+     "no limit."},
+    {"serve.trusted_proxies", FN_OPTION_LIST, AT(trusted_proxies), "[]", NULL, false, false,
+     "Addresses and networks whose X-Forwarded-For, Forwarded and X-Forwarded-Proto are believed: [10.0.0.0/8]."},
+    {"serve.cors_origins", FN_OPTION_LIST, AT(cors_origins), "[]", NULL, false, false,
+     "Origins of pages that may ask from a browser: [https://example.org]. [\"*\"]: any. Keys are needed all the "
+     "same."},
 };
 
 const fn_option_table fn_serve_option_table = {

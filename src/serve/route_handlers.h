@@ -53,6 +53,10 @@ fn_progress fn_handle_v2_model(fn_exchange *exchange);
 fn_progress fn_handle_v2_model_ready(fn_exchange *exchange);
 fn_progress fn_handle_v2_infer(fn_exchange *exchange);
 void fn_finish_v2_infer(fn_exchange *exchange);
+/* route_signin.c */
+fn_progress fn_handle_signin_page(fn_exchange *exchange);
+fn_progress fn_handle_signin(fn_exchange *exchange);
+fn_progress fn_handle_signout(fn_exchange *exchange);
 /* route_page.c */
 fn_progress fn_handle_page(fn_exchange *exchange);
 fn_progress fn_handle_page_form(fn_exchange *exchange);

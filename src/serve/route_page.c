@@ -1,5 +1,7 @@
 /* The page: GET and POST /, /table, /disputed, /history, /card, /static/{name}. */
 #include "serve/route_page.h"
+
+#include "serve/guard.h"
 #include "serve/http_request.h"
 #include "serve/page.h"
 #include "serve/page_view.h"
@@ -57,18 +59,30 @@ static json_t *read_model(fn_exchange *x) {
   return model;
 }
 
+/* What the page must know of keys. csrf: storage of the frame's. */
+static void fill_sign_in(fn_page_frame *frame, char csrf[33], fn_exchange *x) {
+  fn_auth *auth = fn_guard_auth(fn_server_guard(x->server));
+  frame->keys_used = fn_auth_is_on(auth);
+  frame->is_signed_in = x->by_cookie;
+  if (!frame->keys_used) return;
+  fn_auth_csrf(csrf, auth, x);
+  frame->csrf = csrf;
+}
+
 void fn_page_begin(fn_page_building *page, fn_exchange *x, const char *name, const char *title) {
   *page = (fn_page_building){.exchange = x, .model = read_model(x)};
   fn_buf_init(&page->view, 0);
   fn_json_begin(&page->writer, &page->view, 0);
   fn_json_object(&page->writer, NULL);
   const fn_serve_options *serve = fn_server_get_options(x->server)->serve;
-  const fn_page_frame frame = {.root = root_of(x),
-                               .name = name,
-                               .title = title,
-                               .model = page->model,
-                               .max_items = serve->max_items,
-                               .max_body = serve->max_body_bytes};
+  char csrf[33];
+  fn_page_frame frame = {.root = root_of(x),
+                         .name = name,
+                         .title = title,
+                         .model = page->model,
+                         .max_items = serve->max_items,
+                         .max_body = serve->max_body_bytes};
+  fill_sign_in(&frame, csrf, x);
   fn_page_view_frame(&page->writer, &frame);
 }
 
@@ -97,7 +111,9 @@ fn_progress fn_page_end(fn_page_building *page, int http_status, const char *nam
 void fn_page_fail(fn_exchange *x, int http_status, const char *title, const char *detail) {
   FN_AUTO_BUF fn_buf text;
   FN_AUTO_JSON json_t *view = NULL;
-  const fn_page_frame frame = {.root = root_of(x), .name = "", .title = title};
+  char csrf[33];
+  fn_page_frame frame = {.root = root_of(x), .name = "", .title = title};
+  fill_sign_in(&frame, csrf, x);
   fn_json_writer w;
   fn_buf_init(&text, 0);
   fn_json_begin(&w, &text, 0);

@@ -39,6 +39,10 @@ FN_NODISCARD fn_status fn_server_create(fn_server **server_out, const fn_server_
 /* After its transports are stopped. NULL is fine. */
 void fn_server_destroy(fn_server *server);
 
+/* Before it can be reached from other machines, which then need an API key: FN_E_INVALID when there is none and
+ * serve.auth=none was not said. */
+FN_NODISCARD fn_status fn_server_expose(fn_server *server, fn_err *err);
+
 /* Asks the prediction log's database, which a server starts without: FN_OK, or why it cannot be used. */
 FN_NODISCARD fn_status fn_server_check(fn_server *server, fn_err *err);
 

@@ -1,4 +1,5 @@
 #include "serve/background.h"
+#include "serve/guard.h"
 #include "serve/metrics.h"
 #include "serve/recording.h"
 #include "serve/route.h"
@@ -15,6 +16,7 @@ struct fn_server {
   fn_batcher *batcher;
   fn_uploads *uploads;
   fn_background *background;
+  fn_guard *guard;
   fn_prediction_log *log; /* NULL: none */
   pthread_mutex_t lock;   /* of engine and n_… */
   fn_engine *engine;
@@ -41,6 +43,7 @@ enum { N_BACKGROUND = 2, MAX_BACKGROUND = 256 };
 static fn_status start(fn_server *s, fn_err *err) {
   FN_TRY(fn_counters_create(&s->metrics, err));
   FN_TRY(fn_uploads_create(&s->uploads, (size_t)s->options.serve->max_uploads, err));
+  FN_TRY(fn_guard_create(&s->guard, &s->options, err));
   FN_TRY(open_engine(&s->engine, s, s->options.model, err));
   const fn_batcher_options batcher = {.n_workers = count_workers(&s->options),
                                       .batch_tokens = (size_t)s->options.infer->batch_tokens,
@@ -106,11 +109,17 @@ void fn_server_destroy(fn_server *s) {
   fn_batcher_destroy(s->batcher);
   fn_background_destroy(s->background);
   fn_prediction_log_close(s->log);
+  fn_guard_destroy(s->guard);
   fn_engine_unref(s->engine);
   fn_counters_destroy(s->metrics);
   pthread_mutex_destroy(&s->reloading);
   pthread_mutex_destroy(&s->lock);
   free(s);
+}
+
+fn_status fn_server_expose(fn_server *s, fn_err *err) {
+  fn_auth_expose(fn_guard_auth(s->guard));
+  return fn_auth_check(fn_guard_auth(s->guard), err);
 }
 
 fn_status fn_server_check(fn_server *s, fn_err *err) {
@@ -128,6 +137,9 @@ fn_uploads *fn_server_uploads(fn_server *s) {
 }
 void fn_server_count_prediction(fn_server *s, const fn_prediction *prediction) {
   fn_counters_count_prediction(s->metrics, prediction);
+}
+fn_guard *fn_server_guard(const fn_server *s) {
+  return s->guard;
 }
 fn_background *fn_server_background(fn_server *s) {
   return s->background;
@@ -261,14 +273,16 @@ static void apply_aliases(fn_exchange *x) {
 fn_progress fn_exchange_route(fn_exchange *x) {
   unsigned allowed = 0;
   apply_aliases(x);
+  if (fn_guard_meet(x->server->guard, x) == FN_EXCHANGE_DONE) return FN_EXCHANGE_DONE;
   x->route = fn_route_find(&allowed, &x->request);
-  if (x->route != NULL) return FN_EXCHANGE_PENDING;
+  if (x->route != NULL) return fn_guard_admit(x->server->guard, x);
   if (allowed != 0) return refuse_method(x, allowed);
   return fn_exchange_fail(x, 404, "not_found", "there is nothing at this path; /docs lists what there is");
 }
 
 fn_progress fn_exchange_begin(fn_exchange *x) {
   if (x->route == NULL && fn_exchange_route(x) == FN_EXCHANGE_DONE) return FN_EXCHANGE_DONE;
+  if (fn_guard_admit_body(x->server->guard, x) == FN_EXCHANGE_DONE) return FN_EXCHANGE_DONE;
   const uint64_t deadline = x->begin_ns + (uint64_t)x->server->options.serve->timeout_ms * 1000000u;
   if (x->deadline_ns == 0 || x->deadline_ns > deadline) x->deadline_ns = deadline;
   return x->route->begin(x);

@@ -38,7 +38,7 @@ class Served:
             command[2:2] = ["--model", str(model)]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
                                         env=environment, cwd=cwd or folder)
-        self.log = ""
+        self.log, self.folder = "", folder
         self.port = self._wait()
 
     def _wait(self):

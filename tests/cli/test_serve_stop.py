@@ -128,7 +128,7 @@ def test_port_of_the_environment(program, tmp_path):
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
         port = s.getsockname()[1]
-    process = subprocess.Popen([program, "serve", "--model", MODEL], env={"HOME": str(tmp_path), "PORT": str(port), "K_SERVICE": "fakenews"},
+    process = subprocess.Popen([program, "serve", "--model", MODEL], env={"HOME": str(tmp_path), "PORT": str(port), "K_SERVICE": "fakenews", "FAKENEWS_SERVE_AUTH": "none"},
                                cwd=tmp_path, stderr=subprocess.PIPE, text=True)
     try:
         assert f"0.0.0.0:{port}" in process.stderr.readline()
