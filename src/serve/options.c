@@ -23,6 +23,10 @@ static const fn_option options[] = {
      "Articles in one request at most."},
     {"serve.max_connections", FN_OPTION_INT, AT(max_connections), "4096", "[16,1000000]", false, false,
      "Open connections at most; further ones wait until one closes."},
+    {"serve.batch_tokens", FN_OPTION_INT, AT(batch_tokens), "1024", "[1,1048576]", false, false,
+     "Tokens that a worker takes through the encoder at once, in place of infer.batch_tokens. More only need more "
+     "memory "
+     "and make the others wait."},
     {"serve.queue_tokens", FN_OPTION_INT, AT(queue_tokens), "131072", "[1024,1073741824]", false, false,
      "Tokens that may wait for a worker. Where a request would be one too many it is answered with 503 at once."},
     {"serve.timeout_ms", FN_OPTION_INT, AT(timeout_ms), "30000", "[10,3600000]", false, false,

@@ -9,6 +9,7 @@ typedef struct fn_serve_options {
   int64_t port;     /* 0: one that is free */
   int64_t workers;  /* 0: as many as processors */
   int64_t max_body_bytes, max_upload_bytes, max_items, max_connections;
+  int64_t batch_tokens; /* that go through the encoder at once, in place of infer.batch_tokens */
   int64_t queue_tokens; /* that may wait */
   int64_t timeout_ms;
   int64_t idle_timeout_s, request_timeout_s;

@@ -12,6 +12,7 @@
 
 struct fn_server {
   fn_server_options options;
+  fn_infer_options infer; /* of the sessions */
   fn_counters *metrics;
   fn_batcher *batcher;
   fn_uploads *uploads;
@@ -31,7 +32,7 @@ static size_t count_workers(const fn_server_options *o) {
 }
 
 static fn_status open_engine(fn_engine **engine_out, const fn_server *s, const char *path, fn_err *err) {
-  const fn_engine_options options = {.infer = s->options.infer,
+  const fn_engine_options options = {.infer = &s->infer,
                                      .tensor = s->options.tensor,
                                      .n_workers = count_workers(&s->options),
                                      .embeddings = fn_predictions_enabled(s->options.predictions)};
@@ -46,7 +47,7 @@ static fn_status start(fn_server *s, fn_err *err) {
   FN_TRY(fn_guard_create(&s->guard, &s->options, err));
   FN_TRY(open_engine(&s->engine, s, s->options.model, err));
   const fn_batcher_options batcher = {.n_workers = count_workers(&s->options),
-                                      .batch_tokens = (size_t)s->options.infer->batch_tokens,
+                                      .batch_tokens = (size_t)s->options.serve->batch_tokens,
                                       .queue_tokens = (size_t)s->options.serve->queue_tokens};
   FN_TRY(fn_batcher_create(&s->batcher, &batcher, err));
   return fn_background_create(&s->background, N_BACKGROUND, MAX_BACKGROUND, err);
@@ -90,6 +91,8 @@ fn_status fn_server_create(fn_server **server_out, const fn_server_options *opti
   fn_server *s = fn_mem_calloc(1, sizeof *s);
   if (s == NULL) return fn_err_no_memory(err, "a server");
   s->options = *options;
+  s->infer = *options->infer;
+  s->infer.batch_tokens = options->serve->batch_tokens;
   if (s->options.tmp_dir == NULL) s->options.tmp_dir = "/tmp";
   pthread_mutex_init(&s->lock, NULL);
   pthread_mutex_init(&s->reloading, NULL);
