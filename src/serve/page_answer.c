@@ -414,6 +414,8 @@ static void write_extent(view *v) {
 void fn_page_view_answer(fn_json_writer *w, const json_t *answer, fn_str title, fn_str text, const json_t *model) {
   view v = {
       .w = w, .answer = answer, .title = title, .text = text, .explanation = json_object_get(answer, "explanation")};
+  if (title.data == NULL) v.title = fn_str_from(""); /* not kept, or not given */
+  if (text.data == NULL) v.text = fn_str_from("");
   v.p = number(json_object_get(answer, "probabilities"), "fake");
   v.logit = number(answer, "logit");
   v.threshold = number(answer, "threshold");
