@@ -162,7 +162,8 @@ fn_progress fn_exchange_fail(fn_exchange *x, int http_status, const char *code, 
   fn_buf_init(&x->response.body, MAX_RESPONSE);
   x->response.status = http_status;
   snprintf(x->code, sizeof x->code, "%s", code);
-  switch (x->route != NULL ? x->route->errors : FN_ERRORS_PROBLEM) {
+  const fn_error_style nowhere = fn_request_accepts(&x->request, "text/html") ? FN_ERRORS_PAGE : FN_ERRORS_PROBLEM;
+  switch (x->route != NULL ? x->route->errors : nowhere) {
   case FN_ERRORS_PROBLEM: write_problem(x, http_status, code, detail); break;
   case FN_ERRORS_DETAIL: write_member(x, "detail", detail); break;
   case FN_ERRORS_PLAIN: write_member(x, "error", detail); break;

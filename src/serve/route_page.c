@@ -41,7 +41,7 @@ static const char *root_of(const fn_exchange *x) {
   static const char *const roots[] = {"./", "../", "../../"};
   size_t n = 0;
   for (size_t i = 1; i < x->request.path.length; i++) n += x->request.path.data[i] == '/';
-  return roots[n < 2 ? n : 2];
+  return n < 3 ? roots[n] : "/"; /* no page of ours lies so deep */
 }
 
 static json_t *read_model(fn_exchange *x) {

@@ -129,6 +129,13 @@ def test_lines_of_a_form_count_as_lines(server):
     assert f'data-p="{expected["probabilities"]["fake"]!r}"' in page_of(answer)
 
 
+def test_browsers_get_a_page_for_what_is_not_there(server):
+    answer = get(server, "/nothing/of/the/kind")
+    assert answer.status == 404 and answer.headers["Content-Type"].startswith("text/html")
+    assert 'href="/static/page.css' in page_of(answer) and "Not Found" in words_of(answer)
+    assert answer.headers["Content-Security-Policy"] and server.get("/nothing").json["status"] == 404
+
+
 def test_part_for_scripts(server):
     page = page_of(send(server, text=TEXT, part="result"))
     assert page.lstrip().startswith("<article") and "<html" not in page

@@ -205,8 +205,9 @@ def test_tokens_are_counted_and_the_cut_is_marked(visit, server):
     expect(page.locator("#cut")).to_be_hidden()
 
 
-def test_nothing_to_read_and_links(visit):
-    page = visit()
+@pytest.mark.parametrize("device", DEVICES)
+def test_nothing_to_read_and_links(visit, device):
+    page = visit(device=device)
     page.click("#submit")
     expect(page.locator("#problem")).to_contain_text("There is nothing to read yet")
     page.fill("#text", "https://example.org/story")
@@ -214,6 +215,10 @@ def test_nothing_to_read_and_links(visit):
     expect(page.locator("#problem")).to_contain_text("paste the text")
     assert page.evaluate("() => document.activeElement.id") == "text"
     assert page.locator("#problem button").count() == 0 and page.locator(".answer").count() == 0
+    box = page.locator("#problem").bounding_box()
+    assert 0 <= box["y"] and box["y"] + box["height"] <= page.viewport_size["height"], "it is in sight"
+    page.fill("#text", "Now a text")
+    expect(page.locator("#problem")).to_be_hidden()
 
 
 FAILURES = {
@@ -332,6 +337,10 @@ def test_without_javascript(visit, device):
     page.fill("#text", "www.example.org/story")
     page.click("#submit")
     expect(page.locator("#problem")).to_contain_text("paste the text")
+    for path in ("table", "history", "nothing-here"):
+        page.goto(page.url.rsplit("/", 1)[0] + "/" + path)
+        assert page.locator(".script:visible").count() == 0
+        assert_fits(page)
 
 
 def write_table(folder):

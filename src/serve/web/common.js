@@ -103,6 +103,7 @@ let counting = 0;
 export function hideProblem(box = $("problem")) {
   clearInterval(counting);
   box.hidden = true;
+  box.dataset.kind = "";
   box.replaceChildren();
 }
 
@@ -115,7 +116,7 @@ export function showProblem(problem, retry, box = $("problem"), words = "Try aga
   box.append(text);
   box.hidden = false;
   text.textContent = problem.message + (problem.wait ? ` It asks for a pause of ${problem.wait} s.` : "");
-  if (problem.signIn) box.append(make("p", {}, make("a", { href: `${root}signin` }, "Sign in")));
+  if (problem.signIn) box.append(make("p", {}, make("a", { href: `${root}signin?next=${encodeURIComponent(location.pathname)}` }, "Sign in")));
   if (!problem.canRetry || !retry) return box.focus();
   const button = make("button", { type: "button", class: "secondary", "aria-live": "off" }, words);
   box.append(button);

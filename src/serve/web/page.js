@@ -103,7 +103,8 @@ async function send() {
   const problem = check(title, text.trim());
   if (problem) {
     showProblem(problem);
-    return form.elements[problem.kind === "link" && !text.trim() ? "title" : "text"].focus();
+    form.elements[problem.kind === "link" && !text.trim() ? "title" : "text"].focus({ preventScroll: true });
+    return $("problem").scrollIntoView({ block: "nearest" });
   }
   const data = new URLSearchParams(new FormData(form));
   /* the same question keeps its token, so that a repetition after a failure makes no second row in the log */
@@ -189,6 +190,7 @@ async function count() {
 }
 
 function written() {
+  if (["empty", "link"].includes($("problem").dataset.kind)) hideProblem();
   $("clear").hidden = !($("title").value || $("text").value);
   try {
     sessionStorage.setItem("fakenews.draft", JSON.stringify([$("title").value, $("text").value]));
