@@ -27,6 +27,10 @@ install: release ## program, C library, manual page, completions and docs into P
 uninstall: ## remove what the last `make install` wrote (same DESTDIR)
 	@DESTDIR="$(DESTDIR)" tools/uninstall.sh build/release
 
+.PHONY: lambda-zip
+lambda-zip: ## one static program and the bundled model for AWS Lambda, build/lambda/fakenews-lambda.zip (ARM=1: 64-bit ARM)
+	@$(if $(NO_INSTALL),,tools/deps.sh build lambda $(if $(ARM),aarch64) &&) $(if $(ARM),tools/aarch64.sh &&) tools/lambda_zip.sh $(if $(ARM),aarch64)
+
 #@ To work on it
 .PHONY: dev test judge judge-long check ci fix docs
 dev: ## build/dev: with assertions, tests and warnings as errors
@@ -63,6 +67,12 @@ check-tsan: ## unit tests that make threads, under the thread sanitizer
 	@$(call build,tsan,test) && tests/run.sh --build build/tsan --label threads unit
 check-aarch64: ## unit tests and fuzz corpora built for 64-bit ARM (gcc, warnings as errors), run by qemu
 	@$(if $(NO_INSTALL),,tools/deps.sh build test aarch64 &&) tools/aarch64.sh && tools/build.sh aarch64 && tests/run.sh --build build/aarch64 unit
+
+.PHONY: check-lambda check-container
+check-lambda: lambda-zip venv-light ## the package for AWS Lambda, run in an empty read-only root
+	@tests/run.sh package
+check-container: release venv-light ## the steps of deploy/container/Dockerfile in a bare Debian root (as root, with debootstrap), and what comes out
+	@tests/run.sh container
 
 #@ Now and then
 .PHONY: fuzz torture coverage clean

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs Debian packages: tools/deps.sh build|test|judge|check|coverage|aarch64 …   (make deps, make test, make check call it)
+# Installs Debian packages: tools/deps.sh build|test|judge|check|coverage|lambda|aarch64 …   (make deps, make test, make check call it)
 # Prints the apt line, then runs it, unless all is there already. NO_INSTALL=1 only prints.
 set -euo pipefail
 
@@ -15,8 +15,9 @@ for part in "$@"; do
     judge) packages+=(chromium fonts-dejavu-core) ;;
     check) packages+=(clang-14 clang-format-14 clang-tidy-14 cppcheck libclang-rt-14-dev llvm-14) ;;
     coverage) packages+=(gcovr) ;;
+    lambda) packages+=(zip) ;;
     aarch64) packages+=(gcc-aarch64-linux-gnu qemu-user) ;;
-    *) echo "tools/deps.sh: no such part: $part (build, test, judge, check, coverage, aarch64)" >&2; exit 2 ;;
+    *) echo "tools/deps.sh: no such part: $part (build, test, judge, check, coverage, lambda, aarch64)" >&2; exit 2 ;;
   esac
 done
 

@@ -1,5 +1,16 @@
 #include "base/library.h"
 
+#ifdef FN_STATIC
+
+fn_status fn_library_load(void *functions_out, const char *const *names, const fn_symbol *symbols, size_t n_symbols,
+                          const char *package, fn_err *err) {
+  (void)functions_out, (void)symbols, (void)n_symbols, (void)package;
+  return fn_err_set(err, FN_E_UNSUPPORTED, "%s cannot be loaded: this is a static build, which loads no libraries",
+                    names[0]);
+}
+
+#else
+
 #include <dlfcn.h>
 #include <string.h>
 
@@ -24,3 +35,5 @@ fn_status fn_library_load(void *functions_out, const char *const *names, const f
   }
   return FN_OK;
 }
+
+#endif

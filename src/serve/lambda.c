@@ -5,6 +5,7 @@
 #include "serve/http_request.h"
 #include "serve/lambda_client.h"
 #include "serve/lambda_event.h"
+#include "serve/route.h"
 
 #include <pthread.h>
 #include <stdio.h>
@@ -35,10 +36,22 @@ static void complete(fn_exchange *x) {
   pthread_mutex_unlock(&b->lock);
 }
 
+/* Uploads may be longer than other bodies; which it is the route says. */
+static fn_progress check_length(fn_exchange *x, const fn_serve_options *o) {
+  if (fn_exchange_route(x) == FN_EXCHANGE_DONE) return FN_EXCHANGE_DONE;
+  const bool upload = x->route->body == FN_BODY_UPLOAD;
+  const int64_t max = upload ? o->max_upload_bytes : o->max_body_bytes;
+  if (x->request.body.length <= (uint64_t)max) return FN_EXCHANGE_PENDING;
+  return fn_exchange_fail(x, 413, "too_large", "the body has %zu bytes; at most %lld are taken (%s)",
+                          x->request.body.length, (long long)max,
+                          upload ? "serve.max_upload_bytes" : "serve.max_body_bytes");
+}
+
 static void answer(fn_exchange *x) {
   bell b = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, false};
   x->transport = &b;
   x->complete = complete;
+  if (check_length(x, fn_server_get_options(x->server)->serve) == FN_EXCHANGE_DONE) return;
   if (fn_exchange_begin(x) == FN_EXCHANGE_DONE) return;
   pthread_mutex_lock(&b.lock);
   while (!b.rang) pthread_cond_wait(&b.rung, &b.lock);
@@ -100,9 +113,8 @@ static fn_status judge(const loop *l, const char *invocation, fn_err *err) {
 static bool serve(loop *l, const char *invocation, fn_exchange *x) {
   fn_lambda_event event = {.kind = FN_LAMBDA_DIRECT};
   fn_err err = {0};
-  const size_t max = (size_t)fn_server_get_options(l->server)->serve->max_body_bytes;
   const fn_status status =
-      fn_lambda_event_read(&event, x, fn_buf_str(&l->event.body), header(l, x, "Lambda-Runtime-Trace-Id"), max, &err);
+      fn_lambda_event_read(&event, x, fn_buf_str(&l->event.body), header(l, x, "Lambda-Runtime-Trace-Id"), &err);
   choose_id(x, invocation);
   if (status != FN_OK)
     (void)fn_exchange_fail(x, fn_status_http(status), "bad_event", "%s", err.message);

@@ -15,7 +15,6 @@ typedef struct reading {
   const json_t *root;
   fn_lambda_event event;
   const char *trace_id;
-  size_t max_body;
 } reading;
 
 static fn_str text_of(const json_t *value) {
@@ -208,9 +207,6 @@ static fn_progress read_body(reading *r) {
     if (!decoded)
       return fn_exchange_fail(x, 400, "bad_base64", "\"body\" is no base64, though isBase64Encoded is true");
   }
-  if (text.length > r->max_body)
-    return fn_exchange_fail(x, 413, "too_large", "the body has %zu bytes; at most %zu are taken", text.length,
-                            r->max_body);
   x->request.body = text;
   return FN_EXCHANGE_PENDING;
 }
@@ -269,9 +265,6 @@ static fn_status ask(reading *r, fn_method method, const char *path, fn_str body
   fn_request *q = &r->exchange->request;
   q->method = method;
   q->path = fn_str_from(path);
-  if (body.length > r->max_body)
-    (void)fn_exchange_fail(r->exchange, 413, "too_large", "the event has %zu bytes; at most %zu are taken", body.length,
-                           r->max_body);
   q->body = body;
   return FN_OK;
 }
@@ -347,10 +340,11 @@ static fn_status read_direct(reading *r, fn_str json, bool is_body, fn_err *err)
 }
 
 fn_status fn_lambda_event_read(fn_lambda_event *event_out, fn_exchange *x, fn_str json, const char *trace_id,
-                               size_t max_body, fn_err *err) {
+                               fn_err *err) {
   json_t *root = NULL;
+  x->request.body = fn_str_from(""); /* there is none, which is all of it */
   FN_TRY(read_json(&root, x, json, err));
-  reading r = {.exchange = x, .root = root, .trace_id = trace_id, .max_body = max_body};
+  reading r = {.exchange = x, .root = root, .trace_id = trace_id};
   bool http = true;
   if (json_is_object(inside(root, "requestContext", "elb")))
     r.event.kind = FN_LAMBDA_BALANCER;

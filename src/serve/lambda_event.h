@@ -28,11 +28,11 @@ typedef struct fn_lambda_event {
 enum { FN_LAMBDA_MAX_ANSWER = 6 << 20, FN_LAMBDA_MAX_BALANCER_ANSWER = 1000000 };
 
 /* Fills exchange->request (its id apart) from an event; what it points to lives as long as the exchange, json included.
- * trace_id: of the invocation, stands for a header X-Amzn-Trace-Id where the event has none; NULL: none. max_body:
- * bytes. FN_E_INVALID: the event is of no kind above, and what would be. A request that must not be is answered in
- * exchange->response, whose status is otherwise 0. */
+ * trace_id: of the invocation, stands for a header X-Amzn-Trace-Id where the event has none; NULL: none. The body
+ * is not measured. FN_E_INVALID: the event is of no kind above, and what would be. A request that must not be is
+ * answered in exchange->response, whose status is otherwise 0. */
 FN_NODISCARD fn_status fn_lambda_event_read(fn_lambda_event *event_out, fn_exchange *exchange, fn_str json,
-                                            const char *trace_id, size_t max_body, fn_err *err);
+                                            const char *trace_id, fn_err *err);
 
 /* Appends the answer for exchange->response, as the sender of the event expects it: text as it is where it is UTF-8 of
  * a textual media type, else base64. An answer beyond the bound becomes a 413 in both. True: `out` is the function's

@@ -151,6 +151,22 @@ def test_page_and_metrics_are_text_and_heads_have_no_body(api):
     assert got == 200 and body == ""
 
 
+def test_csv(api):
+    """An upload is one body here; its answer comes out of a file."""
+    rows = "title,text\n" + "Council approves budget,\n" * 3
+    for body, encoded in ((rows, False), (base64.b64encode(rows.encode()).decode(), True)):
+        got, answer, whole = api.ask(event("http", rawPath="/v1/classify/csv", body=body, isBase64Encoded=encoded, headers={
+            "content-type": "text/csv"}))
+        assert got == 200 and len(answer.splitlines()) == 4 and "verdict" in answer, whole
+    got, answer, whole = api.ask(event("http", rawPath="/v1/classify/csv", body=None, headers={"content-type": "text/csv"}))
+    assert 400 <= got < 500, whole
+    form = ('--b\r\nContent-Disposition: form-data; name="file"; filename="a.csv"\r\n\r\ntitle\nCouncil approves budget\n'
+            "\r\n--b--\r\n")
+    got, answer, whole = api.ask(event("http", rawPath="/predict/", body=form, headers={
+        "content-type": "multipart/form-data; boundary=b"}))
+    assert got == 200 and len(answer) == 1, whole
+
+
 @pytest.mark.parametrize("name, limit", [("http", 6 * MIB), ("balancer", 1000000)])
 def test_answers_that_are_too_large(program, tmp_path, name, limit):
     """A word of one letter makes an answer of kilobytes: few enough bytes in, too many out."""

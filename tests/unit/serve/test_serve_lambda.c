@@ -43,7 +43,7 @@ static fn_lambda_event read_event(fn_exchange *x, const char *json) {
   fn_lambda_event event;
   fn_err err = {0};
   fn_exchange_init(x, NULL);
-  assert_ok(fn_lambda_event_read(&event, x, fn_str_from(json), "Root=1", 1000, &err));
+  assert_ok(fn_lambda_event_read(&event, x, fn_str_from(json), "Root=1", &err));
   return event;
 }
 
