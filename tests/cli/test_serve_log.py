@@ -8,6 +8,7 @@ import threading
 import time
 
 import pytest
+from log_support import postgres, wait_until
 from serve_support import TEXT, Served
 
 ARTICLE = {"title": "Council approves budget", "text": TEXT}
@@ -133,3 +134,34 @@ def test_full_disk_is_503_and_heals(program, tmp_path):
             time.sleep(0.1)
         assert healed.status == 200, healed
         assert server.stop() == 0
+
+
+def test_database_gone_and_back_under_load(program, tmp_path):
+    """PostgreSQL crashes while articles come in: every answer is given, and is in the database when that is back, once."""
+    answered, failed, stop = [], [], threading.Event()
+    with postgres() as cluster:
+        env = {"DATABASE_URL": cluster.url, "STATE_DIRECTORY": str(tmp_path / "state")}
+        with Served(program, tmp_path, env=env) as server:
+            def ask():
+                while not stop.is_set():
+                    answer = server.post("/v1/classify", ARTICLE)
+                    (answered if answer.status == 200 else failed).append(answer.json.get("id"))
+
+            threads = [threading.Thread(target=ask) for _ in range(4)]
+            for thread in threads:
+                thread.start()
+            wait_until(lambda: len(answered) > 20)
+            cluster.stop()
+            before = len(answered)
+            wait_until(lambda: len(answered) > before + 20)
+            lookup = server.get("/v1/predictions/" + answered[0])
+            assert lookup.status == 503 and lookup.json["code"] == "log_unavailable"  # told, not hung
+            cluster.start()
+            stop.set()
+            for thread in threads:
+                thread.join()
+            wait_until(lambda: "fakenews_log_spool_bytes 0\n" in server.get("/metrics").body.decode(), seconds=30)
+            assert server.stop() == 0, server.log
+        stored = cluster.sql("SELECT id FROM predictions")
+    assert not failed
+    assert sorted(stored) == sorted(answered)
