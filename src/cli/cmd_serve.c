@@ -4,6 +4,7 @@
 #include "cli/serve_stop.h"
 #include "serve/auth.h"
 #include "serve/http.h"
+#include "serve/openapi.h"
 #include "tensor/options.h"
 
 #include <signal.h>
@@ -164,9 +165,18 @@ static fn_status run_http(serve *s, bool only_checks, const sigset_t *set, fn_er
   return status;
 }
 
+static fn_status print_routes(fn_err *err) {
+  FN_AUTO_BUF fn_buf text;
+  fn_buf_init(&text, 0);
+  fn_routes_markdown(&text);
+  FN_TRY(fn_buf_check(&text, "the table of routes", err));
+  return fn_cli_print(fn_buf_str(&text), err);
+}
+
 static fn_status run(const fn_cli *cli, const fn_cli_args *args, fn_err *err) {
   serve s = {.cli = cli};
   sigset_t set;
+  if (fn_cli_get(args, "--routes") != NULL) return print_routes(err);
   block_signals(&set);
   FN_TRY(fill(&s, err));
   FN_TRY(take_environment(&s, err));
@@ -193,6 +203,7 @@ static const fn_cli_flag flags[] = {
     {"--model", "MODEL",
      "packed file, model directory, run folder, or owner/name in the local Hub cache; default: the bundled model",
      false, false},
+    {"--routes", NULL, "print the table of routes as Markdown, and end", false, false},
     {"--check", NULL, "start everything, say what is wrong, end without serving", false, false},
     {NULL, NULL, NULL, false, false},
 };
@@ -200,7 +211,7 @@ static const fn_cli_flag flags[] = {
 const fn_verb fn_verb_serve = {
     .name = "serve",
     .summary = "answer over HTTP: API, web page, metrics",
-    .usage = "[--model MODEL] [--check] [key=value …]",
+    .usage = "[--model MODEL] [--check] [--routes] [key=value …]",
     .flags = flags,
     .options = "serve. predictions. infer. explain. device.",
     .examples = "fakenews serve\n"

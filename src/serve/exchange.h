@@ -36,7 +36,7 @@ typedef struct fn_request {
   size_t n_headers;
   const fn_field *parameters; /* [n_parameters] of the query, decoded */
   size_t n_parameters;
-  fn_str body;                     /* whole; data NULL where it comes in pieces, to a route that takes them */
+  fn_str body;                     /* whole; empty where it comes in pieces, to a route that takes them */
   char id[FN_REQUEST_ID_BYTES];    /* of X-Request-Id, or made up */
   char client[FN_CLIENT_BYTES];    /* address of the peer, or what a trusted proxy says it is */
   bool is_secure;                  /* TLS here or at a trusted proxy */
@@ -92,7 +92,8 @@ typedef struct fn_exchange {
   struct fn_deferred *deferred; /* fn_exchange_defer */
   void *transport;
   void (*complete)(struct fn_exchange *exchange);      /* transport: the response is ready */
-  void (*resume)(struct fn_exchange *exchange);        /* transport: there is room for more of the body */
+  void (*resume)(struct fn_exchange *exchange);        /* transport: there is room for more of the body; NULL: it
+                                                        * always comes whole */
   bool (*is_gone)(const struct fn_exchange *exchange); /* transport: the client has hung up; may be NULL */
 } fn_exchange;
 

@@ -120,7 +120,8 @@ void fn_page_view_frame(fn_json_writer *w, const fn_page_frame *frame) {
                {"table", "table", "Table"},
                {"disputed", "disputed", "Disputed"},
                {"history", "history", "History"},
-               {"card", "card", "Model"}};
+               {"card", "card", "Model"},
+               {"docs", "docs", "API"}};
   char address[64];
   fn_json_text(w, "root", frame->root);
   fn_json_text(w, "title", frame->title);

@@ -32,7 +32,8 @@ typedef struct fn_route {
   fn_error_style errors;
   const char *request_schema, *response_schema; /* names of src/serve/schema/NAME.json; NULL: none */
   const char *parameters;                       /* of the query: names in schema/parameters.json, between spaces */
-  const char *response_type;                    /* media type of a 200 */
+  const char *response_type;                    /* media types of success, between spaces */
+  int success;                                  /* its status; 0: 200 */
   const char *tag, *summary;
   /* Fills the response or submits a job (batcher.h). */
   fn_progress (*begin)(fn_exchange *exchange);

@@ -156,7 +156,10 @@ fn_progress fn_handle_tokens(fn_exchange *x) {
   fn_err err = {0};
   if (fn_body_json(&body, x, known) == FN_EXCHANGE_DONE) return FN_EXCHANGE_DONE;
   const char *wrong = fn_body_article(&article, &key, body);
-  if (wrong != NULL && strcmp(key, "title") != 0) return fn_exchange_fail(x, 422, "invalid", "%s %s", key, wrong);
+  const json_t *title = json_object_get(body, "title");
+  const bool is_empty = wrong != NULL && strcmp(key, "title") == 0 &&
+                        (title == NULL || json_is_string(title) || json_is_null(title)); /* which is no error here */
+  if (wrong != NULL && !is_empty) return fn_exchange_fail(x, 422, "invalid", "%s %s", key, wrong);
   fn_engine *engine = fn_server_engine(x->server);
   const fn_session *session = fn_engine_session(engine, 0);
   const int32_t max_tokens = fn_session_max_tokens(session);

@@ -29,6 +29,9 @@ fn_progress fn_handle_metrics(fn_exchange *exchange);
 /* route_csv.c; they receive by fn_upload_receive */
 fn_progress fn_handle_csv(fn_exchange *exchange);
 fn_progress fn_handle_predict_csv(fn_exchange *exchange);
+/* route_docs.c */
+fn_progress fn_handle_openapi(fn_exchange *exchange);
+fn_progress fn_handle_docs(fn_exchange *exchange);
 /* route_predecessors.c */
 fn_progress fn_handle_predict_single(fn_exchange *exchange);
 void fn_finish_predict_single(fn_exchange *exchange);

@@ -265,7 +265,7 @@ static fn_upload *create(fn_exchange *x, const fn_upload_options *options) {
   u->route = x->route->path;
   u->n_references = 1;
   u->output.fd = -1;
-  u->has_whole = x->request.body.data != NULL;
+  u->has_whole = x->resume == NULL;
   u->ended = u->has_whole;
   u->whole = x->request.body;
   fn_buf_init(&u->pending, 0);

@@ -210,3 +210,8 @@ def test_windows_have_places(program, tmp_path):
             assert abs(sum(abs(w["share"]) for w in windows) - 1) < 1e-9
             mean = sum(w["logit"] for w in windows) / len(windows)
             assert abs(mean - answer["halves"]["encoder"]) < 1e-6
+
+
+def test_tokens_of_other_types_are_refused(server):
+    assert server.post("/v1/tokens", {"title": {}}).status == 422
+    assert server.post("/v1/tokens", {"title": None}).json["n_tokens"] == server.post("/v1/tokens", {}).json["n_tokens"]
