@@ -90,7 +90,9 @@ typedef enum site { SITE_UNKNOWN, SITE_OWN, SITE_OTHER } site;
 static site site_of(const fn_guard *g, const fn_exchange *x) {
   const fn_str fetch = fn_request_header(&x->request, "Sec-Fetch-Site");
   const fn_str origin = fn_request_header(&x->request, "Origin");
-  if (origin.data != NULL) return is_own(x, origin) || is_listed(g, origin) ? SITE_OWN : SITE_OTHER;
+  /* "null": a page without a referrer policy that tells more, or a frame in a box, which Sec-Fetch-Site tells apart */
+  if (origin.data != NULL && !(fn_str_is(origin, "null") && fetch.data != NULL))
+    return is_own(x, origin) || is_listed(g, origin) ? SITE_OWN : SITE_OTHER;
   if (fetch.data == NULL) return SITE_UNKNOWN;
   return fn_str_is(fetch, "same-origin") || fn_str_is(fetch, "none") ? SITE_OWN : SITE_OTHER;
 }

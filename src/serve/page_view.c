@@ -128,6 +128,7 @@ void fn_page_view_frame(fn_json_writer *w, const fn_page_frame *frame) {
   fn_json_text(w, "page", frame->name);
   fn_json_array(w, "pages");
   for (size_t i = 0; i < sizeof pages / sizeof *pages; i++) {
+    if (!frame->can_remark && strcmp(pages[i].name, "disputed") == 0) continue;
     snprintf(address, sizeof address, "%s%s", frame->root, pages[i].path);
     fn_json_object(w, NULL);
     fn_json_text(w, "address", address);
@@ -139,6 +140,9 @@ void fn_page_view_frame(fn_json_writer *w, const fn_page_frame *frame) {
   fn_json_text(w, "csrf", frame->csrf);
   fn_json_bool(w, "keys_used", frame->keys_used);
   fn_json_bool(w, "is_signed_in", frame->is_signed_in);
+  fn_json_bool(w, "wants_key", frame->keys_used && !frame->is_signed_in);
+  fn_json_bool(w, "is_sign_in", strcmp(frame->name, "signin") == 0);
+  fn_json_bool(w, "can_remark", frame->can_remark);
   fn_json_text(w, "model_id", text_of(frame->model, "id"));
   fn_json_double(w, "model_prior", fn_page_prior(frame->model));
   fn_json_int(w, "max_items", frame->max_items);

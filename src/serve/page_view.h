@@ -13,6 +13,7 @@ typedef struct fn_page_frame {
   const char *csrf;  /* token of the session; NULL: no sign-in */
   bool keys_used;    /* there are API keys, so the page may have to sign in */
   bool is_signed_in;
+  bool can_remark;     /* and see what is disputed */
   const json_t *model; /* as GET /v1/model answers */
   int64_t max_items;   /* of one batch */
   int64_t max_body;    /* bytes of one request; 0: unknown */

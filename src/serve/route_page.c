@@ -30,7 +30,7 @@ void fn_page_headers(fn_response *response) {
   if (written != NULL && strstr(written, "Content-Security-Policy:") != NULL) return; /* of a page that this replaces */
   response->content_type = "text/html; charset=utf-8";
   fn_response_header(response, "Content-Security-Policy", FN_PAGE_POLICY);
-  fn_response_header(response, "Referrer-Policy", "no-referrer");
+  fn_response_header(response, "Referrer-Policy", "same-origin"); /* without one a form says Origin: null */
   fn_response_header(response, "Cross-Origin-Opener-Policy", "same-origin");
   fn_response_header(response, "Cache-Control", "no-store");
   fn_response_header(response, "Vary", "Accept, Cookie");
@@ -64,6 +64,7 @@ static void fill_sign_in(fn_page_frame *frame, char csrf[33], fn_exchange *x) {
   fn_auth *auth = fn_guard_auth(fn_server_guard(x->server));
   frame->keys_used = fn_auth_is_on(auth);
   frame->is_signed_in = x->by_cookie;
+  frame->can_remark = x->role >= FN_ROLE_FEEDBACK || (frame->keys_used && x->role == FN_ROLE_NONE);
   if (!frame->keys_used) return;
   fn_auth_csrf(csrf, auth, x);
   frame->csrf = csrf;
@@ -108,6 +109,19 @@ fn_progress fn_page_end(fn_page_building *page, int http_status, const char *nam
   return FN_EXCHANGE_DONE;
 }
 
+/* Where to go on after signing in; "" where the address would have to be encoded. */
+static const char *next_of(fn_exchange *x) {
+  const fn_str path = x->request.path;
+  for (size_t i = 0; i < path.length; i++) {
+    const char c = path.data[i];
+    const bool plain =
+        (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '/';
+    if (!plain) return "";
+  }
+  const char *copy = fn_arena_strndup(&x->arena, path.data, path.length);
+  return copy != NULL ? copy : "";
+}
+
 void fn_page_fail(fn_exchange *x, int http_status, const char *title, const char *detail) {
   FN_AUTO_BUF fn_buf text;
   FN_AUTO_JSON json_t *view = NULL;
@@ -119,8 +133,10 @@ void fn_page_fail(fn_exchange *x, int http_status, const char *title, const char
   fn_json_begin(&w, &text, 0);
   fn_json_object(&w, NULL);
   fn_page_view_frame(&w, &frame);
-  fn_json_text(&w, "heading", title);
-  fn_json_text(&w, "problem", detail);
+  const bool wants_key = http_status == 401 && frame.keys_used;
+  fn_json_text(&w, "heading", wants_key ? "Sign in first" : title);
+  fn_json_text(&w, "problem", wants_key ? "This server answers only those who have a key." : detail);
+  fn_json_text(&w, "next", next_of(x));
   fn_json_int(&w, "status", http_status);
   fn_json_text(&w, "code", x->code);
   fn_json_text(&w, "request_id", x->request.id);

@@ -36,7 +36,7 @@ class Served:
         command = [str(program), "serve", "serve.port=0", *map(str, arguments), *map(str, settings)]
         if model is not None:
             command[2:2] = ["--model", str(model)]
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0,
                                         env=environment, cwd=cwd or folder)
         self.log, self.folder = "", folder
         self.port = self._wait()
@@ -45,7 +45,7 @@ class Served:
         end = time.monotonic() + 30
         while time.monotonic() < end:
             if select.select([self.process.stderr], [], [], 0.1)[0]:
-                line = self.process.stderr.readline()
+                line = self.process.stderr.readline().decode(errors="replace")  # unbuffered: stop() reads what follows
                 self.log += line
                 found = re.search(r"https?://(?:[\d.]+|\[[\da-f:]+\]):(\d+)", line)
                 if found:
@@ -53,7 +53,7 @@ class Served:
                 if not line:
                     break
         self.process.kill()
-        raise AssertionError(f"serve did not start: {self.log}{self.process.stderr.read()}")
+        raise AssertionError(f"serve did not start: {self.log}{self.process.stderr.read().decode(errors='replace')}")
 
     @property
     def url(self):
@@ -83,7 +83,7 @@ class Served:
         """Exit code; the log so far is in self.log."""
         self.process.send_signal(signal_number)
         _, rest = self.process.communicate(timeout=timeout)
-        self.log += rest
+        self.log += rest.decode(errors="replace")
         return self.process.returncode
 
     def __enter__(self):

@@ -138,7 +138,7 @@ def test_headers_of_every_answer(keyed):
     for path in ("/", "/signin", "/healthz", "/nothing", "/v1/model"):
         headers = keyed.get(path, Accept="text/html").headers
         assert headers["X-Content-Type-Options"] == "nosniff"
-        assert headers["Referrer-Policy"] == "no-referrer"
+        assert headers["Referrer-Policy"] == ("no-referrer" if path in ("/healthz", "/v1/model") else "same-origin")
         assert headers["Content-Security-Policy"].startswith("default-src 'none'")
         assert "frame-ancestors 'none'" in headers["Content-Security-Policy"]
         assert headers["Cross-Origin-Resource-Policy"] == "same-origin"
@@ -215,3 +215,12 @@ def test_other_machines_need_keys(program, fakenews, tmp_path):
 def test_bad_settings(fakenews, setting, says):
     done = fakenews("serve", "--check", "--model", MODEL, "serve.port=0", setting)
     assert done.code == 2 and setting.split("=")[0] in done.stderr and says in done.stderr
+
+
+def test_origin_null_is_told_apart_by_the_browsers_word(program, tmp_path):
+    """Forms of pages without a referrer policy say so, and frames in a box, which other sites may put around ours."""
+    with Served(program, tmp_path, "serve.workers=1") as server:
+        form = {"Content-Type": "application/x-www-form-urlencoded", "Origin": "null", "Accept": "text/html"}
+        for fetch, status in ((None, 403), ("cross-site", 403), ("same-site", 403), ("same-origin", 200)):
+            headers = {**form, **({"Sec-Fetch-Site": fetch} if fetch else {})}
+            assert server.request("POST", "/", "text=The+council+met+on+Tuesday+to+vote", headers).status == status, fetch

@@ -13,7 +13,7 @@ static fn_str text_of(const json_t *object, const char *key) {
 }
 
 static void draw(const json_t *input) {
-  static const fn_page_frame frame = {.root = "./", .name = "check", .title = "t"};
+  static const fn_page_frame frame = {.root = "./", .name = "check", .title = "t", .can_remark = true};
   FN_AUTO_BUF fn_buf text, out;
   FN_AUTO_JSON json_t *view = NULL;
   const json_t *answer = json_object_get(input, "answer"), *model = json_object_get(input, "model");

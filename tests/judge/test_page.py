@@ -9,6 +9,7 @@ import math
 import os
 import re
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -46,12 +47,24 @@ def browser():
         browser.close()
 
 
+@pytest.fixture(scope="module")
+def closed(program, tmp_path_factory):
+    """A server that wants keys; keys["predict"], keys["feedback"]."""
+    folder = tmp_path_factory.mktemp("closed")
+    environment = {"HOME": str(folder), "PATH": os.environ["PATH"]}
+    keys = {role: subprocess.run([program, "keys", "add", "--role", role], env=environment, check=True, capture_output=True,
+                                 text=True).stdout.strip() for role in ("predict", "feedback")}
+    with Served(program, folder, "serve.workers=1") as server:
+        server.keys = keys
+        yield server
+
+
 @pytest.fixture
 def visit(browser, server):
     """visit("table", device="phone", scheme="dark", …) opens a page of its own context that is watched."""
     contexts, faults = [], []
 
-    def open_page(path="", device="desk", scheme="light", **options):
+    def open_page(path="", device="desk", scheme="light", server=server, **options):
         context = browser.new_context(color_scheme=scheme, **DEVICES[device], **options)
         context.set_default_timeout(10000)
         contexts.append(context)
@@ -126,6 +139,54 @@ def test_remarks_permanent_page_and_disputed(visit, server):
     page.goto(f"{server.url}/disputed")
     assert page.locator(".what").first.inner_text() == SHRILL[:120]  # this browser knows what it was
     expect(page.locator("#disputed li").first).to_contain_text("I was there")
+
+
+def sign_in(page, key):
+    page.fill("#key", key)
+    page.get_by_role("button", name="Sign in").click()
+
+
+def test_signing_in_keeps_the_text(visit, closed):
+    page = visit(device="phone", server=closed, bypass_csp=True)
+    page.fill("#text", TEXT)
+    page.click("#submit")
+    expect(page.locator("#problem")).to_contain_text("wants a key")
+    page.locator("#problem a").click()
+    assert_accessible(page)
+    sign_in(page, "fn_predict_wrong")
+    expect(page.locator("#problem")).to_contain_text("not known")
+    sign_in(page, closed.keys["predict"])
+    assert page.locator("#text").input_value() == TEXT
+    page.click("#submit")
+    page.locator(".answer").wait_for()
+    assert page.locator(".feedback").count() == 0 and page.locator("nav").get_by_text("Disputed").count() == 0
+    cookie = page.context.cookies()[0]
+    assert cookie["httpOnly"] and cookie["sameSite"] == "Strict"
+    assert_fits(page)
+    page.get_by_role("button", name="Sign out").click()
+    page.fill("#text", SHRILL)
+    page.click("#submit")
+    expect(page.locator("#problem")).to_contain_text("wants a key")
+
+
+def test_signing_in_without_javascript(visit, closed):
+    page = visit("disputed", server=closed, java_script_enabled=False)
+    page.get_by_role("main").get_by_role("link", name="Sign in").click()
+    sign_in(page, closed.keys["feedback"])
+    assert page.url == f"{closed.url}/disputed"
+    expect(page.locator("#disputed")).to_be_visible()
+    page.goto(closed.url)
+    page.fill("#text", TEXT)
+    page.click("#submit")
+    page.locator(".answer").wait_for()
+    page.get_by_role("radio", name="Mixed").check()
+    page.get_by_role("button", name="Send the remark").click()
+    expect(page.locator(".remarks")).to_contain_text("mixed")
+    page.goto(f"{closed.url}/table")
+    page.set_input_files("#file", {"name": "a.csv", "mimeType": "text/csv", "buffer": f'text\n"{TEXT}"\n'.encode()})
+    with page.expect_download() as waiting:
+        page.get_by_role("button", name="Send, and save").click()
+    assert b"predicted_label" in Path(waiting.value.path()).read_bytes()
 
 
 @pytest.mark.parametrize("status", [429, 503, 401])

@@ -124,7 +124,7 @@ static void test_places_outside_the_text(void **state) {
   fn_json_begin(&w, &text, 0);
   fn_json_object(&w, NULL);
   fn_page_view_answer(&w, answer, fn_str_from("<t>"), fn_str_from("gr\xC3\xBC\xC3\x9F <i>"), NULL);
-  fn_page_view_frame(&w, &(fn_page_frame){.root = "./", .name = "check", .title = "t"});
+  fn_page_view_frame(&w, &(fn_page_frame){.root = "./", .name = "check", .title = "t", .can_remark = true});
   fn_page_view_priors(&w, NAN);
   fn_json_bool(&w, "takes_prior", true);
   fn_json_end(&w);
