@@ -30,6 +30,7 @@ static const char *const steps[] = {
 };
 
 static fn_status refuse_folder(const char *folder, const fn_err *why, fn_err *err) {
+  if (why->status == FN_E_NO_MEMORY) return fn_err_no_memory(err, folder);
   return fn_err_set(err, FN_E_INVALID,
                     "predictions.url: the folder %s of the prediction log cannot be used (%.300s); name another place "
                     "with predictions.url=PATH or STATE_DIRECTORY, or turn the log off with predictions.url=none",

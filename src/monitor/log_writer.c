@@ -73,6 +73,8 @@ static fn_status connect_database(fn_prediction_log *log, fn_err *err) {
 
 static void mark_down(fn_prediction_log *log, const fn_err *why) {
   fn_log_note_error(log, why, true);
+  fn_sql_close(log->sql); /* the next one looks at the tables again */
+  log->sql = NULL;
   log->backoff_ns = log->backoff_ns == 0 ? SECOND : log->backoff_ns * 2;
   if (log->backoff_ns > MAX_BACKOFF_S * SECOND) log->backoff_ns = MAX_BACKOFF_S * SECOND;
   log->retry_ns = fn_clock_ns() + log->backoff_ns;
@@ -178,7 +180,8 @@ static fn_status write_entries(fn_prediction_log *log, fn_log_entry *entry, bool
   return status;
 }
 
-/* Statuses of what the database refuses whatever the time. */
+/* Statuses of a row that the database refuses whatever the time; a statement that it does not take is its own state,
+ * which may change. */
 static bool is_refusal(fn_status status) {
   return status == FN_E_INVALID || status == FN_E_LIMIT;
 }

@@ -56,13 +56,14 @@ static fn_status fail_connection(const connection *c, fn_err *err) {
   return fn_err_set(err, FN_E_IO, "%s: PostgreSQL: %.*s", c->where, length_of(message), message);
 }
 
-/* By SQLSTATE: what may pass by itself is FN_E_IO. */
+/* By SQLSTATE: what may pass by itself is FN_E_IO; values that are refused (data exceptions, constraints) FN_E_INVALID.
+ */
 static fn_status status_of(const char *state) {
   static const char *const passing[] = {"08", "40", "53", "57", "58", "25006", "55P03"};
   if (!state) return FN_E_IO;
   for (size_t i = 0; i < FN_COUNT_OF(passing); i++)
     if (strncmp(state, passing[i], strlen(passing[i])) == 0) return FN_E_IO;
-  return FN_E_INVALID;
+  return strncmp(state, "22", 2) == 0 || strncmp(state, "23", 2) == 0 ? FN_E_INVALID : FN_E_INTERNAL;
 }
 
 static fn_status fail_result(const connection *c, const PGresult *r, fn_err *err) {

@@ -66,7 +66,8 @@ typedef struct fn_sql_options {
  *                     succeed later. A connection that broke is made anew by the next call outside of a transaction.
  *   FN_E_UNSUPPORTED  the library is not installed, the scheme is not known, a newer schema
  *   FN_E_NOT_FOUND    read_only and no file
- *   FN_E_INVALID      the database refused the statement or its values
+ *   FN_E_INVALID      the database refused the values; what is there is no database
+ *   FN_E_INTERNAL     it does not take the statement: a table is missing or was changed, the file is damaged
  * Messages begin with the database (without password). */
 
 /* options may be NULL. With PostgreSQL the connection is tried at once. */

@@ -32,8 +32,6 @@ static fn_status status_of(int code) {
   case SQLITE_PROTOCOL: return FN_E_IO;
   case SQLITE_NOMEM: return FN_E_NO_MEMORY;
   case SQLITE_NOTADB:
-  case SQLITE_CORRUPT:
-  case SQLITE_ERROR:
   case SQLITE_CONSTRAINT:
   case SQLITE_TOOBIG:
   case SQLITE_MISMATCH: return FN_E_INVALID;

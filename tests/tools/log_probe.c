@@ -151,8 +151,10 @@ static void *write_some(void *arg) {
 static void *write_long(void *arg) {
   caller *c = arg;
   const uint64_t end = fn_clock_ns() + (uint64_t)c->s->seconds * 1000000000;
-  for (long i = c->index; fn_clock_ns() < end; i += c->s->callers)
+  for (long i = c->index; fn_clock_ns() < end; i += c->s->callers) {
     if (!put(c, c->s->first + i)) usleep(1000);
+    if (c->s->pause_us) usleep((useconds_t)c->s->pause_us);
+  }
   return NULL;
 }
 
@@ -198,8 +200,12 @@ static int run_callers(const settings *s, const char *folder, bool bench) {
   for (long i = 0; i < s->callers; i++) pthread_join(threads[i], NULL);
   if (bench) report(s, callers, log, (double)(fn_clock_ns() - begin) / 1e9);
   for (long i = 0; i < s->callers; i++) free(callers[i].times);
+  fn_prediction_log_stats stats = {.n_pending = 1};
+  for (int i = 0; !bench && i < 30000 && stats.n_pending > 0; i++) { /* under async rows still wait */
+    usleep(1000);
+    fn_prediction_log_get_stats(&stats, log);
+  }
   if (s->wait) sleep((unsigned)s->wait);
-  fn_prediction_log_stats stats;
   fn_prediction_log_get_stats(&stats, log);
   if (!bench)
     printf("stats written %llu repeated %llu spooled %llu replayed %llu lost %llu failed %llu purged %llu spool_bytes "

@@ -177,10 +177,10 @@ static void test_errors(void **state) {
   (void)state;
   fn_err err = {0};
   fn_sql *sql = open_database(), *other;
-  assert_status(fn_sql_run(sql, "SELEKT", NULL, 0, NULL, &err), FN_E_INVALID);
+  assert_status(fn_sql_run(sql, "SELEKT", NULL, 0, NULL, &err), FN_E_INTERNAL);
   assert_contains(err.message, "SELEKT");
   assert_contains(err.message, is_sqlite ? "x.db: SQLite" : "PostgreSQL");
-  assert_status(fn_sql_query(sql, "SELECT * FROM nowhere", NULL, 0, take, NULL, &err), FN_E_INVALID);
+  assert_status(fn_sql_query(sql, "SELECT * FROM nowhere", NULL, 0, take, NULL, &err), FN_E_INTERNAL);
   assert_contains(err.message, "nowhere");
   fn_sql_close(sql);
   assert_status(fn_sql_open(&other, "mysql://x/y", NULL, &err), FN_E_UNSUPPORTED);
@@ -235,8 +235,8 @@ static void test_migrations(void **state) {
                   "written by a newer program: its schema \"a\" has version 2, this program knows up to 1");
   /* A step that fails leaves nothing of itself. */
   const char *const bad[] = {steps[0], steps[1], "CREATE TABLE a2 (x BIGINT); CREATE TABEL a3"};
-  assert_status(fn_sql_migrate(sql, "a", bad, 3, &err), FN_E_INVALID);
-  assert_status(fn_sql_run(sql, "SELECT * FROM a2", NULL, 0, NULL, &err), FN_E_INVALID);
+  assert_status(fn_sql_migrate(sql, "a", bad, 3, &err), FN_E_INTERNAL);
+  assert_status(fn_sql_run(sql, "SELECT * FROM a2", NULL, 0, NULL, &err), FN_E_INTERNAL);
   assert_ok(fn_sql_migrate(sql, "a", steps, 2, &err));
   fn_sql_close(sql);
 }
