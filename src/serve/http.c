@@ -456,7 +456,7 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *connection, 
   return begin(c) == FN_EXCHANGE_DONE ? answer(c) : MHD_YES;
 }
 
-static void on_library_message(void *arg, const char *format, va_list args) {
+static FN_PRINTF(2, 0) void on_library_message(void *arg, const char *format, va_list args) {
   const fn_http *http = arg;
   char message[512];
   vsnprintf(message, sizeof message, format, args);

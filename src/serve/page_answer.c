@@ -155,7 +155,7 @@ static const json_t *find_push(const json_t *parts, bool towards_fake, double be
 static int write_turns(view *v) {
   const json_t *parts = json_object_get(v->explanation, "parts"), *part;
   const bool is_known = v->title.length + v->text.length > 0 && !isnan(v->logit) && is_set(v->answer, "calibrated");
-  double below = INFINITY;
+  double below = (double)INFINITY;
   int n = 0;
   fn_json_array(v->w, "turns");
   while (is_known && n < MAX_TURNS && (part = find_push(parts, v->p >= 0.5, below)) != NULL) {
