@@ -2,6 +2,7 @@
 #include "cli/loading.h"
 #include "cli/serve_lambda.h"
 #include "cli/serve_stop.h"
+#include "serve/access_log.h"
 #include "serve/auth.h"
 #include "serve/http.h"
 #include "serve/openapi.h"
@@ -20,18 +21,21 @@ typedef struct serve {
   fn_tensor_options tensor;
   fn_predictions_options predictions;
   char *model;
+  fn_access_log *log;
   fn_server *server;
   fn_http *http;
 } serve;
 
-static const char *const severities[] = {"debug", "info", "warning", "error"};
-
-static void on_event(void *arg, fn_severity severity, const char *code, const char *message,
-                     const fn_exchange *exchange) {
-  const serve *s = arg;
-  if (severity == FN_SEVERITY_DEBUG || (exchange != NULL && severity == FN_SEVERITY_INFO)) return;
-  if (s->cli->quiet && severity == FN_SEVERITY_INFO) return;
-  fprintf(stderr, "%s %s: %s\n", severities[severity], code, message);
+static fn_status open_log(serve *s, fn_err *err) {
+  const bool json = s->serve.log_format == FN_LOG_JSON || (s->serve.log_format == FN_LOG_AUTO && !s->cli->tty_err);
+  fn_severity level = (fn_severity)s->serve.log_level;
+  if (s->cli->quiet && level < FN_SEVERITY_WARNING) level = FN_SEVERITY_WARNING;
+  const fn_access_log_options options = {.fd = STDERR_FILENO,
+                                         .format = json ? FN_LOG_JSON : FN_LOG_TEXT,
+                                         .level = level,
+                                         .requests = (fn_log_requests)s->serve.log_requests,
+                                         .trace_project = getenv("GOOGLE_CLOUD_PROJECT")};
+  return fn_access_log_open(&s->log, &options, err);
 }
 
 /* Signals are taken by sigtimedwait in the main thread; all threads that are started from here on leave them alone. */
@@ -100,13 +104,24 @@ static fn_status open_server(serve *s, const char *model, fn_err *err) {
                                      .model = s->model,
                                      .version = s->cli->version,
                                      .tmp_dir = getenv("TMPDIR"),
-                                     .events = {on_event, s}};
+                                     .events = {fn_access_log_event, s->log}};
   return fn_server_create(&s->server, &options, err);
+}
+
+/* An address of a database may hold a password. */
+static const char *log_place(const serve *s) {
+  const char *url = s->predictions.url;
+  if (!fn_predictions_enabled(&s->predictions)) return "none";
+  if (url == NULL) return s->cli->state;
+  return strncmp(url, "postgres", 8) == 0 ? "PostgreSQL" : url;
 }
 
 static void tell_start(const serve *s, const char *where) {
   fn_engine *engine = fn_server_engine(s->server);
-  fn_cli_note(s->cli, "%s, model %s", where, fn_engine_get_info(engine)->id);
+  fn_server_event(s->server, FN_SEVERITY_INFO, "started", NULL,
+                  "%s, model %s, prediction log: %s; bodies up to %lld bytes, %lld connections, %lld ms for an answer",
+                  where, fn_engine_get_info(engine)->id, log_place(s), (long long)s->serve.max_body_bytes,
+                  (long long)s->serve.max_connections, (long long)s->serve.timeout_ms);
   fn_engine_unref(engine);
 }
 
@@ -180,6 +195,7 @@ static fn_status run(const fn_cli *cli, const fn_cli_args *args, fn_err *err) {
   block_signals(&set);
   FN_TRY(fill(&s, err));
   FN_TRY(take_environment(&s, err));
+  FN_TRY(open_log(&s, err));
   const bool only_checks = fn_cli_get(args, "--check") != NULL;
   const char *lambda = getenv("AWS_LAMBDA_RUNTIME_API");
   fn_status status = open_server(&s, fn_cli_get(args, "--model"), err);
@@ -195,6 +211,7 @@ static fn_status run(const fn_cli *cli, const fn_cli_args *args, fn_err *err) {
     status = fn_serve_lambda(s.server, lambda, &set, err);
   }
   fn_server_destroy(s.server);
+  fn_access_log_close(s.log);
   free(s.model);
   return status;
 }

@@ -46,6 +46,14 @@ static const fn_option options[] = {
      "Another path of GET /ping. Vertex AI says in AIP_HEALTH_ROUTE which, and that sets it too."},
     {"serve.watch", FN_OPTION_BOOL, AT(watch), "false", NULL, false, false,
      "Loads the model again when its file was replaced by rename. Never on a file that is being written."},
+    {"serve.log_format", FN_OPTION_ENUM, AT(log_format), "auto", "auto|json|text", false, false,
+     "Lines on stderr: JSON objects with severity, time, code, message and, of a request, its trace, ids and figures; "
+     "or "
+     "text. auto: text on a terminal, else JSON."},
+    {"serve.log_level", FN_OPTION_ENUM, AT(log_level), "info", "debug|info|warning|error", false, false,
+     "Lines of less weight are left out."},
+    {"serve.log_requests", FN_OPTION_ENUM, AT(log_requests), "errors", "all|errors|none", false, false,
+     "Requests that have a line: all, those answered with 4xx or 5xx, or only those of weight warning (5xx)."},
     {"serve.auth", FN_OPTION_ENUM, AT(auth), "auto", "auto|keys|none", false, false,
      "`keys`: a key of `fakenews keys add` is needed. `auto`: as soon as there is one, and always when serve.host is "
      "not "

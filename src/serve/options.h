@@ -16,8 +16,9 @@ typedef struct fn_serve_options {
   int64_t drain_delay_s, shutdown_timeout_s;
   bool watch;
   int64_t max_uploads, max_upload_rows;
-  int auth;                /* fn_auth_mode */
-  int64_t rate_per_minute; /* 0: no limit */
+  int log_format, log_level, log_requests; /* fn_log_format, fn_severity, fn_log_requests */
+  int auth;                                /* fn_auth_mode */
+  int64_t rate_per_minute;                 /* 0: no limit */
   fn_config_list trusted_proxies, cors_origins;
   const char *predict_route, *health_route; /* further names of /invocations and /ping; NULL: none */
 } fn_serve_options;

@@ -4,10 +4,9 @@ import http.client
 import json
 import os
 import re
-import select
 import signal
 import subprocess
-import time
+import threading
 from pathlib import Path
 
 MODEL = Path(__file__).resolve().parents[2] / "models/default/default.fnm"
@@ -36,24 +35,29 @@ class Served:
         command = [str(program), "serve", "serve.port=0", *map(str, arguments), *map(str, settings)]
         if model is not None:
             command[2:2] = ["--model", str(model)]
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0,
+        self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, errors="replace",
                                         env=environment, cwd=cwd or folder)
         self.log, self.folder = "", folder
-        self.port = self._wait()
+        self.port, self.scheme, self.started = None, "http", threading.Event()
+        self.reader = threading.Thread(target=self._read, daemon=True)
+        self.reader.start()
+        self._wait()
+
+    def _read(self):
+        for line in self.process.stderr:
+            self.log += line
+            found = re.search(r"https?://(?:[\d.]+|\[[\da-f:]+\]):(\d+)", line)
+            if found and not self.started.is_set():
+                self.scheme, self.port = found.group(0).split(":")[0], int(found.group(1))
+                self.started.set()
+        self.started.set()
 
     def _wait(self):
-        end = time.monotonic() + 30
-        while time.monotonic() < end:
-            if select.select([self.process.stderr], [], [], 0.1)[0]:
-                line = self.process.stderr.readline().decode(errors="replace")  # unbuffered: stop() reads what follows
-                self.log += line
-                found = re.search(r"https?://(?:[\d.]+|\[[\da-f:]+\]):(\d+)", line)
-                if found:
-                    return int(found.group(1))
-                if not line:
-                    break
-        self.process.kill()
-        raise AssertionError(f"serve did not start: {self.log}{self.process.stderr.read().decode(errors='replace')}")
+        self.started.wait(30)
+        if self.port is None:
+            self.process.kill()
+            self.reader.join()
+            raise AssertionError(f"serve did not start: {self.log}")
 
     @property
     def url(self):
@@ -82,8 +86,8 @@ class Served:
     def stop(self, signal_number=signal.SIGTERM, timeout=15):
         """Exit code; the log so far is in self.log."""
         self.process.send_signal(signal_number)
-        _, rest = self.process.communicate(timeout=timeout)
-        self.log += rest.decode(errors="replace")
+        self.process.wait(timeout)
+        self.reader.join(timeout)
         return self.process.returncode
 
     def __enter__(self):
@@ -92,4 +96,5 @@ class Served:
     def __exit__(self, *error):
         if self.process.poll() is None:
             self.process.kill()
-            self.process.communicate()
+        self.process.wait()
+        self.reader.join()

@@ -1,11 +1,8 @@
 """Keys, sign-in, origins, rates, proxies, TLS: who is let in, and what the log says of it."""
 
-import http.client
-import os
+import json
 import re
 import socket
-import ssl
-import stat
 import subprocess
 import time
 
@@ -26,10 +23,18 @@ def add_key(program, folder, role):
 def keyed(program, tmp_path_factory):
     folder = tmp_path_factory.mktemp("keyed")
     keys = {role: add_key(program, folder, role) for role in ("predict", "feedback", "admin")}
-    with Served(program, folder) as server:
+    with Served(program, folder, "serve.log_level=debug", "serve.log_requests=all") as server:
         server.keys = keys
         yield server
+        trace = "0af7651916cd43dd8448eb211c80319c"
+        server.get("/v1/predictions/p_secret", traceparent=f"00-{trace}-b7ad6b7169203331-01")
         assert server.stop() == 0
+        lines = [json.loads(line) for line in server.log.splitlines()]
+        assert lines[0]["code"] == "started" and server.url in lines[0]["message"] and "bodies up to" in lines[0]["message"]
+        assert {line["severity"] for line in lines} <= {"DEBUG", "INFO", "WARNING"}
+        assert [line["status"] for line in lines if line.get("trace") == trace] == [401]
+        assert any(line.get("key") and line["route"] == "/v1/classify" and line["status"] == 200 for line in lines)
+        assert "p_secret" not in server.log
         for secret in [*keys.values(), "budget on Tuesday", "Council approves"]:
             assert secret not in server.log
 
