@@ -6,6 +6,8 @@ FN_SHARED  reference data beside the repository (default ../shared); tests that 
 FN_STRICT  1: a test that is skipped for another reason than missing reference data counts as failed (tests/run.sh)
 """
 
+import contextlib
+import fcntl
 import os
 import subprocess
 import sys
@@ -70,6 +72,20 @@ def shared():
     if not FN_SHARED.is_dir():
         pytest.skip(f"shared: no reference data at {FN_SHARED}")
     return FN_SHARED
+
+
+@pytest.fixture(scope="session")
+def installing(program):
+    """with installing(): one test at a time, for installing writes its list of files into the build folder, and tests run
+    side by side."""
+
+    @contextlib.contextmanager
+    def hold():
+        with open(program.parent / "install.lock", "w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
+    return hold
 
 
 @pytest.fixture(scope="session")

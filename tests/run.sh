@@ -30,7 +30,10 @@ for part in "$@"; do
     *)
       folder=tests/$part
       [ -d "$folder" ] || folder=$part
-      $python -m pytest -q -p no:cacheprovider -rs "$folder" || failed+=("$part")
+      # Tests of the program run side by side, a file at a time; judges use all processors themselves.
+      beside=()
+      case $part in cli | meta) beside=(-n "${JOBS:-$(nproc)}" --dist loadfile) ;; esac
+      $python -m pytest -q -p no:cacheprovider -rs "${beside[@]}" "$folder" || failed+=("$part")
       ;;
   esac
 done

@@ -10,14 +10,19 @@ EXPECTED = {
     "bin/fakenews", "share/man/man1/fakenews.1", "share/bash-completion/completions/fakenews",
     "share/zsh/site-functions/_fakenews", "share/fish/vendor_completions.d/fakenews.fish",
     "share/doc/fakenews/README.md", "share/doc/fakenews/CHANGELOG.md", "share/doc/fakenews/docs/options.md",
-    "share/doc/fakenews/docs/schemas/predict.schema.json", "include/fakenews/fakenews.h", "lib/libfakenews.so",
+    "share/doc/fakenews/docs/schemas/predict.schema.json", "share/doc/fakenews/docs/images/page-desk.png", "include/fakenews/fakenews.h", "lib/libfakenews.so",
     "lib/libfakenews.so.0", "lib/libfakenews.a", "lib/pkgconfig/fakenews.pc",
     "share/doc/fakenews/examples/consumer/classify.c", "share/doc/fakenews/examples/python/classify.py",
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("prefix", ["/usr", "/opt/a b"])
-def test_install_and_uninstall(program, repo, tmp_path, prefix):
+def test_install_and_uninstall(program, repo, tmp_path, prefix, installing):
+    with installing():
+        check_install_and_uninstall(program, repo, tmp_path, prefix)
+
+
+def check_install_and_uninstall(program, repo, tmp_path, prefix):
     build = program.parent
     assert (build / "cmake_install.cmake").exists(), f"{build} is no build folder"
     assert (build / "said/fakenews.1").exists(), f"{build}: build all of it first"

@@ -29,10 +29,12 @@ def run(*command, **more):
 
 
 @pytest.fixture(scope="module")
-def prefix(program, tmp_path_factory):
+def prefix(program, tmp_path_factory, installing):
     """`make install` below DESTDIR, then moved: nothing may depend on where it was built or installed."""
     staging, place = tmp_path_factory.mktemp("staging"), tmp_path_factory.mktemp("place") / "usr"
-    run("cmake", "--install", program.parent, "--prefix", "/opt/fakenews", env={**os.environ, "DESTDIR": str(staging)})
+    with installing():
+        run("cmake", "--install", program.parent, "--prefix", "/opt/fakenews",
+            env={**os.environ, "DESTDIR": str(staging)})
     shutil.move(staging / "opt/fakenews", place)
     bundled = place / "share/fakenews/default.fnm"
     bundled.unlink(missing_ok=True)
