@@ -1,11 +1,22 @@
-/* Lets Python drive the prediction log.
+/* Lets Python drive the prediction log. URL "-": the default.
  *
- *   log_probe write URL FOLDER KEY=VALUE…    appends rows and prints "ok ID", "failed ID WHY" when done is called
- *     first=0 rows=100 callers=4 durable=answer text=hash days=0 (how old the rows are) pause_us=0 spool_mb=64
- * queue=4096 feedback=1 (real and fake by turns) title=NUMBER (texts of the rows follow from id and it) wait=0 (seconds
- * to stay open at the end) log_probe classify URL FOLDER MODEL TITLE TEXT   classifies and appends under text=full;
- * prints the id log_probe feedback URL FOLDER ID LABEL NAME log_probe bench URL FOLDER KEY=VALUE…    rows a second and
- * the times of appends: seconds=5 and as write URL "-": the default. */
+ *   log_probe write URL FOLDER KEY=VALUE…
+ *       appends rows and prints "ok ID", "failed ID WHY" when done is called; at the end "stats …". Keys:
+ *       first=0 rows=100 callers=4 durable=answer text=hash pause_us=0 spool_mb=64 queue=4096 flush_ms=200
+ *       keep_days=36500
+ *       days=0      how old the rows are
+ *       title=0     texts of the rows follow from their number and this one
+ *       feedback=1  real and fake by turns
+ *       wait=0      seconds to stay open at the end, or until a spool was replayed
+ *
+ *   log_probe bench URL FOLDER KEY=VALUE…
+ *       rows a second and the times of appends; seconds=5, and keys as above
+ *
+ *   log_probe classify URL FOLDER MODEL TITLE TEXT
+ *       classifies and appends under text=full; prints the id
+ *
+ *   log_probe feedback URL FOLDER ID LABEL NAME
+ */
 #include "monitor/monitor.h"
 
 #include <pthread.h>
@@ -205,7 +216,11 @@ static int run_callers(const settings *s, const char *folder, bool bench) {
     usleep(1000);
     fn_prediction_log_get_stats(&stats, log);
   }
-  if (s->wait) sleep((unsigned)s->wait);
+  for (long i = 0; i < s->wait * 100; i++) {
+    fn_prediction_log_get_stats(&stats, log);
+    if (stats.n_replayed > 0 && stats.spool_bytes == 0) break;
+    usleep(10000);
+  }
   fn_prediction_log_get_stats(&stats, log);
   if (!bench)
     printf("stats written %llu repeated %llu spooled %llu replayed %llu lost %llu failed %llu purged %llu spool_bytes "

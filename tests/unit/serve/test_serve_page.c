@@ -125,7 +125,7 @@ static void test_places_outside_the_text(void **state) {
   fn_json_object(&w, NULL);
   fn_page_view_answer(&w, answer, fn_str_from("<t>"), fn_str_from("gr\xC3\xBC\xC3\x9F <i>"), NULL);
   fn_page_view_frame(&w, &(fn_page_frame){.root = "./", .name = "check", .title = "t", .can_remark = true});
-  fn_page_view_priors(&w, NAN);
+  fn_page_view_priors(&w, (double)NAN);
   fn_json_bool(&w, "takes_prior", true);
   fn_json_end(&w);
   assert_int_equal(fn_json_parse(&view, fn_buf_str(&text), "view", &err), FN_OK);
