@@ -13,7 +13,7 @@ build=${1:?build folder} seconds=${2:?seconds} runs=${3:-0}
 max_length() {
   case $1 in
     csv | jsonl | override | dotenv) echo 256 ;;
-    tokenizer | yaml | rules | input | source) echo 512 ;;
+    tokenizer | yaml | rules | input | source | multipart | http_request) echo 512 ;;
   esac
 }
 

@@ -58,7 +58,7 @@ FN_INLINE void micro_rows(const int MR, const int NV, float *c, size_t stride, c
                           size_t tail, bool accumulate, const float *next) {
   size_t m = 0;
   const char *ahead = (const char *)next;
-  for (; m + (size_t)MR <= M; m += (size_t)MR, a += panel, ahead += ahead ? 32 * K : 0) {
+  for (; m + (size_t)MR <= M; m += (size_t)MR, a += panel, ahead = ahead ? ahead + 32 * K : NULL) {
     if (next)
       for (size_t i = m + (size_t)MR; i < m + 2 * (size_t)MR && i < M; i++)
         for (size_t j = 0; j < 16 * (size_t)NV; j += 16) __builtin_prefetch(c + i * stride + j, 1);
