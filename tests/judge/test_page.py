@@ -209,7 +209,7 @@ def test_same_question_is_one_answer(visit):
 
 
 @pytest.mark.parametrize("path, device, scheme", [("table", "phone", "dark"), ("disputed", "desk", "light"),
-                                                  ("history", "desk", "dark"), ("card", "phone", "light"), ("", "phone", "light")])
+                                                  ("history", "desk", "dark"), ("card", "phone", "light"), ("", "phone", "light"), ("docs", "desk", "light")])
 def test_other_pages_are_accessible(visit, path, device, scheme):
     page = visit(path, device=device, scheme=scheme, bypass_csp=True)
     assert_accessible(page)
