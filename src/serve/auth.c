@@ -168,9 +168,14 @@ fn_status fn_auth_check(fn_auth *a, fn_err *err) {
 
 /* ---- sessions */
 
-/* __Host-: a browser takes it only over TLS, and no other host of the domain can set it. */
-static const char *cookie_name(const fn_exchange *x) {
-  return x->request.is_secure ? "__Host-fakenews" : "fakenews";
+/* Two cookies: of who is signed in, and of who is not, whose forms need a token as well. A page that another site leads
+ * to comes without either (SameSite=Strict): the cookie that it then gets must not take the place of the first.
+ * __Host-: a browser takes it only over TLS, and no other host of the domain can set it. */
+typedef enum cookie { COOKIE_SESSION, COOKIE_VISITOR } cookie;
+static const char *cookie_name(const fn_exchange *x, cookie which) {
+  static const char *const names[2][2] = {{"fakenews", "fakenews-visitor"},
+                                          {"__Host-fakenews", "__Host-fakenews-visitor"}};
+  return names[x->request.is_secure][which];
 }
 
 static bool is_session_id(fn_str s) {
@@ -180,35 +185,40 @@ static bool is_session_id(fn_str s) {
   return s.length == FN_SESSION_BYTES - 1;
 }
 
-static void read_cookie(fn_exchange *x) {
-  const char *name = cookie_name(x);
+static bool find_cookie(fn_exchange *x, cookie which) {
+  const char *name = cookie_name(x, which);
+  const size_t n = strlen(name);
   fn_str rest = fn_request_header(&x->request, "Cookie");
   while (rest.length > 0) {
     const char *end = memchr(rest.data, ';', rest.length);
     const size_t length = end != NULL ? (size_t)(end - rest.data) : rest.length;
     const fn_str pair = fn_str_trim(fn_str_make(rest.data, length));
-    const size_t n = strlen(name);
     if (pair.length > n && pair.data[n] == '=' && memcmp(pair.data, name, n) == 0) {
       const fn_str value = fn_str_make(pair.data + n + 1, pair.length - n - 1);
       if (is_session_id(value)) {
         memcpy(x->session, value.data, value.length);
         x->session[value.length] = '\0';
-        return;
+        return true;
       }
     }
     const size_t used = end != NULL ? length + 1 : length;
     rest = fn_str_make(rest.data + used, rest.length - used);
   }
+  return false;
 }
 
-static bool new_session(fn_exchange *x) {
+static void read_cookie(fn_exchange *x) {
+  if (!find_cookie(x, COOKIE_SESSION)) (void)find_cookie(x, COOKIE_VISITOR);
+}
+
+static bool set_cookie(fn_exchange *x, cookie which) {
   unsigned char random[(FN_SESSION_BYTES - 1) / 2];
-  char cookie[160];
+  char header[160];
   if (fn_random_bytes(random, sizeof random, NULL) != FN_OK) return false;
   fn_hex_format(x->session, random, sizeof random);
-  snprintf(cookie, sizeof cookie, "%s=%s; Path=/; HttpOnly; SameSite=Strict%s", cookie_name(x), x->session,
+  snprintf(header, sizeof header, "%s=%s; Path=/; HttpOnly; SameSite=Strict%s", cookie_name(x, which), x->session,
            x->request.is_secure ? "; Secure" : "");
-  fn_response_header(&x->response, "Set-Cookie", cookie);
+  fn_response_header(&x->response, "Set-Cookie", header);
   return true;
 }
 
@@ -274,7 +284,7 @@ fn_credential fn_auth_identify(fn_auth *a, fn_exchange *x) {
 
 bool fn_auth_sign_in(fn_auth *a, fn_exchange *x, fn_str key) {
   unsigned char id[FN_SHA256_BYTES];
-  if (!find_key(a, x, key) || !new_session(x)) return false;
+  if (!find_key(a, x, key) || !set_cookie(x, COOKIE_SESSION)) return false;
   fn_sha256_bytes(id, fn_str_from(x->session));
   pthread_mutex_lock(&a->lock);
   remember(a, id, x->key_id);
@@ -284,16 +294,16 @@ bool fn_auth_sign_in(fn_auth *a, fn_exchange *x, fn_str key) {
 
 void fn_auth_sign_out(fn_auth *a, fn_exchange *x) {
   unsigned char id[FN_SHA256_BYTES];
-  char cookie[120];
+  char header[120];
   fn_sha256_bytes(id, fn_str_from(x->session));
   pthread_mutex_lock(&a->lock);
   session *s = find_session(a, id);
   if (s != NULL) *s = (session){.end_ns = 0};
   pthread_mutex_unlock(&a->lock);
   x->session[0] = '\0';
-  snprintf(cookie, sizeof cookie, "%s=; Path=/; HttpOnly; SameSite=Strict; Max-Age=0%s", cookie_name(x),
+  snprintf(header, sizeof header, "%s=; Path=/; HttpOnly; SameSite=Strict; Max-Age=0%s", cookie_name(x, COOKIE_SESSION),
            x->request.is_secure ? "; Secure" : "");
-  fn_response_header(&x->response, "Set-Cookie", cookie);
+  fn_response_header(&x->response, "Set-Cookie", header);
 }
 
 /* ---- tokens of forms */
@@ -306,7 +316,8 @@ static void make_token(char out[33], const fn_auth *a, const fn_exchange *x) {
 
 void fn_auth_csrf(char out[33], fn_auth *a, fn_exchange *x) {
   out[0] = '\0';
-  if (x->session[0] == '\0' && !new_session(x)) return;
+  if (x->session[0] == '\0') read_cookie(x); /* of a page that was refused before anybody looked */
+  if (x->session[0] == '\0' && !set_cookie(x, COOKIE_VISITOR)) return;
   make_token(out, a, x);
 }
 

@@ -38,8 +38,8 @@ fn_credential fn_auth_identify(fn_auth *auth, fn_exchange *exchange);
 /* Signs a page in: *exchange gets a new session and the header that sets its cookie. False: the key is not valid. */
 bool fn_auth_sign_in(fn_auth *auth, fn_exchange *exchange, fn_str key);
 void fn_auth_sign_out(fn_auth *auth, fn_exchange *exchange);
-/* What a form of a page must send back, bound to the session; a visitor without one gets one, by a header of the
- * response. */
+/* What a form of a page must send back, bound to the session; a visitor without one gets a cookie of another name, by a
+ * header of the response, so that nobody is signed out who comes by a link from another site. */
 void fn_auth_csrf(char out[33], fn_auth *auth, fn_exchange *exchange);
 /* Whether token is that of the request's session. */
 bool fn_auth_csrf_matches(fn_auth *auth, const fn_exchange *exchange, fn_str token);

@@ -134,6 +134,14 @@ fn_progress fn_guard_meet(fn_guard *g, fn_exchange *x) {
 
 /* ---- who may ask */
 
+/* A name that anybody may let point to this machine makes a foreign page look like one of ours; browsers tell it. */
+static bool is_address_or_localhost(fn_str host) {
+  fn_address address;
+  const char *colon = host.length > 0 ? memchr(host.data, ':', host.length) : NULL;
+  const fn_str name = colon != NULL ? fn_str_make(host.data, (size_t)(colon - host.data)) : host;
+  return host.length == 0 || fn_str_equal_nocase(name, fn_str_from("localhost")) || fn_address_parse(&address, host);
+}
+
 /* Without keys everything is open but to change the model, which only this machine may. A proxy on this machine would
  * make everybody look like it: its headers give it away. */
 static fn_role role_without_keys(const fn_exchange *x) {
@@ -142,7 +150,8 @@ static fn_role role_without_keys(const fn_exchange *x) {
   for (size_t i = 0; i < FN_COUNT_OF(told); i++) {
     if (fn_request_header(&x->request, told[i]).data != NULL) return FN_ROLE_FEEDBACK;
   }
-  const bool local = fn_address_parse(&address, fn_str_from(x->request.client)) && fn_address_is_loopback(&address);
+  const bool local = fn_address_parse(&address, fn_str_from(x->request.client)) && fn_address_is_loopback(&address) &&
+                     is_address_or_localhost(fn_request_header(&x->request, "Host"));
   return local ? FN_ROLE_ADMIN : FN_ROLE_FEEDBACK;
 }
 

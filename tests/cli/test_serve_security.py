@@ -86,16 +86,17 @@ class Browser:
     """As much of one as sign-in needs: it keeps cookies and says where its requests come from."""
 
     def __init__(self, server):
-        self.server, self.cookie, self.token = server, None, None
+        self.server, self.cookies, self.token = server, {}, None
 
     def ask(self, method, path, body=None, headers=None):
         headers = {"Accept": "text/html", **(headers or {})}
-        if self.cookie:
-            headers["Cookie"] = self.cookie
+        if self.cookies:
+            headers["Cookie"] = "; ".join(f"{k}={v}" for k, v in self.cookies.items())
         answer = self.server.request(method, path, body, headers)
         for line in answer.headers.get_all("Set-Cookie") or []:
             assert "; HttpOnly; SameSite=Strict" in line
-            self.cookie = line.split(";")[0]
+            name, value = line.split(";")[0].split("=")
+            self.cookies[name] = value
         found = re.search(rb'name="csrf" value="([0-9a-f]{32})"', answer.body)
         if found:
             self.token = found.group(1).decode()
@@ -113,9 +114,9 @@ def test_sign_in(keyed):
     assert browser.form("/signin", key=keyed.keys["predict"], csrf="0" * 32).status == 403
     wrong = browser.form("/signin", key="fn_predict_no", csrf=browser.token)
     assert wrong.status == 401 and b"not known" in wrong.body
-    visitor = browser.cookie
+    visitor = dict(browser.cookies)
     done = browser.form("/signin", key=keyed.keys["predict"], csrf=browser.token, next="/card")
-    assert done.status == 303 and done.headers["Location"] == "/card" and browser.cookie != visitor
+    assert done.status == 303 and done.headers["Location"] == "/card" and browser.cookies != visitor
     assert b"Sign out" in browser.ask("GET", "/").body
     json_post = {"Content-Type": "application/json", "Sec-Fetch-Site": "same-origin"}
     body = '{"title": "Council approves budget"}'
@@ -125,10 +126,24 @@ def test_sign_in(keyed):
     assert browser.ask("POST", "/v1/classify", body, evil).status == 403
     assert browser.ask("POST", "/v1/model/reload", "{}", {**json_post, "X-CSRF-Token": browser.token}).status == 403
     assert browser.form("/", title="Council approves budget", csrf=browser.token).status == 200
-    old = browser.cookie
+    old = dict(browser.cookies)
     assert browser.form("/signout", csrf=browser.token).status == 303
-    browser.cookie = old
+    browser.cookies = old
     assert browser.ask("POST", "/v1/classify", body, {**json_post, "X-CSRF-Token": browser.token}).status == 401
+
+
+def test_who_is_signed_in_stays_so(keyed):
+    """Neither a link from another site, to which no cookie is sent, nor a page that is not there signs anybody out."""
+    browser = Browser(keyed)
+    browser.ask("GET", "/signin")
+    assert browser.form("/signin", key=keyed.keys["predict"], csrf=browser.token).status == 303
+    kept, browser.cookies = browser.cookies, {}
+    assert browser.ask("GET", "/", headers={"Sec-Fetch-Site": "cross-site"}).status == 200
+    browser.cookies = {**kept, **browser.cookies}
+    assert b"Sign out" in browser.ask("GET", "/").body
+    assert browser.ask("GET", "/nothing").status == 404 and browser.ask("PUT", "/").status == 405
+    assert b"Sign out" in browser.ask("GET", "/").body
+    assert browser.form("/", title="Council approves budget", csrf=browser.token).status == 200
 
 
 @pytest.mark.parametrize("path", ["//evil.example/", "/\\evil.example", "https://evil.example/", "/a%0d%0aX:y", ""])
@@ -193,6 +208,9 @@ def test_without_keys_the_model_is_changed_from_this_machine_alone(program, tmp_
         assert server.post("/v1/model/reload", {}).status == 200
         assert server.post("/v1/model/reload", {}, {"X-Forwarded-For": "203.0.113.1"}).status == 403
         assert server.post("/v1/model/reload", {}, {"Via": "1.1 proxy"}).status == 403
+        for host, status in (("localhost:8080", 200), ("[::1]:8080", 200), ("evil.example", 403)):
+            rebound = {"Host": host, "Origin": f"http://{host}"}  # a name that was let point to this machine
+            assert server.post("/v1/model/reload", {}, rebound).status == status
 
 
 def test_other_machines_need_keys(program, fakenews, tmp_path):

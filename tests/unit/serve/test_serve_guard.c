@@ -275,7 +275,7 @@ static void test_sessions(void **state) {
   begin(&y, &field, NULL, NULL); /* over TLS the cookie is Secure, and bound to the host */
   y.request.is_secure = true;
   fn_auth_csrf(token, auth, &y);
-  assert_non_null(strstr(y.response.headers.data, "Set-Cookie: __Host-fakenews="));
+  assert_non_null(strstr(y.response.headers.data, "Set-Cookie: __Host-fakenews-visitor="));
   assert_non_null(strstr(y.response.headers.data, "; Secure"));
   fn_exchange_deinit(&x);
   fn_exchange_deinit(&y);
