@@ -2,10 +2,12 @@
 #include "cli/loading.h"
 #include "cli/serve_lambda.h"
 #include "cli/serve_stop.h"
+#include "cli/serve_wait.h"
 #include "serve/access_log.h"
 #include "serve/auth.h"
 #include "serve/http.h"
 #include "serve/openapi.h"
+#include "serve/systemd.h"
 #include "tensor/options.h"
 
 #include <signal.h>
@@ -23,7 +25,7 @@ typedef struct serve {
   char *model;
   fn_access_log *log;
   fn_server *server;
-  fn_http *http;
+  fn_http *http, *operation; /* the second: serve.metrics_port */
 } serve;
 
 static fn_status open_log(serve *s, fn_err *err) {
@@ -127,16 +129,21 @@ static void tell_start(const serve *s, const char *where) {
 
 static fn_status listen_http(serve *s, fn_err *err) {
   int fd;
-  FN_TRY(fn_http_listen(&fd, host_of(s), (uint16_t)s->serve.port, err));
+  FN_TRY(fn_systemd_socket(&fd, getenv("LISTEN_PID"), getenv("LISTEN_FDS"), err));
+  if (fd < 0) FN_TRY(fn_http_listen(&fd, host_of(s), (uint16_t)s->serve.port, err));
   char where[160] = "listening at ";
-  fn_http_format_url(where + strlen(where), fd, false);
+  fn_http_format_url(where + strlen(where), fd, s->serve.tls_cert != NULL);
   const bool exposed = !fn_http_is_loopback(fd);
   const fn_status status = exposed ? fn_server_expose(s->server, err) : FN_OK;
   if (status != FN_OK) {
     close(fd);
     return status;
   }
-  FN_TRY(fn_http_start(&s->http, s->server, fd, err));
+  FN_TRY(fn_http_start(&s->http, s->server, fd, FN_HTTP_ALL, err));
+  if (s->serve.metrics_port > 0) {
+    FN_TRY(fn_http_listen(&fd, host_of(s), (uint16_t)s->serve.metrics_port, err));
+    FN_TRY(fn_http_start(&s->operation, s->server, fd, FN_HTTP_OPERATION, err));
+  }
   tell_start(s, where);
   if (exposed && s->serve.auth == FN_AUTH_NONE)
     fn_server_event(s->server, FN_SEVERITY_WARNING, "open_to_all", NULL,
@@ -155,27 +162,18 @@ static void stop(serve *s, const sigset_t *set) {
   _exit(end == FN_SERVE_URGED ? 128 + signal_number : 0);
 }
 
-static void wait_for_signal(const serve *s, const sigset_t *set) {
-  for (;;) {
-    const struct timespec tick = {1, 0};
-    const int n = sigtimedwait(set, NULL, &tick);
-    if (n == SIGTERM || n == SIGINT) return;
-    if (n == SIGHUP) {
-      if (s->cli->tty_err) return;                                          /* the terminal is closed */
-      if (fn_server_reload(s->server, NULL, NULL, NULL) != FN_OK) continue; /* on_event has told it */
-    }
-  }
-}
-
 static fn_status run_http(serve *s, bool only_checks, const sigset_t *set, fn_err *err) {
   FN_TRY(listen_http(s, err));
   fn_status status = FN_OK;
   if (only_checks) {
     status = fn_server_check(s->server, err);
   } else {
-    wait_for_signal(s, set);
+    fn_systemd_notify(getenv("NOTIFY_SOCKET"), "READY=1\nSTATUS=answering");
+    fn_serve_wait(s->server, set, s->cli->tty_err);
+    fn_systemd_notify(getenv("NOTIFY_SOCKET"), "STOPPING=1");
     stop(s, set);
   }
+  fn_http_stop(s->operation);
   fn_http_stop(s->http);
   return status;
 }

@@ -190,6 +190,8 @@ static fn_progress refuse(fn_guard *g, fn_exchange *x, bool wrong) {
 fn_progress fn_guard_admit(fn_guard *g, fn_exchange *x) {
   const bool operation = strcmp(x->route->tag, "operation") == 0;
   if (x->operation_only && !operation) return fn_exchange_fail(x, 404, "not_found", "only operation is served here");
+  if (!x->operation_only && g->options->metrics_port > 0 && strcmp(x->route->path, "/metrics") == 0)
+    return fn_exchange_fail(x, 404, "not_found", "metrics have a port of their own here (serve.metrics_port)");
   if (operation && x->route->role == FN_ROLE_NONE) return FN_EXCHANGE_PENDING; /* probes never wait, and never cost */
   const bool keys = fn_auth_is_on(g->auth);
   const fn_credential credential = keys ? fn_auth_identify(g->auth, x) : FN_CREDENTIAL_NONE;

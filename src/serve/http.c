@@ -23,6 +23,8 @@ struct fn_http {
   fn_connections *connections;
   int listen_fd;
   atomic_size_t n_open, n_at_work;
+  fn_http_kind kind;
+  bool secure;       /* TLS */
   bool knows_layout; /* of heads in the library's memory */
 };
 
@@ -220,6 +222,8 @@ static void *on_target(void *arg, const char *target, struct MHD_Connection *con
   c->limits = http->mhd->get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
   fn_exchange_init(&c->exchange, http->server);
   c->exchange.transport = c;
+  c->exchange.request.is_secure = http->secure;
+  c->exchange.operation_only = http->kind == FN_HTTP_OPERATION;
   c->exchange.complete = complete;
   c->exchange.is_gone = is_gone;
   c->exchange.resume = on_room;
@@ -266,7 +270,7 @@ static void on_connection(void *arg, struct MHD_Connection *connection, void **c
   fn_http *http = arg;
   if (why == MHD_CONNECTION_NOTIFY_STARTED) {
     const int fd = http->mhd->get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
-    *context = fn_connections_add(http->connections, fd, true);
+    *context = fn_connections_add(http->connections, fd, !http->secure);
     fn_server_count_connection(http->server, 1);
   } else {
     fn_server_count_connection(http->server, -1);
@@ -464,21 +468,63 @@ static FN_PRINTF(2, 0) void on_library_message(void *arg, const char *format, va
   fn_server_event(http->server, FN_SEVERITY_DEBUG, "http_library", NULL, "%s", message);
 }
 
-static fn_status start_daemon(fn_http *h, fn_err *err) {
-  const fn_serve_options *o = fn_server_get_options(h->server)->serve;
-  /* The library's own limit, without a byte, comes after ours, which can still say why. */
-  const int64_t longest = (o->idle_timeout_s > o->request_timeout_s ? o->idle_timeout_s : o->request_timeout_s) + 5;
-  h->daemon = h->mhd->start_daemon(
-      MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL, on_request, h,
-      MHD_OPTION_EXTERNAL_LOGGER, on_library_message, h, MHD_OPTION_LISTEN_SOCKET, h->listen_fd,
-      MHD_OPTION_URI_LOG_CALLBACK, on_target, h, MHD_OPTION_NOTIFY_COMPLETED, on_completed, h,
-      MHD_OPTION_NOTIFY_CONNECTION, on_connection, h, MHD_OPTION_CONNECTION_LIMIT, (unsigned)o->max_connections,
-      MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)longest, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)(32 << 10),
-      MHD_OPTION_STRICT_FOR_CLIENT, 0, MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1, MHD_OPTION_END);
-  return h->daemon != NULL ? FN_OK : fn_err_errno(err, errno != 0 ? errno : EINVAL, "the HTTP library cannot start");
+/* A file of serve.tls_cert or serve.tls_key, whole. */
+static fn_status read_pem(fn_buf *out, const char *key, const char *path, const char *begins, fn_err *err) {
+  fn_err why = {0};
+  if (path == NULL)
+    return fn_err_set(err, FN_E_INVALID, "%s is missing: TLS needs serve.tls_cert and serve.tls_key", key);
+  const fn_status status = fn_file_read(out, path, 1 << 20, &why);
+  if (status != FN_OK) return fn_err_set(err, status, "%s: %s", key, why.message);
+  if (strstr(out->data, begins) == NULL)
+    return fn_err_set(err, FN_E_INVALID, "%s: %s is no PEM file: \"%s\" is not in it", key, path, begins);
+  return FN_OK;
 }
 
-fn_status fn_http_start(fn_http **http_out, fn_server *server, int listen_fd, fn_err *err) {
+/* options: [4], for MHD_OPTION_ARRAY; the texts stay the caller's. */
+static fn_status prepare_tls(struct MHD_OptionItem *options, fn_http *h, fn_buf *cert, fn_buf *key, fn_err *err) {
+  static const char *const priorities = "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2:%SERVER_PRECEDENCE";
+  const fn_serve_options *o = fn_server_get_options(h->server)->serve;
+  options[0] = (struct MHD_OptionItem){MHD_OPTION_END, 0, NULL};
+  if (h->kind == FN_HTTP_OPERATION || (o->tls_cert == NULL && o->tls_key == NULL)) return FN_OK;
+  FN_TRY(read_pem(cert, "serve.tls_cert", o->tls_cert, "BEGIN CERTIFICATE", err));
+  FN_TRY(read_pem(key, "serve.tls_key", o->tls_key, "PRIVATE KEY", err));
+  if (h->mhd->is_feature_supported(MHD_FEATURE_TLS) != MHD_YES)
+    return fn_err_set(err, FN_E_UNSUPPORTED, "serve.tls_cert: this libmicrohttpd has no TLS");
+  options[0] = (struct MHD_OptionItem){MHD_OPTION_HTTPS_MEM_CERT, 0, cert->data};
+  options[1] = (struct MHD_OptionItem){MHD_OPTION_HTTPS_MEM_KEY, 0, key->data};
+  options[2] = (struct MHD_OptionItem){MHD_OPTION_HTTPS_PRIORITIES, 0, (char *)(uintptr_t)priorities};
+  options[3] = (struct MHD_OptionItem){MHD_OPTION_END, 0, NULL};
+  h->secure = true;
+  return FN_OK;
+}
+
+static fn_status start_daemon(fn_http *h, fn_err *err) {
+  const fn_serve_options *o = fn_server_get_options(h->server)->serve;
+  FN_AUTO_BUF fn_buf cert;
+  FN_AUTO_BUF fn_buf key;
+  struct MHD_OptionItem tls[4];
+  fn_buf_init(&cert, 1 << 20);
+  fn_buf_init(&key, 1 << 20);
+  FN_TRY(prepare_tls(tls, h, &cert, &key, err));
+  /* The library's own limit, without a byte, comes after ours, which can still say why. */
+  const int64_t longest = (o->idle_timeout_s > o->request_timeout_s ? o->idle_timeout_s : o->request_timeout_s) + 5;
+  const unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG;
+  h->daemon = h->mhd->start_daemon(
+      h->secure ? flags | MHD_USE_TLS : flags, 0, NULL, NULL, on_request, h, MHD_OPTION_EXTERNAL_LOGGER,
+      on_library_message, h, MHD_OPTION_LISTEN_SOCKET, h->listen_fd, MHD_OPTION_URI_LOG_CALLBACK, on_target, h,
+      MHD_OPTION_NOTIFY_COMPLETED, on_completed, h, MHD_OPTION_NOTIFY_CONNECTION, on_connection, h,
+      MHD_OPTION_CONNECTION_LIMIT, (unsigned)o->max_connections, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)longest,
+      MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)(32 << 10), MHD_OPTION_STRICT_FOR_CLIENT, 0,
+      MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1, MHD_OPTION_ARRAY, tls, MHD_OPTION_END);
+  if (h->daemon != NULL) return FN_OK;
+  if (h->secure)
+    return fn_err_set(err, FN_E_INVALID,
+                      "the TLS library refuses %s with %s (serve.tls_cert, serve.tls_key): is it its key?", o->tls_cert,
+                      o->tls_key);
+  return fn_err_errno(err, errno != 0 ? errno : EINVAL, "the HTTP library cannot start");
+}
+
+fn_status fn_http_start(fn_http **http_out, fn_server *server, int listen_fd, fn_http_kind kind, fn_err *err) {
   const fn_serve_options *o = fn_server_get_options(server)->serve;
   fn_http *h = fn_mem_calloc(1, sizeof *h);
   fn_status status = h != NULL ? FN_OK : fn_err_no_memory(err, "a server");
@@ -487,6 +533,7 @@ fn_status fn_http_start(fn_http **http_out, fn_server *server, int listen_fd, fn
   if (status == FN_OK) {
     h->server = server;
     h->listen_fd = listen_fd;
+    h->kind = kind;
     h->knows_layout = strncmp(h->mhd->get_version(), "0.9.75", 6) == 0;
     status = start_daemon(h, err);
   }

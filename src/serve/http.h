@@ -14,8 +14,14 @@ void fn_http_format_url(char out[128], int fd, bool secure);
 /* Whether only this machine can reach it. */
 bool fn_http_is_loopback(int fd);
 
+typedef enum fn_http_kind {
+  FN_HTTP_ALL,       /* over TLS where serve.tls_cert is set */
+  FN_HTTP_OPERATION, /* health and metrics alone, in the clear: serve.metrics_port */
+} fn_http_kind;
+
 /* Serves from now on, on threads of its own; takes the socket over, also on failure. */
-FN_NODISCARD fn_status fn_http_start(fn_http **http_out, fn_server *server, int listen_fd, fn_err *err);
+FN_NODISCARD fn_status fn_http_start(fn_http **http_out, fn_server *server, int listen_fd, fn_http_kind kind,
+                                     fn_err *err);
 /* Accepts no more connections. */
 void fn_http_quiesce(fn_http *http);
 /* Requests whose answer is not sent yet; of these, those that are at work (a client may be slow at either end). */

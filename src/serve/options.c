@@ -46,6 +46,13 @@ static const fn_option options[] = {
      "Another path of GET /ping. Vertex AI says in AIP_HEALTH_ROUTE which, and that sets it too."},
     {"serve.watch", FN_OPTION_BOOL, AT(watch), "false", NULL, false, false,
      "Loads the model again when its file was replaced by rename. Never on a file that is being written."},
+    {"serve.tls_cert", FN_OPTION_STRING, AT(tls_cert), "null", NULL, true, false,
+     "PEM file of the certificate, and of those that vouch for it: the server speaks TLS 1.2 and 1.3. Read at the "
+     "start."},
+    {"serve.tls_key", FN_OPTION_STRING, AT(tls_key), "null", NULL, true, false, "PEM file of its private key."},
+    {"serve.metrics_port", FN_OPTION_INT, AT(metrics_port), "0", "[0,65535]", false, false,
+     "Port of /metrics and the health routes alone, in the clear and without keys; /metrics is then nowhere else. 0: "
+     "none."},
     {"serve.log_format", FN_OPTION_ENUM, AT(log_format), "auto", "auto|json|text", false, false,
      "Lines on stderr: JSON objects with severity, time, code, message and, of a request, its trace, ids and figures; "
      "or "

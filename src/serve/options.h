@@ -16,6 +16,8 @@ typedef struct fn_serve_options {
   int64_t drain_delay_s, shutdown_timeout_s;
   bool watch;
   int64_t max_uploads, max_upload_rows;
+  const char *tls_cert, *tls_key;          /* PEM files; NULL: no TLS */
+  int64_t metrics_port;                    /* 0: /metrics is where everything is */
   int log_format, log_level, log_requests; /* fn_log_format, fn_severity, fn_log_requests */
   int auth;                                /* fn_auth_mode */
   int64_t rate_per_minute;                 /* 0: no limit */
