@@ -118,15 +118,15 @@ static bool keep(fn_job *job, size_t i, fn_prediction *p, size_t n_embedding) {
   return true;
 }
 
-/* Leaves out what nobody waits for; the others move up. A job is asked about once, when its first article comes up. */
+/* Leaves out what nobody waits for; the others move up. A job is asked about once a batch. */
 static void drop(fn_batcher *b, batch *x) {
   const uint64_t now = fn_clock_ns();
   size_t n = 0;
   for (size_t i = 0; i < x->n; i++) {
     fn_job *job = x->items[i].job;
     fn_status status = FN_OK;
-    if (x->items[i].index == 0) {
-      job->started_ns = now;
+    if (x->items[i].index == 0) job->started_ns = now;
+    if (i == 0 || x->items[i - 1].job != job) {
       if (job->deadline_ns != 0 && now > job->deadline_ns)
         status = FN_E_LIMIT;
       else if (job->is_gone != NULL && job->is_gone(job->arg))

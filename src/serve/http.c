@@ -427,7 +427,7 @@ static enum MHD_Result end_upload(call *c) {
   }
   if (!start_running(c)) return answer(c);
   size_t n = 0;
-  if (!c->ended) (void)x->route->receive(x, NULL, 0, &n);
+  if (!c->ended && x->route->receive(x, NULL, 0, &n) == FN_EXCHANGE_DONE) return answer(c);
   c->ended = true;
   return suspend(c);
 }

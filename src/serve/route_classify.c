@@ -1,5 +1,6 @@
 /* POST /v1/classify, /v1/classify/batch, /v1/tokens. */
 #include "serve/answer_json.h"
+#include "serve/background.h"
 #include "serve/body.h"
 #include "serve/route_handlers.h"
 #include "serve/serve.h"
@@ -147,25 +148,21 @@ void fn_finish_batch(fn_exchange *x) {
 
 /* ---- tokens */
 
-fn_progress fn_handle_tokens(fn_exchange *x) {
-  static const char *const known[] = {"title", "text", NULL};
-  json_t *body = NULL;
-  const char *key;
-  fn_article article = {.prior = 0.0};
+/* Bodies up to this size are counted within a millisecond, on the thread that reads the sockets. */
+enum { MAX_AT_ONCE = 32 << 10 };
+
+static void count_tokens(fn_exchange *x) {
   fn_token_counts counts;
   fn_err err = {0};
-  if (fn_body_json(&body, x, known) == FN_EXCHANGE_DONE) return FN_EXCHANGE_DONE;
-  const char *wrong = fn_body_article(&article, &key, body);
-  const json_t *title = json_object_get(body, "title");
-  const bool is_empty = wrong != NULL && strcmp(key, "title") == 0 &&
-                        (title == NULL || json_is_string(title) || json_is_null(title)); /* which is no error here */
-  if (wrong != NULL && !is_empty) return fn_exchange_fail(x, 422, "invalid", "%s %s", key, wrong);
   fn_engine *engine = fn_server_engine(x->server);
   const fn_session *session = fn_engine_session(engine, 0);
   const int32_t max_tokens = fn_session_max_tokens(session);
-  const fn_status status = fn_session_count_tokens(&counts, session, &article, &err);
+  const fn_status status = fn_session_count_tokens(&counts, session, x->state, &err);
   fn_engine_unref(engine);
-  if (status != FN_OK) return fn_exchange_fail_err(x, &err);
+  if (status != FN_OK) {
+    (void)fn_exchange_fail_err(x, &err);
+    return;
+  }
   fn_json_writer w;
   fn_json_begin(&w, &x->response.body, 0);
   fn_json_object(&w, NULL);
@@ -176,5 +173,23 @@ fn_progress fn_handle_tokens(fn_exchange *x) {
   fn_json_int(&w, "n_windows", counts.n_windows);
   fn_json_bool(&w, "truncated", counts.truncated);
   fn_json_end(&w);
-  return fn_exchange_json(x, 200);
+  (void)fn_exchange_json(x, 200);
+}
+
+fn_progress fn_handle_tokens(fn_exchange *x) {
+  static const char *const known[] = {"title", "text", NULL};
+  json_t *body = NULL;
+  const char *key;
+  fn_article *article = fn_arena_alloc(&x->arena, 1, sizeof *article);
+  if (article == NULL) return out_of_memory(x);
+  if (fn_body_json(&body, x, known) == FN_EXCHANGE_DONE) return FN_EXCHANGE_DONE;
+  const char *wrong = fn_body_article(article, &key, body);
+  const json_t *title = json_object_get(body, "title");
+  const bool is_empty = wrong != NULL && strcmp(key, "title") == 0 &&
+                        (title == NULL || json_is_string(title) || json_is_null(title)); /* which is no error here */
+  if (wrong != NULL && !is_empty) return fn_exchange_fail(x, 422, "invalid", "%s %s", key, wrong);
+  x->state = article;
+  if (x->request.body.length > MAX_AT_ONCE) return fn_exchange_work(x, count_tokens);
+  count_tokens(x);
+  return FN_EXCHANGE_DONE;
 }

@@ -6,6 +6,8 @@
 #include "serve/route_handlers.h"
 #include "serve/serve.h"
 
+#include <sys/stat.h>
+
 static void write_json_text(fn_json_writer *w, const char *key, const char *text) {
   json_t *value = NULL;
   fn_json_error error;
@@ -69,8 +71,14 @@ fn_progress fn_handle_model(fn_exchange *x) {
   return fn_exchange_json(x, 200);
 }
 
+/* A pipe would be read until somebody writes to it. */
+static bool is_file_or_folder(const char *path) {
+  struct stat st;
+  return stat(path, &st) != 0 || S_ISREG(st.st_mode) || S_ISDIR(st.st_mode);
+}
+
 /* In the background: reading a model takes longer than anything else here. */
-static void reload(fn_exchange *x) {
+static void try_reload(fn_exchange *x) {
   const char *path = x->state;
   fn_err err = {0};
   char from[288], to[288] = "";
@@ -91,6 +99,14 @@ static void reload(fn_exchange *x) {
   (void)fn_exchange_json(x, 200);
 }
 
+static void reload(fn_exchange *x) {
+  if (x->state != NULL && !is_file_or_folder(x->state))
+    (void)fn_exchange_fail(x, 422, "invalid", "path must lead to a file or a folder");
+  else
+    try_reload(x);
+  fn_server_release_reload(x->server);
+}
+
 fn_progress fn_handle_reload(fn_exchange *x) {
   static const char *const known[] = {"path", NULL};
   json_t *body = NULL;
@@ -101,5 +117,9 @@ fn_progress fn_handle_reload(fn_exchange *x) {
     if (path != NULL) x->state = fn_arena_strndup(&x->arena, json_string_value(path), json_string_length(path));
     if (path != NULL && x->state == NULL) return fn_exchange_fail(x, 503, "no_memory", "memory is short");
   }
-  return fn_exchange_work(x, reload);
+  if (!fn_server_claim_reload(x->server))
+    return fn_exchange_fail(x, 409, "reload_running", "a model is being loaded already; ask again when it is");
+  const fn_progress progress = fn_exchange_work(x, reload);
+  if (progress == FN_EXCHANGE_DONE) fn_server_release_reload(x->server); /* refused: too much waits */
+  return progress;
 }

@@ -55,6 +55,9 @@ fn_engine *fn_server_engine(fn_server *server);
 /* Opens a model beside the one in service and lets it take over; requests that were begun finish on the old one. path
  * NULL: the file it has now. On failure, which is counted, the old one stays. to_out may be NULL. */
 FN_NODISCARD fn_status fn_server_reload(fn_server *server, const char *path, char to_out[288], fn_err *err);
+/* Claims the right to reload: false while somebody else has it. */
+bool fn_server_claim_reload(fn_server *server);
+void fn_server_release_reload(fn_server *server);
 /* From now on /readyz says 503; everything else is answered as before. */
 void fn_server_drain(fn_server *server);
 /* For the end of a drain: requests whose work has not begun are answered with 503 now, later ones at once. */

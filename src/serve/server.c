@@ -23,7 +23,7 @@ struct fn_server {
   fn_engine *engine;
   uint64_t n_reloads, n_failed_reloads;
   pthread_mutex_t reloading; /* one at a time */
-  atomic_bool drains;
+  atomic_bool drains, reload_is_claimed;
   atomic_size_t n_active, n_connections;
 };
 
@@ -202,6 +202,13 @@ fn_status fn_server_reload(fn_server *s, const char *path, char to_out[288], fn_
     if (err != NULL) *err = own;
   }
   return status;
+}
+
+bool fn_server_claim_reload(fn_server *s) {
+  return !atomic_exchange(&s->reload_is_claimed, true);
+}
+void fn_server_release_reload(fn_server *s) {
+  atomic_store(&s->reload_is_claimed, false);
 }
 
 void fn_server_drain(fn_server *s) {

@@ -317,8 +317,10 @@ fn_progress fn_upload_receive(fn_exchange *x, const char *data, size_t length, s
   }
   u->ended |= length == 0;
   u->wants_resume = n < length;
+  const bool alone = u->is_over && u->ended; /* the thread went before the end came, since the server ends */
   pthread_cond_signal(&u->wake);
   pthread_mutex_unlock(&u->lock);
   *n_used = n;
-  return FN_EXCHANGE_PENDING;
+  if (alone) fn_upload_answer(u, x);
+  return alone ? FN_EXCHANGE_DONE : FN_EXCHANGE_PENDING;
 }

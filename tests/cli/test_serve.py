@@ -1,6 +1,7 @@
 """fakenews serve: the API's own routes, reload, start and end."""
 
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -100,6 +101,8 @@ def test_tokens(server):
     assert not short["truncated"]
     assert server.post("/v1/classify", {"title": "Budget", "text": TEXT}).json["n_tokens"] == short["n_tokens"]
     assert server.post("/v1/tokens", {}).json["n_tokens"] == 2
+    large = server.post("/v1/tokens", {"title": "Budget", "text": TEXT * 400}).json  # counted in the background
+    assert large["read_bytes"] == long["read_bytes"] and large["n_tokens"] > long["n_tokens"]
 
 
 def test_model_and_health(server):
@@ -156,6 +159,8 @@ def test_reload_under_load_fails_no_request(program, tmp_path):
         for thread in threads:
             thread.join()
         assert refused.status == 422 and "stays in service" in refused.json["detail"]
+        os.mkfifo(tmp_path / "pipe")
+        assert "file or a folder" in server.post("/v1/model/reload", {"path": str(tmp_path / "pipe")}).json["detail"]
         assert not failures
         assert server.get("/v1/model").json["n_failed_reloads"] == 1
         server.process.send_signal(signal.SIGHUP)  # no terminal: the model is loaded again

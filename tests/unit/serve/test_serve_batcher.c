@@ -152,6 +152,33 @@ static void test_dropped(void **state) {
   fn_engine_unref(engine);
 }
 
+/* A client that leaves in the middle of a long job: what is left of it is dropped. */
+static atomic_int n_asked;
+static bool gone_later(void *arg) {
+  (void)arg;
+  return atomic_fetch_add(&n_asked, 1) > 1;
+}
+
+static void test_dropped_in_the_middle(void **state) {
+  (void)state;
+  fn_engine *engine = open_engine(1);
+  fn_batcher *b = make_batcher(1, 1 << 20);
+  fn_article articles[N];
+  fn_prediction p[N] = {{0}};
+  make_articles(articles, N);
+  fn_job job = make_job(engine, articles, p, N);
+  job.is_gone = gone_later;
+  submit(b, &job);
+  await(1);
+  assert_int_equal(job.status, FN_E_CANCELLED);
+  fn_batcher_stats stats;
+  fn_batcher_get_stats(&stats, b);
+  assert_true(stats.n_articles > 0 && stats.n_articles < N && stats.n_gone == 1);
+  fn_job_deinit(&job);
+  fn_batcher_destroy(b);
+  fn_engine_unref(engine);
+}
+
 /* More jobs than fit while the only worker is kept from working. */
 static atomic_int held;
 static bool hold(void *arg) {
@@ -242,7 +269,7 @@ static int tear_down(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(test_same_answers), cmocka_unit_test(test_explained),
-                                     cmocka_unit_test(test_dropped), cmocka_unit_test(test_full),
-                                     cmocka_unit_test(test_cancelled)};
+                                     cmocka_unit_test(test_dropped),      cmocka_unit_test(test_dropped_in_the_middle),
+                                     cmocka_unit_test(test_full),         cmocka_unit_test(test_cancelled)};
   return cmocka_run_group_tests(tests, set_up, tear_down);
 }
