@@ -147,7 +147,9 @@ static fn_status show_one(fn_buf *out, fn_sql *sql, const char *id, fn_err *err)
   fn_json_object(&w, NULL);
   fn_status status = fn_stored_prediction_format(&w, "prediction", stored, err);
   fn_json_array(&w, "feedback");
-  if (status == FN_OK) status = fn_feedback_list(sql, fn_str_from(id), show_feedback, &w, err);
+  int64_t n = 0;
+  if (status == FN_OK)
+    status = fn_feedback_list(&n, sql, fn_str_from(id), FN_FEEDBACK_MAX_REMARKS, show_feedback, &w, err);
   fn_json_end(&w);
   fn_json_end(&w);
   fn_buf_append_char(out, '\n');

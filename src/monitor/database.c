@@ -27,6 +27,8 @@ static const char *const steps[] = {
     "CREATE TABLE api_keys ("
     " id TEXT PRIMARY KEY, name TEXT NOT NULL, role TEXT NOT NULL, sha256 BYTEA NOT NULL, created_ms BIGINT NOT NULL,"
     " revoked_ms BIGINT NOT NULL)",
+    /* Whether a word is the latest of its author is asked of every word that is listed. */
+    "CREATE INDEX feedback_author ON feedback (prediction_id, name, client, time_ms, id)",
 };
 
 static fn_status refuse_folder(const char *folder, const fn_err *why, fn_err *err) {

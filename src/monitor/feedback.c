@@ -22,9 +22,9 @@ static fn_sql_value text_of(fn_str s) {
   return fn_sql_str(fn_str_make(s.length ? s.data : "", s.length));
 }
 
-/* The latest of a prediction, and the latest of the same name and client. */
+/* The latest of a prediction, the latest of the same name and client, and how many there are. */
 typedef struct before {
-  int64_t time_ms;
+  int64_t time_ms, n;
   char corrects[40];
 } before;
 
@@ -40,6 +40,18 @@ static fn_status take_id(void *arg, const fn_sql_value *v, size_t n, fn_err *err
   (void)err;
   if (n == 1) snprintf(b->corrects, sizeof b->corrects, "%.*s", (int)v[0].bytes.length, v[0].bytes.data);
   return FN_OK;
+}
+
+static fn_status take_count(void *arg, const fn_sql_value *v, size_t n, fn_err *err) {
+  (void)err;
+  if (n == 1) *(int64_t *)arg = v[0].integer;
+  return FN_OK;
+}
+
+static fn_status count(int64_t *n_out, fn_sql *sql, fn_str prediction_id, fn_err *err) {
+  static const char select[] = "SELECT count(*) FROM feedback WHERE prediction_id = $1";
+  const fn_sql_value value = text_of(prediction_id);
+  return fn_sql_query(sql, select, &value, 1, take_count, n_out, err);
 }
 
 static fn_status find_before(before *b, fn_sql *sql, const fn_feedback *f, fn_err *err) {
@@ -60,6 +72,10 @@ static fn_status add(fn_feedback_entry *entry, fn_sql *sql, const fn_feedback *f
   before b = {0};
   FN_TRY(fn_random_bytes(random, sizeof random, err));
   FN_TRY(fn_sql_begin(sql, err));
+  FN_TRY(count(&b.n, sql, f->prediction_id, err));
+  if (b.n >= FN_FEEDBACK_MAX_REMARKS)
+    return fn_err_set(err, FN_E_LIMIT, "feedback: %lld remarks on this prediction already, at most %d are taken",
+                      (long long)b.n, (int)FN_FEEDBACK_MAX_REMARKS);
   FN_TRY(find_before(&b, sql, f, err));
   const int64_t now = fn_clock_unix_ms();
   *entry = (fn_feedback_entry){.id = "f_", .time_ms = now > b.time_ms ? now : b.time_ms + 1};
@@ -73,12 +89,16 @@ static fn_status add(fn_feedback_entry *entry, fn_sql *sql, const fn_feedback *f
   return fn_sql_commit(sql, err);
 }
 
-fn_status fn_feedback_add(fn_feedback_entry *entry_out, fn_sql *sql, const fn_feedback *feedback, fn_err *err) {
-  fn_feedback_entry entry;
+fn_status fn_feedback_check(const fn_feedback *feedback, fn_err *err) {
   FN_TRY(check_text(feedback->prediction_id, 64, "prediction_id", err));
   FN_TRY(check_text(feedback->name, FN_FEEDBACK_MAX_NAME, "name", err));
   FN_TRY(check_text(feedback->reason, FN_FEEDBACK_MAX_REASON, "reason", err));
-  FN_TRY(check_text(feedback->client, 64, "client", err));
+  return check_text(feedback->client, 64, "client", err);
+}
+
+fn_status fn_feedback_add(fn_feedback_entry *entry_out, fn_sql *sql, const fn_feedback *feedback, fn_err *err) {
+  fn_feedback_entry entry;
+  FN_TRY(fn_feedback_check(feedback, err));
   const fn_status status = add(&entry, sql, feedback, err);
   fn_sql_rollback(sql);
   if (status == FN_OK) *entry_out = entry;
@@ -91,7 +111,7 @@ enum { N_FEEDBACK = 8 };
 /* No later one of the same name and client. */
 #define IS_LATEST                                                                                                      \
   "NOT EXISTS (SELECT 1 FROM feedback g WHERE g.prediction_id = f.prediction_id AND g.name = f.name AND "              \
-  "g.client = f.client AND (g.time_ms > f.time_ms OR (g.time_ms = f.time_ms AND g.id > f.id)))"
+  "g.client = f.client AND (g.time_ms, g.id) > (f.time_ms, f.id))"
 
 static void read_feedback(fn_feedback *f, fn_feedback_entry *e, const fn_sql_value *v) {
   *f = (fn_feedback){.prediction_id = v[1].bytes, .name = v[4].bytes, .reason = v[5].bytes, .client = v[6].bytes};
@@ -116,12 +136,19 @@ static fn_status list_one(void *arg, const fn_sql_value *v, size_t n, fn_err *er
   return l->emit(l->arg, &f, &e, v[N_FEEDBACK].integer != 0, err);
 }
 
-fn_status fn_feedback_list(fn_sql *sql, fn_str prediction_id, fn_feedback_emit emit, void *arg, fn_err *err) {
-  static const char select[] = "SELECT " FEEDBACK_COLUMNS ", CASE WHEN " IS_LATEST " THEN 1 ELSE 0 END "
-                               "FROM feedback f WHERE f.prediction_id = $1 ORDER BY f.time_ms, f.id LIMIT 10000";
-  const fn_sql_value value = text_of(prediction_id);
+fn_status fn_feedback_list(int64_t *n_out, fn_sql *sql, fn_str prediction_id, int64_t limit, fn_feedback_emit emit,
+                           void *arg, fn_err *err) {
+  static const char select[] =
+      "SELECT " FEEDBACK_COLUMNS ", CASE WHEN " IS_LATEST " THEN 1 ELSE 0 END "
+      "FROM (SELECT * FROM feedback WHERE prediction_id = $1 ORDER BY time_ms DESC, id DESC LIMIT $2) f "
+      "ORDER BY f.time_ms, f.id";
+  const fn_sql_value values[] = {text_of(prediction_id), fn_sql_int(limit)};
   listing l = {.emit = emit, .arg = arg};
-  return fn_sql_query(sql, select, &value, 1, list_one, &l, err);
+  int64_t n = 0;
+  FN_TRY(count(&n, sql, prediction_id, err));
+  FN_TRY(fn_sql_query(sql, select, values, FN_COUNT_OF(values), list_one, &l, err));
+  *n_out = n;
+  return FN_OK;
 }
 
 static fn_status list_disputed_one(void *arg, const fn_sql_value *v, size_t n, fn_err *err) {

@@ -13,6 +13,8 @@ typedef enum fn_feedback_label {
   FN_FEEDBACK_MIXED
 } fn_feedback_label;
 enum { FN_N_FEEDBACK_LABELS = 5, FN_FEEDBACK_MAX_NAME = 200, FN_FEEDBACK_MAX_REASON = 4000 };
+/* Of one prediction: how many are taken, and how many the API and the page show (the latest). */
+enum { FN_FEEDBACK_MAX_REMARKS = 1000, FN_FEEDBACK_MAX_LISTED = 200 };
 extern const char *const fn_feedback_label_names[FN_N_FEEDBACK_LABELS]; /* "real" … */
 bool fn_feedback_label_parse(fn_feedback_label *label_out, fn_str text);
 
@@ -30,7 +32,10 @@ typedef struct fn_feedback_entry {
   int64_t time_ms;   /* Unix; rises within a prediction */
 } fn_feedback_entry;
 
-/* Stores it. Does not look whether there is such a prediction. FN_E_INVALID: too long, or no UTF-8. */
+/* FN_E_INVALID: too long, or no UTF-8. */
+FN_NODISCARD fn_status fn_feedback_check(const fn_feedback *feedback, fn_err *err);
+/* Stores it, once checked. Does not look whether there is such a prediction. FN_E_LIMIT: it has FN_FEEDBACK_MAX_REMARKS
+ * already. */
 FN_NODISCARD fn_status fn_feedback_add(fn_feedback_entry *entry_out, fn_sql *sql, const fn_feedback *feedback,
                                        fn_err *err);
 
@@ -38,9 +43,9 @@ FN_NODISCARD fn_status fn_feedback_add(fn_feedback_entry *entry_out, fn_sql *sql
  */
 typedef fn_status (*fn_feedback_emit)(void *arg, const fn_feedback *feedback, const fn_feedback_entry *entry,
                                       bool latest, fn_err *err);
-/* All of one prediction, oldest first. */
-FN_NODISCARD fn_status fn_feedback_list(fn_sql *sql, fn_str prediction_id, fn_feedback_emit emit, void *arg,
-                                        fn_err *err);
+/* The latest of one prediction, `limit` of them at most, in the order they came; *n_out: how many it has. */
+FN_NODISCARD fn_status fn_feedback_list(int64_t *n_out, fn_sql *sql, fn_str prediction_id, int64_t limit,
+                                        fn_feedback_emit emit, void *arg, fn_err *err);
 
 /* A prediction that somebody's latest word contradicts: a feedback label other than the prediction's. */
 typedef struct fn_disputed {

@@ -14,8 +14,8 @@ typedef struct fn_log_entry {
   struct fn_log_entry *next;
   fn_buf records;
   size_t n;
-  fn_prediction_outcome *outcomes; /* [n] */
-  fn_prediction_done done;         /* NULL: nobody waits */
+  fn_prediction_result *results; /* [n] */
+  fn_prediction_done done;       /* NULL: nobody waits */
   void *arg;
   uint64_t since_ns;
   fn_status status; /* how it ended */
@@ -41,8 +41,8 @@ struct fn_prediction_log {
   /* the writer's own */
   fn_sql *sql; /* NULL: not connected */
   uint64_t retry_ns, backoff_ns, purge_ns;
-  fn_sql_value *values;             /* [FN_LOG_CHUNK][FN_N_COLUMNS] */
-  fn_prediction_outcome **outcomes; /* [FN_LOG_CHUNK] places of the chunk's outcomes; NULL: of the spool */
+  fn_sql_value *values;           /* [FN_LOG_CHUNK][FN_N_COLUMNS] */
+  fn_prediction_result **results; /* [FN_LOG_CHUNK] places of the chunk's results; NULL: of the spool */
 
   pthread_mutex_t reader_mutex; /* of what follows */
   fn_sql *reader;

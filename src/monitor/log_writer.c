@@ -2,6 +2,7 @@
  * take it the spool does; the spool is replayed before anything newer is written, so that order stays. */
 #include "monitor/log_internal.h"
 
+#include <stdlib.h>
 #include <time.h>
 
 #define SECOND ((uint64_t)1000000000)
@@ -88,32 +89,41 @@ static void mark_up(fn_prediction_log *log) {
 }
 
 /* What a retry is compared with. */
-typedef struct stored_texts {
+typedef struct stored_row {
   bool kept, same;
   const fn_sql_value *values; /* of the new row */
-} stored_texts;
+  char *answer;
+} stored_row;
 
 static bool is_same_digest(const fn_sql_value *a, const fn_sql_value *b) {
   return a->type == b->type && fn_str_equal(a->bytes, b->bytes);
 }
 
-static fn_status compare_texts(void *arg, const fn_sql_value *v, size_t n, fn_err *err) {
-  stored_texts *s = arg;
-  (void)err;
-  if (n != 3) return FN_OK;
+static fn_status compare_row(void *arg, const fn_sql_value *v, size_t n, fn_err *err) {
+  stored_row *s = arg;
+  if (n != 4) return FN_OK;
   s->kept = !fn_str_is(v[0].bytes, "none") && !fn_str_is(s->values[FN_COLUMN_TEXT_KEPT].bytes, "none");
   s->same = is_same_digest(&v[1], &s->values[FN_COLUMN_TITLE_SHA256]) &&
             is_same_digest(&v[2], &s->values[FN_COLUMN_TEXT_SHA256]);
-  return FN_OK;
+  free(s->answer);
+  s->answer = fn_str_dup(v[3].bytes);
+  return s->answer ? FN_OK : fn_err_no_memory(err, "an answer");
 }
 
-static fn_status find_outcome(fn_prediction_outcome *out, fn_prediction_log *log, const fn_sql_value *values,
-                              fn_err *err) {
-  static const char select[] = "SELECT text_kept, title_sha256, text_sha256 FROM predictions WHERE id = $1";
-  stored_texts s = {.values = values};
-  FN_TRY(fn_sql_query(log->sql, select, &values[FN_COLUMN_ID], 1, compare_texts, &s, err));
-  *out = s.kept && !s.same ? FN_PREDICTION_DIFFERS : FN_PREDICTION_REPEATED;
-  return FN_OK;
+/* On the writer's own connection: it waits for no reader. */
+static fn_status find_result(fn_prediction_result *result, fn_prediction_log *log, const fn_sql_value *values,
+                             fn_err *err) {
+  static const char select[] = "SELECT text_kept, title_sha256, text_sha256, answer FROM predictions WHERE id = $1";
+  stored_row s = {.values = values};
+  const fn_status status = fn_sql_query(log->sql, select, &values[FN_COLUMN_ID], 1, compare_row, &s, err);
+  const bool differs = s.kept && !s.same;
+  free(result->answer); /* of an attempt that was rolled back */
+  *result = (fn_prediction_result){.outcome = differs ? FN_PREDICTION_DIFFERS : FN_PREDICTION_REPEATED};
+  if (!differs && status == FN_OK)
+    result->answer = s.answer;
+  else
+    free(s.answer);
+  return status;
 }
 
 typedef struct counts {
@@ -130,20 +140,20 @@ static fn_status insert_chunk(counts *c, fn_prediction_log *log, size_t n, fn_er
       continue;
     }
     c->repeated++;
-    if (log->outcomes[i]) FN_TRY(find_outcome(log->outcomes[i], log, log->values + i * FN_N_COLUMNS, err));
+    if (log->results[i]) FN_TRY(find_result(log->results[i], log, log->values + i * FN_N_COLUMNS, err));
   }
   return FN_OK;
 }
 
-/* All records; outcomes may be NULL. A record that cannot be read was damaged in memory or on the disk. */
+/* All records; results may be NULL. A record that cannot be read was damaged in memory or on the disk. */
 static fn_status insert_records(counts *c, size_t *n_chunk, fn_prediction_log *log, fn_str records,
-                                fn_prediction_outcome *outcomes, fn_err *err) {
+                                fn_prediction_result *results, fn_err *err) {
   fn_str record;
   size_t i = 0;
   for (size_t at = 0; fn_log_next_record(&record, records, &at); i++) {
     if (!fn_record_decode(log->values + *n_chunk * FN_N_COLUMNS, record))
       return fn_err_set(err, FN_E_INVALID, "prediction log: a row is damaged");
-    log->outcomes[*n_chunk] = outcomes ? &outcomes[i] : NULL;
+    log->results[*n_chunk] = results ? &results[i] : NULL;
     if (++*n_chunk < FN_LOG_CHUNK) continue;
     FN_TRY(insert_chunk(c, log, *n_chunk, err));
     *n_chunk = 0;
@@ -155,7 +165,7 @@ static fn_status insert_entries(counts *c, fn_prediction_log *log, fn_log_entry 
   size_t n_chunk = 0;
   FN_TRY(fn_sql_begin(log->sql, err));
   for (; entry; entry = all ? entry->next : NULL)
-    FN_TRY(insert_records(c, &n_chunk, log, fn_buf_str(&entry->records), entry->outcomes, err));
+    FN_TRY(insert_records(c, &n_chunk, log, fn_buf_str(&entry->records), entry->results, err));
   if (n_chunk > 0) FN_TRY(insert_chunk(c, log, n_chunk, err));
   return fn_sql_commit(log->sql, err);
 }

@@ -19,12 +19,13 @@ bool fn_log_next_record(fn_str *record, fn_str records, size_t *at) {
 void fn_log_entry_destroy(fn_log_entry *entry) {
   if (!entry) return;
   fn_buf_deinit(&entry->records);
-  free(entry->outcomes);
+  for (size_t i = 0; entry->results && i < entry->n; i++) free(entry->results[i].answer);
+  free(entry->results);
   free(entry);
 }
 
 void fn_log_entry_end(fn_log_entry *entry) {
-  if (entry->done) entry->done(entry->arg, entry->status, entry->status == FN_OK ? entry->outcomes : NULL, &entry->err);
+  if (entry->done) entry->done(entry->arg, entry->status, entry->status == FN_OK ? entry->results : NULL, &entry->err);
   fn_log_entry_destroy(entry);
 }
 
@@ -48,8 +49,8 @@ static fn_status make_entry(fn_log_entry **entry_out, const fn_prediction_log *l
   fn_buf_init(&entry->records, 0);
   entry->n = n;
   entry->since_ns = fn_clock_ns();
-  entry->outcomes = fn_mem_calloc(n, sizeof *entry->outcomes);
-  fn_status status = entry->outcomes ? FN_OK : fn_err_no_memory(err, "the prediction log");
+  entry->results = fn_mem_calloc(n, sizeof *entry->results);
+  fn_status status = entry->results ? FN_OK : fn_err_no_memory(err, "the prediction log");
   if (status == FN_OK) status = encode_rows(entry, rows, n, (fn_predictions_text)log->options.text, err);
   if (status != FN_OK) {
     fn_log_entry_destroy(entry);
@@ -99,7 +100,7 @@ fn_status fn_prediction_log_append(fn_prediction_log *log, const fn_prediction_r
   }
   if (log->options.durable == FN_DURABLE_ASYNC) {
     const fn_err none = {0};
-    if (done) done(arg, FN_OK, entry->outcomes, &none); /* before the writer can have it */
+    if (done) done(arg, FN_OK, entry->results, &none); /* before the writer can have it */
   } else {
     entry->done = done;
     entry->arg = arg;
@@ -178,8 +179,8 @@ static fn_status start(fn_prediction_log *log, const char *state_folder, fn_err 
     if (!log->state_folder) return fn_err_no_memory(err, "the prediction log");
   }
   log->values = fn_mem_calloc((size_t)FN_LOG_CHUNK * FN_N_COLUMNS, sizeof *log->values);
-  log->outcomes = fn_mem_calloc(FN_LOG_CHUNK, sizeof *log->outcomes);
-  if (!log->values || !log->outcomes) return fn_err_no_memory(err, "the prediction log");
+  log->results = fn_mem_calloc(FN_LOG_CHUNK, sizeof *log->results);
+  if (!log->values || !log->results) return fn_err_no_memory(err, "the prediction log");
   FN_TRY(open_spool(log, err));
   if (log->spool && fn_spool_bytes(log->spool) > 0) log->spool_since_ns = fn_clock_ns();
   FN_TRY(open_database(log, err));
@@ -194,7 +195,7 @@ static void release(fn_prediction_log *log) {
   pthread_mutex_destroy(&log->mutex);
   pthread_mutex_destroy(&log->reader_mutex);
   free(log->values);
-  free(log->outcomes);
+  free(log->results);
   free(log->url);
   free(log->state_folder);
   free(log);
@@ -318,11 +319,12 @@ fn_status fn_prediction_log_add_feedback(fn_feedback_entry *entry_out, fn_predic
   return status;
 }
 
-fn_status fn_prediction_log_list_feedback(fn_prediction_log *log, fn_str prediction_id, fn_feedback_emit emit,
-                                          void *arg, fn_err *err) {
+fn_status fn_prediction_log_list_feedback(int64_t *n_out, fn_prediction_log *log, fn_str prediction_id,
+                                          fn_feedback_emit emit, void *arg, fn_err *err) {
   pthread_mutex_lock(&log->reader_mutex);
   fn_status status = get_reader(log, err);
-  if (status == FN_OK) status = fn_feedback_list(log->reader, prediction_id, emit, arg, err);
+  if (status == FN_OK)
+    status = fn_feedback_list(n_out, log->reader, prediction_id, FN_FEEDBACK_MAX_LISTED, emit, arg, err);
   pthread_mutex_unlock(&log->reader_mutex);
   return status;
 }

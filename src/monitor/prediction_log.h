@@ -30,17 +30,21 @@ FN_NODISCARD fn_status fn_prediction_log_check(fn_prediction_log *log, fn_err *e
 /* What became of a row. */
 typedef enum fn_prediction_outcome {
   FN_PREDICTION_WRITTEN,  /* under async and in the spool: will be, as far as is known */
-  FN_PREDICTION_REPEATED, /* its id was there, with the same texts: the stored answer counts (fn_prediction_log_find) */
+  FN_PREDICTION_REPEATED, /* its id was there, with the same texts: the stored answer counts */
   FN_PREDICTION_DIFFERS,  /* its id was there, with other texts: nothing was written */
 } fn_prediction_outcome;
 
-/* Called exactly once for each append that returned FN_OK. outcomes[n] as the rows; valid during the call, NULL unless
- * status is FN_OK. It must be quick, must not call append or close, and may call find.
+typedef struct fn_prediction_result {
+  fn_prediction_outcome outcome;
+  char *answer; /* FN_PREDICTION_REPEATED: the stored one, JSON; else NULL */
+} fn_prediction_result;
+
+/* Called exactly once for each append that returned FN_OK. results[n] as the rows; valid during the call, NULL unless
+ * status is FN_OK. It must be quick and call nothing of this header: the writer, and with it everybody, waits for it.
  * predictions.durable=answer: on the log's thread, when all rows of the append are on the disk (database or spool);
  *   status FN_E_IO when neither took them: answer 503. err is then not NULL.
  * async: on the caller's thread, before append returns, with FN_OK. */
-typedef void (*fn_prediction_done)(void *arg, fn_status status, const fn_prediction_outcome *outcomes,
-                                   const fn_err *err);
+typedef void (*fn_prediction_done)(void *arg, fn_status status, const fn_prediction_result *results, const fn_err *err);
 
 /* rows[n], n ≥ 1, are copied. done may be NULL. Not FN_OK: nothing was taken and done is not called. FN_E_LIMIT: the
  * queue is full (predictions.queue_rows): answer 503; FN_E_INVALID: an id or a text that is refused; FN_E_NO_MEMORY. */
@@ -52,11 +56,12 @@ FN_NODISCARD fn_status fn_prediction_log_append(fn_prediction_log *log, const fn
 FN_NODISCARD fn_status fn_prediction_log_find(fn_stored_prediction **stored_out, fn_prediction_log *log, fn_str id,
                                               fn_err *err);
 
-/* Feedback (monitor/feedback.h) on the log's own connection; FN_E_NOT_FOUND when there is no such prediction. They
- * block until it is on the disk. */
+/* Feedback (monitor/feedback.h) on the log's own connection; FN_E_NOT_FOUND when there is no such prediction; of
+ * add: FN_E_INVALID, FN_E_LIMIT as there. They block until it is on the disk. */
 FN_NODISCARD fn_status fn_prediction_log_add_feedback(fn_feedback_entry *entry_out, fn_prediction_log *log,
                                                       const fn_feedback *feedback, fn_err *err);
-FN_NODISCARD fn_status fn_prediction_log_list_feedback(fn_prediction_log *log, fn_str prediction_id,
+/* The latest FN_FEEDBACK_MAX_LISTED; *n_out: how many there are. */
+FN_NODISCARD fn_status fn_prediction_log_list_feedback(int64_t *n_out, fn_prediction_log *log, fn_str prediction_id,
                                                        fn_feedback_emit emit, void *arg, fn_err *err);
 FN_NODISCARD fn_status fn_prediction_log_list_disputed(fn_prediction_log *log, int64_t limit, fn_disputed_emit emit,
                                                        void *arg, fn_err *err);

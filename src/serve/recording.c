@@ -88,14 +88,9 @@ typedef struct record {
 } record;
 
 /* The answer that was given when the id was first used. */
-static fn_status repeat(fn_exchange *x, size_t place, fn_err *err) {
-  char id[FN_PREDICTION_ID_BYTES];
-  fn_stored_prediction *stored = NULL;
-  fn_exchange_prediction_id(id, x, place);
-  FN_TRY(fn_prediction_log_find(&stored, fn_server_log(x->server), fn_str_from(id), err));
-  const fn_str answer = fn_str_from(stored->answer);
+static fn_status repeat(fn_exchange *x, size_t place, const char *stored, fn_err *err) {
+  const fn_str answer = fn_str_from(stored);
   const char *copy = fn_arena_strndup(&x->arena, answer.data, answer.length);
-  fn_stored_prediction_destroy(stored);
   if (copy == NULL) return fn_err_no_memory(err, "an answer");
   x->answers[place] = fn_str_make(copy, answer.length);
   x->is_repeated = true;
@@ -107,7 +102,7 @@ static void refuse(fn_exchange *x, const fn_err *err) {
   (void)fn_exchange_fail(x, 503, "log_unavailable", "the answer could not be recorded: %s", err->message);
 }
 
-static void on_recorded(void *arg, fn_status status, const fn_prediction_outcome *outcomes, const fn_err *err) {
+static void on_recorded(void *arg, fn_status status, const fn_prediction_result *results, const fn_err *err) {
   fn_exchange *x = arg;
   const record *r = x->record;
   fn_err own = {0};
@@ -117,12 +112,12 @@ static void on_recorded(void *arg, fn_status status, const fn_prediction_outcome
     return;
   }
   for (size_t i = 0; i < r->n; i++) {
-    if (outcomes[i] == FN_PREDICTION_DIFFERS) {
+    if (results[i].outcome == FN_PREDICTION_DIFFERS) {
       (void)fn_exchange_fail(x, 422, "idempotency_mismatch",
                              "this Idempotency-Key was used with another text; choose a new one");
       break;
     }
-    if (outcomes[i] == FN_PREDICTION_REPEATED && repeat(x, r->places[i], &own) != FN_OK) {
+    if (results[i].outcome == FN_PREDICTION_REPEATED && repeat(x, r->places[i], results[i].answer, &own) != FN_OK) {
       refuse(x, &own);
       break;
     }

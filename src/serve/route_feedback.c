@@ -16,6 +16,10 @@ static void fail(fn_exchange *x, const fn_err *err) {
   case FN_E_NOT_FOUND:
     (void)fn_exchange_fail(x, 404, "no_prediction", "there is no prediction with this id (any more)");
     break;
+  case FN_E_LIMIT:
+    (void)fn_exchange_fail(x, 422, "too_many_remarks", "this prediction has %d remarks, and takes no more",
+                           (int)FN_FEEDBACK_MAX_REMARKS);
+    break;
   case FN_E_INVALID: (void)fn_exchange_fail(x, 422, "invalid", "%s", err->message); break;
   default:
     fn_response_header(&x->response, "Retry-After", "5");
@@ -71,9 +75,11 @@ static fn_status write_prediction(fn_exchange *x, const fn_stored_prediction *p,
   fn_json_text(&w, "route", p->route);
   write_time(&w, "time", p->time_ms);
   fn_json_text(&w, "text_kept", fn_predictions_text_names[p->text_kept]);
+  int64_t n = 0;
   fn_json_array(&w, "feedback");
-  FN_TRY(fn_prediction_log_list_feedback(fn_server_log(x->server), fn_str_from(p->id), on_feedback, &w, err));
+  FN_TRY(fn_prediction_log_list_feedback(&n, fn_server_log(x->server), fn_str_from(p->id), on_feedback, &w, err));
   fn_json_end(&w);
+  fn_json_int(&w, "n_feedback", n);
   fn_json_end(&w);
   FN_TRY(fn_buf_check(&rest, "feedback", err));
   fn_buf_append(out, p->answer, length > 0 ? length - 1 : 0);

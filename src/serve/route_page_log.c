@@ -21,6 +21,10 @@ static void fail(fn_exchange *x, const fn_err *err) {
   case FN_E_NOT_FOUND:
     (void)fn_exchange_fail(x, 404, "no_prediction", "There is no answer with this address, or not any more.");
     break;
+  case FN_E_LIMIT:
+    (void)fn_exchange_fail(x, 422, "too_many_remarks", "This answer has %d remarks, and takes no more.",
+                           (int)FN_FEEDBACK_MAX_REMARKS);
+    break;
   case FN_E_INVALID: (void)fn_exchange_fail(x, 422, "invalid", "%s", err->message); break;
   default:
     fn_response_header(&x->response, "Retry-After", "5");
@@ -65,6 +69,7 @@ static fn_status write_prediction(fn_page_building *page, const fn_stored_predic
   fn_json_writer *w = &page->writer;
   FN_AUTO_JSON json_t *answer = NULL;
   remarks r = {.w = w};
+  int64_t n = 0;
   FN_TRY(fn_json_parse(&answer, fn_str_from(p->answer), "answer", err));
   fn_page_view_answer(w, answer, p->title, p->text, page->model);
   fn_page_view_priors(w, (double)NAN);
@@ -72,9 +77,12 @@ static fn_status write_prediction(fn_page_building *page, const fn_stored_predic
   fn_json_bool(w, "takes_prior", false);
   fn_json_bool(w, "known_by_hash", p->text_kept == FN_TEXT_KEEP_HASH);
   fn_json_array(w, "remarks");
-  FN_TRY(
-      fn_prediction_log_list_feedback(fn_server_log(page->exchange->server), fn_str_from(p->id), on_remark, &r, err));
+  FN_TRY(fn_prediction_log_list_feedback(&n, fn_server_log(page->exchange->server), fn_str_from(p->id), on_remark, &r,
+                                         err));
   fn_json_end(w);
+  fn_json_bool(w, "has_older", n > (int64_t)r.n);
+  fn_json_int(w, "n_shown", (int64_t)r.n);
+  fn_json_int(w, "n_remarks", n);
   fn_json_bool(w, "has_remarks", r.n > 0);
   return FN_OK;
 }

@@ -12,13 +12,13 @@ static void write_id(prediction_id out, const fn_upload *u, uint64_t row) {
   fn_hash_format(out + 2, fn_hash_bytes(seed, sizeof seed));
 }
 
-static void on_recorded(void *arg, fn_status status, const fn_prediction_outcome *outcomes, const fn_err *err) {
+static void on_recorded(void *arg, fn_status status, const fn_prediction_result *results, const fn_err *err) {
   fn_upload *u = arg;
   pthread_mutex_lock(&u->lock);
   u->record_status = status;
   if (err != NULL) u->record_err = *err;
   for (size_t i = 0; status == FN_OK && i < u->n_recording; i++) {
-    if (outcomes[i] == FN_PREDICTION_DIFFERS) u->record_status = FN_E_REFUSED;
+    if (results[i].outcome == FN_PREDICTION_DIFFERS) u->record_status = FN_E_REFUSED;
   }
   u->job_done = true;
   pthread_cond_signal(&u->wake);

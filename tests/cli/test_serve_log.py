@@ -76,6 +76,24 @@ def test_feedback(server):
     assert server.get("/v1/feedback?limit=0").status == 422
 
 
+def test_remarks_are_bounded(server):
+    """However many there are, a look at them is quick, and the rest of the server does not wait."""
+    answer = server.post("/v1/classify", ARTICLE, {"Idempotency-Key": "many"}).json
+    with sqlite3.connect(server.database) as database:
+        rows = [(f"f_{i}", answer["id"], i, "satire", "ann", "", "") for i in range(5000)]
+        database.executemany("INSERT INTO feedback VALUES (?, ?, ?, ?, ?, ?, ?, NULL)", rows)
+    begin = time.monotonic()
+    stored = server.get("/v1/predictions/" + answer["id"]).json
+    assert stored["n_feedback"] == 5000 and [f["id"] for f in stored["feedback"]] == [f"f_{i}" for i in range(4800, 5000)]
+    assert [f["latest"] for f in stored["feedback"]] == [False] * 199 + [True]
+    page = server.get("/predictions/" + answer["id"]).body.decode()
+    assert "The latest 200 of 5000." in page and page.count("<li") >= 200
+    assert server.post("/v1/classify", ARTICLE, {"Idempotency-Key": "many"}).headers["Idempotency-Replayed"] == "true"
+    refused = server.post("/v1/feedback", {"prediction_id": answer["id"], "label": "real"})
+    assert refused.status == 422 and refused.json["code"] == "too_many_remarks" and "1000" in refused.json["detail"]
+    assert time.monotonic() - begin < 5
+
+
 def test_no_log(program, tmp_path):
     with Served(program, tmp_path, "predictions.url=none") as server:
         assert server.post("/v1/classify", ARTICLE).json["id"] is None

@@ -81,11 +81,11 @@ typedef struct caller {
   size_t n_times, capacity;
 } caller;
 
-static void on_done(void *arg, fn_status status, const fn_prediction_outcome *outcomes, const fn_err *err) {
+static void on_done(void *arg, fn_status status, const fn_prediction_result *results, const fn_err *err) {
   static const char *const names[] = {"ok", "repeated", "differs"};
   caller *c = arg;
   char line[400];
-  int n = status == FN_OK ? snprintf(line, sizeof line, "%s %s\n", names[outcomes[0]], c->id)
+  int n = status == FN_OK ? snprintf(line, sizeof line, "%s %s\n", names[results[0].outcome], c->id)
                           : snprintf(line, sizeof line, "failed %s %.300s\n", c->id, err->message);
   if (!c->quiet && write(STDOUT_FILENO, line, (size_t)n) != n) _exit(3); /* at once: the process may be killed */
   pthread_mutex_lock(&c->mutex);

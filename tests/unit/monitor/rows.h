@@ -41,20 +41,21 @@ typedef struct told {
   pthread_mutex_t mutex;
   pthread_cond_t change;
   size_t n_ok, n_failed, n_written, n_repeated, n_differs;
-  char message[256];
+  char message[256], answer[64];
 } told;
 
 #define TOLD_INIT                                                                                                      \
   { .mutex = PTHREAD_MUTEX_INITIALIZER, .change = PTHREAD_COND_INITIALIZER }
 
-static inline void on_done(void *arg, fn_status status, const fn_prediction_outcome *outcomes, const fn_err *err) {
+static inline void on_done(void *arg, fn_status status, const fn_prediction_result *results, const fn_err *err) {
   told *t = arg;
   pthread_mutex_lock(&t->mutex);
   if (status == FN_OK) {
     t->n_ok++;
-    t->n_written += outcomes[0] == FN_PREDICTION_WRITTEN;
-    t->n_repeated += outcomes[0] == FN_PREDICTION_REPEATED;
-    t->n_differs += outcomes[0] == FN_PREDICTION_DIFFERS;
+    t->n_written += results[0].outcome == FN_PREDICTION_WRITTEN;
+    t->n_repeated += results[0].outcome == FN_PREDICTION_REPEATED;
+    if (results[0].answer) snprintf(t->answer, sizeof t->answer, "%s", results[0].answer);
+    t->n_differs += results[0].outcome == FN_PREDICTION_DIFFERS;
   } else {
     t->n_failed++;
     snprintf(t->message, sizeof t->message, "%.255s", err->message);

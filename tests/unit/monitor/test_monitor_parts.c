@@ -189,6 +189,7 @@ static void test_feedback_is_corrected(void **state) {
   fn_err err = {0};
   fn_feedback_entry first, second, other;
   FN_AUTO_BUF fn_buf text = {0};
+  int64_t n = 0;
   fn_sql *sql = open_database();
   insert_prediction(sql, 1, "fake");
   insert_prediction(sql, 2, "real");
@@ -199,7 +200,8 @@ static void test_feedback_is_corrected(void **state) {
   assert_string_equal(first.corrects, "");
   assert_string_equal(second.corrects, first.id);
   assert_true(second.time_ms > first.time_ms);
-  assert_ok(fn_feedback_list(sql, fn_str_from("p_000001"), list_feedback, &text, &err));
+  assert_ok(fn_feedback_list(&n, sql, fn_str_from("p_000001"), 10, list_feedback, &text, &err));
+  assert_int_equal(n, 3);
   assert_string_equal(text.data, "ann real;bob satire latest;ann fake latest;");
   fn_buf_reset(&text);
   assert_ok(fn_feedback_list_disputed(sql, 10, list_disputed, &text, &err)); /* ann agrees by now */
@@ -209,6 +211,35 @@ static void test_feedback_is_corrected(void **state) {
   long_name[sizeof long_name - 1] = 0;
   const fn_feedback f = {.prediction_id = fn_str_from("p_1"), .name = fn_str_from(long_name)};
   assert_status(fn_feedback_add(&other, sql, &f, &err), FN_E_INVALID);
+  fn_sql_close(sql);
+}
+
+/* What somebody could do before there was a bound: each listing then took minutes, and the server with it. */
+static void test_listing_of_many_words_is_quick(void **state) {
+  (void)state;
+  fn_err err = {0};
+  fn_feedback_entry entry;
+  FN_AUTO_BUF fn_buf text = {0};
+  int64_t n = 0;
+  fn_sql *sql = open_database();
+  insert_prediction(sql, 1, "fake");
+  static const char many[] =
+      "WITH RECURSIVE k (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM k WHERE i < 10000) INSERT INTO feedback "
+      "SELECT 'f_' || i, 'p_000001', i, 'satire', CASE WHEN i % 2 = 0 THEN 'ann' ELSE 'n' || i END, '', '', NULL FROM "
+      "k";
+  assert_ok(fn_sql_run(sql, many, NULL, 0, NULL, &err));
+  const uint64_t begin = fn_clock_ns();
+  assert_ok(fn_feedback_list(&n, sql, fn_str_from("p_000001"), 3, list_feedback, &text, &err));
+  assert_int_equal(n, 10000);
+  assert_string_equal(text.data, "ann satire;n9999 satire latest;ann satire latest;");
+  fn_buf_reset(&text);
+  assert_ok(fn_feedback_list(&n, sql, fn_str_from("p_000001"), 10000, list_feedback, &text, &err));
+  fn_buf_reset(&text);
+  assert_ok(fn_feedback_list_disputed(sql, 10000, list_disputed, &text, &err));
+  assert_true(fn_clock_ns() - begin < 5000000000u); /* 0.1 s; minutes where it is quadratic */
+  const fn_feedback more = {.prediction_id = fn_str_from("p_000001"), .label = FN_FEEDBACK_FAKE};
+  assert_status(fn_feedback_add(&entry, sql, &more, &err), FN_E_LIMIT);
+  assert_contains(err.message, "at most 1000");
   fn_sql_close(sql);
 }
 
@@ -277,7 +308,7 @@ int main(void) {
       TEST(test_spool_keeps_order),     TEST(test_spool_has_a_bound),
       TEST(test_spool_cut_anywhere),    TEST(test_two_processes_have_two_spools),
       TEST(test_feedback_is_corrected), TEST(test_keys),
-      TEST(test_quantised_embedding),
+      TEST(test_quantised_embedding),   TEST(test_listing_of_many_words_is_quick),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

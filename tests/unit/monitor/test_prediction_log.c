@@ -132,11 +132,56 @@ static void test_retry_makes_no_second_row(void **state) {
   assert_ok(fn_prediction_log_append(log, &row, 1, on_done, &t, &err));
   wait_for(&t, 3);
   assert_true(t.n_written == 1 && t.n_repeated == 1 && t.n_differs == 1);
+  assert_string_equal(t.answer, "{\"label\":\"fake\"}");
   fn_stored_prediction *s = find(log, id);
   assert_string_equal(s->answer, "{\"label\":\"fake\"}"); /* the first one's */
   fn_stored_prediction_destroy(s);
   fn_prediction_log_close(log);
   assert_int_equal(count_rows(), 1);
+}
+
+/* A retry is told of while somebody reads, however long that takes. */
+typedef struct slow_reader {
+  fn_prediction_log *log;
+  const fn_prediction_row *row;
+  told t;
+} slow_reader;
+
+static fn_status read_slowly(void *arg, const fn_feedback *f, const fn_feedback_entry *e, bool latest, fn_err *err) {
+  slow_reader *s = arg;
+  (void)f;
+  (void)e;
+  (void)latest;
+  FN_TRY(fn_prediction_log_append(s->log, s->row, 1, on_done, &s->t, err));
+  for (int i = 0; i < 1000; i++) {
+    pthread_mutex_lock(&s->t.mutex);
+    const bool is_told = s->t.n_ok > 0;
+    pthread_mutex_unlock(&s->t.mutex);
+    if (is_told) return FN_OK;
+    usleep(5000);
+  }
+  return FN_E_INTERNAL;
+}
+
+static void test_writer_waits_for_no_reader(void **state) {
+  (void)state;
+  fn_err err = {0};
+  char id[24];
+  int64_t n = 0;
+  told t = TOLD_INIT;
+  fn_feedback_entry entry;
+  const fn_predictions_options options = default_options();
+  fn_prediction_log *log = open_log(&options);
+  const fn_prediction_row row = make_row(id, 20);
+  assert_ok(fn_prediction_log_append(log, &row, 1, on_done, &t, &err));
+  wait_for(&t, 1);
+  const fn_feedback feedback = {.prediction_id = row.id, .label = FN_FEEDBACK_REAL};
+  assert_ok(fn_prediction_log_add_feedback(&entry, log, &feedback, &err));
+  slow_reader s = {.log = log, .row = &row, .t = TOLD_INIT};
+  assert_ok(fn_prediction_log_list_feedback(&n, log, row.id, read_slowly, &s, &err));
+  assert_true(n == 1 && s.t.n_repeated == 1);
+  assert_string_equal(s.t.answer, "{\"label\":\"fake\"}");
+  fn_prediction_log_close(log);
 }
 
 typedef struct caller {
@@ -320,6 +365,7 @@ int main(void) {
       TEST(test_row_comes_back),
       TEST(test_texts_are_kept_as_asked),
       TEST(test_retry_makes_no_second_row),
+      TEST(test_writer_waits_for_no_reader),
       TEST(test_many_threads),
       TEST(test_async_answers_at_once),
       TEST(test_full_queue_refuses),
