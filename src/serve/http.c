@@ -9,6 +9,7 @@
 #include "serve/route.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <netdb.h>
 #include <poll.h>
 #include <stdatomic.h>
@@ -22,6 +23,7 @@ struct fn_http {
   struct MHD_Daemon *daemon;
   fn_connections *connections;
   int listen_fd;
+  int closed_fd; /* of a listening socket that was given up, its number kept; 0: none */
   atomic_size_t n_open, n_at_work;
   fn_http_kind kind;
   bool secure;       /* TLS */
@@ -547,9 +549,17 @@ fn_status fn_http_start(fn_http **http_out, fn_server *server, int listen_fd, fn
   return FN_OK;
 }
 
+/* The library's thread may be about to accept on the socket still. Its number must not come to mean something else
+ * then: it becomes /dev/null, which lets the socket go, and is closed when that thread has ended. */
 void fn_http_quiesce(fn_http *h) {
   const MHD_socket fd = h->mhd->quiesce_daemon(h->daemon);
-  if (fd != MHD_INVALID_SOCKET) close(fd);
+  if (fd == MHD_INVALID_SOCKET) return;
+  const int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+  if (null >= 0 && dup3(null, fd, O_CLOEXEC) == fd)
+    h->closed_fd = fd;
+  else
+    close(fd);
+  if (null >= 0) close(null);
 }
 
 size_t fn_http_n_open(const fn_http *h) {
@@ -562,6 +572,7 @@ size_t fn_http_n_at_work(const fn_http *h) {
 void fn_http_stop(fn_http *h) {
   if (h == NULL) return;
   h->mhd->stop_daemon(h->daemon);
+  if (h->closed_fd > 0) close(h->closed_fd);
   fn_connections_destroy(h->connections);
   free(h);
 }
