@@ -63,8 +63,8 @@ static fn_status unknown_flag(const parser *p, const char *name) {
   }
   const char *sub = p->verb->sub ? p->verb->sub : "", *space = p->verb->sub ? " " : "";
   if (best) return fn_err_set(p->err, FN_E_INVALID, "unknown flag %.100s; did you mean %s?", name, best);
-  return fn_err_set(p->err, FN_E_INVALID, "unknown flag %.100s; `fakenews %s%s%s --help` lists what is accepted", name,
-                    p->verb->name, space, sub);
+  return fn_err_set(p->err, FN_E_INVALID, "unknown flag %.100s%s; `fakenews %s%s%s --help` lists what is accepted",
+                    name, p->verb->options ? "; settings are written key=value" : "", p->verb->name, space, sub);
 }
 
 /* The value of a flag: "--flag=value" or the next argument. */

@@ -111,9 +111,10 @@ static fn_status list(const fn_cli *cli, const fn_cli_args *args, fn_err *err) {
   fn_sql *sql = NULL;
   FN_TRY(fn_cli_open_log(&sql, cli, true, err));
   fn_buf_init(&o.buf, 0);
-  const fn_status status = fn_cli_get(args, "--disputed")
-                               ? fn_feedback_list_disputed(sql, filter.limit, list_disputed_row, &o, err)
-                               : fn_browse(sql, &filter, list_row, &o, err);
+  const fn_status status =
+      fn_cli_get(args, "--disputed")
+          ? fn_feedback_list_disputed(sql, filter.since_ms, filter.until_ms, filter.limit, list_disputed_row, &o, err)
+          : fn_browse(sql, &filter, list_row, &o, err);
   fn_buf_deinit(&o.buf);
   fn_sql_close(sql);
   if (status == FN_OK && o.n == 0) fn_cli_note(cli, "no such predictions");
@@ -268,13 +269,11 @@ static fn_status export_row(void *arg, const fn_stored_prediction *s, const fn_l
 
 static void explain_export(const output *o) {
   if (o->n_without_text)
-    fn_cli_note(
-        o->cli,
-        "%llu predictions with feedback were left out: their texts were not kept (predictions.text=full keeps them)",
-        (unsigned long long)o->n_without_text);
-  if (o->n_other)
     fn_cli_note(o->cli,
-                "%llu predictions that people call satire, opinion or mixed were left out (--labels all takes them)",
+                "left out with their feedback, as their texts were not kept: %llu (predictions.text=full keeps them)",
+                (unsigned long long)o->n_without_text);
+  if (o->n_other)
+    fn_cli_note(o->cli, "left out because people call them satire, opinion or mixed: %llu (--labels all takes them)",
                 (unsigned long long)o->n_other);
   if (o->n == 0) fn_cli_note(o->cli, "no such predictions");
 }
@@ -343,7 +342,7 @@ static fn_status purge(const fn_cli *cli, const fn_cli_args *args, fn_err *err) 
   FN_TRY(fn_cli_open_log(&sql, cli, false, err));
   const fn_status status = purge_all(&n, sql, before_ms, err);
   fn_sql_close(sql);
-  if (status == FN_OK) fn_cli_note(cli, "%llu predictions were deleted", (unsigned long long)n);
+  if (status == FN_OK) fn_cli_note(cli, "%llu prediction%s deleted", (unsigned long long)n, n == 1 ? " was" : "s were");
   return status;
 }
 

@@ -127,7 +127,7 @@ static void tell_start(const serve *s, const char *where) {
   fn_engine_unref(engine);
 }
 
-static fn_status listen_http(serve *s, fn_err *err) {
+static fn_status listen_http(serve *s, bool only_checks, fn_err *err) {
   int fd;
   FN_TRY(fn_systemd_socket(&fd, getenv("LISTEN_PID"), getenv("LISTEN_FDS"), err));
   if (fd < 0) FN_TRY(fn_http_listen(&fd, host_of(s), (uint16_t)s->serve.port, err));
@@ -144,6 +144,7 @@ static fn_status listen_http(serve *s, fn_err *err) {
     FN_TRY(fn_http_listen(&fd, host_of(s), (uint16_t)s->serve.metrics_port, err));
     FN_TRY(fn_http_start(&s->operation, s->server, fd, FN_HTTP_OPERATION, err));
   }
+  if (only_checks) FN_TRY(fn_server_check(s->server, err)); /* before anything is said to run */
   tell_start(s, where);
   if (exposed && s->serve.auth == FN_AUTH_NONE)
     fn_server_event(s->server, FN_SEVERITY_WARNING, "open_to_all", NULL,
@@ -152,10 +153,16 @@ static fn_status listen_http(serve *s, fn_err *err) {
 }
 
 /* Answers what was begun, then takes everything apart; a batch that does not end in time is left to the kernel. */
-static void stop(serve *s, const sigset_t *set) {
+static void stop(serve *s, int why, const sigset_t *set) {
   int signal_number = 0;
   const fn_serve_end end = fn_serve_drain(&signal_number, s->server, s->http, set);
-  if (end == FN_SERVE_ENDED) return;
+  if (end == FN_SERVE_ENDED) {
+    fn_server_event(s->server, FN_SEVERITY_INFO, "ended", NULL, "%s came, and nothing waits for an answer",
+                    why == SIGINT   ? "SIGINT"
+                    : why == SIGHUP ? "SIGHUP"
+                                    : "SIGTERM");
+    return;
+  }
   fn_server_event(s->server, FN_SEVERITY_WARNING, "cut_off", NULL, "%zu requests were cut off: %s",
                   fn_http_n_open(s->http),
                   end == FN_SERVE_URGED ? "a second signal came" : "serve.shutdown_timeout_s is over");
@@ -163,15 +170,12 @@ static void stop(serve *s, const sigset_t *set) {
 }
 
 static fn_status run_http(serve *s, bool only_checks, const sigset_t *set, fn_err *err) {
-  FN_TRY(listen_http(s, err));
-  fn_status status = FN_OK;
-  if (only_checks) {
-    status = fn_server_check(s->server, err);
-  } else {
+  const fn_status status = listen_http(s, only_checks, err);
+  if (status == FN_OK && !only_checks) {
     fn_systemd_notify(getenv("NOTIFY_SOCKET"), "READY=1\nSTATUS=answering");
-    fn_serve_wait(s->server, set, s->cli->tty_err);
+    const int why = fn_serve_wait(s->server, set, s->cli->tty_err);
     fn_systemd_notify(getenv("NOTIFY_SOCKET"), "STOPPING=1");
-    stop(s, set);
+    stop(s, why, set);
   }
   fn_http_stop(s->operation);
   fn_http_stop(s->http);
@@ -231,6 +235,7 @@ const fn_verb fn_verb_serve = {
     .options = "serve. predictions. infer. explain. device.",
     .examples = "fakenews serve\n"
                 "fakenews serve --model detector.fnm serve.port=9000\n"
-                "curl -s localhost:8080/v1/classify -d '{\"title\": \"Moon is rented\"}'\n",
+                "curl -s localhost:8080/v1/classify -H 'Content-Type: application/json' \\\n"
+                "  -d '{\"title\": \"Moon is rented\"}'\n",
     .run = run,
 };

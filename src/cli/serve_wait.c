@@ -36,15 +36,15 @@ static void reload(fn_server *server) {
   fn_systemd_notify(notify, "READY=1\nSTATUS=answering");
 }
 
-void fn_serve_wait(fn_server *server, const sigset_t *signals, bool has_terminal) {
+int fn_serve_wait(fn_server *server, const sigset_t *signals, bool has_terminal) {
   const bool watches = fn_server_get_options(server)->serve->watch;
   identity seen = {0}, now;
   bool known = identify_model(&seen, server);
   for (;;) {
     const struct timespec tick = {0, 250 * 1000000};
     const int n = watches ? sigtimedwait(signals, NULL, &tick) : sigwaitinfo(signals, NULL);
-    if (n == SIGTERM || n == SIGINT) return;
-    if (n == SIGHUP && has_terminal) return; /* the terminal is closed */
+    if (n == SIGTERM || n == SIGINT) return n;
+    if (n == SIGHUP && has_terminal) return n; /* the terminal is closed */
     if (n == SIGHUP) reload(server);
     if (!watches || !identify_model(&now, server)) continue;
     if (known && now.device == seen.device && now.inode == seen.inode) continue;

@@ -6,7 +6,8 @@
 
 #include <signal.h>
 
-/* Returns when SIGTERM or SIGINT comes, or SIGHUP with a terminal. signals: blocked in all threads. */
-void fn_serve_wait(fn_server *server, const sigset_t *signals, bool has_terminal);
+/* Returns the signal that ends the program: SIGTERM or SIGINT, or SIGHUP with a terminal. signals: blocked in all
+ * threads. */
+int fn_serve_wait(fn_server *server, const sigset_t *signals, bool has_terminal);
 
 #endif

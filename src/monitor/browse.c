@@ -149,9 +149,12 @@ static void write_embedding(fn_json_writer *w, const fn_stored_prediction *s) {
   }
   fn_json_object(w, "embedding");
   fn_json_double(w, "scale", s->embedding_scale);
+  const int indent = w->indent;
   fn_json_array(w, "values");
+  w->indent = 0; /* hundreds of numbers: one line, whatever the rest has */
   for (size_t i = 0; i < s->n_embedding; i++) fn_json_int(w, NULL, s->embedding[i]);
   fn_json_end(w);
+  w->indent = indent;
   fn_json_end(w);
 }
 

@@ -166,12 +166,13 @@ static fn_status list_disputed_one(void *arg, const fn_sql_value *v, size_t n, f
   return l->emit_disputed(l->arg, &d, err);
 }
 
-fn_status fn_feedback_list_disputed(fn_sql *sql, int64_t limit, fn_disputed_emit emit, void *arg, fn_err *err) {
+fn_status fn_feedback_list_disputed(fn_sql *sql, int64_t since_ms, int64_t until_ms, int64_t limit,
+                                    fn_disputed_emit emit, void *arg, fn_err *err) {
   static const char select[] =
       "SELECT " FEEDBACK_COLUMNS ", p.label, p.verdict, p.model, p.p_fake, p.time_ms, p.title "
-      "FROM feedback f JOIN predictions p ON p.id = f.prediction_id WHERE f.label <> p.label AND " IS_LATEST
-      " ORDER BY f.time_ms DESC, f.id DESC LIMIT $1";
-  const fn_sql_value value = fn_sql_int(limit);
+      "FROM feedback f JOIN predictions p ON p.id = f.prediction_id WHERE f.label <> p.label AND "
+      "f.time_ms >= $1 AND f.time_ms < $2 AND " IS_LATEST " ORDER BY f.time_ms DESC, f.id DESC LIMIT $3";
+  const fn_sql_value values[] = {fn_sql_int(since_ms), fn_sql_int(until_ms ? until_ms : INT64_MAX), fn_sql_int(limit)};
   listing l = {.emit_disputed = emit, .arg = arg};
-  return fn_sql_query(sql, select, &value, 1, list_disputed_one, &l, err);
+  return fn_sql_query(sql, select, values, 3, list_disputed_one, &l, err);
 }

@@ -57,8 +57,8 @@ typedef struct fn_disputed {
   fn_feedback_entry entry;
 } fn_disputed;
 typedef fn_status (*fn_disputed_emit)(void *arg, const fn_disputed *disputed, fn_err *err);
-/* The latest feedback first, limit of them at most. */
-FN_NODISCARD fn_status fn_feedback_list_disputed(fn_sql *sql, int64_t limit, fn_disputed_emit emit, void *arg,
-                                                 fn_err *err);
+/* The latest feedback first, limit of them at most; feedback of [since, until) in Unix ms, until 0: no end. */
+FN_NODISCARD fn_status fn_feedback_list_disputed(fn_sql *sql, int64_t since_ms, int64_t until_ms, int64_t limit,
+                                                 fn_disputed_emit emit, void *arg, fn_err *err);
 
 #endif

@@ -333,7 +333,7 @@ fn_status fn_prediction_log_list_disputed(fn_prediction_log *log, int64_t limit,
                                           fn_err *err) {
   pthread_mutex_lock(&log->reader_mutex);
   fn_status status = get_reader(log, err);
-  if (status == FN_OK) status = fn_feedback_list_disputed(log->reader, limit, emit, arg, err);
+  if (status == FN_OK) status = fn_feedback_list_disputed(log->reader, 0, 0, limit, emit, arg, err);
   pthread_mutex_unlock(&log->reader_mutex);
   return status;
 }

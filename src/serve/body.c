@@ -27,7 +27,8 @@ fn_progress fn_body_json(json_t **object_out, fn_exchange *x, const char *const 
   json_t *value = NULL;
   fn_json_error error;
   if (type.length > 0 && !fn_str_equal_nocase(type, fn_str_from("application/json")))
-    return fn_exchange_fail(x, 415, "media_type", "the body must be application/json");
+    return fn_exchange_fail(x, 415, "media_type", "the body must be application/json; its Content-Type says %.*s",
+                            (int)(type.length < 80 ? type.length : 80), type.data);
   if (x->request.body.length == 0) return fn_exchange_fail(x, 400, "no_body", "a JSON object is needed as the body");
   const fn_status status = fn_json_read(&value, x->request.body, FN_JSON_LARGE_AS_REAL | FN_JSON_REFUSE_NUL, &error);
   if (status == FN_E_NO_MEMORY) return fn_exchange_fail(x, 503, "no_memory", "memory is short; try again later");

@@ -168,35 +168,53 @@ static void write_label(fn_json_writer *w, const char *key, const char *name) {
   fn_json_str(w, key, fn_buf_str(&label));
 }
 
-static void append_plain(fn_buf *out, const json_t *value) {
-  const char *key = NULL;
-  json_t *member = NULL;
-  if (json_is_string(value)) {
-    fn_buf_append(out, json_string_value(value), json_string_length(value));
-  } else if (json_is_integer(value)) {
+static void append_number(fn_buf *out, const json_t *value) {
+  const double real = json_number_value(value);
+  if (json_is_real(value) && real > -1e4 && real < 1e4) {
+    fn_buf_printf(out, "%.4g", real); /* a figure to read; v1/model has all its digits */
+  } else if (json_is_real(value)) {
+    fn_buf_append_double(out, real);
+  } else {
     const long long n = json_integer_value(value);
     if (n >= 10000 && n < 1000000)
       fn_buf_printf(out, "%lld,%03lld", n / 1000, n % 1000);
     else
       fn_buf_printf(out, "%lld", n);
-  } else if (json_is_real(value)) {
-    fn_buf_append_double(out, json_real_value(value));
+  }
+}
+
+/* depth: of the objects around it; below the first their members stand in brackets. */
+static void append_nested(fn_buf *out, const json_t *value,
+                          int depth) { /* NOLINT(misc-no-recursion): a card is shallow */
+  const char *key = NULL;
+  json_t *member = NULL;
+  if (json_is_string(value)) {
+    fn_buf_append(out, json_string_value(value), json_string_length(value));
+  } else if (json_is_number(value)) {
+    append_number(out, value);
   } else if (json_is_boolean(value)) {
     fn_buf_append_str(out, json_is_true(value) ? "yes" : "no");
   } else if (json_is_object(value) && json_object_size(value) > 0) {
-    size_t begin = out->length;
+    const char *between = "";
+    if (depth > 0) fn_buf_append_char(out, '(');
     json_object_foreach((json_t *)(uintptr_t)value, key, member) { /* jansson's macro takes no const; nothing changes */
-      fn_buf_printf(out, "%s%s ", out->length > begin ? "; " : "", key);
-      append_plain(out, member);
+      fn_buf_printf(out, "%s%s ", between, key);
+      append_nested(out, member, depth + 1);
+      between = depth > 0 ? ", " : "; ";
     }
+    if (depth > 0) fn_buf_append_char(out, ')');
   } else if (json_is_array(value) && json_array_size(value) > 0) {
     for (size_t i = 0; i < json_array_size(value); i++) {
-      if (i > 0) fn_buf_append_str(out, ", ");
-      append_plain(out, json_array_get(value, i));
+      if (i > 0) fn_buf_append_str(out, depth > 0 ? " / " : ", ");
+      append_nested(out, json_array_get(value, i), depth);
     }
   } else {
     fn_buf_append_str(out, "–");
   }
+}
+
+static void append_plain(fn_buf *out, const json_t *value) {
+  append_nested(out, value, 0);
 }
 
 static void write_plain(fn_json_writer *w, const char *key, const json_t *value) {

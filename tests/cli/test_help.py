@@ -71,6 +71,11 @@ def test_no_such_verb(fakenews, words, told):
     assert done.code == 2 and done.stderr == f"fakenews: {told}\n"
 
 
+def test_flag_that_is_a_setting(fakenews):
+    done = fakenews("serve", "--port", "9000")
+    assert done.code == 2 and "unknown flag --port; settings are written key=value" in done.stderr
+
+
 def test_version(fakenews):
     done = fakenews("--version")
     assert done.code == 0 and re.match(r"fakenews \d+\.\d+\.\d+ \(", done.stdout)

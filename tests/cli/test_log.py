@@ -39,6 +39,8 @@ def test_list(fakenews, state, repo):
     assert text.count("\n") == 1 and "p_000000" in text and "0.7500" in text and "Title " in text
     disputed = json_lines(fakenews("log", "list", "--disputed", env=state).stdout)
     assert [(d["prediction_id"], d["feedback"]) for d in disputed] == [("p_00000005", "satire"), ("p_00000002", "real")]
+    of_past = fakenews("log", "list", "--disputed", "--until", "2001-01-01", env=state)
+    assert of_past.code == 0 and of_past.stdout == ""
     assert "but satire, says bob: because" in fakenews("log", "list", "--disputed", "--format", "text", env=state).stdout
 
 
@@ -67,7 +69,7 @@ def test_feedback_becomes_training_rows(fakenews, state, tmp_path):
     rows = list(csv.DictReader(io.StringIO(done.stdout)))
     assert {(r["prediction_id"], r["label"], r["predicted"]) for r in rows} == {
         ("p_00000002", "real", "fake"), ("p_00000004", "fake", "fake"), ("p_00000007", "real", "real")}
-    assert "1 predictions that people call satire, opinion or mixed were left out" in done.stderr
+    assert "left out because people call them satire, opinion or mixed: 1" in done.stderr
     every = json_lines(fakenews("log", "export", "--with-feedback", "--labels", "all", env=state).stdout)
     assert {r["prediction_id"][-1]: r["label"] for r in every} == {"2": "real", "4": "fake", "5": "satire", "7": "real"}
 

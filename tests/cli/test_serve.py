@@ -89,7 +89,7 @@ def test_bad_bodies(server, body, status, says):
 
 def test_media_type(server):
     answer = server.post("/v1/classify", '{"title": "a"}', {"Content-Type": "text/plain"})
-    assert answer.status == 415
+    assert answer.status == 415 and answer.json["detail"].endswith("its Content-Type says text/plain")
 
 
 def test_tokens(server):
@@ -199,6 +199,7 @@ def test_start_errors(fakenews, tmp_path, program):
         assert busy.code == 1 and f"127.0.0.1:{server.port}" in busy.stderr
     assert fakenews("serve", "--check", "--model", MODEL, "serve.port=0").code == 0
     away = fakenews("serve", "--check", "--model", MODEL, "serve.port=0", "predictions.url=postgresql://127.0.0.1:9/x")
+    assert "listening" not in away.stderr
     assert away.code == 1 and "127.0.0.1" in away.stderr
 
 

@@ -204,7 +204,7 @@ static void test_feedback_is_corrected(void **state) {
   assert_int_equal(n, 3);
   assert_string_equal(text.data, "ann real;bob satire latest;ann fake latest;");
   fn_buf_reset(&text);
-  assert_ok(fn_feedback_list_disputed(sql, 10, list_disputed, &text, &err)); /* ann agrees by now */
+  assert_ok(fn_feedback_list_disputed(sql, 0, 0, 10, list_disputed, &text, &err)); /* ann agrees by now */
   assert_string_equal(text.data, "p_000001 fake: satire;");
   char long_name[FN_FEEDBACK_MAX_NAME + 2];
   memset(long_name, 'x', sizeof long_name - 1);
@@ -235,7 +235,7 @@ static void test_listing_of_many_words_is_quick(void **state) {
   fn_buf_reset(&text);
   assert_ok(fn_feedback_list(&n, sql, fn_str_from("p_000001"), 10000, list_feedback, &text, &err));
   fn_buf_reset(&text);
-  assert_ok(fn_feedback_list_disputed(sql, 10000, list_disputed, &text, &err));
+  assert_ok(fn_feedback_list_disputed(sql, 0, 0, 10000, list_disputed, &text, &err));
   assert_true(fn_clock_ns() - begin < 5000000000u); /* 0.1 s; minutes where it is quadratic */
   const fn_feedback more = {.prediction_id = fn_str_from("p_000001"), .label = FN_FEEDBACK_FAKE};
   assert_status(fn_feedback_add(&entry, sql, &more, &err), FN_E_LIMIT);
