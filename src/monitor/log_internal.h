@@ -25,6 +25,7 @@ typedef struct fn_log_entry {
 struct fn_prediction_log {
   fn_predictions_options options; /* url is NULL: see below */
   char *url, *state_folder;
+  bool is_file;    /* SQLite */
   fn_spool *spool; /* NULL: none */
 
   pthread_mutex_t mutex;      /* of what follows */
@@ -32,14 +33,16 @@ struct fn_prediction_log {
   fn_log_entry *first, *last; /* the queue */
   fn_log_entry *taken;        /* what the writer is at: still to be found */
   size_t n_pending;           /* rows of both, and those that append is about to queue */
-  bool stop;
+  bool stop, look;            /* look: whether the database is where it was */
+  fn_sql *sql;                /* the writer's, who alone changes it; NULL: not connected */
+  fn_prediction_tell tell;    /* NULL: nobody listens */
+  void *tell_arg;
   fn_prediction_log_stats stats;
   uint64_t spool_since_ns; /* the oldest row of the spool came about then; 0: empty */
 
   pthread_t thread;
   bool has_thread;
   /* the writer's own */
-  fn_sql *sql; /* NULL: not connected */
   uint64_t retry_ns, backoff_ns, purge_ns;
   fn_sql_value *values;           /* [FN_LOG_CHUNK][FN_N_COLUMNS] */
   fn_prediction_result **results; /* [FN_LOG_CHUNK] places of the chunk's results; NULL: of the spool */
@@ -62,6 +65,8 @@ void fn_log_entry_end(fn_log_entry *entry);
 void fn_log_entry_destroy(fn_log_entry *entry);
 /* The record at *at of records, which moves on; false at the end. */
 bool fn_log_next_record(fn_str *record, fn_str records, size_t *at);
+/* What operators should know. */
+void fn_log_tell(fn_prediction_log *log, const fn_err *what);
 void fn_log_note_error(fn_prediction_log *log, const fn_err *err, bool database_down);
 
 #endif

@@ -56,7 +56,7 @@ static bool wait_for_work(fn_prediction_log *log) {
       take_batch(log);
       break;
     }
-    if (log->stop || now >= chore) break;
+    if (log->stop || log->look || now >= chore) break;
     const uint64_t flush = log->first ? log->first->since_ns + (uint64_t)log->options.flush_ms * 1000000 : UINT64_MAX;
     wait_until(log, flush < chore ? flush : chore);
   }
@@ -67,15 +67,60 @@ static bool wait_for_work(fn_prediction_log *log) {
 
 /* ---- the database ---- */
 
+/* A file that is gone is closed while nobody looks, so that a reader never has the new one open beside it: SQLite keeps
+ * what connections share in a file that goes by the name alone. */
+static void disconnect(fn_prediction_log *log) {
+  pthread_mutex_lock(&log->mutex);
+  fn_sql *sql = log->sql;
+  log->sql = NULL;
+  if (sql && !fn_sql_in_place(sql)) {
+    fn_sql_close(sql);
+    sql = NULL;
+  }
+  pthread_mutex_unlock(&log->mutex);
+  fn_sql_close(sql);
+}
+
+/* The other way round: the reader lets go of it before the writer opens anew. */
+static fn_status release_reader(fn_prediction_log *log, fn_err *err) {
+  struct timespec until;
+  clock_gettime(CLOCK_REALTIME, &until);
+  until.tv_sec += FN_LOG_BUSY_MS / 1000;
+  if (pthread_mutex_timedlock(&log->reader_mutex, &until) != 0)
+    return fn_err_set(err, FN_E_IO, "the prediction log's readers hold its database");
+  if (log->reader && !fn_sql_in_place(log->reader)) {
+    fn_sql_close(log->reader);
+    log->reader = NULL;
+  }
+  pthread_mutex_unlock(&log->reader_mutex);
+  return FN_OK;
+}
+
 static fn_status connect_database(fn_prediction_log *log, fn_err *err) {
   const fn_sql_options options = {.busy_ms = FN_LOG_BUSY_MS};
-  return log->sql ? FN_OK : fn_database_open(&log->sql, log->url, &options, err);
+  fn_sql *sql = NULL;
+  if (log->sql && fn_sql_in_place(log->sql)) return FN_OK;
+  if (log->sql) {
+    fn_err gone = {0};
+    (void)fn_err_set(&gone, FN_E_IO,
+                     "the prediction log's file was removed or replaced; a new one is begun where there "
+                     "is none");
+    fn_log_note_error(log, &gone, false);
+    fn_log_tell(log, &gone);
+    disconnect(log);
+  }
+  if (log->is_file) FN_TRY(release_reader(log, err));
+  FN_TRY(fn_database_open(&sql, log->url, &options, err));
+  pthread_mutex_lock(&log->mutex);
+  log->sql = sql;
+  pthread_mutex_unlock(&log->mutex);
+  return FN_OK;
 }
 
 static void mark_down(fn_prediction_log *log, const fn_err *why) {
+  if (log->stats.database_up) fn_log_tell(log, why);
   fn_log_note_error(log, why, true);
-  fn_sql_close(log->sql); /* the next one looks at the tables again */
-  log->sql = NULL;
+  disconnect(log); /* the next one looks at the tables again */
   log->backoff_ns = log->backoff_ns == 0 ? SECOND : log->backoff_ns * 2;
   if (log->backoff_ns > MAX_BACKOFF_S * SECOND) log->backoff_ns = MAX_BACKOFF_S * SECOND;
   log->retry_ns = fn_clock_ns() + log->backoff_ns;
@@ -320,12 +365,30 @@ static fn_status replay_each(fn_prediction_log *log, fn_str records, fn_err *err
   return FN_OK;
 }
 
+/* The spool goes on with a new file; what cannot be read of the old one is counted as lost. */
+static fn_status give_up_spool(fn_prediction_log *log, const fn_err *damage, fn_err *err) {
+  uint64_t n = 0;
+  fn_err told = {0};
+  FN_TRY(fn_spool_set_aside(&n, log->spool, err));
+  (void)fn_err_set(&told, FN_E_INVALID, "%.600s; %llu rows are lost, the file lies beside it as spool.damaged-…",
+                   damage->message, (unsigned long long)n);
+  fn_log_note_error(log, &told, false);
+  fn_log_tell(log, &told);
+  pthread_mutex_lock(&log->mutex);
+  log->stats.n_lost += n;
+  pthread_mutex_unlock(&log->mutex);
+  return FN_OK;
+}
+
 /* The next part of the spool; *more is false when it is empty. */
 static fn_status replay_some(bool *more, fn_prediction_log *log, fn_buf *records, fn_err *err) {
+  fn_err damage = {0};
   FN_TRY(connect_database(log, err));
-  FN_TRY(fn_spool_read(records, more, log->spool, REPLAY_BYTES, err));
+  fn_status status = fn_spool_read(records, more, log->spool, REPLAY_BYTES, &damage);
+  if (status == FN_E_INVALID || status == FN_E_NOT_FOUND) return give_up_spool(log, &damage, err);
+  if (status != FN_OK) return fn_err_set(err, status, "%s", damage.message);
   if (!*more) return FN_OK;
-  fn_status status = replay_all(log, fn_buf_str(records), err);
+  status = replay_all(log, fn_buf_str(records), err);
   if (is_refusal(status)) status = replay_each(log, fn_buf_str(records), err);
   FN_TRY(status);
   return fn_spool_advance(log->spool, err);
@@ -378,8 +441,19 @@ static void purge_step(fn_prediction_log *log) {
   pthread_mutex_unlock(&log->mutex);
 }
 
+/* A reader found that the file is gone. */
+static void look(fn_prediction_log *log) {
+  fn_err why = {0};
+  pthread_mutex_lock(&log->mutex);
+  const bool asked = log->look;
+  log->look = false;
+  pthread_mutex_unlock(&log->mutex);
+  if (asked && log->sql && connect_database(log, &why) != FN_OK) mark_down(log, &why);
+}
+
 static void do_chores(fn_prediction_log *log) {
   const uint64_t now = fn_clock_ns();
+  look(log);
   if (has_spooled(log) && now >= log->retry_ns) replay(log);
   if (now >= log->purge_ns && !has_spooled(log)) purge_step(log);
   if (now >= log->purge_ns && has_spooled(log)) log->purge_ns = now + SECOND;

@@ -174,6 +174,8 @@ static fn_status start_thread(fn_prediction_log *log, fn_err *err) {
 static fn_status start(fn_prediction_log *log, const char *state_folder, fn_err *err) {
   FN_TRY(fn_database_url(&log->url, &log->options, state_folder, err));
   log->options.url = NULL;
+  fn_sql_kind kind;
+  log->is_file = fn_sql_kind_of(&kind, log->url) && kind == FN_SQL_SQLITE;
   if (state_folder && *state_folder) {
     log->state_folder = fn_str_dup(fn_str_from(state_folder));
     if (!log->state_folder) return fn_err_no_memory(err, "the prediction log");
@@ -232,11 +234,30 @@ void fn_prediction_log_close(fn_prediction_log *log) {
 
 /* ---- reading ---- */
 
+/* The writer still holds a file that is gone: it is woken to let go of it (log_writer.c says why first). */
+static bool is_writer_astray(fn_prediction_log *log) {
+  pthread_mutex_lock(&log->mutex);
+  const bool astray = log->sql && !fn_sql_in_place(log->sql);
+  if (astray) {
+    log->look = true;
+    pthread_cond_signal(&log->wake);
+  }
+  pthread_mutex_unlock(&log->mutex);
+  return astray;
+}
+
 /* A connection that failed a moment ago is not tried by every caller again: each would wait for the network. */
 static fn_status get_reader(fn_prediction_log *log, fn_err *err) {
   const fn_sql_options options = {.busy_ms = FN_LOG_BUSY_MS};
   const uint64_t now = fn_clock_ns();
+  if (log->reader && !fn_sql_in_place(log->reader)) {
+    fn_sql_close(log->reader);
+    log->reader = NULL;
+  }
   if (log->reader) return FN_OK;
+  if (is_writer_astray(log))
+    return fn_err_set(err, FN_E_IO,
+                      "the prediction log's file was removed or replaced, and is about to be opened anew");
   if (now < log->reader_retry_ns) return fn_err_set(err, log->reader_failure.status, "%s", log->reader_failure.message);
   const fn_status status = fn_database_open(&log->reader, log->url, &options, &log->reader_failure);
   if (status == FN_OK) return FN_OK;
@@ -285,6 +306,7 @@ static fn_status find_in_database(finding *f, fn_prediction_log *log, fn_err *er
  * in this order, it cannot slip through. */
 fn_status fn_prediction_log_find(fn_stored_prediction **stored_out, fn_prediction_log *log, fn_str id, fn_err *err) {
   finding f = {.id = id, .err = err};
+  if (!fn_record_is_id(id)) return fn_err_set(err, FN_E_NOT_FOUND, "no prediction of this id: it is none");
   pthread_mutex_lock(&log->mutex);
   find_in_list(&f, log->taken);
   if (!f.found && f.status == FN_OK) find_in_list(&f, log->first);
@@ -339,6 +361,21 @@ fn_status fn_prediction_log_list_disputed(fn_prediction_log *log, int64_t limit,
 }
 
 /* ---- figures ---- */
+
+void fn_prediction_log_watch(fn_prediction_log *log, fn_prediction_tell tell, void *arg) {
+  pthread_mutex_lock(&log->mutex);
+  log->tell = tell;
+  log->tell_arg = arg;
+  pthread_mutex_unlock(&log->mutex);
+}
+
+void fn_log_tell(fn_prediction_log *log, const fn_err *what) {
+  pthread_mutex_lock(&log->mutex);
+  const fn_prediction_tell tell = log->tell;
+  void *arg = log->tell_arg;
+  pthread_mutex_unlock(&log->mutex);
+  if (tell) tell(arg, what);
+}
 
 void fn_log_note_error(fn_prediction_log *log, const fn_err *err, bool database_down) {
   pthread_mutex_lock(&log->mutex);

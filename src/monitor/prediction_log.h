@@ -66,6 +66,11 @@ FN_NODISCARD fn_status fn_prediction_log_list_feedback(int64_t *n_out, fn_predic
 FN_NODISCARD fn_status fn_prediction_log_list_disputed(fn_prediction_log *log, int64_t limit, fn_disputed_emit emit,
                                                        void *arg, fn_err *err);
 
+/* What operators should know of (the database went away, its file was replaced, the spool is damaged), as a sentence;
+ * on the log's thread. */
+typedef void (*fn_prediction_tell)(void *arg, const fn_err *what);
+void fn_prediction_log_watch(fn_prediction_log *log, fn_prediction_tell tell, void *arg);
+
 /* For metrics; counters since open. */
 typedef struct fn_prediction_log_stats {
   uint64_t n_written;  /* rows that reached the database, those of the spool included */

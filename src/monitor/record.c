@@ -23,7 +23,7 @@ static void put(fn_buf *out, const fn_sql_value *v) {
   fn_buf_append(out, v->bytes.data, v->bytes.length);
 }
 
-static bool is_id(fn_str id) {
+bool fn_record_is_id(fn_str id) {
   static const char accepted[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
   for (size_t i = 0; i < id.length; i++)
     if (!memchr(accepted, id.data[i], sizeof accepted - 1)) return false;
@@ -32,7 +32,8 @@ static bool is_id(fn_str id) {
 
 /* Texts of ours, which PostgreSQL takes as UTF-8 without NUL; titles and texts of others travel as bytes. */
 static fn_status check(const fn_prediction_row *row, fn_err *err) {
-  if (!is_id(row->id)) return fn_err_set(err, FN_E_INVALID, "prediction log: an id is 1 to 64 of A-Z a-z 0-9 . _ -");
+  if (!fn_record_is_id(row->id))
+    return fn_err_set(err, FN_E_INVALID, "prediction log: an id is 1 to 64 of A-Z a-z 0-9 . _ -");
   const struct {
     const char *name;
     fn_str text;
@@ -162,7 +163,7 @@ static bool take_value(fn_sql_value *v, fn_str *from) {
 bool fn_record_decode(fn_sql_value values[FN_N_COLUMNS], fn_str bytes) {
   for (size_t i = 0; i < FN_N_COLUMNS; i++)
     if (!take_value(&values[i], &bytes)) return false;
-  return bytes.length == 0 && values[FN_COLUMN_ID].type == FN_SQL_TEXT && is_id(values[FN_COLUMN_ID].bytes);
+  return bytes.length == 0 && values[FN_COLUMN_ID].type == FN_SQL_TEXT && fn_record_is_id(values[FN_COLUMN_ID].bytes);
 }
 
 /* ---- a stored row ---- */

@@ -52,6 +52,8 @@ enum {
 extern const char fn_record_insert[]; /* $1 … $34; a row whose id is there is left as it is */
 extern const char fn_record_select[]; /* by $1, the id */
 
+/* 1 to 64 of A-Z a-z 0-9 . _ - */
+bool fn_record_is_id(fn_str id);
 /* Appends a row: the texts as `kept` says, the embedding as int8. FN_E_INVALID: an id or a text that is refused. */
 FN_NODISCARD fn_status fn_record_encode(fn_buf *out, const fn_prediction_row *row, fn_predictions_text kept,
                                         fn_err *err);

@@ -18,6 +18,7 @@ struct fn_spool {
   uint64_t max_bytes;
   uint64_t size;        /* of the whole records; what lies beyond is cut off */
   uint64_t begin, next; /* first record that is not done with; first after those that were read */
+  uint64_t n, n_read;   /* records that are not done with, and how many of them were read */
 };
 
 /* One record at data[at…), or 0. */
@@ -56,19 +57,25 @@ static fn_status sync_file(int fd, const char *path, fn_err *err) {
   return fdatasync(fd) == 0 ? FN_OK : fn_err_errno(err, errno, "%s", path);
 }
 
+static bool count_one(void *arg, fn_str record) {
+  (void)record;
+  ++*(uint64_t *)arg;
+  return true;
+}
+
 /* What a file holds, from a mapping of its own. */
-static fn_status measure(uint64_t *size_out, const char *path, fn_err *err) {
+static fn_status measure(uint64_t *size_out, uint64_t *n, const char *path, fn_err *err) {
   fn_map map;
   FN_TRY(fn_map_open(&map, path, err));
-  *size_out = fn_spool_scan(fn_str_make((const char *)map.data, map.length), NULL, NULL);
+  *size_out = fn_spool_scan(fn_str_make((const char *)map.data, map.length), count_one, n);
   fn_map_close(&map);
   return FN_OK;
 }
 
 /* Cuts off what is no whole record, or makes a new file of it. */
 static fn_status begin_file(fn_spool *s, fn_err *err) {
-  uint64_t size = 0;
-  FN_TRY(measure(&size, s->path, err));
+  uint64_t size = 0, n = 0;
+  FN_TRY(measure(&size, &n, s->path, err));
   if (ftruncate(s->fd, (off_t)size) != 0) return fn_err_errno(err, errno, "%s", s->path);
   if (size == 0) {
     FN_TRY(write_at(s->fd, s->path, magic, sizeof magic, 0, err));
@@ -78,6 +85,8 @@ static fn_status begin_file(fn_spool *s, fn_err *err) {
   }
   s->size = size;
   s->begin = s->next = sizeof magic;
+  s->n = n;
+  s->n_read = 0;
   return FN_OK;
 }
 
@@ -166,7 +175,7 @@ void fn_spool_close(fn_spool *s) {
   free(s);
 }
 
-static fn_status frame_all(fn_buf *out, const fn_spool *s, fn_str records, fn_err *err) {
+static fn_status frame_all(fn_buf *out, uint64_t *n, const fn_spool *s, fn_str records, fn_err *err) {
   for (size_t at = 0; at < records.length;) {
     uint32_t length;
     memcpy(&length, records.data + at, PREFIX);
@@ -178,23 +187,27 @@ static fn_status frame_all(fn_buf *out, const fn_spool *s, fn_str records, fn_er
     fn_buf_append(out, &checksum, 8);
     fn_buf_append(out, data, length);
     at += PREFIX + length;
+    ++*n;
   }
   return fn_buf_check(out, "rows for the spool", err);
 }
 
 static fn_status append(fn_spool *s, fn_str records, fn_err *err) {
   FN_AUTO_BUF fn_buf frames;
+  uint64_t n = 0;
   fn_buf_init(&frames, 0);
-  FN_TRY(frame_all(&frames, s, records, err));
+  FN_TRY(frame_all(&frames, &n, s, records, err));
   if (frames.length > s->max_bytes || s->size > s->max_bytes - frames.length)
     return fn_err_set(err, FN_E_LIMIT, "%s: full, %llu of %llu bytes (predictions.spool_mb)", s->path,
                       (unsigned long long)s->size, (unsigned long long)s->max_bytes);
   fn_status status = write_at(s->fd, s->path, frames.data, frames.length, s->size, err);
   if (status == FN_OK) status = sync_file(s->fd, s->path, err);
-  if (status == FN_OK)
+  if (status == FN_OK) {
     s->size += frames.length;
-  else
+    s->n += n;
+  } else {
     (void)!ftruncate(s->fd, (off_t)s->size); /* else the next append writes over it */
+  }
   return status;
 }
 
@@ -219,20 +232,20 @@ uint64_t fn_spool_max_bytes(const fn_spool *s) {
 typedef struct reading {
   fn_buf *out;
   size_t max_bytes;
-  uint64_t n; /* bytes of the file that were taken */
+  uint64_t n, n_records; /* bytes of the file that were taken */
 } reading;
 
-/* Walks over the records from `begin` on. */
+/* Walks over the records from `begin` on. FN_E_INVALID: damaged; a file that became shorter is, too. */
 static fn_status walk(fn_spool *s, uint64_t begin, bool (*see)(void *arg, fn_str record), void *arg, fn_err *err) {
   fn_map map;
   FN_TRY(fn_map_open(&map, s->path, err));
-  const size_t end = map.length < s->size ? map.length : (size_t)s->size;
-  const fn_str file = fn_str_make((const char *)map.data, end);
+  const size_t end = (size_t)s->size;
+  const fn_str file = fn_str_make((const char *)map.data, map.length < end ? map.length : end);
   fn_str record;
   fn_status status = FN_OK;
   for (size_t at = (size_t)begin, n; at < end; at += n) {
-    n = frame_at(&record, file, at);
-    if (n == 0) status = fn_err_set(err, FN_E_IO, "%s: damaged at byte %zu", s->path, at);
+    n = at < file.length ? frame_at(&record, file, at) : 0;
+    if (n == 0) status = fn_err_set(err, FN_E_INVALID, "%s: damaged at byte %zu", s->path, at);
     if (n == 0 || !see(arg, record)) break;
   }
   fn_map_close(&map);
@@ -246,6 +259,7 @@ static bool read_one(void *arg, fn_str record) {
   fn_buf_append(r->out, &length, PREFIX);
   fn_buf_append(r->out, record.data, record.length);
   r->n += FRAME + record.length;
+  r->n_records++;
   return !r->out->failed;
 }
 
@@ -254,8 +268,9 @@ fn_status fn_spool_read(fn_buf *out, bool *more, fn_spool *s, size_t max_bytes, 
   fn_buf_reset(out);
   pthread_mutex_lock(&s->mutex);
   fn_status status = s->begin < s->size ? walk(s, s->begin, read_one, &r, err) : FN_OK;
+  if (status == FN_E_INVALID && r.n > 0) status = FN_OK; /* first what is whole */
   if (status == FN_OK) status = fn_buf_check(out, "rows of the spool", err);
-  if (status == FN_OK) s->next = s->begin + r.n;
+  if (status == FN_OK) s->next = s->begin + r.n, s->n_read = r.n_records;
   pthread_mutex_unlock(&s->mutex);
   *more = status == FN_OK && r.n > 0;
   return status;
@@ -263,6 +278,8 @@ fn_status fn_spool_read(fn_buf *out, bool *more, fn_spool *s, size_t max_bytes, 
 
 static fn_status advance(fn_spool *s, fn_err *err) {
   s->begin = s->next;
+  s->n -= s->n_read;
+  s->n_read = 0;
   if (s->begin < s->size) return FN_OK;
   if (ftruncate(s->fd, sizeof magic) != 0) return fn_err_errno(err, errno, "%s", s->path);
   s->size = s->begin = s->next = sizeof magic;
@@ -272,6 +289,29 @@ static fn_status advance(fn_spool *s, fn_err *err) {
 fn_status fn_spool_advance(fn_spool *s, fn_err *err) {
   pthread_mutex_lock(&s->mutex);
   const fn_status status = advance(s, err);
+  pthread_mutex_unlock(&s->mutex);
+  return status;
+}
+
+static fn_status set_aside(fn_spool *s, fn_err *err) {
+  char name[48];
+  snprintf(name, sizeof name, "spool.damaged-%lld", (long long)fn_clock_unix_ms());
+  char *aside = fn_path_join(s->folder, name);
+  if (!aside) return fn_err_no_memory(err, "the spool's path");
+  const int why = rename(s->path, aside) == 0 ? 0 : errno;
+  free(aside);
+  if (why != 0 && why != ENOENT) return fn_err_errno(err, why, "%s", s->path);
+  if (s->fd >= 0) close(s->fd);
+  s->fd = -1;
+  s->size = s->begin = s->next = sizeof magic;
+  s->n = s->n_read = 0;
+  return take_first(s, err);
+}
+
+fn_status fn_spool_set_aside(uint64_t *n_lost, fn_spool *s, fn_err *err) {
+  pthread_mutex_lock(&s->mutex);
+  *n_lost = s->n;
+  const fn_status status = set_aside(s, err);
   pthread_mutex_unlock(&s->mutex);
   return status;
 }

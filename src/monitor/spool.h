@@ -25,6 +25,9 @@ uint64_t fn_spool_max_bytes(const fn_spool *spool);
 /* The next records, at most max_bytes of them (one at least), appended to *out as above; *more is false when there are
  * none. They stay until fn_spool_advance says that they are done with; then the file shrinks when all are. */
 FN_NODISCARD fn_status fn_spool_read(fn_buf *out, bool *more, fn_spool *spool, size_t max_bytes, fn_err *err);
+/* A file that is damaged gives what stands before the damage, then FN_E_INVALID. This puts it aside under another name,
+ * spool.damaged-<Unix ms>, and begins a new one; *n_lost: records that were in it and not done with. */
+FN_NODISCARD fn_status fn_spool_set_aside(uint64_t *n_lost, fn_spool *spool, fn_err *err);
 FN_NODISCARD fn_status fn_spool_advance(fn_spool *spool, fn_err *err);
 
 /* Calls see for every record that is not done with; false ends it. */

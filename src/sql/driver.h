@@ -22,6 +22,7 @@ typedef struct fn_sql_driver {
   fn_status (*begin)(void *handle, fn_err *err);
   fn_status (*commit)(void *handle, fn_err *err);
   void (*rollback)(void *handle);
+  bool (*in_place)(const void *handle); /* NULL: always */
   const char *lock_schema; /* statement that makes other migrations wait until the end of the transaction; NULL: begin
                             * does */
 } fn_sql_driver;

@@ -75,6 +75,10 @@ fn_sql_kind fn_sql_get_kind(const fn_sql *sql) {
   return sql->driver->kind;
 }
 
+bool fn_sql_in_place(const fn_sql *sql) {
+  return !sql->driver->in_place || sql->driver->in_place(sql->handle);
+}
+
 fn_status fn_sql_run(fn_sql *sql, const char *text, const fn_sql_value *values, size_t n, int64_t *n_changed_out,
                      fn_err *err) {
   return sql->driver->run(sql->handle, text, values, n, n_changed_out, err);

@@ -74,6 +74,9 @@ typedef struct fn_sql_options {
 FN_NODISCARD fn_status fn_sql_open(fn_sql **sql_out, const char *url, const fn_sql_options *options, fn_err *err);
 void fn_sql_close(fn_sql *sql);
 fn_sql_kind fn_sql_get_kind(const fn_sql *sql);
+/* Whether what the URL names is still what was opened: false when SQLite's file was removed or replaced. Then nothing
+ * is committed any more (FN_E_IO). May be asked by any thread. */
+bool fn_sql_in_place(const fn_sql *sql);
 
 /* Runs one statement. text is a literal or lives as long as the connection: prepared statements are kept by its address
  * (64 at most). values[n] for $1 … $n. *n_changed_out (may be NULL): rows inserted, changed or deleted. */

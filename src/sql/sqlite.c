@@ -4,6 +4,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <time.h>
 
 typedef struct prepared {
@@ -16,6 +17,9 @@ typedef struct connection {
   const fn_sqlite *lib;
   sqlite3 *db;
   char where[300];
+  char *path; /* NULL: no file */
+  dev_t device;
+  ino_t inode;
   prepared list[FN_SQL_MAX_PREPARED];
   size_t n;
 } connection;
@@ -54,6 +58,7 @@ static void close_connection(void *handle) {
   connection *c = handle;
   for (size_t i = 0; i < c->n; i++) c->lib->finalize(c->list[i].statement);
   if (c->db) c->lib->close_v2(c->db);
+  free(c->path);
   free(c);
 }
 
@@ -76,6 +81,21 @@ static fn_status set_up(connection *c, const fn_sql_options *options, fn_err *er
   return script(c, "PRAGMA synchronous=FULL; PRAGMA secure_delete=ON; PRAGMA journal_size_limit=67108864", err);
 }
 
+static fn_status remember_place(connection *c, const char *path, fn_err *err) {
+  struct stat file;
+  if (stat(path, &file) != 0) return FN_OK; /* ":memory:" */
+  c->path = fn_str_dup(fn_str_from(path));
+  c->device = file.st_dev;
+  c->inode = file.st_ino;
+  return c->path ? FN_OK : fn_err_no_memory(err, "a database connection");
+}
+
+static bool is_in_place(const void *handle) {
+  const connection *c = handle;
+  struct stat file;
+  return !c->path || (stat(c->path, &file) == 0 && file.st_dev == c->device && file.st_ino == c->inode);
+}
+
 static fn_status open_connection(void **handle_out, const char *url, const char *where, const fn_sql_options *options,
                                  fn_err *err) {
   connection *c = fn_mem_calloc(1, sizeof *c);
@@ -96,6 +116,7 @@ static fn_status open_connection(void **handle_out, const char *url, const char 
     const int code = c->lib->open_v2(path, &c->db, mode | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, NULL);
     status = code == SQLITE_OK ? set_up(c, options, err) : fail(c, code, err);
   }
+  if (status == FN_OK) status = remember_place(c, path, err);
   if (status != FN_OK) {
     close_connection(c);
     return status;
@@ -221,8 +242,11 @@ static fn_status run_many(void *handle, const char *text, const fn_sql_value *va
 static fn_status begin(void *handle, fn_err *err) {
   return run(handle, "BEGIN IMMEDIATE", NULL, 0, NULL, err);
 }
+/* Rows in a file that was unlinked meanwhile are gone with it: looked at afterwards too. */
 static fn_status commit(void *handle, fn_err *err) {
-  return run(handle, "COMMIT", NULL, 0, NULL, err);
+  const connection *c = handle;
+  if (is_in_place(c)) FN_TRY(run(handle, "COMMIT", NULL, 0, NULL, err));
+  return is_in_place(c) ? FN_OK : fn_err_set(err, FN_E_IO, "%s: the file was removed or replaced", c->where);
 }
 static void rollback(void *handle) {
   const connection *c = handle;
@@ -241,4 +265,5 @@ const fn_sql_driver fn_sql_sqlite = {
     .begin = begin,
     .commit = commit,
     .rollback = rollback,
+    .in_place = is_in_place,
 };

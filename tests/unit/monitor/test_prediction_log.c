@@ -309,6 +309,101 @@ static void test_locked_database_goes_through_the_spool(void **state) {
   fn_prediction_log_close(log);
 }
 
+static void remove_database(void) {
+  char path[128];
+  snprintf(path, sizeof path, "%s/predictions.db", folder);
+  assert_int_equal(unlink(path), 0);
+}
+
+static void count_told(void *arg, const fn_err *what) {
+  assert_contains(what->message, "removed or replaced");
+  ++*(int *)arg;
+}
+
+static void test_removed_database_is_begun_anew(void **state) {
+  (void)state;
+  fn_err err = {0};
+  char ids[3][24];
+  told t = TOLD_INIT;
+  int n_told = 0;
+  const fn_predictions_options options = default_options();
+  fn_prediction_log *log = open_log(&options);
+  fn_prediction_log_watch(log, count_told, &n_told);
+  for (int i = 0; i < 3; i++) {
+    const fn_prediction_row row = make_row(ids[i], i);
+    fn_stored_prediction *stored = NULL;
+    assert_ok(fn_prediction_log_append(log, &row, 1, on_done, &t, &err));
+    wait_for(&t, (size_t)i + 1);
+    for (int k = 0; k < 500 && fn_prediction_log_find(&stored, log, row.id, &err) != FN_OK; k++) usleep(10000);
+    assert_non_null(stored);
+    fn_stored_prediction_destroy(stored);
+    if (i < 2) remove_database();
+  }
+  assert_int_equal(t.n_ok, 3);
+  fn_stored_prediction *none = NULL;
+  assert_status(fn_prediction_log_find(&none, log, fn_str_from(ids[0]), &err), FN_E_NOT_FOUND);
+  fn_prediction_log_close(log);
+  assert_int_equal(n_told, 2);
+  assert_int_equal(count_rows(), 1); /* the last; those before went with their files */
+}
+
+static void test_reader_wakes_a_writer_that_is_astray(void **state) {
+  (void)state;
+  fn_err err = {0};
+  char id[24];
+  told t = TOLD_INIT;
+  const fn_predictions_options options = default_options();
+  fn_prediction_log *log = open_log(&options);
+  const fn_prediction_row row = make_row(id, 1);
+  assert_ok(fn_prediction_log_append(log, &row, 1, on_done, &t, &err));
+  wait_for(&t, 1);
+  remove_database();
+  assert_status(fn_prediction_log_check(log, &err), FN_E_IO);
+  fn_status status = FN_E_IO;
+  for (int i = 0; i < 500 && status != FN_OK; i++, usleep(10000)) status = fn_prediction_log_check(log, &err);
+  assert_ok(status);
+  fn_prediction_log_close(log);
+  assert_int_equal(count_rows(), 0);
+}
+
+static void test_damaged_spool_is_set_aside(void **state) {
+  (void)state;
+  fn_err err = {0};
+  char ids[4][24], path[128];
+  told t = TOLD_INIT;
+  const fn_predictions_options options = default_options();
+  fn_prediction_log *log = open_log(&options);
+  fn_sql *other = open_database();
+  assert_ok(fn_sql_begin(other, &err));
+  for (int i = 0; i < 3; i++) {
+    const fn_prediction_row row = make_row(ids[i], i);
+    assert_ok(fn_prediction_log_append(log, &row, 1, on_done, &t, &err));
+    wait_for(&t, (size_t)i + 1);
+  }
+  fn_prediction_log_stats stats;
+  fn_prediction_log_get_stats(&stats, log);
+  snprintf(path, sizeof path, "%s/spool-0.fns", folder);
+  FILE *file = fopen(path, "r+b");
+  assert_non_null(file);
+  fseek(file, (long)stats.spool_bytes / 2, SEEK_SET); /* in the second of three */
+  fputs("damage", file);
+  fclose(file);
+  fn_sql_rollback(other);
+  fn_sql_close(other);
+  for (int i = 0; i < 1000 && stats.spool_bytes > 0; i++, usleep(10000)) fn_prediction_log_get_stats(&stats, log);
+  assert_true(stats.spool_bytes == 0 && stats.n_replayed == 1 && stats.n_lost == 2 && stats.database_up);
+  assert_contains(stats.last_error, "damaged at byte");
+  const fn_prediction_row row = make_row(ids[3], 3);
+  assert_ok(fn_prediction_log_append(log, &row, 1, on_done, &t, &err));
+  wait_for(&t, 4);
+  assert_int_equal(t.n_ok, 4);
+  fn_prediction_log_close(log);
+  assert_int_equal(count_rows(), 2);
+  char command[200];
+  snprintf(command, sizeof command, "ls %s/spool.damaged-* >/dev/null", folder);
+  assert_int_equal(system(command), 0);
+}
+
 static void test_old_rows_are_purged(void **state) {
   (void)state;
   fn_err err = {0};
@@ -371,6 +466,9 @@ int main(void) {
       TEST(test_full_queue_refuses),
       TEST(test_old_rows_are_purged),
       TEST(test_no_place),
+      TEST(test_removed_database_is_begun_anew),
+      TEST(test_reader_wakes_a_writer_that_is_astray),
+      TEST(test_damaged_spool_is_set_aside),
       TEST(test_locked_database_goes_through_the_spool),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
