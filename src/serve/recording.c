@@ -97,9 +97,14 @@ static fn_status repeat(fn_exchange *x, size_t place, const char *stored, fn_err
   return FN_OK;
 }
 
+void fn_server_note_log(const fn_server *server, const char *request_id, const fn_err *why) {
+  fn_server_event(server, FN_SEVERITY_ERROR, "log_unavailable", NULL, "request %.100s: %s", request_id, why->message);
+}
+
 static void refuse(fn_exchange *x, const fn_err *err) {
+  fn_server_note_log(x->server, x->request.id, err);
   fn_response_header(&x->response, "Retry-After", "1");
-  (void)fn_exchange_fail(x, 503, "log_unavailable", "the answer could not be recorded: %s", err->message);
+  (void)fn_exchange_fail(x, 503, "log_unavailable", "the answer could not be recorded; try again later");
 }
 
 static void on_recorded(void *arg, fn_status status, const fn_prediction_result *results, const fn_err *err) {

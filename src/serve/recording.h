@@ -5,6 +5,9 @@
 #include "monitor/prediction_log.h"
 #include "serve/serve.h"
 
+/* For operators what fails with the log, path or host included; clients are told a fixed sentence. */
+void fn_server_note_log(const fn_server *server, const char *request_id, const fn_err *why);
+
 /* NULL: nothing is logged. */
 fn_prediction_log *fn_server_log(const fn_server *server);
 

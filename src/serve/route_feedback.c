@@ -10,7 +10,8 @@ static fn_progress no_log(fn_exchange *x) {
   return fn_exchange_fail(x, 404, "no_log", "this server records nothing (predictions.url=none)");
 }
 
-/* Errors of the log: what is not there is 404, a database that cannot be asked 503. */
+/* Errors of the log: what is not there is 404; whatever is wrong with the database is 503, and its cause is not the
+ * client's business. */
 static void fail(fn_exchange *x, const fn_err *err) {
   switch (err->status) {
   case FN_E_NOT_FOUND:
@@ -20,10 +21,10 @@ static void fail(fn_exchange *x, const fn_err *err) {
     (void)fn_exchange_fail(x, 422, "too_many_remarks", "this prediction has %d remarks, and takes no more",
                            (int)FN_FEEDBACK_MAX_REMARKS);
     break;
-  case FN_E_INVALID: (void)fn_exchange_fail(x, 422, "invalid", "%s", err->message); break;
   default:
+    fn_server_note_log(x->server, x->request.id, err);
     fn_response_header(&x->response, "Retry-After", "5");
-    (void)fn_exchange_fail(x, 503, "log_unavailable", "the prediction log cannot be asked: %s", err->message);
+    (void)fn_exchange_fail(x, 503, "log_unavailable", "the prediction log cannot be asked; try again later");
   }
 }
 
@@ -113,6 +114,10 @@ static void add(fn_exchange *x) {
   fn_feedback_entry entry;
   fn_err err = {0};
   fn_json_writer w;
+  if (fn_feedback_check(f, &err) != FN_OK) {
+    (void)fn_exchange_fail(x, 422, "invalid", "%s", err.message);
+    return;
+  }
   if (fn_prediction_log_add_feedback(&entry, fn_server_log(x->server), f, &err) != FN_OK) {
     fail(x, &err);
     return;

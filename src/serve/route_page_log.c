@@ -25,8 +25,8 @@ static void fail(fn_exchange *x, const fn_err *err) {
     (void)fn_exchange_fail(x, 422, "too_many_remarks", "This answer has %d remarks, and takes no more.",
                            (int)FN_FEEDBACK_MAX_REMARKS);
     break;
-  case FN_E_INVALID: (void)fn_exchange_fail(x, 422, "invalid", "%s", err->message); break;
   default:
+    fn_server_note_log(x->server, x->request.id, err);
     fn_response_header(&x->response, "Retry-After", "5");
     (void)fn_exchange_fail(x, 503, "log_unavailable", "The log of answers cannot be asked right now. Try again soon.");
   }
@@ -114,6 +114,10 @@ fn_progress fn_handle_page_prediction(fn_exchange *x) {
 static void add_remark(fn_exchange *x) {
   fn_feedback_entry entry;
   fn_err err = {0};
+  if (fn_feedback_check(x->state, &err) != FN_OK) {
+    (void)fn_exchange_fail(x, 422, "invalid", "%s", err.message);
+    return;
+  }
   if (fn_prediction_log_add_feedback(&entry, fn_server_log(x->server), x->state, &err) != FN_OK) {
     fail(x, &err);
     return;

@@ -60,10 +60,15 @@ typedef struct opening {
   fn_err err;
 } opening;
 
+static void tell(void *arg, const fn_err *what) {
+  fn_server_event(arg, FN_SEVERITY_ERROR, "prediction_log", NULL, "%s", what->message);
+}
+
 static void *open_log(void *arg) {
   opening *o = arg;
   fn_server *s = o->server;
   o->status = fn_prediction_log_open(&s->log, s->options.predictions, s->options.state_folder, &o->err);
+  if (o->status == FN_OK) fn_prediction_log_watch(s->log, tell, s);
   return NULL;
 }
 

@@ -33,7 +33,8 @@ static fn_status wait_for_log(fn_upload *u, fn_err *err) {
   if (u->record_status == FN_E_REFUSED) {
     fn_upload_fail(u, 422, "idempotency_mismatch", "this Idempotency-Key was used with another text; choose a new one");
   } else {
-    fn_upload_fail(u, 503, "log_unavailable", "the answers could not be recorded: %s", u->record_err.message);
+    fn_server_note_log(u->server, u->request_id, &u->record_err);
+    fn_upload_fail(u, 503, "log_unavailable", "the answers could not be recorded; try again later");
   }
   return fn_err_set(err, FN_E_CANCELLED, "not recorded");
 }
@@ -87,6 +88,7 @@ fn_status fn_upload_record(fn_upload *u, fn_err *err) {
   fn_status status = append(u, &arena, err);
   fn_arena_deinit(&arena);
   if (status == FN_OK) return wait_for_log(u, err);
-  fn_upload_fail(u, 503, "log_unavailable", "the answers could not be recorded: %s", err->message);
+  fn_server_note_log(u->server, u->request_id, err);
+  fn_upload_fail(u, 503, "log_unavailable", "the answers could not be recorded; try again later");
   return status;
 }

@@ -133,6 +133,37 @@ def test_kill_9_under_load_loses_no_answer(program, tmp_path):
     assert set(answered) <= stored
 
 
+def test_faults_of_the_database_are_no_business_of_clients(program, tmp_path):
+    """A table that is gone is 503 with a fixed sentence, and an event says what it is; what is no id is 404."""
+    with Served(program, tmp_path) as server:
+        answer = server.post("/v1/classify", ARTICLE).json
+        with sqlite3.connect(tmp_path / ".local/state/fakenews/predictions.db") as database:
+            database.execute("DROP TABLE feedback")
+        for got in (server.get("/v1/predictions/" + answer["id"]), server.get("/predictions/" + answer["id"]),
+                    server.post("/v1/feedback", {"prediction_id": answer["id"], "label": "real"}), server.get("/v1/feedback"),
+                    server.get("/disputed")):
+            assert got.status == 503, got
+            assert not [s for s in (b"predictions.db", b"SQLite", b"no such table") if s in got.body], got.body
+        assert "no such table: feedback" in server.log
+        assert server.get("/v1/predictions/%C3%A9").status == 404
+        long = server.post("/v1/feedback", {"prediction_id": "p" * 65, "label": "real"})
+        assert long.status == 422 and "prediction_id" in long.json["detail"]
+        assert server.stop() == 0
+
+
+def test_removed_database(program, tmp_path):
+    """Rows go on in a new file; no answer is given that is only in the one that is gone."""
+    with Served(program, tmp_path) as server:
+        path = tmp_path / ".local/state/fakenews/predictions.db"
+        server.post("/v1/classify", ARTICLE)
+        path.unlink()
+        answer = server.post("/v1/classify", ARTICLE)
+        assert answer.status == 200 and "removed or replaced" in server.log
+        wait_until(lambda: server.get("/v1/predictions/" + answer.json["id"]).status == 200)
+        assert server.stop() == 0
+        assert count(path) == 1
+
+
 def test_full_disk_is_503_and_heals(program, tmp_path):
     """A log that cannot grow answers 503 under durable=answer, keeps what it has, and goes on when there is room."""
     with Served(program, tmp_path, "predictions.spool_mb=0") as server:
@@ -142,7 +173,8 @@ def test_full_disk_is_503_and_heals(program, tmp_path):
         resource.prlimit(pid, resource.RLIMIT_FSIZE, (1024, old[1]))
         refused = server.post("/v1/classify", ARTICLE)
         assert refused.status == 503 and refused.json["code"] == "log_unavailable", refused
-        assert refused.headers["Retry-After"]
+        assert refused.headers["Retry-After"] and "predictions.db" not in refused.json["detail"]
+        assert "predictions.db" in server.log and "log_unavailable" in server.log  # operators see why
         assert server.get("/healthz").status == 200
         resource.prlimit(pid, resource.RLIMIT_FSIZE, old)
         for _ in range(50):
