@@ -3,6 +3,7 @@
 #include "serve/answer_json.h"
 #include "serve/route.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <sys/random.h>
 
@@ -107,6 +108,22 @@ static void refuse(fn_exchange *x, const fn_err *err) {
   (void)fn_exchange_fail(x, 503, "log_unavailable", "the answer could not be recorded; try again later");
 }
 
+/* Whether a stored answer was asked for as this one is: with the same prior, explained or not. What a model takes for a
+ * prior by itself is compared within one model alone, for another one may have taken its place. */
+static bool is_asked_alike(const fn_exchange *x, size_t place, const char *stored) {
+  const fn_job *job = x->job;
+  fn_json_error error;
+  json_t *answer = NULL;
+  if (job == NULL || fn_json_read(&answer, fn_str_from(stored), 0, &error) != FN_OK) return true;
+  const char *model = json_string_value(json_object_get(answer, "model"));
+  const bool same_model = model != NULL && strcmp(model, fn_engine_get_info(job->engine)->id) == 0;
+  const double then = json_number_value(json_object_get(answer, "prior")), now = job->predictions[place].prior;
+  const bool compares = same_model || job->articles[place].prior > 0.0;
+  const bool explained = json_object_get(answer, "explanation") != NULL;
+  json_decref(answer);
+  return explained == (job->explanations != NULL) && (!compares || isnan(now) || fabs(then - now) < 1e-12);
+}
+
 static void on_recorded(void *arg, fn_status status, const fn_prediction_result *results, const fn_err *err) {
   fn_exchange *x = arg;
   const record *r = x->record;
@@ -117,12 +134,14 @@ static void on_recorded(void *arg, fn_status status, const fn_prediction_result 
     return;
   }
   for (size_t i = 0; i < r->n; i++) {
-    if (results[i].outcome == FN_PREDICTION_DIFFERS) {
+    const bool repeats = results[i].outcome == FN_PREDICTION_REPEATED;
+    if (results[i].outcome == FN_PREDICTION_DIFFERS ||
+        (repeats && !is_asked_alike(x, r->places[i], results[i].answer))) {
       (void)fn_exchange_fail(x, 422, "idempotency_mismatch",
-                             "this Idempotency-Key was used with another text; choose a new one");
+                             "this Idempotency-Key was used with another text, prior or explain; choose a new one");
       break;
     }
-    if (results[i].outcome == FN_PREDICTION_REPEATED && repeat(x, r->places[i], results[i].answer, &own) != FN_OK) {
+    if (repeats && repeat(x, r->places[i], results[i].answer, &own) != FN_OK) {
       refuse(x, &own);
       break;
     }

@@ -47,6 +47,8 @@ def test_retry_makes_no_second_row(server):
     assert again.json["id"] == first.json["id"] and again.json["probabilities"] == first.json["probabilities"]
     other = server.post("/v1/classify", {"title": "Another article"}, key)
     assert other.status == 422 and other.json["code"] == "idempotency_mismatch"
+    for more in ({"prior": 0.01}, {"explain": True}):
+        assert server.post("/v1/classify", {**ARTICLE, **more}, key).json["code"] == "idempotency_mismatch"
     assert server.post("/v1/classify", ARTICLE, {"Idempotency-Key": "a b"}).status == 400
     assert count(server.database) == before
     batch = {"items": [ARTICLE, {"title": ""}, {"title": "Bridge opens again after repairs in spring"}]}
