@@ -2,10 +2,12 @@
 #include "sql/driver.h"
 #include "sql/libraries.h"
 
+#include <fcntl.h>
 #include <math.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 typedef struct prepared {
   const char *text; /* by address */
@@ -96,6 +98,14 @@ static bool is_in_place(const void *handle) {
   return !c->path || (stat(c->path, &file) == 0 && file.st_dev == c->device && file.st_ino == c->inode);
 }
 
+/* A new database is its owner's alone: it holds what people sent. SQLite gives its other files the same mode. Nothing
+ * that exists is opened, since closing a descriptor drops the locks that this process has on the file. */
+static void make_private(const char *path) {
+  if (*path == ':') return; /* :memory: */
+  const int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+  if (fd >= 0) close(fd); /* what goes wrong SQLite says better */
+}
+
 static fn_status open_connection(void **handle_out, const char *url, const char *where, const fn_sql_options *options,
                                  fn_err *err) {
   connection *c = fn_mem_calloc(1, sizeof *c);
@@ -113,6 +123,7 @@ static fn_status open_connection(void **handle_out, const char *url, const char 
   if (status == FN_OK && options->read_only && !fn_path_exists(path))
     status = fn_err_set(err, FN_E_NOT_FOUND, "%s: no such file", path);
   if (status == FN_OK) {
+    if (!options->read_only) make_private(path);
     const int code = c->lib->open_v2(path, &c->db, mode | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, NULL);
     status = code == SQLITE_OK ? set_up(c, options, err) : fail(c, code, err);
   }

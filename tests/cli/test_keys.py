@@ -13,6 +13,16 @@ def state(tmp_path):
     return {"STATE_DIRECTORY": str(tmp_path / "state")}
 
 
+def test_database_is_its_owners_alone(fakenews, tmp_path):
+    state = {"STATE_DIRECTORY": str(tmp_path / "state")}
+    assert fakenews("keys", "add", "--role", "admin", env=state).code == 0
+    database = tmp_path / "state/predictions.db"
+    assert database.stat().st_mode & 0o777 == 0o600
+    database.chmod(0o660)
+    assert fakenews("keys", "add", "--role", "admin", env=state).code == 0
+    assert database.stat().st_mode & 0o777 == 0o660
+
+
 def test_life_of_a_key(fakenews, state, tmp_path):
     secrets = {}
     for role in ("predict", "feedback", "admin"):
