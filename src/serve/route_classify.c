@@ -10,7 +10,7 @@ static fn_progress out_of_memory(fn_exchange *x) {
 }
 
 static double milliseconds(const fn_exchange *x) {
-  return (double)((fn_clock_ns() - x->begin_ns) / 1000) * 1e-3;
+  return (double)((fn_clock_ns() - x->begin_ns) / 1000) / 1000.0;
 }
 
 fn_progress fn_handle_classify(fn_exchange *x) {
