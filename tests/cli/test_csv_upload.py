@@ -276,7 +276,7 @@ def test_client_that_leaves_in_the_middle(server, folder):
             s.sendall(piece[:n_bytes])
         wait_for(lambda: n_threads(server) > server.base_threads)
         s.close()
-        wait_for(lambda: n_threads(server) <= server.base_threads and not temporary_files(server, folder), 20)
+        wait_for(lambda: n_threads(server) <= server.base_threads and not temporary_files(server, folder), 60)
     assert not [f for f in os.listdir(folder) if f.startswith("fakenews-upload")]
     assert post(server, "/v1/classify/csv", "text/csv", table()).status == 200
 

@@ -125,7 +125,8 @@ def test_kill_9_under_load_loses_no_answer(program, tmp_path):
             threads = [threading.Thread(target=ask) for _ in range(4)]
             for thread in threads:
                 thread.start()
-            time.sleep(0.2 + chance.random() * 0.2)
+            wait_until(lambda before=len(answered): len(answered) > before + 15)
+            time.sleep(chance.random() * 0.1)
             server.process.send_signal(signal.SIGKILL)
             for thread in threads:
                 thread.join()

@@ -61,8 +61,9 @@ def test_drain_delay_answers_while_not_ready(program, tmp_path):
 def test_idle_and_half_sent_requests_do_not_hold_it(program, tmp_path):
     with Served(program, tmp_path, "serve.shutdown_timeout_s=2") as server:
         idle = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(50)]
+        server.get("/healthz")  # all that came before it are accepted
         code, seconds = seconds_to_stop(server)
-        assert code == 0 and seconds < 1, seconds
+        assert code == 0 and seconds < 1.5, seconds
         assert "SIGTERM came, and nothing waits for an answer" in server.log
         assert all(is_closed(s) for s in idle)
     with Served(program, tmp_path, "serve.shutdown_timeout_s=1") as server:
