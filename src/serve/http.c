@@ -72,7 +72,7 @@ fn_status fn_http_listen(int *fd_out, const char *host, uint16_t port, fn_err *e
   }
   freeaddrinfo(list);
   if (fd < 0) {
-    return fn_err_errno(err, error, "cannot listen at %s:%u (serve.host, serve.port)",
+    return fn_err_errno(err, error, "cannot listen at %s:%u (serve.host, serve.port, serve.metrics_port)",
                         host != NULL ? host : "127.0.0.1", (unsigned)port);
   }
   *fd_out = fd;

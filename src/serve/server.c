@@ -68,7 +68,12 @@ static void *open_log(void *arg) {
   opening *o = arg;
   fn_server *s = o->server;
   o->status = fn_prediction_log_open(&s->log, s->options.predictions, s->options.state_folder, &o->err);
-  if (o->status == FN_OK) fn_prediction_log_watch(s->log, tell, s);
+  if (o->status != FN_OK) return NULL;
+  fn_prediction_log_watch(s->log, tell, s);
+  fn_prediction_log_stats stats; /* a database that is away at the start, which is no failure */
+  fn_prediction_log_get_stats(&stats, s->log);
+  if (!stats.database_up && stats.last_error[0])
+    fn_server_event(s, FN_SEVERITY_ERROR, "prediction_log", NULL, "rows wait in the spool: %s", stats.last_error);
   return NULL;
 }
 

@@ -218,3 +218,10 @@ def test_database_gone_and_back_under_load(program, tmp_path):
         stored = cluster.sql("SELECT id FROM predictions")
     assert not failed
     assert sorted(stored) == sorted(answered)
+
+
+def test_database_away_at_the_start_is_told(program, tmp_path):
+    with Served(program, tmp_path, "predictions.url=postgresql://127.0.0.1:9/x", "serve.auth=none") as server:
+        assert server.post("/v1/classify", ARTICLE).status == 200  # its row is in the spool
+        assert server.stop() == 0
+    assert "rows wait in the spool" in server.log and "127.0.0.1" in server.log
