@@ -61,7 +61,7 @@ check-tidy: deps-check ## clang-tidy, short set (.clang-tidy)
 	@$(call build,clang,test) && tools/tidy.sh build/clang
 check-cppcheck: deps-check ## cppcheck
 	@$(call build,clang,test) && tools/cppcheck.sh build/clang
-check-asan: deps-check ## unit tests and fuzz corpora, built by clang with warnings as errors, under address and undefined-behaviour sanitizers
+check-asan: ## unit tests and fuzz corpora under address and undefined-behaviour sanitizers
 	@$(call build,asan,test) && tests/run.sh --build build/asan unit
 check-tsan: ## unit tests that make threads, under the thread sanitizer
 	@$(call build,tsan,test) && tests/run.sh --build build/tsan --label threads unit

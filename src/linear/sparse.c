@@ -57,7 +57,7 @@ static void make_chunk(void *arg, size_t c, int worker) {
     chunk->index = index;
     ok = ok && grow(&value, &value_capacity, chunk->n_value + counter->n, sizeof(float));
     chunk->value = value;
-    if (ok) {
+    if (ok && counter->n > 0) { /* a row without features keeps its zeros; there may be no memory to point into */
       uint32_t *to = chunk->index + chunk->n_index, *many = to + counter->n;
       for (size_t k = counter->n; k-- > 0;) { /* ones from the front, the others from the back */
         uint32_t bucket = counter->touched[k];
