@@ -13,8 +13,8 @@ void fn_http_format_url(char out[128], int fd, bool secure) {
   (void)fd, (void)secure;
   out[0] = '\0';
 }
-fn_status fn_http_start(fn_http **http_out, fn_server *server, int listen_fd, fn_err *err) {
-  (void)server, (void)listen_fd;
+fn_status fn_http_start(fn_http **http_out, fn_server *server, int listen_fd, fn_http_kind kind, fn_err *err) {
+  (void)server, (void)listen_fd, (void)kind;
   return fn_http_listen(&(int){0}, NULL, 0, http_out != NULL ? err : NULL);
 }
 void fn_http_quiesce(fn_http *http) {
