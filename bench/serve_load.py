@@ -27,7 +27,7 @@ import time
 HERE = pathlib.Path(__file__).resolve().parent
 PROGRAM = HERE.parent / "build/release/fakenews"
 SCRIPT = HERE / "serve_load.lua"
-ROUNDS, SECONDS, CONNECTIONS = 3, 8, 8
+ROUNDS, SECONDS, CONNECTIONS = 3, 6, 8
 
 
 def bodies(news, folder):
