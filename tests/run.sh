@@ -30,9 +30,9 @@ for part in "$@"; do
     *)
       folder=tests/$part
       [ -d "$folder" ] || folder=$part
-      # Tests of the program run side by side, a file at a time; judges use all processors themselves.
+      # Files of tests run side by side, but for those that measure or fill the memory.
       beside=()
-      case $part in cli | meta) beside=(-n "${JOBS:-$(nproc)}" --dist loadfile) ;; esac
+      case $part in cli | meta | judge) beside=(-n "${JOBS:-$(nproc)}" --dist loadfile) ;; esac
       $python -m pytest -q -p no:cacheprovider -rs "${beside[@]}" "$folder" || failed+=("$part")
       ;;
   esac
