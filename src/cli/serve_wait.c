@@ -46,7 +46,11 @@ int fn_serve_wait(fn_server *server, const sigset_t *signals, bool has_terminal)
     if (n == SIGTERM || n == SIGINT) return n;
     if (n == SIGHUP && has_terminal) return n; /* the terminal is closed */
     if (n == SIGHUP) reload(server);
-    if (!watches || !identify_model(&now, server)) continue;
+    if (!watches) continue;
+    if (!identify_model(&now, server)) { /* gone: whatever comes next is new, also where it gets the old one's inode */
+      known = false;
+      continue;
+    }
     if (known && now.device == seen.device && now.inode == seen.inode) continue;
     /* A model that is refused is not tried again until yet another one takes its place. */
     seen = now;
