@@ -4,10 +4,6 @@
 
 #include <math.h>
 
-double fn_answer_window_share(const fn_prediction *p, int32_t w) {
-  return fn_scored_window_share(p, w);
-}
-
 static void write_reasons(fn_json_writer *w, unsigned reasons) {
   fn_json_array(w, "reasons");
   for (size_t i = 0; i < FN_N_REASONS; i++) {
@@ -29,7 +25,7 @@ static void write_windows(fn_json_writer *w, const fn_prediction *p, const fn_ar
     fn_json_int(w, "begin", (int64_t)span.begin);
     fn_json_int(w, "end", (int64_t)(span.end < article->text.length ? span.end : article->text.length));
     fn_json_double(w, "logit", several ? p->window_logits[i] : isnan(p->encoder_logit) ? p->logit : p->encoder_logit);
-    fn_json_double(w, "share", several ? fn_answer_window_share(p, i) : p->logit < 0.0 ? -1.0 : 1.0);
+    fn_json_double(w, "share", several ? fn_scored_window_share(p, i) : p->logit < 0.0 ? -1.0 : 1.0);
     fn_json_end(w);
   }
   fn_json_end(w);

@@ -8,8 +8,6 @@
 /* Members of one answer, into an object that is open. The shape is schema/answer.json. explanation NULL: none. */
 void fn_answer_json(fn_json_writer *w, const fn_prediction *prediction, const fn_article *article, fn_engine *engine,
                     const fn_explanation *explanation);
-/* Window w's part in the sum of all windows' |logits|: positive towards fake; absolute shares sum to 1. */
-double fn_answer_window_share(const fn_prediction *prediction, int32_t w);
 
 /* The answer about a title as the second predecessor gave it, an object of four members. predicted_label is 1 for fake.
  */

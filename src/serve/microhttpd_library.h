@@ -1,4 +1,4 @@
-/* libmicrohttpd, loaded at first use: with GnuTLS behind it it costs 8 ms and 10 MB that no other verb should pay for.
+/* libmicrohttpd, loaded at first use: with GnuTLS behind it it costs 2 ms that no other verb should pay for.
  * Internal to src/serve. */
 #ifndef FN_SERVE_MICROHTTPD_LIBRARY_H
 #define FN_SERVE_MICROHTTPD_LIBRARY_H
