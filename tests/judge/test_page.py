@@ -153,7 +153,7 @@ def test_signing_in_keeps_the_text(visit, closed):
     sign_in(page, "fn_predict_wrong")
     expect(page.locator("#problem")).to_contain_text("not known")
     sign_in(page, closed.keys["predict"])
-    assert page.locator("#text").input_value() == TEXT
+    expect(page.locator("#text")).to_have_value(TEXT)  # the page's script puts it back once it has loaded
     page.click("#submit")
     page.locator(".answer").wait_for()
     assert page.locator(".feedback").count() == 0 and page.locator("nav").get_by_text("Disputed").count() == 0
