@@ -23,7 +23,7 @@ static void load(void) {
 
 fn_status fn_curl_get(const fn_curl **curl_out, fn_err *err) {
   pthread_once(&once, load);
-  if (failure.status != FN_OK) return fn_err_set(err, failure.status, "downloading: %s", failure.message);
+  if (failure.status != FN_OK) return fn_err_set(err, failure.status, "network: %s", failure.message);
   *curl_out = &library;
   return FN_OK;
 }

@@ -1,17 +1,8 @@
 #include "net/http.h"
 
-#include "net/curl_library.h"
+#include "net/wire.h"
 
-#include <math.h>
-
-enum { MAX_IGNORED = 1 << 16, BUFFER = 1 << 17 };
-
-struct fn_http {
-  const fn_curl *curl;
-  const fn_net_options *options;
-  CURL *easy;
-  char *agent;
-};
+enum { MAX_IGNORED = 1 << 16 };
 
 /* One answer while it comes in. */
 typedef struct answer {
@@ -87,76 +78,17 @@ static int on_tick(void *arg, curl_off_t a1, curl_off_t a2, curl_off_t a3, curl_
   return a->cancelled;
 }
 
-/* Whether another attempt may find the way free. */
-static bool passing(CURLcode code) {
-  switch (code) {
-  case CURLE_COULDNT_RESOLVE_HOST:
-  case CURLE_COULDNT_CONNECT:
-  case CURLE_PARTIAL_FILE:
-  case CURLE_OPERATION_TIMEDOUT:
-  case CURLE_SSL_CONNECT_ERROR:
-  case CURLE_GOT_NOTHING:
-  case CURLE_SEND_ERROR:
-  case CURLE_RECV_ERROR:
-  case CURLE_HTTP2:
-  case CURLE_HTTP2_STREAM: return true;
-  default: return false;
-  }
-}
-
-static bool passing_status(int status) {
-  return status == 408 || status == 425 || status == 429 || (status >= 500 && status != 501 && status != 505);
-}
-
-static const char *proxy_of(const fn_net_options *o, const fn_url *url) {
-  const char *proxy = url->scheme == FN_URL_HTTPS ? o->https_proxy : url->scheme == FN_URL_HTTP ? o->http_proxy : NULL;
-  return proxy ? proxy : ""; /* libcurl reads the environment for NULL */
-}
-
-/* Sets one option; the first failure stays in *code. */
-#define SET(option, value)                                                                                             \
-  do {                                                                                                                 \
-    if (code == CURLE_OK) code = curl->easy_setopt(easy, option, value);                                               \
-  } while (0)
-
-static CURLcode set_limits(const fn_curl *curl, CURL *easy, const fn_net_options *o) {
-  CURLcode code = CURLE_OK;
-  SET(CURLOPT_NOSIGNAL, 1L);
-  SET(CURLOPT_CONNECTTIMEOUT_MS, (long)ceil(o->connect_timeout_s * 1000));
-  SET(CURLOPT_LOW_SPEED_TIME, (long)o->stall_timeout_s);
-  SET(CURLOPT_LOW_SPEED_LIMIT, (long)o->stall_bytes_per_s);
-  SET(CURLOPT_BUFFERSIZE, (long)BUFFER);
-  SET(CURLOPT_NOPROXY, o->no_proxy ? o->no_proxy : "");
-  if (o->ca_file) SET(CURLOPT_CAINFO, o->ca_file);
-  return code;
-}
-
 static CURLcode set_request(answer *a, const fn_url *url, bool trusted) {
   const fn_curl *curl = a->http->curl;
   CURL *easy = a->http->easy;
-  const fn_http_credentials *c = &a->request->credentials;
-  CURLcode code = set_limits(curl, easy, a->http->options);
-  SET(CURLOPT_URL, url->text);
-  SET(CURLOPT_PROTOCOLS_STR, url->scheme == FN_URL_FILE ? "file" : "http,https");
-  SET(CURLOPT_FOLLOWLOCATION, 0L);
-  SET(CURLOPT_PROXY, proxy_of(a->http->options, url));
-  SET(CURLOPT_USERAGENT, a->http->agent);
-  SET(CURLOPT_HTTP_CONTENT_DECODING, 0L);
-  SET(CURLOPT_HEADERFUNCTION, on_header);
-  SET(CURLOPT_HEADERDATA, a);
-  SET(CURLOPT_WRITEFUNCTION, on_body);
-  SET(CURLOPT_WRITEDATA, a);
-  SET(CURLOPT_XFERINFOFUNCTION, on_tick);
-  SET(CURLOPT_XFERINFODATA, a);
-  SET(CURLOPT_NOPROGRESS, 0L);
-  if (trusted && c->bearer) {
-    SET(CURLOPT_HTTPAUTH, (long)CURLAUTH_BEARER);
-    SET(CURLOPT_XOAUTH2_BEARER, c->bearer);
-  } else if (trusted && c->user) {
-    SET(CURLOPT_HTTPAUTH, (long)CURLAUTH_BASIC);
-    SET(CURLOPT_USERNAME, c->user);
-    SET(CURLOPT_PASSWORD, c->password ? c->password : "");
-  }
+  CURLcode code = fn_wire_set(a->http, url, trusted ? &a->request->credentials : NULL, false);
+  FN_WIRE_SET(CURLOPT_HEADERFUNCTION, on_header);
+  FN_WIRE_SET(CURLOPT_HEADERDATA, a);
+  FN_WIRE_SET(CURLOPT_WRITEFUNCTION, on_body);
+  FN_WIRE_SET(CURLOPT_WRITEDATA, a);
+  FN_WIRE_SET(CURLOPT_XFERINFOFUNCTION, on_tick);
+  FN_WIRE_SET(CURLOPT_XFERINFODATA, a);
+  FN_WIRE_SET(CURLOPT_NOPROGRESS, 0L);
   return code;
 }
 
@@ -177,22 +109,6 @@ static struct curl_slist *resume_headers(const fn_curl *curl, const fn_http_requ
   return list;
 }
 
-static fn_status failed(fn_http_result *result, const answer *a, const fn_url *url, CURLcode code, const char *detail,
-                        fn_err *err) {
-  if (code == CURLE_OUT_OF_MEMORY) return fn_err_no_memory(err, url->text);
-  if (code == CURLE_FILE_COULDNT_READ_FILE)
-    return fn_err_set(err, FN_E_NOT_FOUND, "%.500s: no such file can be read", url->text);
-  result->retry = passing(code);
-  result->unresolved = code == CURLE_COULDNT_RESOLVE_HOST;
-  const char *hint = "";
-  if (code == CURLE_PEER_FAILED_VERIFICATION || code == CURLE_SSL_CACERT_BADFILE)
-    hint = "; certificates to trust come with the Debian package ca-certificates, others by net.ca_file";
-  if (code == CURLE_OPERATION_TIMEDOUT)
-    hint = a->head.status ? " (net.stall_timeout_s)" : " (net.connect_timeout_s, net.stall_timeout_s)";
-  return fn_err_set(err, FN_E_IO, "%.500s: %.250s%s", url->text,
-                    detail[0] ? detail : a->http->curl->easy_strerror(code), hint);
-}
-
 /* One request, no redirect followed. */
 static fn_status get_once(fn_http_result *result, fn_http *http, const fn_http_request *request, const fn_url *url,
                           bool trusted, fn_err *err) {
@@ -211,31 +127,14 @@ static fn_status get_once(fn_http_result *result, fn_http *http, const fn_http_r
   curl->slist_free_all(headers);
   if (code == CURLE_OK) (void)begin(&a); /* an empty body */
   result->head = a.head;
-  curl_off_t wait = 0;
-  curl->easy_getinfo(http->easy, CURLINFO_RETRY_AFTER, &wait);
-  result->retry_after_s = (double)wait;
-  result->retry = passing_status(a.head.status);
+  result->retry_after_s = fn_wire_retry_after(http);
+  result->retry = fn_wire_passing(a.head.status);
   if (a.status != FN_OK) return a.status;
   if (a.cancelled) return fn_err_set(err, FN_E_CANCELLED, "%.500s: stopped", url->text);
   if (code == CURLE_OK || a.ignoring) return FN_OK;
-  return failed(result, &a, url, code, detail, err);
-}
-
-/* Where a redirect leads; refused when it leaves http(s), or https. */
-static fn_status next_url(fn_url *next_out, fn_http *http, const fn_url *from, int status, fn_err *err) {
-  const char *target = NULL;
-  http->curl->easy_getinfo(http->easy, CURLINFO_REDIRECT_URL, &target);
-  if (!target) return fn_err_set(err, FN_E_IO, "%.500s: answers %d without saying where to go", from->text, status);
-  fn_status parsed = fn_url_parse(next_out, target, err);
-  if (parsed != FN_OK) return fn_err_prefix(err, parsed, "%.400s redirects", from->text);
-  const char *why = next_out->scheme == FN_URL_FILE ? "only http and https are followed"
-                    : from->scheme == FN_URL_HTTPS && next_out->scheme == FN_URL_HTTP
-                        ? "from https to http, which anyone on the way could read and change"
-                        : NULL;
-  if (!why) return FN_OK;
-  (void)fn_err_set(err, FN_E_INVALID, "%.350s redirects to %.350s: refused, %s", from->text, next_out->text, why);
-  fn_url_deinit(next_out);
-  return FN_E_INVALID;
+  const fn_wire_failure failure = {
+      .code = code, .detail = detail, .url = url, .answered = a.head.status != 0, .limit = NULL};
+  return fn_wire_failed(&result->retry, &result->unresolved, http, &failure, err);
 }
 
 fn_status fn_http_get(fn_http_result *result_out, fn_http *http, const fn_http_request *request, fn_err *err) {
@@ -243,18 +142,19 @@ fn_status fn_http_get(fn_http_result *result_out, fn_http *http, const fn_http_r
   const fn_url *url = request->url;
   fn_url target = {0};
   bool trusted = true;
+  if (request->credentials.user || request->credentials.bearer) FN_TRY(fn_wire_check_plain(url, http->options, err));
   fn_status status;
   for (int64_t n = 0;; n++) {
     status = get_once(result_out, http, request, url, trusted, err);
     int code = result_out->head.status;
-    if (status != FN_OK || !(code == 301 || code == 302 || code == 303 || code == 307 || code == 308)) break;
+    if (status != FN_OK || !fn_wire_is_redirect(code)) break;
     if (n >= http->options->max_redirects) {
       status = fn_err_set(err, FN_E_IO, "%.500s: more than %lld redirects (net.max_redirects)", request->url->text,
                           (long long)http->options->max_redirects);
       break;
     }
     fn_url next = {0};
-    status = next_url(&next, http, url, code, err);
+    status = fn_wire_redirect(&next, http, url, code, err);
     if (status != FN_OK) break;
     trusted = trusted && fn_url_same_origin(url, &next);
     fn_url_deinit(&target);

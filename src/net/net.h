@@ -2,6 +2,7 @@
 #ifndef FN_NET_NET_H
 #define FN_NET_NET_H
 
+#include "net/call.h"
 #include "net/digest.h"
 #include "net/download.h"
 #include "net/options.h"

@@ -23,6 +23,8 @@ static const fn_option options[] = {
     {"net.ca_file", FN_OPTION_STRING, AT(ca_file), "null", NULL, true, false,
      "File of certificates (PEM) to trust for https://; CURL_CA_BUNDLE and SSL_CERT_FILE set it too. Null: the "
      "system's."},
+    {"net.insecure_hosts", FN_OPTION_LIST, AT(insecure_hosts), "[]", NULL, false, false,
+     "Hosts to which credentials may be sent over plain http://; to others beyond this machine they are not."},
     {"net.connect_timeout_s", FN_OPTION_FLOAT, AT(connect_timeout_s), "30", "(0,3600]", false, false,
      "Seconds until a connection must stand."},
     {"net.stall_timeout_s", FN_OPTION_INT, AT(stall_timeout_s), "60", "[1,3600]", false, false,

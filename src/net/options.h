@@ -10,6 +10,7 @@ typedef struct fn_net_options {
   const char *kaggle_token;                        /* newer kind of key that needs no name; NULL: not given */
   const char *http_proxy, *https_proxy, *no_proxy; /* NULL: none */
   const char *ca_file;                             /* PEM certificates to trust; NULL: those of the system */
+  fn_config_list insecure_hosts;                   /* credentials may go to these over plain http */
   double connect_timeout_s;                        /* until a connection stands */
   int64_t stall_timeout_s;                         /* this long below stall_bytes_per_s ends an attempt */
   int64_t stall_bytes_per_s;

@@ -1,7 +1,6 @@
 #include "net/transfer.h"
 
-#include <time.h>
-#include <unistd.h>
+#include "net/wire.h"
 
 /* An attempt that brought so much starts the count of failures again. */
 #define PROGRESS_BYTES ((uint64_t)1 << 20)
@@ -111,18 +110,10 @@ static bool on_tick(void *arg) {
          FN_OK;
 }
 
-/* Sleeps, asking now and then whether to go on. */
-static fn_status wait_for(const fn_transfer *t, double seconds, fn_err *err) {
-  const uint64_t end = fn_clock_ns() + (uint64_t)(seconds * 1e9);
-  for (;;) {
-    FN_TRY(
-        tell(t, (fn_download_event){.kind = FN_DOWNLOAD_WAIT, .n_bytes = t->part->size, .total = t->part->total}, err));
-    uint64_t now = fn_clock_ns();
-    if (now >= end) return FN_OK;
-    uint64_t left = end - now;
-    struct timespec slice = {.tv_nsec = left < 100000000 ? (long)left : 100000000};
-    nanosleep(&slice, NULL);
-  }
+static bool go_on(const void *arg) {
+  const fn_transfer *t = arg;
+  return tell(t, (fn_download_event){.kind = FN_DOWNLOAD_WAIT, .n_bytes = t->part->size, .total = t->part->total},
+              NULL) == FN_OK;
 }
 
 /* Before attempt n_failures + 1: backoff with jitter, or what the server asked for. */
@@ -131,14 +122,9 @@ static fn_status back_off(const fn_transfer *t, int64_t n_failures, double retry
   if (retry_after_s > o->max_wait_s)
     return fn_err_set(err, FN_E_IO, "%.500s: the server asks to wait %.0f s; net.max_wait_s allows %g", t->url->text,
                       retry_after_s, o->max_wait_s);
-  double wait = o->backoff_s;
-  for (int64_t i = 1; i < n_failures && wait < o->max_wait_s; i++) wait *= 2;
-  if (wait > o->max_wait_s) wait = o->max_wait_s;
-  fn_rng rng = fn_rng_make(fn_clock_ns(), (uint64_t)getpid());
-  wait *= 0.5 + 0.5 * fn_rng_uniform(&rng);
-  if (wait < retry_after_s) wait = retry_after_s;
+  const double wait = fn_wire_backoff(o, n_failures, retry_after_s);
   FN_TRY(tell(t, (fn_download_event){.kind = FN_DOWNLOAD_RETRY, .text = err ? err->message : "", .wait_s = wait}, err));
-  return wait_for(t, wait, err);
+  return fn_wire_sleep(wait, go_on, t) ? FN_OK : fn_err_set(err, FN_E_CANCELLED, "stopped");
 }
 
 /* What an answer without a body for us means: an error, always. */

@@ -85,6 +85,16 @@ bool fn_url_same_origin(const fn_url *a, const fn_url *b) {
   return a->scheme == b->scheme && a->port == b->port && strcmp(a->host, b->host) == 0;
 }
 
+void fn_url_encode(fn_buf *out, fn_str text, const char *keep) {
+  for (size_t i = 0; i < text.length; i++) {
+    const char c = text.data[i];
+    const bool plain = (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' ||
+                       c == '.' || c == '_' || c == '~' || (c && strchr(keep, c));
+    if (plain) fn_buf_append_char(out, c);
+    if (!plain) fn_buf_printf(out, "%%%02X", (unsigned)(unsigned char)c);
+  }
+}
+
 static bool is_control(uint32_t c) {
   return c < ' ' || (c >= 0x7F && c < 0xA0);
 }

@@ -15,6 +15,7 @@ class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_GET(self):
+        self.body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         owner = self.server.owner
         with owner.lock:
             owner.requests.append(self)
@@ -24,6 +25,8 @@ class Handler(BaseHTTPRequestHandler):
             step(self)
         except OSError:  # the program went away, as many tests want it to
             pass
+
+    do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_GET
 
     def log_message(self, *arguments):
         pass

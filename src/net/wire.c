@@ -1,0 +1,151 @@
+#include "net/wire.h"
+
+#include <math.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { BUFFER = 1 << 17 };
+
+static const char *proxy_of(const fn_net_options *o, const fn_url *url) {
+  const char *proxy = url->scheme == FN_URL_HTTPS ? o->https_proxy : url->scheme == FN_URL_HTTP ? o->http_proxy : NULL;
+  return proxy ? proxy : ""; /* libcurl reads the environment for NULL */
+}
+
+static CURLcode set_limits(const fn_curl *curl, CURL *easy, const fn_net_options *o) {
+  CURLcode code = CURLE_OK;
+  FN_WIRE_SET(CURLOPT_NOSIGNAL, 1L);
+  FN_WIRE_SET(CURLOPT_CONNECTTIMEOUT_MS, (long)ceil(o->connect_timeout_s * 1000));
+  FN_WIRE_SET(CURLOPT_LOW_SPEED_TIME, (long)o->stall_timeout_s);
+  FN_WIRE_SET(CURLOPT_LOW_SPEED_LIMIT, (long)o->stall_bytes_per_s);
+  FN_WIRE_SET(CURLOPT_BUFFERSIZE, (long)BUFFER);
+  FN_WIRE_SET(CURLOPT_NOPROXY, o->no_proxy ? o->no_proxy : "");
+  if (o->ca_file) FN_WIRE_SET(CURLOPT_CAINFO, o->ca_file);
+  return code;
+}
+
+CURLcode fn_wire_set(fn_http *http, const fn_url *url, const fn_http_credentials *credentials, bool direct) {
+  const fn_curl *curl = http->curl;
+  CURL *easy = http->easy;
+  CURLcode code = set_limits(curl, easy, http->options);
+  FN_WIRE_SET(CURLOPT_URL, url->text);
+  FN_WIRE_SET(CURLOPT_PROTOCOLS_STR, url->scheme == FN_URL_FILE ? "file" : "http,https");
+  FN_WIRE_SET(CURLOPT_FOLLOWLOCATION, 0L);
+  FN_WIRE_SET(CURLOPT_PROXY, direct ? "" : proxy_of(http->options, url));
+  FN_WIRE_SET(CURLOPT_USERAGENT, http->agent);
+  FN_WIRE_SET(CURLOPT_HTTP_CONTENT_DECODING, 0L);
+  if (credentials && credentials->bearer) {
+    FN_WIRE_SET(CURLOPT_HTTPAUTH, (long)CURLAUTH_BEARER);
+    FN_WIRE_SET(CURLOPT_XOAUTH2_BEARER, credentials->bearer);
+  } else if (credentials && credentials->user) {
+    FN_WIRE_SET(CURLOPT_HTTPAUTH, (long)CURLAUTH_BASIC);
+    FN_WIRE_SET(CURLOPT_USERNAME, credentials->user);
+    FN_WIRE_SET(CURLOPT_PASSWORD, credentials->password ? credentials->password : "");
+  }
+  return code;
+}
+
+/* Whether another attempt may find the way free. */
+static bool passing(CURLcode code) {
+  switch (code) {
+  case CURLE_COULDNT_RESOLVE_HOST:
+  case CURLE_COULDNT_CONNECT:
+  case CURLE_PARTIAL_FILE:
+  case CURLE_OPERATION_TIMEDOUT:
+  case CURLE_SSL_CONNECT_ERROR:
+  case CURLE_GOT_NOTHING:
+  case CURLE_SEND_ERROR:
+  case CURLE_RECV_ERROR:
+  case CURLE_HTTP2:
+  case CURLE_HTTP2_STREAM: return true;
+  default: return false;
+  }
+}
+
+bool fn_wire_passing(int status) {
+  return status == 408 || status == 425 || status == 429 || (status >= 500 && status != 501 && status != 505);
+}
+
+bool fn_wire_is_redirect(int status) {
+  return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
+}
+
+double fn_wire_retry_after(fn_http *http) {
+  curl_off_t wait = 0;
+  http->curl->easy_getinfo(http->easy, CURLINFO_RETRY_AFTER, &wait);
+  return (double)wait;
+}
+
+double fn_wire_backoff(const fn_net_options *o, int64_t n_failures, double retry_after_s) {
+  double wait = o->backoff_s;
+  for (int64_t i = 1; i < n_failures && wait < o->max_wait_s; i++) wait *= 2;
+  if (wait > o->max_wait_s) wait = o->max_wait_s;
+  fn_rng rng = fn_rng_make(fn_clock_ns(), (uint64_t)getpid());
+  wait *= 0.5 + 0.5 * fn_rng_uniform(&rng);
+  return wait < retry_after_s ? retry_after_s : wait;
+}
+
+bool fn_wire_sleep(double seconds, bool (*go_on)(const void *arg), const void *arg) {
+  const uint64_t end = fn_clock_ns() + (uint64_t)(seconds * 1e9);
+  for (;;) {
+    if (!go_on(arg)) return false;
+    uint64_t now = fn_clock_ns();
+    if (now >= end) return true;
+    uint64_t left = end - now;
+    struct timespec slice = {.tv_nsec = left < 100000000 ? (long)left : 100000000};
+    nanosleep(&slice, NULL);
+  }
+}
+
+/* localhost, ::1, and 127.0.0.0/8 in dotted form: not the name 127.example.org. */
+static bool is_loopback(const char *host) {
+  if (strcmp(host, "localhost") == 0 || strcmp(host, "[::1]") == 0) return true;
+  return strncmp(host, "127.", 4) == 0 && strspn(host, "0123456789.") == strlen(host);
+}
+
+fn_status fn_wire_check_plain(const fn_url *url, const fn_net_options *o, fn_err *err) {
+  if (url->scheme != FN_URL_HTTP || is_loopback(url->host)) return FN_OK;
+  for (size_t i = 0; i < o->insecure_hosts.n; i++)
+    if (fn_str_equal_nocase(fn_str_from(o->insecure_hosts.items[i]), fn_str_from(url->host))) return FN_OK;
+  return fn_err_set(err, FN_E_INVALID,
+                    "http://%.250s: credentials would travel unencrypted; use https://, or allow this host by "
+                    "net.insecure_hosts=[%.250s]",
+                    url->host, url->host);
+}
+
+fn_status fn_wire_failed(bool *retry_out, bool *unresolved_out, const fn_http *http, const fn_wire_failure *f,
+                         fn_err *err) {
+  const char *url = f->url->text;
+  const int n = (int)(f->hide_query ? strcspn(url, "?") : strlen(url)), shown = n < 500 ? n : 500;
+  if (f->code == CURLE_OUT_OF_MEMORY) return fn_err_no_memory(err, "a request");
+  if (f->code == CURLE_FILE_COULDNT_READ_FILE)
+    return fn_err_set(err, FN_E_NOT_FOUND, "%.*s: no such file can be read", shown, url);
+  *retry_out = passing(f->code);
+  *unresolved_out = f->code == CURLE_COULDNT_RESOLVE_HOST;
+  const char *text = f->detail[0] ? f->detail : http->curl->easy_strerror(f->code);
+  if (f->code == CURLE_OPERATION_TIMEDOUT) {
+    const char *hint = f->answered ? " (net.stall_timeout_s" : " (net.connect_timeout_s, net.stall_timeout_s";
+    return fn_err_set(err, FN_E_IO, "%.*s: %.250s%s%s%s)", shown, url, text, hint, f->limit ? ", " : "",
+                      f->limit ? f->limit : "");
+  }
+  const bool verification = f->code == CURLE_PEER_FAILED_VERIFICATION || f->code == CURLE_SSL_CACERT_BADFILE;
+  return fn_err_set(err, FN_E_IO, "%.*s: %.250s%s", shown, url, text,
+                    verification ? "; certificates to trust come with the Debian package ca-certificates, others by "
+                                   "net.ca_file"
+                                 : "");
+}
+
+fn_status fn_wire_redirect(fn_url *next_out, fn_http *http, const fn_url *from, int status, fn_err *err) {
+  const char *target = NULL;
+  http->curl->easy_getinfo(http->easy, CURLINFO_REDIRECT_URL, &target);
+  if (!target) return fn_err_set(err, FN_E_IO, "%.500s: answers %d without saying where to go", from->text, status);
+  fn_status parsed = fn_url_parse(next_out, target, err);
+  if (parsed != FN_OK) return fn_err_prefix(err, parsed, "%.400s redirects", from->text);
+  const char *why = next_out->scheme == FN_URL_FILE ? "only http and https are followed"
+                    : from->scheme == FN_URL_HTTPS && next_out->scheme == FN_URL_HTTP
+                        ? "from https to http, which anyone on the way could read and change"
+                        : NULL;
+  if (!why) return FN_OK;
+  (void)fn_err_set(err, FN_E_INVALID, "%.350s redirects to %.350s: refused, %s", from->text, next_out->text, why);
+  fn_url_deinit(next_out);
+  return FN_E_INVALID;
+}
