@@ -2,6 +2,7 @@
 #ifndef FN_TRACK_TRACK_H
 #define FN_TRACK_TRACK_H
 
+#include "track/registry.h"
 #include "track/tracker.h"
 #include "track/tracking.h"
 
