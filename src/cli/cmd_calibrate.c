@@ -240,10 +240,7 @@ static fn_status calibrate_all(calibrate *c, const fn_cli_args *args, fn_err *er
   c->info = fn_classifier_get_info(c->model.classifier);
   FN_TRY(fn_evaluation_check_labels(c->info, err));
   c->quiet_training = predictions != NULL;
-  snprintf(c->calibration.model, sizeof c->calibration.model, "%s", c->info->model_id);
-  c->calibration.mode = fn_session_mode(c->model.session);
-  c->calibration.windows = c->model.options.long_texts == FN_INFER_WINDOWS;
-  c->calibration.max_tokens = fn_session_max_tokens(c->model.session);
+  fn_calibration_describe(&c->calibration, c->model.session, c->info, &c->model.options);
   FN_TRY(fit(c, data, predictions, err));
   FN_TRY(fn_buf_check(&c->table, "a table", err));
   FN_TRY(write_out(c, out, err));

@@ -78,38 +78,20 @@ static void remark(const evaluate *e, fn_split split) {
   }
 }
 
-static fn_status add_model(evaluate *e, double *p_fake, fn_err *err) {
-  char description[160];
-  fn_pool *pool = fn_device_pool(e->model.device);
-  FN_AUTO_FREE double *calibrated = fn_mem_calloc(e->rows.n, sizeof *calibrated);
-  if (calibrated == NULL) return fn_err_no_memory(err, "probabilities");
-  fn_evaluation_answers answers = {.raw = p_fake, .calibrated = calibrated};
-  FN_TRY(fn_evaluation_predict(&answers, e->model.session, e->info, &e->rows, on_rows, e, err));
-  snprintf(description, sizeof description, "%.100s (%.40s)", e->info->id, e->info->family);
-  FN_TRY(fn_evaluation_add(&e->evaluation, "model", description, p_fake, pool, err));
-  if (answers.verdicts.n_calibrated == 0) return FN_OK;
-  e->evaluation.has_verdicts = true;
-  e->evaluation.verdicts = answers.verdicts;
-  snprintf(description, sizeof description, "the model's probabilities as its calibration corrects them");
-  return fn_evaluation_add(&e->evaluation, "calibrated", description, calibrated, pool, err);
+static fn_status add_model(evaluate *e, fn_err *err) {
+  return fn_evaluation_add_model(&e->evaluation, e->model.session, e->info, fn_device_pool(e->model.device), on_rows, e,
+                                 err);
 }
 
-static fn_status add_baselines(evaluate *e, double *p_fake, fn_err *err) {
-  fn_pool *pool = fn_device_pool(e->model.device);
-  fn_linear_info linear;
-  char description[160];
-  if (e->model.options.text == FN_INFER_TEXT_MODEL && strcmp(e->info->family, "linear") == 0) {
-    fn_cli_note(e->cli, "the model is of the linear family itself: no other one is trained beside it");
-  } else {
-    FN_TRY(fn_baseline_linear(p_fake, &linear, e->training, fn_session_mode(e->model.session), &e->linear_options,
-                              &e->rows, on_trial, e, pool, err));
-    snprintf(description, sizeof description, "hashed n-grams, logistic regression, C = %g (word), %g (char)",
-             linear.word_c, linear.char_c);
-    FN_TRY(fn_evaluation_add(&e->evaluation, "linear", description, p_fake, pool, err));
-  }
-  FN_TRY(fn_baseline_majority(p_fake, e->training, e->rows.n, err));
-  snprintf(description, sizeof description, "always the more frequent class; probability %.3f of fake", p_fake[0]);
-  return fn_evaluation_add(&e->evaluation, "majority", description, p_fake, pool, err);
+static fn_status add_baselines(evaluate *e, fn_err *err) {
+  const bool with_linear = e->model.options.text != FN_INFER_TEXT_MODEL || strcmp(e->info->family, "linear") != 0;
+  if (!with_linear) fn_cli_note(e->cli, "the model is of the linear family itself: no other one is trained beside it");
+  const fn_evaluation_baselines baselines = {.training = e->training,
+                                             .mode = fn_session_mode(e->model.session),
+                                             .linear = with_linear ? &e->linear_options : NULL,
+                                             .progress = on_trial,
+                                             .arg = e};
+  return fn_evaluation_add_baselines(&e->evaluation, &baselines, fn_device_pool(e->model.device), err);
 }
 
 static bool has_baselines(const evaluate *e) {
@@ -154,12 +136,10 @@ static fn_status evaluate_all(evaluate *e, const fn_cli_args *args, fn_err *err)
   e->info = fn_classifier_get_info(e->model.classifier);
   FN_TRY(open_data(e, data, split, split_name != NULL, fn_cli_get(args, "--train"), err));
   remark(e, split);
-  FN_AUTO_FREE double *p_fake = fn_mem_calloc(e->rows.n, sizeof *p_fake);
-  if (p_fake == NULL) return fn_err_no_memory(err, "probabilities");
   fn_evaluation_init(&e->evaluation, &e->rows, &e->eval_options);
-  FN_TRY(add_model(e, p_fake, err));
+  FN_TRY(add_model(e, err));
   if (has_baselines(e)) {
-    FN_TRY(add_baselines(e, p_fake, err));
+    FN_TRY(add_baselines(e, err));
   } else if (e->eval_options.baselines) {
     fn_cli_note(e->cli, "no baselines: %s is a file; name a prepared dataset to train them on with --train", data);
   }

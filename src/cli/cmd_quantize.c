@@ -1,7 +1,6 @@
 /* fakenews quantize: model directories into one packed file, and what that costs. */
 #include "cli/loading.h"
-#include "infer/compare.h"
-#include "infer/packed.h"
+#include "infer/packing.h"
 #include "tensor/options.h"
 
 #include <sys/stat.h>
@@ -71,34 +70,15 @@ static fn_status format_card(fn_buf *out, const quantize *q, fn_err *err) {
 }
 
 static fn_status write_packed(const quantize *q, const char *name, fn_err *err) {
-  fn_device *device = NULL;
-  fn_model *model = NULL;
-  fn_tokenizer *tokenizer = NULL;
-  fn_linear *linear = NULL;
   FN_AUTO_BUF fn_buf card;
   fn_buf_init(&card, 2 * MAX_CARD);
-  fn_status status = format_card(&card, q, err);
-  if (status == FN_OK) status = fn_device_create(&device, NULL, err);
-  if (status == FN_OK && q->encoder) {
-    const char *dir = fn_classifier_get_info(q->encoder)->dir;
-    status = fn_model_load(&model, dir, NULL, false, 0, device, NULL, err);
-    if (status == FN_OK) status = fn_tokenizer_load(&tokenizer, dir, err);
-  }
-  if (status == FN_OK && q->linear) status = fn_linear_load(&linear, fn_classifier_get_info(q->linear)->dir, err);
-  if (status == FN_OK) {
-    const fn_packed_source source = {.encoder = model,
-                                     .tokenizer = tokenizer,
-                                     .linear = linear,
-                                     .int8 = q->options.dtype == FN_PACK_INT8,
-                                     .name = name,
-                                     .card = card.data};
-    status = fn_packed_write(q->out, &source, err);
-  }
-  fn_linear_destroy(linear);
-  fn_tokenizer_destroy(tokenizer);
-  fn_model_destroy(model);
-  fn_device_destroy(device);
-  return status;
+  FN_TRY(format_card(&card, q, err));
+  const fn_packing_source source = {.encoder = q->encoder ? fn_classifier_get_info(q->encoder)->dir : NULL,
+                                    .linear = q->linear ? fn_classifier_get_info(q->linear)->dir : NULL,
+                                    .int8 = q->options.dtype == FN_PACK_INT8,
+                                    .name = name,
+                                    .card = card.data};
+  return fn_packing_write(q->out, &source, err);
 }
 
 static bool show_progress(void *arg, size_t n_done, size_t n_all) {
@@ -110,12 +90,24 @@ static bool show_progress(void *arg, size_t n_done, size_t n_all) {
 /* A directory against the same half of the packed file. */
 static fn_status compare_half(fn_comparison *out, quantize *q, const fn_classifier *half, int part,
                               const fn_dataset *dataset, fn_err *err) {
-  fn_cli_model before = {0}, after = {0};
-  fn_status status = fn_cli_load_part(&before, q->cli, fn_classifier_get_info(half)->dir, FN_INFER_BOTH, err);
-  if (status == FN_OK) status = fn_cli_load_part(&after, q->cli, q->out, part, err);
-  if (status == FN_OK) status = fn_comparison_run(out, before.session, after.session, dataset, show_progress, q, err);
-  fn_cli_unload_model(&after);
-  fn_cli_unload_model(&before);
+  fn_tensor_options tensor;
+  fn_infer_options options;
+  fn_device *device;
+  FN_TRY(fn_config_fill(&tensor, q->cli->config, &fn_tensor_option_table, err));
+  FN_TRY(fn_config_fill(&options, q->cli->config, &fn_infer_option_table, err));
+  const fn_device_options device_options = fn_tensor_options_device(&tensor);
+  FN_TRY(fn_device_create(&device, &device_options, err));
+  const fn_packing_check check = {.directory = fn_classifier_get_info(half)->dir,
+                                  .packed = q->out,
+                                  .part = part,
+                                  .options = &options,
+                                  .device = device,
+                                  .dataset = dataset,
+                                  .splits = FN_COMPARE_ALL,
+                                  .progress = show_progress,
+                                  .arg = q};
+  const fn_status status = fn_packing_compare(out, &check, err);
+  fn_device_destroy(device);
   return status;
 }
 

@@ -62,11 +62,12 @@ static fn_status take_block(comparer *c, const fn_row *block, size_t n, fn_err *
   return FN_OK;
 }
 
-static fn_status take_all(comparer *c, const fn_dataset *dataset, size_t n_all, fn_comparison_progress progress,
-                          void *arg, fn_err *err) {
+static fn_status take_all(comparer *c, const fn_dataset *dataset, unsigned splits, size_t n_all,
+                          fn_comparison_progress progress, void *arg, fn_err *err) {
   fn_row block[BLOCK];
   size_t n_done = 0;
   for (int split = 0; split < FN_SPLIT_COUNT; split++) {
+    if ((splits & 1u << split) == 0) continue;
     size_t n_rows = fn_dataset_n_rows(dataset, (fn_split)split);
     for (size_t at = 0; at < n_rows; at += BLOCK) {
       size_t n = n_rows - at < BLOCK ? n_rows - at : BLOCK;
@@ -126,15 +127,16 @@ static fn_status allocate(fn_comparison_rows *r, size_t n, fn_err *err) {
   return FN_OK;
 }
 
-static fn_status compare(comparer *c, const fn_dataset *dataset, fn_comparison_progress progress, void *arg,
-                         fn_err *err) {
+static fn_status compare(comparer *c, const fn_dataset *dataset, unsigned splits, fn_comparison_progress progress,
+                         void *arg, fn_err *err) {
   size_t n = 0;
-  for (int s = 0; s < FN_SPLIT_COUNT; s++) n += fn_dataset_n_rows(dataset, (fn_split)s);
+  for (int s = 0; s < FN_SPLIT_COUNT; s++)
+    if (splits & 1u << s) n += fn_dataset_n_rows(dataset, (fn_split)s);
   FN_TRY(allocate(&c->out->rows, n + 1, err));
   FN_TRY(fn_mem_grow((void **)&c->out->parts, &c->capacity, 1, sizeof *c->out->parts, MAX_DATASETS, "datasets", err));
   c->out->parts[0] = (fn_comparison_part){.name = "all"};
   c->out->n_parts = 1;
-  FN_TRY(take_all(c, dataset, n, progress, arg, err));
+  FN_TRY(take_all(c, dataset, splits, n, progress, arg, err));
   return measure_all(c->out, err);
 }
 
@@ -183,7 +185,8 @@ fn_status fn_comparison_mean(fn_comparison *comparison_out, const fn_comparison 
 }
 
 fn_status fn_comparison_run(fn_comparison *comparison_out, fn_session *before, fn_session *after,
-                            const fn_dataset *dataset, fn_comparison_progress progress, void *arg, fn_err *err) {
+                            const fn_dataset *dataset, unsigned splits, fn_comparison_progress progress, void *arg,
+                            fn_err *err) {
   const fn_session *const sessions[] = {before, after};
   for (size_t i = 0; i < FN_COUNT_OF(sessions); i++) {
     const fn_classifier_info *info = &sessions[i]->classifier->info;
@@ -194,7 +197,7 @@ fn_status fn_comparison_run(fn_comparison *comparison_out, fn_session *before, f
   fn_comparison out = {0};
   fn_arena_init(&out.arena);
   comparer c = {.before = before, .after = after, .out = &out};
-  fn_status status = compare(&c, dataset, progress, arg, err);
+  fn_status status = compare(&c, dataset, splits, progress, arg, err);
   if (status != FN_OK) {
     fn_comparison_deinit(&out);
     return status;

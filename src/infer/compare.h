@@ -33,11 +33,12 @@ void fn_comparison_deinit(fn_comparison *comparison);
 /* Called between blocks; false ends with FN_E_CANCELLED. */
 typedef bool (*fn_comparison_progress)(void *arg, size_t n_done, size_t n_all);
 
-/* Every row of every split that both can read. Both sessions' models must be binary with a label "fake" (FN_E_INVALID).
- */
+enum { FN_COMPARE_ALL = (1 << FN_SPLIT_COUNT) - 1 };
+/* Every row of the splits (bits 1 << fn_split) that both can read. Both sessions' models must be binary with a label
+ * "fake" (FN_E_INVALID). */
 FN_NODISCARD fn_status fn_comparison_run(fn_comparison *comparison_out, fn_session *before, fn_session *after,
-                                         const fn_dataset *dataset, fn_comparison_progress progress, void *arg,
-                                         fn_err *err);
+                                         const fn_dataset *dataset, unsigned splits, fn_comparison_progress progress,
+                                         void *arg, fn_err *err);
 /* Two halves that answer together: the same rows (FN_E_INVALID otherwise) by the mean of their logits. */
 FN_NODISCARD fn_status fn_comparison_mean(fn_comparison *comparison_out, const fn_comparison *a, const fn_comparison *b,
                                           fn_err *err);

@@ -70,6 +70,21 @@ FN_NODISCARD fn_status fn_baseline_linear(double *p_fake_out, fn_linear_info *in
                                           fn_text_mode mode, const fn_linear_options *options, const fn_labelled *rows,
                                           fn_linear_progress progress, void *progress_arg, fn_pool *pool, fn_err *err);
 
+/* Adds "model", and "calibrated" with the verdicts where a calibration fits. Errors as fn_evaluation_predict. */
+FN_NODISCARD fn_status fn_evaluation_add_model(fn_evaluation *evaluation, fn_session *session,
+                                               const fn_classifier_info *model, fn_pool *pool,
+                                               fn_evaluation_progress keep_going, void *arg, fn_err *err);
+/* Adds "linear", unless linear is NULL, and "majority". */
+typedef struct fn_evaluation_baselines {
+  const fn_dataset *training;
+  fn_text_mode mode;
+  const fn_linear_options *linear;
+  fn_linear_progress progress;
+  void *arg;
+} fn_evaluation_baselines;
+FN_NODISCARD fn_status fn_evaluation_add_baselines(fn_evaluation *evaluation, const fn_evaluation_baselines *baselines,
+                                                   fn_pool *pool, fn_err *err);
+
 /* What was evaluated, for the JSON. */
 typedef struct fn_evaluation_subject {
   const fn_classifier_info *model;

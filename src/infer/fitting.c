@@ -327,3 +327,11 @@ fn_status fn_calibration_fit_unlike(fn_calibration *calibration, const fn_fit_ro
   *calibration = c;
   return FN_OK;
 }
+
+void fn_calibration_describe(fn_calibration *calibration, const fn_session *session, const fn_classifier_info *model,
+                             const fn_infer_options *options) {
+  snprintf(calibration->model, sizeof calibration->model, "%s", model->model_id);
+  calibration->mode = fn_session_mode(session);
+  calibration->windows = options->long_texts == FN_INFER_WINDOWS;
+  calibration->max_tokens = fn_session_max_tokens(session);
+}

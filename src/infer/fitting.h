@@ -57,6 +57,10 @@ FN_NODISCARD fn_status fn_calibration_fit(fn_calibration *calibration, const fn_
                                           const fn_calibrate_options *options, fn_fitted_see see,
                                           fn_fit_skipped skipped, void *arg, fn_err *err);
 
+/* Says in a calibration (all else zero) what it is of: the model and how the session reads. */
+void fn_calibration_describe(fn_calibration *calibration, const fn_session *session, const fn_classifier_info *model,
+                             const fn_infer_options *options);
+
 /* Sets anew where unlike_training begins in the sets that calibration has, from other rows: those that the model itself
  * has read, when the sets come from a table that does not say. Sets without such rows are left as they are. */
 FN_NODISCARD fn_status fn_calibration_fit_unlike(fn_calibration *calibration, const fn_fit_rows *rows,

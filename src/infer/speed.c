@@ -90,6 +90,7 @@ fn_status fn_speed_measure(fn_speed *speed_out, const fn_classifier *classifier,
   fn_speed speed = {.tokens = tokens, .n_runs = n, .share_of_peak = (double)NAN, .peak_gops = (double)NAN};
   if (status == FN_OK) {
     speed.p50_ms = times[n / 2];
+    speed.p95_ms = times[n * 95 / 100];
     speed.p99_ms = times[n * 99 / 100];
     speed.tokens_per_s = tokens / speed.p50_ms * 1e3;
   }

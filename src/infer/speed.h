@@ -7,13 +7,13 @@
 typedef struct fn_speed {
   int32_t tokens; /* of the article, special tokens included */
   size_t n_runs;
-  char device[128];      /* what computed, as fn_device_describe says it */
-  double p50_ms, p99_ms; /* of the time of one answer, text to probability */
-  double tokens_per_s;   /* tokens / p50 */
-  double operations;     /* multiplications and additions of the encoder's matrix products for one article, attention
-                          * included, rows that the head does not read left out */
-  double peak_gops;      /* what the workers reach together when the same instructions run from registers alone */
-  double share_of_peak;  /* operations / p50 / peak; NaN for the linear half alone */
+  char device[128];              /* what computed, as fn_device_describe says it */
+  double p50_ms, p95_ms, p99_ms; /* of the time of one answer, text to probability */
+  double tokens_per_s;           /* tokens / p50 */
+  double operations;    /* multiplications and additions of the encoder's matrix products for one article, attention
+                         * included, rows that the head does not read left out */
+  double peak_gops;     /* what the workers reach together when the same instructions run from registers alone */
+  double share_of_peak; /* operations / p50 / peak; NaN for the linear half alone */
 } fn_speed;
 
 /* tokens in [8, positions of the model]; seconds: how long to measure, after three answers that do not count. part:
