@@ -3,6 +3,7 @@
 #define FN_BASE_BASE_H
 
 #include "base/clock.h"
+#include "base/environment.h"
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/json.h"

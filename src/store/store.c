@@ -1,0 +1,153 @@
+#include "store/driver.h"
+
+static const char *const schemes[] = {"s3://", "gs://", "http://", "https://", "file:"};
+
+bool fn_store_is_uri(const char *text) {
+  for (size_t i = 0; i < FN_COUNT_OF(schemes); i++)
+    if (strncmp(text, schemes[i], strlen(schemes[i])) == 0) return true;
+  return false;
+}
+
+/* "scheme://" of any kind: a path would hardly begin so, and a folder named s4: is not what was meant. */
+static bool has_scheme(const char *text) {
+  const char *end = strstr(text, "://");
+  if (!end || end == text) return false;
+  for (const char *p = text; p < end; p++)
+    if (!((*p >= 'a' && *p <= 'z') || (*p >= 'A' && *p <= 'Z') || (*p >= '0' && *p <= '9') || strchr("+-.", *p)))
+      return false;
+  return true;
+}
+
+static fn_status open_kind(fn_store *store, const char *uri, fn_err *err) {
+  if (strncmp(uri, "file:", 5) == 0) {
+    const char *path = uri + 5;
+    if (strncmp(path, "//", 2) == 0) path += 2;
+    if (strncmp(path, "localhost/", 10) == 0) path += 9;
+    if (path == uri + 5 ? *path == 0 : *path != '/')
+      return fn_err_set(err, FN_E_INVALID, "%.300s: a file: address names a path of this machine, file:///path", uri);
+    return fn_store_open_file(store, path, err);
+  }
+  if (has_scheme(uri))
+    return fn_err_set(err, FN_E_UNSUPPORTED,
+                      "%.300s: no kind of artifact store; a folder, s3://bucket/…, gs://bucket/… and https://… are",
+                      uri);
+  return fn_store_open_file(store, uri, err);
+}
+
+fn_status fn_store_open(fn_store **store_out, const char *uri, const fn_store_options *options, fn_err *err) {
+  if (!*uri || strlen(uri) > FN_URL_MAX)
+    return fn_err_set(err, FN_E_INVALID, "\"%.60s\": the address of an artifact store has 1 to %d bytes", uri,
+                      FN_URL_MAX);
+  fn_store *store = fn_mem_calloc(1, sizeof *store);
+  if (!store) return fn_err_no_memory(err, uri);
+  store->options = *options;
+  if (!store->options.agent) store->options.agent = "fakenews";
+  size_t n = strlen(uri);
+  while (n > 1 && uri[n - 1] == '/') n--;
+  store->uri = fn_str_dup(fn_str_make(uri, n));
+  const fn_status status = store->uri ? open_kind(store, uri, err) : fn_err_no_memory(err, uri);
+  if (status != FN_OK) {
+    free(store->uri);
+    free(store);
+    return status;
+  }
+  *store_out = store;
+  return FN_OK;
+}
+
+void fn_store_close(fn_store *store) {
+  if (!store) return;
+  store->driver->close(store);
+  free(store->uri);
+  free(store);
+}
+
+const char *fn_store_uri(const fn_store *store) {
+  return store->uri;
+}
+
+bool fn_store_is_writable(const fn_store *store) {
+  return store->driver->put != NULL;
+}
+
+/* ---- what all kinds share */
+
+static fn_status check_key(const fn_store *store, const char *key, fn_err *err) {
+  const char *why;
+  if (fn_name_is_inside(fn_str_from(key), &why)) return FN_OK;
+  return fn_err_set(err, FN_E_INVALID,
+                    "%.200s: the key \"%.200s\" %s; keys are relative paths such as models/a/model.fnm", store->uri,
+                    key, why);
+}
+
+static fn_status check_hex(const char *key, const char *sha256, fn_err *err) {
+  if (!sha256 || fn_digest_is_hex(sha256, 64)) return FN_OK;
+  return fn_err_set(err, FN_E_INVALID, "%.300s: \"%.80s\" is no SHA-256; 64 hexadecimal digits are", key, sha256);
+}
+
+static fn_status lacks(const fn_store *store, const char *what, fn_err *err) {
+  return fn_err_set(err, FN_E_UNSUPPORTED, "%.300s: %s: %s", store->uri, what, store->driver->lacks);
+}
+
+fn_status fn_store_get(fn_store *store, const char *key, const char *to_path, const char *sha256, fn_err *err) {
+  FN_TRY(check_key(store, key, err));
+  FN_TRY(check_hex(key, sha256, err));
+  FN_TRY(fn_store_make_parents(to_path, err));
+  return store->driver->get(store, key, to_path, sha256, err);
+}
+
+fn_status fn_store_put(fn_store *store, const char *key, const char *from_path, const char *sha256, fn_err *err) {
+  FN_TRY(check_key(store, key, err));
+  FN_TRY(check_hex(key, sha256, err));
+  return store->driver->put ? store->driver->put(store, key, from_path, sha256, err)
+                            : lacks(store, "nothing can be put there", err);
+}
+
+fn_status fn_store_read(fn_buf *out, fn_store *store, const char *key, size_t max_bytes, fn_err *err) {
+  FN_TRY(check_key(store, key, err));
+  return store->driver->read(out, store, key, max_bytes, err);
+}
+
+fn_status fn_store_write(fn_store *store, const char *key, fn_str data, fn_err *err) {
+  FN_TRY(check_key(store, key, err));
+  return store->driver->write ? store->driver->write(store, key, data, err)
+                              : lacks(store, "nothing can be put there", err);
+}
+
+fn_status fn_store_list(fn_store *store, const char *folder,
+                        fn_status (*each)(void *arg, const fn_store_entry *entry, fn_err *err), void *arg,
+                        fn_err *err) {
+  if (*folder) FN_TRY(check_key(store, folder, err));
+  return store->driver->list ? store->driver->list(store, folder, each, arg, err)
+                             : lacks(store, "keys cannot be listed", err);
+}
+
+fn_status fn_store_stat(fn_store_entry *entry_out, fn_store *store, const char *key, fn_err *err) {
+  FN_TRY(check_key(store, key, err));
+  return store->driver->stat(entry_out, store, key, err);
+}
+
+fn_status fn_store_remove(fn_store *store, const char *key, fn_err *err) {
+  FN_TRY(check_key(store, key, err));
+  return store->driver->remove ? store->driver->remove(store, key, err)
+                               : lacks(store, "nothing can be removed there", err);
+}
+
+fn_status fn_store_tell(const fn_store *store, fn_download_event event, fn_err *err) {
+  return fn_download_tell(&store->options.sink, &event, err);
+}
+
+fn_status fn_store_make_parents(const char *path, fn_err *err) {
+  const char *base = fn_path_base(path);
+  if (base == path) return FN_OK;
+  FN_AUTO_FREE char *parent = fn_str_dup(fn_str_make(path, (size_t)(base - path)));
+  if (!parent) return fn_err_no_memory(err, path);
+  return fn_dir_create(parent, err);
+}
+
+fn_status fn_store_check_sha256(const char *digest, const char *wanted, const char *what, fn_err *err) {
+  if (!wanted || fn_digest_equal(digest, wanted)) return FN_OK;
+  return fn_err_set(err, FN_E_IO,
+                    "%.400s: SHA-256 is %.64s, not %.64s as it should be: the file is damaged or another one", what,
+                    digest, wanted);
+}
