@@ -64,7 +64,7 @@ check-cppcheck: deps-check ## cppcheck
 check-asan: ## unit tests and fuzz corpora under address and undefined-behaviour sanitizers
 	@$(call build,asan,test) && tests/run.sh --build build/asan unit
 check-tsan: ## unit tests that make threads, under the thread sanitizer
-	@$(call build,tsan,test) && tests/run.sh --build build/tsan --label threads unit
+	@$(call build,tsan,test) test_threads && tests/run.sh --build build/tsan --label threads unit
 check-aarch64: ## unit tests and fuzz corpora built for 64-bit ARM (gcc, warnings as errors), run by qemu
 	@$(if $(NO_INSTALL),,tools/deps.sh build test aarch64 &&) tools/aarch64.sh && tools/build.sh aarch64 && tests/run.sh --build build/aarch64 unit
 

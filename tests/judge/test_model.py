@@ -162,10 +162,10 @@ def test_minilm(tmp_path, minilm, backend):
     check_pass(run_probe(saved(minilm, tmp_path / "model"), batch, tmp_path, backend), minilm, batch)
 
 
-def test_minilm_ten_adamw_steps(tmp_path, minilm):
+def test_minilm_adamw_steps(tmp_path, minilm):  # three: ten of them, in double, would take a minute
     batch = Batch([40, 21, 9], minilm.config.vocab_size, 2)
-    ours = run_probe(saved(minilm, tmp_path / "model"), batch, tmp_path, "fast", steps=(10, 5e-5, 0.01))
-    after, noise = adamw(copy.deepcopy(minilm).double(), batch, 10, 5e-5, 0.01)
+    ours = run_probe(saved(minilm, tmp_path / "model"), batch, tmp_path, "fast", steps=(3, 5e-5, 0.01))
+    after, noise = adamw(copy.deepcopy(minilm).double(), batch, 3, 5e-5, 0.01)
     total = sum(skip.size for skip in noise.values())
     excluded = sum(int(skip.sum()) for skip in noise.values())
     worst = max(float(np.where(noise[n], 0, np.abs(ours["value." + n] - e)).max()) for n, e in after.items())
