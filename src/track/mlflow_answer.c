@@ -29,8 +29,10 @@ fn_status fn_mlflow_parse(json_t **answer_out, fn_str body, const char *what, fn
   fn_status status = fn_json_read(&object, body, FN_JSON_LARGE_AS_REAL, &where);
   if (status == FN_E_NO_MEMORY) return fn_err_no_memory(err, "an answer of MLflow");
   if (status != FN_OK)
-    return fn_err_set(err, FN_E_IO, "MLflow, %s: the answer is no JSON (line %d, column %d: %s): is an MLflow server at this address?",
-                      what, where.line, where.column, where.what);
+    return fn_err_set(
+        err, FN_E_IO,
+        "MLflow, %s: the answer is no JSON (line %d, column %d: %s): is an MLflow server at this address?", what,
+        where.line, where.column, where.what);
   if (!json_is_object(object)) return fn_err_set(err, FN_E_IO, "MLflow, %s: the answer is no JSON object", what);
   *answer_out = FN_STEAL(object);
   return FN_OK;
@@ -44,9 +46,10 @@ static void clean(char *out, size_t size, fn_str text) {
     uint32_t c = 0;
     size_t length = fn_utf8_decode(&c, text.data + i, text.length - i);
     if (length == 0) c = 0xFFFD;
-    bool control = c < 0x20 || (c >= 0x7F && c < 0xA0) || (c >= 0x200B && c <= 0x200F) || (c >= 0x2028 && c <= 0x202E) ||
-                   (c >= 0x2066 && c <= 0x2069);
-    if (c == '<' && i + 1 < text.length && (text.data[i + 1] == '/' || text.data[i + 1] == '!' || (text.data[i + 1] | 32) >= 'a'))
+    bool control = c < 0x20 || (c >= 0x7F && c < 0xA0) || (c >= 0x200B && c <= 0x200F) ||
+                   (c >= 0x2028 && c <= 0x202E) || (c >= 0x2066 && c <= 0x2069);
+    if (c == '<' && i + 1 < text.length &&
+        (text.data[i + 1] == '/' || text.data[i + 1] == '!' || (text.data[i + 1] | 32) >= 'a'))
       tag = true;
     if (tag || control || c == ' ') {
       if (!space) out[n++] = ' ';
@@ -82,7 +85,8 @@ static fn_status status_of(int http, const char *code, bool json, const char *me
   if (strcmp(code, "RESOURCE_DOES_NOT_EXIST") == 0 || strcmp(code, "NOT_FOUND") == 0) return FN_E_NOT_FOUND;
   if (strcmp(code, "ENDPOINT_NOT_FOUND") == 0 || strcmp(code, "NOT_IMPLEMENTED") == 0) return FN_E_UNSUPPORTED;
   /* a missing alias is an invalid value to MLflow */
-  if (http == 400 && fn_str_starts_with(fn_str_from(message), "Registered model alias ") && strstr(message, " not found"))
+  if (http == 400 && fn_str_starts_with(fn_str_from(message), "Registered model alias ") &&
+      strstr(message, " not found"))
     return FN_E_NOT_FOUND;
   if ((http == 404 || http == 405) && !json) return FN_E_UNSUPPORTED;
   if (http == 404) return FN_E_NOT_FOUND;

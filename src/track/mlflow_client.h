@@ -129,7 +129,8 @@ FN_NODISCARD fn_status fn_mlflow_model_tag(fn_mlflow *mlflow, const char *name, 
 FN_NODISCARD fn_status fn_mlflow_model_put(char **source_out, char **model_id_out, fn_mlflow *mlflow,
                                            const char *run_id, const char *path, const char *folder,
                                            const char *mlmodel_json, fn_err *err);
-/* source: an artifact address; run_id, model_id, description may be NULL. */
+/* source: an artifact address; run_id, model_id, description may be NULL. Of a logged model its id counts, not source.
+ */
 FN_NODISCARD fn_status fn_mlflow_version_create(fn_mlflow_model_version *version_out, fn_mlflow *mlflow,
                                                 const char *name, const char *source, const char *run_id,
                                                 const char *model_id, const char *description,

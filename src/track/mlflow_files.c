@@ -13,8 +13,9 @@
 static fn_status proxy_path(fn_buf *out, const fn_mlflow *m, const char *root, const char *path, fn_err *err) {
   const char *inside = root + strlen("mlflow-artifacts:");
   if (strncmp(inside, "//", 2) == 0)
-    return fn_err_set(err, FN_E_UNSUPPORTED, "%s: %.200s names another server for files: only the tracking server's own are reached",
-                      m->uri, root);
+    return fn_err_set(err, FN_E_UNSUPPORTED,
+                      "%s: %.200s names another server for files: only the tracking server's own are reached", m->uri,
+                      root);
   while (*inside == '/') inside++;
   size_t n = strlen(inside);
   while (n > 0 && inside[n - 1] == '/') n--;
@@ -237,7 +238,8 @@ fn_status fn_mlflow_get(fn_mlflow *m, const char *root, const char *path, const 
     status = fn_buf_check(&part, "a path", err);
     if (status == FN_OK) status = fetch_all(m, root, path, part.data, &f, err);
     if (status == FN_OK) status = fn_path_rename(part.data, target, err);
-    if (status != FN_OK && !part.failed) (void)fn_dir_remove(part.data, NULL);
+    if (status != FN_OK && !part.failed && fn_dir_remove(part.data, NULL) != FN_OK)
+      (void)fn_err_prefix(err, status, "%s stays behind", part.data);
   }
   for (size_t i = 0; i < f.n; i++) free(f.paths[i]);
   free(f.paths);

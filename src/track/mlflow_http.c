@@ -7,30 +7,36 @@ static char *copy(const char *text) {
   return text ? fn_str_dup(fn_str_from(text)) : NULL;
 }
 
+/* Fills what the options and the address say. */
+static fn_status take_options(fn_mlflow *m, const fn_mlflow_options *options, fn_url *url, fn_err *err) {
+  m->options = *options;
+  m->options.uri = m->options.user = m->options.password = m->options.token = NULL;
+  m->uri = FN_STEAL(url->text);
+  for (size_t n = strlen(m->uri); n > 0 && m->uri[n - 1] == '/'; n--) m->uri[n - 1] = '\0';
+  const char *user = options->user ? options->user : url->user,
+             *password = options->password ? options->password : url->password;
+  m->token = copy(options->token);
+  if (options->token) user = password = NULL;
+  m->user = copy(user);
+  m->password = copy(password);
+  if ((options->token && !m->token) || (user && !m->user) || (password && !m->password))
+    return fn_err_no_memory(err, "credentials");
+  return fn_http_create(&m->http, options->net, "fakenews", err);
+}
+
 fn_status fn_mlflow_open(fn_mlflow **mlflow_out, const fn_mlflow_options *options, fn_err *err) {
   fn_url url;
   FN_TRY(fn_url_parse(&url, options->uri ? options->uri : "", err));
-  fn_status status = FN_OK;
-  if (url.scheme == FN_URL_FILE || strpbrk(url.text, "?#"))
-    status = fn_err_set(err, FN_E_INVALID,
-                        "%s: the address of an MLflow server must be http:// or https://, with no '?' and no '#'",
-                        url.text);
-  fn_mlflow *m = status == FN_OK ? fn_mem_calloc(1, sizeof *m) : NULL;
-  if (status == FN_OK && !m) status = fn_err_no_memory(err, "a client of MLflow");
-  if (status == FN_OK) {
-    m->options = *options;
-    m->options.uri = m->options.user = m->options.password = m->options.token = NULL;
-    m->uri = url.text;
-    url.text = NULL;
-    for (size_t n = strlen(m->uri); n > 0 && m->uri[n - 1] == '/'; n--) m->uri[n - 1] = '\0';
-    const char *user = options->user ? options->user : url.user,
-               *password = options->password ? options->password : url.password;
-    m->token = copy(options->token);
-    if (!m->token) m->user = copy(user), m->password = copy(password);
-    if ((options->token && !m->token) || (!m->token && ((user && !m->user) || (password && !m->password))))
-      status = fn_err_no_memory(err, "credentials");
-    if (status == FN_OK) status = fn_http_create(&m->http, options->net, "fakenews", err);
-  }
+  fn_mlflow *m = fn_mem_calloc(1, sizeof *m);
+  fn_status status;
+  if (!m)
+    status = fn_err_no_memory(err, "a client of MLflow");
+  else if (url.scheme == FN_URL_FILE || strpbrk(url.text, "?#"))
+    status =
+        fn_err_set(err, FN_E_INVALID,
+                   "%s: the address of an MLflow server must be http:// or https://, with no '?' and no '#'", url.text);
+  else
+    status = take_options(m, options, &url, err);
   fn_url_deinit(&url);
   if (status != FN_OK) {
     fn_mlflow_close(m);
@@ -79,15 +85,14 @@ void fn_mlflow_prepare(fn_call_request *request, fn_mlflow *m) {
 fn_status fn_mlflow_run_call(fn_call_answer *answer, fn_mlflow *m, const fn_call_request *request, const char *what,
                              fn_err *err) {
   m->failure = (fn_mlflow_failure){0};
-  fn_status status = m->options.once ? fn_call_run(answer, m->http, request, err)
-                                     : fn_call_retry(answer, m->http, request, err);
+  fn_status status =
+      m->options.once ? fn_call_run(answer, m->http, request, err) : fn_call_retry(answer, m->http, request, err);
   if (status != FN_OK) {
     m->failure.temporary = status == FN_E_IO;
     return fn_err_prefix(err, status, "MLflow, %s", what);
   }
   fn_err told = {0};
-  status = fn_mlflow_judge(&m->failure, answer->status, fn_buf_str(&answer->body), what,
-                           m->user || m->token, &told);
+  status = fn_mlflow_judge(&m->failure, answer->status, fn_buf_str(&answer->body), what, m->user || m->token, &told);
   if (status == FN_OK) return FN_OK;
   m->failure.retry_after_s = answer->retry_after_s;
   fn_call_wipe(told.message, request);

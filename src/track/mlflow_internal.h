@@ -46,7 +46,8 @@ fn_status fn_mlflow_strange(fn_mlflow *mlflow, const char *what, const char *why
 /* Fill from an answer's object and take it over, also on failure. */
 FN_NODISCARD fn_status fn_mlflow_read_run(fn_mlflow_run *run_out, json_t *object, fn_err *err);
 FN_NODISCARD fn_status fn_mlflow_read_version(fn_mlflow_model_version *version_out, json_t *object, fn_err *err);
-/* The entries of a page of a list of files; each name is one part of a path. Borrowed array, NULL when there is none. */
+/* The entries of a page of a list of files; each name is one part of a path. Borrowed array, NULL when there is none.
+ */
 FN_NODISCARD fn_status fn_mlflow_read_files(const json_t **files_out, const json_t *answer, fn_err *err);
 
 /* Member as text, "" when it is not there or no text. */

@@ -125,13 +125,17 @@ fn_status fn_mlflow_model_put(char **source_out, char **model_id_out, fn_mlflow 
 fn_status fn_mlflow_version_create(fn_mlflow_model_version *version_out, fn_mlflow *m, const char *name,
                                    const char *source, const char *run_id, const char *model_id,
                                    const char *description, const fn_track_pair *tags, size_t n_tags, fn_err *err) {
-  FN_AUTO_BUF fn_buf body;
+  FN_AUTO_BUF fn_buf body, model;
   fn_buf_init(&body, 4 * 1024 * 1024);
+  fn_buf_init(&model, 1024);
+  /* where the files of a logged model stand is the server's to say */
+  fn_buf_printf(&model, "models:/%s", model_id ? model_id : "");
+  FN_TRY(fn_buf_check(&model, "an address", err));
   fn_json_writer w;
   fn_json_begin(&w, &body, 0);
   fn_json_object(&w, NULL);
   fn_json_text(&w, "name", name);
-  fn_json_text(&w, "source", source);
+  fn_json_text(&w, "source", model_id ? model.data : source);
   if (run_id) fn_json_text(&w, "run_id", run_id);
   if (model_id) fn_json_text(&w, "model_id", model_id);
   if (description) fn_json_text(&w, "description", description);
@@ -181,8 +185,7 @@ fn_status fn_mlflow_version_list(fn_mlflow *m, const char *name, fn_mlflow_versi
   fn_buf_init(&filter, 64 * 1024);
   fn_buf_printf(&filter, "name=%c%s%c", quote, name, quote);
   FN_TRY(fn_buf_check(&filter, "a filter", err));
-  const fn_call_pair query[] = {
-      {"filter", filter.data}, {"max_results", "1000"}, {"order_by", "version_number DESC"}};
+  const fn_call_pair query[] = {{"filter", filter.data}, {"max_results", "1000"}, {"order_by", "version_number DESC"}};
   version_search search = {emit, arg};
   return fn_mlflow_pages(m, true, "model-versions/search", query, 3, (fn_str){0}, "model_versions", on_version, &search,
                          err);

@@ -177,8 +177,8 @@ static size_t add_metrics(fn_buf *body, const fn_metric_point *metrics, size_t n
 }
 
 fn_status fn_mlflow_log_batch(size_t *n_sent, fn_mlflow *m, const char *run_id, const fn_track_pair *params,
-                              size_t n_params, const fn_track_pair *tags, size_t n_tags,
-                              const fn_metric_point *metrics, size_t n_metrics, fn_err *err) {
+                              size_t n_params, const fn_track_pair *tags, size_t n_tags, const fn_metric_point *metrics,
+                              size_t n_metrics, fn_err *err) {
   FN_AUTO_BUF fn_buf body;
   fn_buf_init(&body, 2 * 1024 * 1024);
   size_t sent = 0;

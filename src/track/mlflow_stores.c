@@ -4,7 +4,8 @@
 
 static fn_status open_root(fn_store **store_out, const fn_mlflow *m, const char *root, fn_err *err) {
   if (!m->options.store)
-    return fn_err_set(err, FN_E_UNSUPPORTED, "%s: the files stand in %.200s, which is not reached from here", m->uri, root);
+    return fn_err_set(err, FN_E_UNSUPPORTED, "%s: the files stand in %.200s, which is not reached from here", m->uri,
+                      root);
   fn_str text = fn_str_from(root);
   bool known = fn_str_starts_with(text, "s3://") || fn_str_starts_with(text, "gs://") ||
                fn_str_starts_with(text, "file:") || *root == '/';

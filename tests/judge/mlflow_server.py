@@ -1,0 +1,114 @@
+"""MLflow's own server, started as often as a test wants: its modules take many seconds to import, so one process imports
+them once and every server is a fork of it. What runs in the fork is what `mlflow server --serve-artifacts` runs: uvicorn
+with mlflow.server.fastapi_app.
+
+As a program: reads lines of JSON {"backend", "artifacts", "port"}, answers each with the process id.
+As a module: Servers().
+"""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+
+
+def serve(order):
+    os.environ["_MLFLOW_SERVER_FILE_STORE"] = order["backend"]
+    os.environ["_MLFLOW_SERVER_REGISTRY_STORE"] = order["backend"]
+    os.environ["_MLFLOW_SERVER_ARTIFACT_ROOT"] = order.get("root", "mlflow-artifacts:/")
+    os.environ["_MLFLOW_SERVER_ARTIFACT_DESTINATION"] = order["artifacts"]
+    os.environ["_MLFLOW_SERVER_SERVE_ARTIFACTS"] = "true"
+    import uvicorn
+    from mlflow.server.fastapi_app import app
+    from mlflow.server.handlers import initialize_backend_stores
+
+    initialize_backend_stores(order["backend"], order["backend"], os.environ["_MLFLOW_SERVER_ARTIFACT_ROOT"])
+    uvicorn.run(app, host="127.0.0.1", port=order["port"], log_level="warning")
+
+
+def main():
+    os.environ["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"] = "false"
+    import mlflow.server.fastapi_app  # noqa: F401
+
+    print("ready", flush=True)
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for a server that was killed
+    for line in sys.stdin:
+        child = os.fork()
+        if child == 0:
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            os.setsid()
+            serve(json.loads(line))
+            os._exit(0)
+        print(child, flush=True)
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+class Servers:
+    """start() gives a Server; close() ends all. The import goes on beside the test until the first start."""
+
+    def __init__(self, folder, python=sys.executable):
+        self.folder = folder
+        self.log = open(folder / "mlflow-server.log", "ab")
+        self.process = subprocess.Popen([python, __file__], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                        stderr=self.log, text=True, cwd=folder)
+        self.ready = False
+        self.running = []
+
+    def start(self, name, backend=None, port=None, **more):
+        if not self.ready:
+            assert self.process.stdout.readline() == "ready\n", (self.folder / "mlflow-server.log").read_text()[-2000:]
+            self.ready = True
+        backend = backend or f"sqlite:///{self.folder / name}.db"
+        server = Server(self, {"backend": backend, "artifacts": str(self.folder / f"{name}-files"),
+                               "port": port or free_port(), **more})
+        self.running.append(server)
+        server.start()
+        return server
+
+    def close(self):
+        for server in self.running:
+            server.kill()
+        self.process.kill()
+        self.process.wait()
+        self.log.close()
+
+
+class Server:
+    def __init__(self, servers, order):
+        self.servers, self.order, self.pid = servers, order, None
+        self.url = f"http://127.0.0.1:{order['port']}"
+
+    def start(self, wait_s=60):
+        self.servers.process.stdin.write(json.dumps(self.order) + "\n")
+        self.servers.process.stdin.flush()
+        self.pid = int(self.servers.process.stdout.readline())
+        end = time.monotonic() + wait_s
+        while time.monotonic() < end:
+            try:
+                with urllib.request.urlopen(self.url + "/health", timeout=2) as answer:
+                    if answer.status == 200:
+                        return
+            except OSError:
+                time.sleep(0.05)
+        raise AssertionError("no server: " + (self.servers.folder / "mlflow-server.log").read_text()[-2000:])
+
+    def kill(self):
+        if self.pid:
+            try:
+                os.kill(self.pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+            self.pid = None
+
+
+if __name__ == "__main__":
+    main()
