@@ -19,36 +19,8 @@ typedef struct tag {
   size_t begin, end; /* bytes of the source, braces included */
 } tag;
 
-static void append_replacement(fn_buf *out) {
-  fn_buf_append_str(out, "\xEF\xBF\xBD");
-}
-
 void fn_page_escape(fn_buf *out, fn_str text) {
-  for (size_t i = 0; i < text.length;) {
-    uint32_t code = 0;
-    size_t length = fn_utf8_decode(&code, text.data + i, text.length - i);
-    if (length == 0) {
-      append_replacement(out);
-      i++;
-      continue;
-    }
-    switch (code) {
-    case '&': fn_buf_append_str(out, "&amp;"); break;
-    case '<': fn_buf_append_str(out, "&lt;"); break;
-    case '>': fn_buf_append_str(out, "&gt;"); break;
-    case '"': fn_buf_append_str(out, "&quot;"); break;
-    case '\'': fn_buf_append_str(out, "&#39;"); break;
-    case '\t':
-    case '\n':
-    case '\r': fn_buf_append_char(out, (char)code); break;
-    default:
-      if (code < 0x20 || (code >= 0x7F && code < 0xA0))
-        append_replacement(out);
-      else
-        fn_buf_append(out, text.data + i, length);
-    }
-    i += length;
-  }
+  fn_buf_append_html(out, text);
 }
 
 fn_str fn_page_file(const char *name) {

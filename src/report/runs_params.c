@@ -1,0 +1,117 @@
+/* What the runs were started with: what differs first, the rest folded. */
+#include "report/runs_internal.h"
+
+enum { MAX_CELLS = 12000, MAX_AXES = 10, FEW_RUNS = 6 };
+
+/* Runs as columns: reads well for few of them. */
+static void write_by_param(fn_buf *out, const fn_runs_view *view, size_t n) {
+  fn_column columns[FEW_RUNS + 1] = {{"parameter", NULL, false}};
+  for (size_t r = 0; r < view->n_runs; r++) columns[r + 1] = (fn_column){view->rows[r].name, NULL, false};
+  fn_table_begin(out, "differing", "Parameters that differ", columns, view->n_runs + 1, false);
+  for (size_t i = 0; i < n; i++) {
+    fn_table_row(out, -1);
+    fn_table_head(out, view->params[view->differing[i]]);
+    for (size_t r = 0; r < view->n_runs; r++) fn_table_text(out, fn_runs_value(view, view->differing[i], r));
+    fn_table_row_end(out);
+  }
+  fn_table_end(out);
+}
+
+static fn_status write_by_run(fn_buf *out, const fn_runs_view *view, size_t n, fn_err *err) {
+  FN_AUTO_FREE fn_column *columns = fn_mem_calloc(n + 2, sizeof *columns);
+  double v;
+  if (!columns) return fn_err_no_memory(err, "a table");
+  columns[0] = (fn_column){"run", NULL, false};
+  for (size_t i = 0; i < n; i++) columns[i + 1] = (fn_column){view->params[view->differing[i]], NULL, false};
+  columns[n + 1] = (fn_column){view->report->metric ? view->report->metric : "metric", NULL, true};
+  fn_table_begin(out, "differing", "Parameters that differ, and what came of them", columns, n + 2, true);
+  for (size_t r = 0; r < view->n_runs; r++) {
+    fn_table_row(out, (int)r);
+    fn_runs_head(out, view, r, false);
+    for (size_t i = 0; i < n; i++) {
+      const char *value = fn_runs_value(view, view->differing[i], r);
+      if (value && fn_str_to_double(&v, fn_str_from(value)))
+        fn_table_value(out, v, value);
+      else
+        fn_table_text(out, value);
+    }
+    fn_table_number(out, view->rows[r].score, r == view->best);
+    fn_table_row_end(out);
+  }
+  fn_table_end(out);
+  return FN_OK;
+}
+
+static void write_shared(fn_buf *out, const fn_runs_view *view) {
+  static const fn_column columns[] = {{"parameter", NULL, false}, {"value", NULL, false}};
+  const size_t n = view->n_params - view->n_differing;
+  if (n == 0) return;
+  fn_html_add(out, "<details><summary>%zu parameters%s</summary>\n", n, view->n_runs > 1 ? " that all runs share" : "");
+  fn_table_begin(out, "shared", view->n_runs > 1 ? "Parameters that all runs share" : "Parameters", columns, 2, false);
+  for (size_t p = 0, d = 0; p < view->n_params; p++) {
+    for (d = 0; d < view->n_differing && view->differing[d] != p; d++) continue;
+    if (d < view->n_differing) continue;
+    fn_table_row(out, -1);
+    fn_table_head(out, view->params[p]);
+    fn_table_text(out, fn_runs_value(view, p, 0));
+    fn_table_row_end(out);
+  }
+  fn_table_end(out);
+  fn_buf_append_str(out, "</details>\n");
+}
+
+fn_status fn_runs_write_params(fn_buf *out, const fn_runs_view *view, fn_err *err) {
+  size_t n = view->n_differing;
+  if (n > MAX_CELLS / view->n_runs) n = MAX_CELLS / view->n_runs;
+  fn_html_section_begin(out, "parameters", view->n_runs > 1 ? "What differs" : "Parameters");
+  if (view->n_params == 0)
+    fn_buf_append_str(out, "<p>No parameters were recorded.</p>\n");
+  else if (view->n_runs > 1 && view->n_differing == 0)
+    fn_buf_append_str(out, "<p>The runs have the same parameters: whatever differs in their figures comes of something "
+                           "else, data or source "
+                           "for example.</p>\n");
+  if (n > 0 && view->n_runs <= FEW_RUNS)
+    write_by_param(out, view, n);
+  else if (n > 0)
+    FN_TRY(write_by_run(out, view, n, err));
+  if (n < view->n_differing)
+    fn_html_add(out, "<p class=\"hint\">%zu more parameters differ; this table would be too large with them.</p>\n",
+                view->n_differing - n);
+  write_shared(out, view);
+  fn_html_section_end(out);
+  return FN_OK;
+}
+
+fn_status fn_runs_write_parallel(fn_buf *out, const fn_runs_view *view, fn_err *err) {
+  const size_t n_axes = view->n_differing < MAX_AXES ? view->n_differing : MAX_AXES, n = view->n_runs;
+  char note[320];
+  if (n < 2 || n_axes == 0 || !view->report->metric) return FN_OK;
+  FN_AUTO_FREE const char **labels = fn_mem_calloc(n, sizeof *labels);
+  FN_AUTO_FREE const char **scores = fn_mem_calloc(n, sizeof *scores);
+  FN_AUTO_FREE char *texts = fn_mem_calloc(n, 32);
+  FN_AUTO_FREE int *styles = fn_mem_calloc(n, sizeof *styles);
+  FN_AUTO_FREE int *ids = fn_mem_calloc(n, sizeof *ids);
+  if (!labels || !scores || !texts || !styles || !ids) return fn_err_no_memory(err, "parallel coordinates");
+  for (size_t r = 0; r < n; r++) {
+    labels[r] = view->rows[r].label;
+    styles[r] = view->rows[r].style;
+    ids[r] = (int)r;
+    snprintf(texts + 32 * r, 32, "%.9g", view->rows[r].score);
+    scores[r] = view->rows[r].place == SIZE_MAX ? NULL : texts + 32 * r;
+  }
+  fn_parallel_axis axes[MAX_AXES + 1];
+  for (size_t a = 0; a < n_axes; a++)
+    axes[a] = (fn_parallel_axis){view->params[view->differing[a]], view->values + view->differing[a] * n};
+  axes[n_axes] = (fn_parallel_axis){view->report->metric, scores};
+  snprintf(note, sizeof note, "Each line is a run; the last axis is what came of it (%s).%s",
+           view->report->direction < 0   ? "lower is better"
+           : view->report->direction > 0 ? "higher is better"
+                                         : "direction not known",
+           view->n_differing > n_axes ? " More parameters differ than there are axes for; numbers come first." : "");
+  const fn_parallel chart = {
+      "parallel-chart", "Parameters and what came of them", note, axes, n_axes + 1, labels, styles, ids, n};
+  fn_html_section_begin(out, "parallel", "Parallel coordinates");
+  FN_TRY(fn_parallel_write(out, &chart, err));
+  fn_html_section_end(out);
+  return FN_OK;
+}

@@ -1,0 +1,200 @@
+/* Which runs, which is best and how far that carries, what went wrong. */
+#include "report/runs_internal.h"
+
+#include <math.h>
+
+static const char *direction_words(int direction) {
+  return direction < 0 ? "lower is better" : direction > 0 ? "higher is better" : "direction not known";
+}
+
+/* Columns beside the ranking metric, where a run has them. */
+static const char *const shown[] = {"val/loss",     "val/accuracy", "val/roc_auc", "test/accuracy",
+                                    "test/roc_auc", "test/loss",    "test/ece",    "left_out/accuracy"};
+enum { MAX_FIGURES = FN_COUNT_OF(shown) + 1 };
+
+typedef struct figures {
+  const char *keys[MAX_FIGURES];
+  size_t n;
+} figures;
+
+static bool any_has(const fn_runs_view *view, const char *key) {
+  for (size_t r = 0; r < view->n_runs; r++)
+    if (fn_runs_metric(&view->report->runs[r], key)) return true;
+  return false;
+}
+
+static void choose_figures(figures *f, const fn_runs_view *view) {
+  f->n = 0;
+  if (view->report->metric && any_has(view, view->report->metric)) f->keys[f->n++] = view->report->metric;
+  for (size_t i = 0; i < FN_COUNT_OF(shown); i++) {
+    if (!any_has(view, shown[i]) || (f->n > 0 && strcmp(f->keys[0], shown[i]) == 0)) continue;
+    f->keys[f->n++] = shown[i];
+  }
+}
+
+/* The figure with its 95 % interval where one was recorded. */
+static void write_figure(fn_buf *out, const fn_report_run *run, const char *key, bool best) {
+  const fn_report_metric *m = fn_runs_metric(run, key);
+  char low[32], high[32];
+  fn_table_number(out, fn_runs_figure(run, key), best);
+  if (!m || isnan(m->low) || isnan(m->high) || out->failed) return;
+  out->length -= strlen("</td>");
+  fn_html_add(out, " <small>%s … %s</small></td>", fn_number_text(low, m->low), fn_number_text(high, m->high));
+}
+
+static void write_row(fn_buf *out, const fn_runs_view *view, size_t r, const figures *f) {
+  const fn_report_run *run = &view->report->runs[r];
+  char text[32];
+  fn_table_row(out, (int)r);
+  fn_runs_head(out, view, r, true);
+  fn_html_add(out, "<td class=\"word status-%s\">%s</td>", strcmp(run->status, "FINISHED") == 0 ? "done" : "other",
+              run->status);
+  for (size_t i = 0; i < f->n; i++) write_figure(out, run, f->keys[i], i == 0 && r == view->best);
+  if (run->best_step >= 0)
+    fn_table_number(out, (double)run->best_step, false);
+  else
+    fn_table_text(out, NULL);
+  if (run->start_ms > 0) {
+    char time[21];
+    fn_clock_format(time, run->start_ms);
+    time[10] = ' ', time[16] = 0;
+    fn_table_value(out, (double)run->start_ms, time);
+  } else {
+    fn_table_text(out, NULL);
+  }
+  if (run->end_ms > 0 && run->start_ms > 0)
+    fn_table_value(out, (double)(run->end_ms - run->start_ms), fn_duration_text(text, run->end_ms - run->start_ms));
+  else
+    fn_table_text(out, NULL);
+  fn_buf_append_str(out, "<td class=\"word\"><code>");
+  fn_html_cut(out, run->data_hash && *run->data_hash ? run->data_hash : "–", 12);
+  fn_buf_append_str(out, "</code></td><td class=\"word\"><code>");
+  fn_html_cut(out, run->revision && *run->revision ? run->revision : "–", 12);
+  fn_buf_append_str(out, "</code></td>");
+  fn_table_row_end(out);
+}
+
+static void write_verdict(fn_buf *out, const fn_runs_view *view) {
+  const fn_runs_report *report = view->report;
+  char a[32], b[32];
+  const char *metric = report->metric ? report->metric : "";
+  if (view->n_runs < 2) return;
+  if (report->direction == 0) {
+    fn_html_add(
+        out, "<p>No run is called best: it is not known whether a higher or a lower <code>%s</code> is better.</p>\n",
+        metric);
+    return;
+  }
+  if (view->best == SIZE_MAX) {
+    fn_html_add(out, "<p>No run is called best: none has a value of <code>%s</code>.</p>\n", metric);
+    return;
+  }
+  fn_buf_append_str(out, "<p class=\"verdict\">Best: <strong><bdi>");
+  fn_html_text(out, view->rows[view->best].name);
+  fn_html_add(out, "</bdi></strong> with <code>%s</code> %s (%s)", metric,
+              fn_number_text(a, view->rows[view->best].score), direction_words(report->direction));
+  for (size_t r = 0; r < view->n_runs; r++)
+    if (view->rows[r].place == 1) {
+      fn_html_add(out, "; next <bdi>%s</bdi> with %s", view->rows[r].name, fn_number_text(b, view->rows[r].score));
+      break;
+    }
+  fn_buf_append_str(out, ". ");
+  if (strncmp(metric, "test/", 5) == 0)
+    fn_buf_append_str(out, "Runs that are chosen by the test rows read better there than on new ones.");
+  else
+    fn_buf_append_str(out, "A difference this page gives no interval for may be chance: another seed would say.");
+  fn_buf_append_str(out, "</p>\n");
+}
+
+static void write_data_remark(fn_buf *out, const fn_runs_view *view) {
+  const fn_report_run *runs = view->report->runs;
+  for (size_t r = 1; r < view->n_runs; r++) {
+    const char *a = runs[0].data_hash ? runs[0].data_hash : "", *b = runs[r].data_hash ? runs[r].data_hash : "";
+    if (strcmp(a, b) == 0) continue;
+    fn_buf_append_str(out, "<p class=\"careful\"><strong>Not all runs have the same data:</strong> figures of "
+                           "different rows do not compare. "
+                           "Look at the column “data”.</p>\n");
+    return;
+  }
+}
+
+void fn_runs_write_summary(fn_buf *out, const fn_runs_view *view) {
+  figures f;
+  fn_column columns[MAX_FIGURES + 8];
+  size_t n = 0;
+  choose_figures(&f, view);
+  columns[n++] = (fn_column){"run", NULL, false};
+  columns[n++] = (fn_column){"status", NULL, false};
+  for (size_t i = 0; i < f.n; i++) {
+    const int direction =
+        i == 0 && f.keys[0] == view->report->metric ? view->report->direction : fn_report_direction(f.keys[i]);
+    columns[n++] = (fn_column){f.keys[i], direction_words(direction), true};
+  }
+  columns[n++] = (fn_column){"best step", NULL, true};
+  columns[n++] = (fn_column){"start", "UTC", true};
+  columns[n++] = (fn_column){"duration", NULL, true};
+  columns[n++] = (fn_column){"data", NULL, false};
+  columns[n++] = (fn_column){"source revision", NULL, false};
+  fn_html_section_begin(out, "runs", "Runs");
+  write_verdict(out, view);
+  write_data_remark(out, view);
+  fn_buf_append_str(out, "<p class=\"script toolbar\"><button type=\"button\" id=\"all\">Draw all</button> <button "
+                         "type=\"button\" id=\"none\">Draw "
+                         "none</button></p>\n");
+  fn_table_begin(out, "summary",
+                 "Figures of validation are those of the model that was kept; 95 % intervals where one was recorded",
+                 columns, n, true);
+  for (size_t r = 0; r < view->n_runs; r++) write_row(out, view, r, &f);
+  fn_table_end(out);
+  if (view->n_runs > FN_N_STYLES)
+    fn_html_add(out,
+                "<p class=\"hint\">The %d that come first by <code>%s</code> are drawn in lines of their own, the "
+                "others thin and grey.</p>\n",
+                (int)FN_N_STYLES, view->report->metric ? view->report->metric : "");
+  fn_runs_write_notes(out, view);
+  fn_html_section_end(out);
+}
+
+static const char *meaning(const char *status) {
+  static const char *const words[][2] = {
+      {"FAILED", "failed: it ended with an error; its figures are of the steps before"},
+      {"KILLED", "was stopped by a person or a signal; it can go on with --resume"},
+      {"INTERRUPTED", "was interrupted: its process was gone without saying how it ended; it can go on with --resume"},
+      {"RUNNING", "is still running: its figures will change"},
+      {"SCHEDULED", "has not begun"},
+  };
+  for (size_t i = 0; i < FN_COUNT_OF(words); i++)
+    if (strcmp(words[i][0], status) == 0) return words[i][1];
+  return NULL;
+}
+
+static const char *tag(const fn_report_run *run, const char *key) {
+  for (size_t i = 0; i < run->n_tags; i++)
+    if (strcmp(run->tags[i].key, key) == 0) return run->tags[i].value;
+  return NULL;
+}
+
+void fn_runs_write_notes(fn_buf *out, const fn_runs_view *view) {
+  bool open = false;
+  for (size_t r = 0; r < view->n_runs; r++) {
+    const fn_report_run *run = &view->report->runs[r];
+    const char *words = meaning(run->status), *note = tag(run, "mlflow.note.content"),
+               *error = tag(run, "fakenews.error");
+    if (!words && !note && !error && run->n_metrics > 0) continue;
+    if (!open) fn_buf_append_str(out, "<h3>Remarks</h3>\n<ul class=\"remarks\">\n");
+    open = true;
+    fn_html_add(out, "<li><bdi>%s</bdi>", view->rows[r].name);
+    if (words) fn_html_add(out, " %s.", words);
+    if (run->n_metrics == 0) fn_buf_append_str(out, " It has no metrics.");
+    if (error) {
+      fn_buf_append_str(out, " Error: ");
+      fn_html_cut(out, error, 500);
+    }
+    if (note) {
+      fn_buf_append_str(out, " Note: ");
+      fn_html_cut(out, note, 500);
+    }
+    fn_buf_append_str(out, "</li>\n");
+  }
+  if (open) fn_buf_append_str(out, "</ul>\n");
+}
