@@ -72,6 +72,9 @@ static void test_buf(void **state) {
   fn_buf_append_json(&buf, fn_str_make("a\"\\\n\x01\xFF\xC3\xA9", 8));
   assert_string_equal(buf.data, "\"a\\\"\\\\\\n\\u0001\xEF\xBF\xBD\xC3\xA9\"");
   fn_buf_reset(&buf);
+  fn_buf_append_html(&buf, fn_str_make("<&\"'>\t\x01\xFF\0", 9));
+  assert_string_equal(buf.data, "&lt;&amp;&quot;&#39;&gt;\t\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD");
+  fn_buf_reset(&buf);
   for (int i = 0; i < 100; i++) fn_buf_append_str(&buf, "0123456789");
   assert_status(fn_buf_check(&buf, "test", &err), FN_E_LIMIT);
   assert_true(buf.length <= 64);
