@@ -177,8 +177,10 @@ static void group_digits(char out[32]) {
 }
 
 const char *fn_number_text(char out[32], double value) {
-  if (isnan(value)) return strcpy(out, "NaN");
-  if (isinf(value)) return strcpy(out, value > 0 ? "∞" : "−∞");
+  if (!isfinite(value)) {
+    snprintf(out, 32, "%s", isnan(value) ? "NaN" : value > 0 ? "∞" : "−∞");
+    return out;
+  }
   const double size = fabs(value);
   if (size < 1e9 && value == floor(value)) { // NOLINT: whole numbers are exact here
     snprintf(out, 32, "%.0f", value == 0 ? 0 : value);
