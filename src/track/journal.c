@@ -1,0 +1,371 @@
+#include "track/journal.h"
+
+#include "track/journal_line.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { READ_BYTES = 1 << 20, COMPACT_BYTES = 4 << 20, N_SLOTS = 4096, MAX_STATE = 64 * 1024 };
+
+struct fn_journal {
+  char *folder, *path, *sent_path;
+  json_t *head_json;
+  fn_journal_head head;
+  fn_journal_remote remote;
+  uint64_t max_bytes;
+  int lock, file;
+  pthread_mutex_t mutex;            /* what follows */
+  uint64_t size, head_size, offset; /* bytes of the file, of its first line, of what has arrived */
+  uint64_t generation, n_waiting, n_thinned;
+  uint32_t seen[N_SLOTS]; /* points of the metrics whose keys share a slot, since they are thinned */
+};
+
+/* ---- NAME.sent ---- */
+
+static fn_status save_locked(fn_journal *j, fn_err *err) {
+  FN_AUTO_BUF fn_buf text;
+  fn_buf_init(&text, MAX_STATE);
+  fn_json_writer w;
+  fn_json_begin(&w, &text, 0);
+  fn_json_object(&w, NULL);
+  fn_json_int(&w, "version", 1);
+  fn_json_int(&w, "generation", (int64_t)j->generation);
+  fn_json_int(&w, "offset", (int64_t)j->offset);
+  if (j->remote.uri) fn_json_text(&w, "uri", j->remote.uri);
+  if (j->remote.run_id) fn_json_text(&w, "run_id", j->remote.run_id);
+  if (j->remote.artifact_uri) fn_json_text(&w, "artifact_uri", j->remote.artifact_uri);
+  fn_json_int(&w, "rejected", j->remote.n_rejected);
+  fn_json_end(&w);
+  fn_buf_append_char(&text, '\n');
+  FN_TRY(fn_buf_check(&text, "what was sent", err));
+  return fn_file_write(j->sent_path, text.data, text.length, err);
+}
+
+fn_status fn_journal_save(fn_journal *j, fn_err *err) {
+  pthread_mutex_lock(&j->mutex);
+  fn_status status = save_locked(j, err);
+  pthread_mutex_unlock(&j->mutex);
+  return status;
+}
+
+static fn_status keep(char **out, const json_t *object, const char *key, const char *path, fn_err *err) {
+  const char *text = NULL;
+  FN_TRY(fn_json_get_string(&text, object, key, "", path, err));
+  if (*text && !(*out = fn_str_dup(fn_str_from(text)))) return fn_err_no_memory(err, path);
+  return FN_OK;
+}
+
+static fn_status load_sent(fn_journal *j, fn_err *err) {
+  if (!fn_path_exists(j->sent_path)) return FN_OK;
+  FN_AUTO_JSON json_t *object = NULL;
+  int64_t generation = 0, offset = 0, zero = 0;
+  FN_TRY(fn_json_load(&object, j->sent_path, MAX_STATE, err));
+  FN_TRY(fn_json_get_int(&generation, object, "generation", 0, INT64_MAX, NULL, j->sent_path, err));
+  FN_TRY(fn_json_get_int(&offset, object, "offset", 0, INT64_MAX, NULL, j->sent_path, err));
+  FN_TRY(fn_json_get_int(&j->remote.n_rejected, object, "rejected", 0, INT64_MAX, &zero, j->sent_path, err));
+  FN_TRY(keep(&j->remote.uri, object, "uri", j->sent_path, err));
+  FN_TRY(keep(&j->remote.run_id, object, "run_id", j->sent_path, err));
+  FN_TRY(keep(&j->remote.artifact_uri, object, "artifact_uri", j->sent_path, err));
+  /* of an older generation: what it speaks of has been cut off, and the file begins with what waits */
+  if ((uint64_t)generation == j->generation && (uint64_t)offset >= j->head_size && (uint64_t)offset <= j->size)
+    j->offset = (uint64_t)offset;
+  return FN_OK;
+}
+
+/* ---- opening ---- */
+
+static fn_status read_head(fn_journal *j, fn_str line, fn_err *err) {
+  int64_t generation = 0;
+  FN_TRY(fn_json_parse(&j->head_json, line, j->path, err));
+  const char *id = NULL;
+  FN_TRY(fn_json_get_string(&id, j->head_json, "run", NULL, j->path, err));
+  if (strlen(id) != FN_RUN_ID_LENGTH - 1 || strspn(id, "0123456789abcdef") != FN_RUN_ID_LENGTH - 1)
+    return fn_err_set(err, FN_E_INVALID, "%s: \"run\" must be 32 hexadecimal digits", j->path);
+  memcpy(j->head.id, id, FN_RUN_ID_LENGTH);
+  FN_TRY(fn_json_get_string(&j->head.name, j->head_json, "name", NULL, j->path, err));
+  FN_TRY(fn_json_get_string(&j->head.experiment, j->head_json, "experiment", NULL, j->path, err));
+  FN_TRY(fn_json_get_string(&j->head.user, j->head_json, "user", "", j->path, err));
+  FN_TRY(fn_json_get_int(&j->head.start_ms, j->head_json, "start_ms", 0, INT64_MAX, NULL, j->path, err));
+  FN_TRY(fn_json_get_int(&generation, j->head_json, "generation", 0, INT64_MAX, NULL, j->path, err));
+  j->generation = (uint64_t)generation;
+  return FN_OK;
+}
+
+static void write_head(fn_buf *out, const fn_journal_head *head, uint64_t generation) {
+  fn_json_writer w;
+  fn_json_begin(&w, out, 0);
+  fn_json_object(&w, NULL);
+  fn_json_int(&w, "version", 1);
+  fn_json_int(&w, "generation", (int64_t)generation);
+  fn_json_text(&w, "run", head->id);
+  fn_json_text(&w, "name", head->name);
+  fn_json_text(&w, "experiment", head->experiment);
+  fn_json_text(&w, "user", head->user);
+  fn_json_int(&w, "start_ms", head->start_ms);
+  fn_json_end(&w);
+  fn_buf_append_char(out, '\n');
+}
+
+static fn_status make_file(const fn_journal *j, const fn_run_info *run, fn_err *err) {
+  fn_journal_head head = {.name = run->name ? run->name : "",
+                          .experiment = run->experiment_name ? run->experiment_name : "Default",
+                          .user = run->user ? run->user : "",
+                          .start_ms = run->start_ms};
+  memcpy(head.id, run->id, sizeof head.id);
+  FN_AUTO_BUF fn_buf text;
+  fn_buf_init(&text, FN_JOURNAL_MAX_LINE);
+  write_head(&text, &head, 0);
+  FN_TRY(fn_buf_check(&text, "the head of a journal", err));
+  return fn_file_write(j->path, text.data, text.length, err);
+}
+
+/* Size, head, waiting lines; cuts off what stands after the last line's end. */
+static fn_status scan(fn_journal *j, fn_err *err) {
+  fn_map map;
+  FN_TRY(fn_map_open(&map, j->path, err));
+  const char *data = (const char *)map.data, *end = map.length ? memchr(data, '\n', map.length) : NULL;
+  fn_status status = end ? read_head(j, fn_str_make(data, (size_t)(end - data)), err)
+                         : fn_err_set(err, FN_E_INVALID, "%s: is no journal of a run: it has no first line", j->path);
+  size_t last = 0;
+  if (status == FN_OK) {
+    j->head_size = (uint64_t)(end - data) + 1;
+    for (last = map.length; last > 0 && data[last - 1] != '\n';) last--;
+    j->size = last;
+    j->offset = j->head_size;
+    status = load_sent(j, err);
+  }
+  for (uint64_t i = j->offset; status == FN_OK && i < j->size; i++) j->n_waiting += data[i] == '\n';
+  const bool cut_off = last < map.length;
+  fn_map_close(&map);
+  if (status == FN_OK && cut_off && ftruncate(j->file, (off_t)last) != 0)
+    status = fn_err_errno(err, errno, "%s", j->path);
+  return status;
+}
+
+static fn_status take_lock(fn_journal *j, const char *name, fn_err *err) {
+  FN_AUTO_BUF fn_buf path;
+  fn_buf_init(&path, 16 * 1024);
+  fn_buf_printf(&path, "%s/track/%s.lock", j->folder, name);
+  FN_TRY(fn_buf_check(&path, "a path", err));
+  j->lock = open(path.data, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+  if (j->lock < 0) return fn_err_errno(err, errno, "%s", path.data);
+  if (flock(j->lock, LOCK_EX | LOCK_NB) == 0) return FN_OK;
+  if (errno != EWOULDBLOCK) return fn_err_errno(err, errno, "%s", path.data);
+  return fn_err_set(err, FN_E_REFUSED, "%s: another process is sending the events of this run", j->folder);
+}
+
+static char *path_of(const char *folder, const char *name, const char *end) {
+  FN_AUTO_BUF fn_buf path;
+  fn_buf_init(&path, 16 * 1024);
+  fn_buf_printf(&path, "%s/track/%s%s", folder, name, end);
+  return path.failed ? NULL : fn_str_dup(fn_buf_str(&path));
+}
+
+static fn_status open_all(fn_journal *j, const fn_journal_options *options, fn_err *err) {
+  j->folder = fn_str_dup(fn_str_from(options->folder));
+  j->path = path_of(options->folder, options->name, ".jsonl");
+  j->sent_path = path_of(options->folder, options->name, ".sent");
+  if (!j->folder || !j->path || !j->sent_path) return fn_err_no_memory(err, "a journal");
+  if (options->run) {
+    FN_AUTO_FREE char *folder = fn_path_join(options->folder, "track");
+    if (!folder) return fn_err_no_memory(err, "a path");
+    FN_TRY(fn_dir_create(folder, err));
+  } else if (!fn_path_exists(j->path)) {
+    return fn_err_set(err, FN_E_NOT_FOUND, "%s: there are no events to be sent: %s is not there", options->folder,
+                      j->path);
+  }
+  FN_TRY(take_lock(j, options->name, err));
+  if (!fn_path_exists(j->path)) FN_TRY(make_file(j, options->run, err));
+  j->file = open(j->path, O_RDWR | O_APPEND | O_CLOEXEC);
+  if (j->file < 0) return fn_err_errno(err, errno, "%s", j->path);
+  return scan(j, err);
+}
+
+fn_status fn_journal_open(fn_journal **journal_out, const fn_journal_options *options, fn_err *err) {
+  fn_journal *j = fn_mem_calloc(1, sizeof *j);
+  if (!j) return fn_err_no_memory(err, "a journal");
+  j->lock = j->file = -1;
+  j->max_bytes = options->max_bytes;
+  pthread_mutex_init(&j->mutex, NULL);
+  fn_status status = open_all(j, options, err);
+  if (status != FN_OK) {
+    fn_journal_close(j);
+    return status;
+  }
+  *journal_out = j;
+  return FN_OK;
+}
+
+void fn_journal_close(fn_journal *j) {
+  if (!j) return;
+  if (j->file >= 0) {
+    (void)fdatasync(j->file);
+    close(j->file);
+  }
+  if (j->lock >= 0) close(j->lock);
+  pthread_mutex_destroy(&j->mutex);
+  json_decref(j->head_json);
+  free(j->remote.uri);
+  free(j->remote.run_id);
+  free(j->remote.artifact_uri);
+  free(j->folder);
+  free(j->path);
+  free(j->sent_path);
+  free(j);
+}
+
+bool fn_journal_waits(const char *folder, const char *name) {
+  FN_AUTO_FREE char *path = path_of(folder, name, ".jsonl");
+  FN_AUTO_FREE char *sent_path = path_of(folder, name, ".sent");
+  struct stat st;
+  if (!path || !sent_path || stat(path, &st) != 0) return false;
+  /* what was not begun to be sent waits as well: the run is not known over there */
+  FN_AUTO_JSON json_t *object = NULL;
+  int64_t offset = 0;
+  if (!fn_path_exists(sent_path)) return true;
+  return fn_json_load(&object, sent_path, MAX_STATE, NULL) != FN_OK ||
+         fn_json_get_int(&offset, object, "offset", 0, INT64_MAX, NULL, sent_path, NULL) != FN_OK ||
+         offset != (int64_t)st.st_size;
+}
+
+const fn_journal_head *fn_journal_head_of(const fn_journal *j) {
+  return &j->head;
+}
+
+fn_journal_remote *fn_journal_remote_of(fn_journal *j) {
+  return &j->remote;
+}
+
+const char *fn_journal_folder(const fn_journal *j) {
+  return j->folder;
+}
+
+/* ---- writing ---- */
+
+/* Whether a point of a metric is kept, by how much waits already. */
+static bool is_kept(fn_journal *j, const char *key, uint64_t waiting) {
+  const uint64_t quarter = j->max_bytes / 4;
+  if (waiting < 2 * quarter) return true;
+  const uint32_t n = j->seen[fn_hash64(key, strlen(key), 0) % N_SLOTS]++;
+  return waiting < 3 * quarter ? n % 4 == 0 : waiting < j->max_bytes && n % 16 == 0;
+}
+
+static fn_status append_locked(fn_journal *j, const fn_buf *text, uint64_t n_lines, fn_err *err) {
+  for (size_t done = 0; done < text->length;) {
+    const ssize_t n = write(j->file, text->data + done, text->length - done);
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) {
+      const int error = n < 0 ? errno : ENOSPC;
+      if (ftruncate(j->file, (off_t)j->size) != 0) return fn_err_errno(err, errno, "%s", j->path);
+      return fn_err_errno(err, error, "%s", j->path);
+    }
+    done += (size_t)n;
+  }
+  j->size += text->length;
+  j->n_waiting += n_lines;
+  return FN_OK;
+}
+
+fn_status fn_journal_append(fn_journal *j, const fn_track_event *events, size_t n, fn_err *err) {
+  FN_AUTO_BUF fn_buf text;
+  fn_buf_init(&text, 0);
+  pthread_mutex_lock(&j->mutex);
+  uint64_t n_lines = 0, n_thinned = 0;
+  for (size_t i = 0; i < n; i++) {
+    const bool kept = events[i].kind != FN_TRACK_METRIC || is_kept(j, events[i].key, j->size - j->offset + text.length);
+    if (kept) fn_journal_write_line(&text, &events[i], j->folder);
+    n_lines += kept;
+    n_thinned += !kept;
+  }
+  fn_status status = fn_buf_check(&text, "events of a run", err);
+  if (status == FN_OK) status = append_locked(j, &text, n_lines, err);
+  j->n_thinned += status == FN_OK ? n_thinned : 0;
+  pthread_mutex_unlock(&j->mutex);
+  return status;
+}
+
+uint64_t fn_journal_n_waiting(fn_journal *j) {
+  pthread_mutex_lock(&j->mutex);
+  const uint64_t n = j->n_waiting;
+  pthread_mutex_unlock(&j->mutex);
+  return n;
+}
+
+uint64_t fn_journal_n_thinned(fn_journal *j) {
+  pthread_mutex_lock(&j->mutex);
+  const uint64_t n = j->n_thinned;
+  pthread_mutex_unlock(&j->mutex);
+  return n;
+}
+
+/* ---- reading ---- */
+
+static fn_status read_at(fn_buf *out, int file, uint64_t offset, size_t length, const char *path, fn_err *err) {
+  if (!fn_buf_reserve(out, length)) return fn_err_no_memory(err, "events of a run");
+  while (length > 0) {
+    const ssize_t n = pread(file, out->data + out->length, length, (off_t)offset);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return fn_err_errno(err, errno, "%s", path);
+    if (n == 0) break;
+    out->length += (size_t)n;
+    offset += (uint64_t)n;
+    length -= (size_t)n;
+  }
+  out->data[out->length] = '\0';
+  return FN_OK;
+}
+
+fn_status fn_journal_read(fn_buf *lines, fn_journal *j, size_t max_lines, fn_err *err) {
+  pthread_mutex_lock(&j->mutex);
+  const uint64_t size = j->size, offset = j->offset;
+  pthread_mutex_unlock(&j->mutex);
+  fn_buf_reset(lines);
+  if (size == offset) return FN_OK;
+  const uint64_t waiting = size - offset;
+  FN_TRY(read_at(lines, j->file, offset, waiting < READ_BYTES ? (size_t)waiting : (size_t)READ_BYTES, j->path, err));
+  size_t end = 0;
+  for (size_t n = 0; n < max_lines; n++) {
+    const char *next = memchr(lines->data + end, '\n', lines->length - end);
+    if (!next) break;
+    end = (size_t)(next - lines->data) + 1;
+  }
+  if (end == 0)
+    return fn_err_set(err, FN_E_INVALID, "%s: a line at byte %llu is too long", j->path, (unsigned long long)offset);
+  lines->length = end;
+  lines->data[end] = '\0';
+  return FN_OK;
+}
+
+/* Writes what waits into a new file of the next generation. */
+static fn_status compact_locked(fn_journal *j, fn_err *err) {
+  FN_AUTO_BUF fn_buf text;
+  fn_buf_init(&text, 0);
+  write_head(&text, &j->head, j->generation + 1);
+  const size_t head_size = text.length;
+  FN_TRY(fn_buf_check(&text, "a journal", err));
+  FN_TRY(read_at(&text, j->file, j->offset, (size_t)(j->size - j->offset), j->path, err));
+  FN_TRY(fn_file_write(j->path, text.data, text.length, err));
+  const int file = open(j->path, O_RDWR | O_APPEND | O_CLOEXEC);
+  if (file < 0) return fn_err_errno(err, errno, "%s", j->path);
+  close(j->file);
+  j->file = file;
+  j->generation++;
+  j->size = text.length;
+  j->offset = j->head_size = head_size;
+  return FN_OK;
+}
+
+fn_status fn_journal_advance(fn_journal *j, size_t n_bytes, size_t n_lines, fn_err *err) {
+  pthread_mutex_lock(&j->mutex);
+  j->offset += n_bytes;
+  j->n_waiting -= n_lines < j->n_waiting ? n_lines : j->n_waiting;
+  fn_status status = FN_OK;
+  if (j->offset > COMPACT_BYTES && j->offset > j->size / 2) status = compact_locked(j, err);
+  if (status == FN_OK) status = save_locked(j, err);
+  pthread_mutex_unlock(&j->mutex);
+  return status;
+}

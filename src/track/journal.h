@@ -1,0 +1,72 @@
+/* Events of one run that a server has not got yet, on disk beside the run: RUN/track/NAME.jsonl, with what was sent in
+ * NAME.sent and a lock on NAME.lock. So a server that is away costs a training nothing, and what it missed is sent
+ * later, also by another process and after a crash.
+ *
+ * NAME.jsonl begins with one line about the run, an object (fn_journal_head); then each event is a line:
+ *   ["m", key, value, step, time_ms]   a metric; not finite: "NaN", "Infinity", "-Infinity"
+ *   ["p", key, value]  ["t", key, value]   a parameter, a tag
+ *   ["a", path in the run, file]   a file, relative to the run's folder where it stands below it
+ *   ["s", status, time_ms]
+ * NAME.sent says up to which byte of which generation of the file everything arrived. It is replaced by rename after
+ * each answer; a crash between the answer and that sends some events twice, which a receiver of values with their time
+ * stamps takes for one. What was sent is cut off now and then, and the file's generation counted on.
+ *
+ * Bounded: when what waits takes half of max_bytes, of each metric only every 4th point is kept, from three quarters on
+ * every 16th, and beyond max_bytes none; how many were left out is counted. Everything else is always kept. */
+#ifndef FN_TRACK_JOURNAL_H
+#define FN_TRACK_JOURNAL_H
+
+#include "track/tracker.h"
+
+enum { FN_JOURNAL_MAX_LINE = 128 * 1024 };
+
+/* append by one thread, read and advance by another. */
+typedef struct fn_journal fn_journal;
+
+typedef struct fn_journal_options {
+  const char *folder;     /* of the run, absolute */
+  const char *name;       /* "mlflow" */
+  const fn_run_info *run; /* writes the head of a new journal; NULL: one must be there (FN_E_NOT_FOUND) */
+  uint64_t max_bytes;
+} fn_journal_options;
+
+/* What is known of the run; valid as long as the journal. */
+typedef struct fn_journal_head {
+  char id[FN_RUN_ID_LENGTH];
+  const char *name, *experiment, *user;
+  int64_t start_ms;
+} fn_journal_head;
+
+/* How the run is called over there; kept in NAME.sent. Strings are malloc'd, NULL: not known yet. */
+typedef struct fn_journal_remote {
+  char *uri, *run_id, *artifact_uri;
+  int64_t n_rejected; /* events that the receiver will never take */
+} fn_journal_remote;
+
+/* Takes the lock. FN_E_REFUSED: another process has it. A last line that a crash cut off is cut away. */
+FN_NODISCARD fn_status fn_journal_open(fn_journal **journal_out, const fn_journal_options *options, fn_err *err);
+void fn_journal_close(fn_journal *journal);
+/* Whether a run folder has a journal with events that wait, without the lock. */
+bool fn_journal_waits(const char *folder, const char *name);
+
+const fn_journal_head *fn_journal_head_of(const fn_journal *journal);
+/* To be changed by the reading thread only, then saved. */
+fn_journal_remote *fn_journal_remote_of(fn_journal *journal);
+FN_NODISCARD fn_status fn_journal_save(fn_journal *journal, fn_err *err);
+/* The folder of the run. */
+const char *fn_journal_folder(const fn_journal *journal);
+
+/* FN_E_IO: the disk is full or fails; nothing of these events was written then. */
+FN_NODISCARD fn_status fn_journal_append(fn_journal *journal, const fn_track_event *events, size_t n, fn_err *err);
+/* Events that wait; metrics that were left out since the journal was opened. Any thread. */
+uint64_t fn_journal_n_waiting(fn_journal *journal);
+uint64_t fn_journal_n_thinned(fn_journal *journal);
+
+/* Whole lines that come next, at most max_lines and about 1 MB, into *lines (emptied before); empty: nothing waits. */
+FN_NODISCARD fn_status fn_journal_read(fn_buf *lines, fn_journal *journal, size_t max_lines, fn_err *err);
+/* The first n_bytes (n_lines lines) of what fn_journal_read gave have arrived: saved. */
+FN_NODISCARD fn_status fn_journal_advance(fn_journal *journal, size_t n_bytes, size_t n_lines, fn_err *err);
+/* One line, without its end, as an event; strings belong to *json_out, to be released. FN_E_INVALID: it is none. */
+FN_NODISCARD fn_status fn_journal_parse(fn_track_event *event_out, json_t **json_out, fn_str line, fn_err *err);
+
+#endif

@@ -1,0 +1,365 @@
+#include "track/mlflow_send.h"
+
+#include "net/net.h"
+
+enum { MAX_LINES = 1000, MAX_TAGS = 4 };
+
+/* Parts of a line that is a parameter, a tag or a metric, gathered for one batch. */
+typedef struct gathered {
+  fn_track_pair params[MAX_LINES], tags[MAX_LINES];
+  fn_metric_point metrics[MAX_LINES];
+  size_t n_params, n_tags, n_metrics;
+} gathered;
+
+/* What the tags fakenews.data.… say of the data set. */
+typedef struct data_tags {
+  char *name, *hash, *path, *context;
+} data_tags;
+
+struct fn_mlflow_sender {
+  fn_mlflow *mlflow;
+  fn_journal *journal;
+  char *asked_run;
+  bool known; /* the run was seen at the server since the sender was made */
+  fn_buf lines;
+  fn_track_event events[MAX_LINES];
+  json_t *owners[MAX_LINES];
+  size_t bytes[MAX_LINES]; /* up to and with the line */
+  size_t n_events;
+  gathered batch;
+  data_tags data;
+  char parent[FN_RUN_ID_LENGTH + 32]; /* the parent's id at the server */
+  char rejection[sizeof((fn_err *)0)->message];
+};
+
+fn_status fn_mlflow_sender_create(fn_mlflow_sender **sender_out, fn_mlflow *mlflow, fn_journal *journal,
+                                  const char *run_id, fn_err *err) {
+  fn_mlflow_sender *s = fn_mem_calloc(1, sizeof *s);
+  if (!s) return fn_err_no_memory(err, "a sender");
+  s->mlflow = mlflow;
+  s->journal = journal;
+  s->asked_run = run_id ? fn_str_dup(fn_str_from(run_id)) : NULL;
+  fn_buf_init(&s->lines, 0);
+  if (run_id && !s->asked_run) {
+    fn_mlflow_sender_destroy(s);
+    return fn_err_no_memory(err, "a sender");
+  }
+  *sender_out = s;
+  return FN_OK;
+}
+
+static void drop_events(fn_mlflow_sender *s) {
+  for (size_t i = 0; i < s->n_events; i++) json_decref(s->owners[i]);
+  s->n_events = 0;
+}
+
+void fn_mlflow_sender_destroy(fn_mlflow_sender *s) {
+  if (!s) return;
+  drop_events(s);
+  fn_buf_deinit(&s->lines);
+  free(s->asked_run);
+  free(s->data.name);
+  free(s->data.hash);
+  free(s->data.path);
+  free(s->data.context);
+  free(s);
+}
+
+const char *fn_mlflow_sender_rejection(const fn_mlflow_sender *s) {
+  return s->rejection;
+}
+
+/* ---- the run over there ---- */
+
+static fn_status adopt(fn_mlflow_sender *s, const fn_mlflow_run *run, fn_err *err) {
+  fn_journal_remote *r = fn_journal_remote_of(s->journal);
+  char *uri = fn_str_dup(fn_str_from(fn_mlflow_uri(s->mlflow))), *id = fn_str_dup(fn_str_from(run->id)),
+       *artifacts = fn_str_dup(fn_str_from(run->artifact_uri));
+  if (!uri || !id || !artifacts) {
+    free(uri);
+    free(id);
+    free(artifacts);
+    return fn_err_no_memory(err, "a run");
+  }
+  free(r->uri);
+  free(r->run_id);
+  free(r->artifact_uri);
+  *r = (fn_journal_remote){uri, id, artifacts, r->n_rejected};
+  return fn_journal_save(s->journal, err);
+}
+
+typedef struct found {
+  fn_mlflow_sender *sender;
+  bool any;
+  char *id_out; /* NULL: the run is adopted */
+  size_t size;
+} found;
+
+static fn_status on_found(void *arg, const fn_mlflow_run *run, fn_err *err) {
+  found *f = arg;
+  f->any = true;
+  if (!f->id_out) return adopt(f->sender, run, err);
+  (void)snprintf(f->id_out, f->size, "%s", run->id);
+  return FN_OK;
+}
+
+/* The run with our id in its tag, of a request whose answer was lost. */
+static fn_status find_run(found *f, const char *experiment, const char *id, fn_err *err) {
+  char filter[128];
+  (void)snprintf(filter, sizeof filter, "tags.`fakenews.run_id` = '%s'", id);
+  return fn_mlflow_run_search(f->sender->mlflow, experiment, filter, 1, on_found, f, err);
+}
+
+static fn_status make_run(fn_mlflow_sender *s, fn_err *err) {
+  const fn_journal_head *head = fn_journal_head_of(s->journal);
+  FN_AUTO_FREE char *experiment = NULL;
+  fn_mlflow_run run;
+  if (s->asked_run) {
+    FN_TRY(fn_mlflow_run_get(&run, s->mlflow, s->asked_run, err));
+  } else {
+    FN_TRY(fn_mlflow_experiment(&experiment, s->mlflow, head->experiment, true, err));
+    found f = {.sender = s};
+    FN_TRY(find_run(&f, experiment, head->id, err));
+    if (f.any) return FN_OK;
+    const fn_track_pair tags[] = {{"fakenews.run_id", head->id}, {"mlflow.user", head->user}};
+    FN_TRY(
+        fn_mlflow_run_create(&run, s->mlflow, experiment, head->name, head->start_ms, tags, *head->user ? 2 : 1, err));
+  }
+  fn_status status =
+      run.deleted ? fn_err_set(err, FN_E_INVALID, "%s: the run %s is deleted there", fn_mlflow_uri(s->mlflow), run.id)
+                  : adopt(s, &run, err);
+  fn_mlflow_run_deinit(&run);
+  return status;
+}
+
+static fn_status refuse_deleted(const fn_mlflow_sender *s, const char *how, fn_err *err) {
+  const char *id = fn_journal_remote_of(s->journal)->run_id;
+  return fn_err_set(
+      err, FN_E_NOT_FOUND,
+      "%s: the run %s %s; restore it (mlflow runs restore --run-id %s), or remove track/mlflow.sent in the "
+      "run's folder to begin a new one with the events that wait",
+      fn_mlflow_uri(s->mlflow), id, how, id);
+}
+
+/* Whether the run can still be written: FN_E_NOT_FOUND says what to do. */
+static fn_status check_run(fn_mlflow_sender *s, fn_err *err) {
+  fn_mlflow_run run;
+  fn_status status = fn_mlflow_run_get(&run, s->mlflow, fn_journal_remote_of(s->journal)->run_id, err);
+  if (status == FN_E_NOT_FOUND) return refuse_deleted(s, "is not there any more", err);
+  FN_TRY(status);
+  const bool deleted = run.deleted;
+  fn_mlflow_run_deinit(&run);
+  return deleted ? refuse_deleted(s, "is deleted there", err) : FN_OK;
+}
+
+static fn_status ensure_run(fn_mlflow_sender *s, fn_err *err) {
+  if (s->known) return FN_OK;
+  const fn_journal_remote *r = fn_journal_remote_of(s->journal);
+  if (r->uri && strcmp(r->uri, fn_mlflow_uri(s->mlflow)) != 0)
+    return fn_err_set(
+        err, FN_E_INVALID,
+        "%s: this run is kept at %s, not at %s; go on with the first (track.uri, MLFLOW_TRACKING_URI), or "
+        "remove track/mlflow.sent there to send what waits to the other one",
+        fn_journal_folder(s->journal), r->uri, fn_mlflow_uri(s->mlflow));
+  FN_TRY(r->run_id ? check_run(s, err) : make_run(s, err));
+  s->known = true;
+  return FN_OK;
+}
+
+/* ---- events ---- */
+
+static fn_status read_events(fn_mlflow_sender *s, fn_err *err) {
+  drop_events(s);
+  FN_TRY(fn_journal_read(&s->lines, s->journal, MAX_LINES, err));
+  size_t at = 0;
+  while (at < s->lines.length && s->n_events < MAX_LINES) {
+    const char *end = memchr(s->lines.data + at, '\n', s->lines.length - at);
+    const size_t length = end ? (size_t)(end - s->lines.data) - at : 0;
+    const size_t i = s->n_events;
+    fn_status status = fn_journal_parse(&s->events[i], &s->owners[i], fn_str_make(s->lines.data + at, length), err);
+    if (status == FN_E_NO_MEMORY) return status;
+    if (status != FN_OK) { /* damaged: stands as an event that says nothing */
+      s->events[i] = (fn_track_event){.kind = FN_TRACK_TAG};
+      s->owners[i] = NULL;
+    }
+    at += length + 1;
+    s->bytes[i] = at;
+    s->n_events++;
+  }
+  return FN_OK;
+}
+
+static void reject(fn_mlflow_sender *s, const char *why) {
+  fn_journal_remote_of(s->journal)->n_rejected++;
+  (void)snprintf(s->rejection, sizeof s->rejection, "%s", why);
+}
+
+static void keep_text(char **out, const char *text) {
+  char *copy = fn_str_dup(fn_str_from(text));
+  if (!copy) return; /* memory is short: the data set is not told */
+  free(*out);
+  *out = copy;
+}
+
+static void see_data(fn_mlflow_sender *s, const char *key, const char *value) {
+  const char *prefix = "fakenews.data.";
+  if (strncmp(key, prefix, strlen(prefix)) != 0) return;
+  key += strlen(prefix);
+  if (strcmp(key, "name") == 0) keep_text(&s->data.name, value);
+  if (strcmp(key, "hash") == 0) keep_text(&s->data.hash, value);
+  if (strcmp(key, "path") == 0) keep_text(&s->data.path, value);
+  if (strcmp(key, "context") == 0) keep_text(&s->data.context, value);
+}
+
+/* mlflow.parentRunId names a run by our id; the server knows it by its own. */
+static fn_status parent_of(const char **out, fn_mlflow_sender *s, const char *id, fn_err *err) {
+  if (strspn(id, "0123456789abcdef") != FN_RUN_ID_LENGTH - 1 || strlen(id) != FN_RUN_ID_LENGTH - 1) {
+    *out = id;
+    return FN_OK;
+  }
+  if (!s->parent[0]) {
+    FN_AUTO_FREE char *experiment = NULL;
+    FN_TRY(fn_mlflow_experiment(&experiment, s->mlflow, fn_journal_head_of(s->journal)->experiment, true, err));
+    found f = {.sender = s, .id_out = s->parent, .size = sizeof s->parent};
+    FN_TRY(find_run(&f, experiment, id, err));
+    if (!f.any) (void)snprintf(s->parent, sizeof s->parent, "%s", id);
+  }
+  *out = s->parent;
+  return FN_OK;
+}
+
+static fn_status gather(fn_mlflow_sender *s, size_t from, size_t to, fn_err *err) {
+  gathered *b = &s->batch;
+  b->n_params = b->n_tags = b->n_metrics = 0;
+  for (size_t i = from; i < to; i++) {
+    const fn_track_event *e = &s->events[i];
+    if (e->kind == FN_TRACK_METRIC) {
+      b->metrics[b->n_metrics++] = (fn_metric_point){e->key, e->number, e->step, e->time_ms};
+    } else if (e->kind == FN_TRACK_PARAM) {
+      b->params[b->n_params++] = (fn_track_pair){e->key, e->value};
+    } else if (e->key) {
+      const char *value = e->value;
+      if (strcmp(e->key, "mlflow.parentRunId") == 0) FN_TRY(parent_of(&value, s, e->value, err));
+      see_data(s, e->key, e->value);
+      b->tags[b->n_tags++] = (fn_track_pair){e->key, value};
+    }
+  }
+  return FN_OK;
+}
+
+static fn_status send_range(fn_mlflow_sender *s, size_t from, size_t to, fn_err *err) {
+  const gathered *b = &s->batch;
+  FN_TRY(gather(s, from, to, err));
+  return fn_mlflow_log_batch(NULL, s->mlflow, fn_journal_remote_of(s->journal)->run_id, b->params, b->n_params, b->tags,
+                             b->n_tags, b->metrics, b->n_metrics, err);
+}
+
+/* Whether the server refuses what is said, not who says it or when. */
+static bool is_refusal(const fn_mlflow_sender *s, fn_status status) {
+  const fn_mlflow_failure *f = fn_mlflow_last_failure(s->mlflow);
+  return status == FN_E_INVALID && f->http >= 400 && f->http < 500 && !f->refused_access && !f->temporary;
+}
+
+/* Sends events; of those that are refused together, halves, until the single ones that are refused are left out. */
+static fn_status send_values(fn_mlflow_sender *s, size_t from, size_t to, fn_err *err) {
+  if (from == to) return FN_OK;
+  fn_err why = {0};
+  fn_status status = send_range(s, from, to, &why);
+  if (status == FN_OK) return FN_OK;
+  const bool refused = is_refusal(s, status);
+  if (refused || status == FN_E_NOT_FOUND) FN_TRY(check_run(s, err)); /* of a run that is gone everything is refused */
+  if (!refused) return fn_err_set(err, status, "%s", why.message);
+  if (to - from == 1) {
+    reject(s, why.message);
+    return FN_OK;
+  }
+  const size_t middle = from + (to - from) / 2;
+  FN_TRY(send_values(s, from, middle, err));
+  return send_values(s, middle, to, err);
+}
+
+static fn_status send_data(fn_mlflow_sender *s, fn_err *err) {
+  data_tags *d = &s->data;
+  if (!d->name || !d->hash) return FN_OK;
+  FN_AUTO_BUF fn_buf source;
+  fn_buf_init(&source, 64 * 1024);
+  fn_buf_append_str(&source, "{\"uri\":");
+  fn_buf_append_json(&source, fn_str_from(d->path ? d->path : d->name));
+  fn_buf_append_str(&source, "}");
+  FN_TRY(fn_buf_check(&source, "a data set", err));
+  const fn_mlflow_dataset set = {d->name, d->hash, "local", source.data, d->context ? d->context : "training"};
+  fn_err why = {0};
+  fn_status status = fn_mlflow_log_inputs(s->mlflow, fn_journal_remote_of(s->journal)->run_id, &set, 1, &why);
+  if (status != FN_OK && !is_refusal(s, status) && status != FN_E_UNSUPPORTED)
+    return fn_err_set(err, status, "%s", why.message);
+  free(d->name);
+  d->name = NULL; /* told */
+  return FN_OK;
+}
+
+static fn_status send_file(fn_mlflow_sender *s, const fn_track_event *e, fn_err *err) {
+  const char *why = "";
+  FN_AUTO_FREE char *path = fn_path_join(fn_journal_folder(s->journal), e->value);
+  if (!path) return fn_err_no_memory(err, "a path");
+  fn_err failure = {0};
+  fn_status status;
+  if (!fn_name_is_inside(fn_str_from(e->key), &why))
+    status = fn_err_set(&failure, FN_E_INVALID, "%s: %s", e->key, why);
+  else if (!fn_path_exists(path))
+    status = fn_err_set(&failure, FN_E_INVALID, "%s is not there any more", path);
+  else
+    status = fn_mlflow_put(s->mlflow, fn_journal_remote_of(s->journal)->artifact_uri, e->key, path, &failure);
+  if (status == FN_OK) return FN_OK;
+  const fn_mlflow_failure *f = fn_mlflow_last_failure(s->mlflow);
+  if ((status == FN_E_INVALID || status == FN_E_UNSUPPORTED) && !f->refused_access && !f->temporary) {
+    reject(s, failure.message);
+    return FN_OK;
+  }
+  return fn_err_set(err, status, "%s", failure.message);
+}
+
+static fn_status send_status(fn_mlflow_sender *s, const fn_track_event *e, fn_err *err) {
+  const bool goes_on = e->status == FN_RUN_RUNNING || e->status == FN_RUN_SCHEDULED;
+  const char *name = fn_run_status_names[e->status == FN_RUN_INTERRUPTED ? FN_RUN_KILLED : e->status];
+  fn_err why = {0};
+  fn_status status =
+      fn_mlflow_run_update(s->mlflow, fn_journal_remote_of(s->journal)->run_id, name, goes_on ? 0 : e->time_ms, &why);
+  if (status == FN_OK) return FN_OK;
+  const bool refused = is_refusal(s, status);
+  if (refused || status == FN_E_NOT_FOUND) FN_TRY(check_run(s, err));
+  if (!refused) return fn_err_set(err, status, "%s", why.message);
+  reject(s, why.message);
+  return FN_OK;
+}
+
+static bool is_value(const fn_track_event *e) {
+  return e->kind == FN_TRACK_METRIC || e->kind == FN_TRACK_PARAM || e->kind == FN_TRACK_TAG;
+}
+
+fn_status fn_mlflow_send_some(size_t *sent_out, fn_mlflow_sender *s, fn_err *err) {
+  *sent_out = 0;
+  FN_TRY(read_events(s, err));
+  if (s->n_events == 0) return FN_OK;
+  FN_TRY(ensure_run(s, err));
+  size_t done = 0;
+  fn_status status = FN_OK;
+  while (status == FN_OK && done < s->n_events) {
+    size_t end = done;
+    while (end < s->n_events && is_value(&s->events[end])) end++;
+    const fn_track_event *e = &s->events[done];
+    if (end > done)
+      status = send_values(s, done, end, err);
+    else if (e->kind == FN_TRACK_ARTIFACT)
+      status = send_file(s, e, err);
+    else
+      status = send_status(s, e, err);
+    if (end > done && status == FN_OK) status = send_data(s, err);
+    if (status != FN_OK) break;
+    const size_t next = end > done ? end : done + 1, before = done > 0 ? s->bytes[done - 1] : 0;
+    status = fn_journal_advance(s->journal, s->bytes[next - 1] - before, next - done, err);
+    if (status == FN_OK) *sent_out += next - done;
+    done = next;
+  }
+  if (status == FN_E_NOT_FOUND) s->known = false;
+  return status;
+}

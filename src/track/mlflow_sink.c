@@ -1,0 +1,230 @@
+#include "track/mlflow_sink.h"
+
+#include "track/mlflow_send.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <time.h>
+
+/* Seconds between attempts: doubled from the first to the last, cut at random by a quarter at most. What a server asks
+ * for (Retry-After) counts up to the bound. */
+static const double FIRST_WAIT_S = 0.5, LAST_WAIT_S = 60, MAX_ASKED_WAIT_S = 600, TIMEOUT_S = 30;
+
+typedef struct mlflow_sink {
+  fn_mlflow *mlflow;
+  fn_journal *journal;
+  fn_mlflow_sender *sender;
+  pthread_t thread;
+  bool started, told_full;
+  pthread_mutex_t mutex;
+  pthread_cond_t wake, idle; /* the sender has work or is to end; it has nothing to do, or failed */
+  /* under mutex */
+  bool closing, stopping, failed;
+  uint64_t n_failures; /* in a row */
+  int64_t n_rejected_told;
+  fn_err failure;                          /* the latest */
+  bool failure_is_new;                     /* not told yet */
+  char told[sizeof((fn_err *)0)->message]; /* the failure that was told last */
+} mlflow_sink;
+
+/* ---- the thread that sends ---- */
+
+static bool goes_on(void *arg) {
+  mlflow_sink *s = arg;
+  pthread_mutex_lock(&s->mutex);
+  const bool stopping = s->stopping;
+  pthread_mutex_unlock(&s->mutex);
+  return !stopping;
+}
+
+static double wait_after(const mlflow_sink *s, uint64_t n_failures) {
+  double wait = FIRST_WAIT_S;
+  for (uint64_t i = 1; i < n_failures && wait < LAST_WAIT_S; i++) wait *= 2;
+  if (wait > LAST_WAIT_S) wait = LAST_WAIT_S;
+  wait *= 1 - 0.25 * (double)(fn_clock_ns() % 1000) / 1000;
+  const double asked = fn_mlflow_last_failure(s->mlflow)->retry_after_s;
+  if (asked > wait) wait = asked < MAX_ASKED_WAIT_S ? asked : MAX_ASKED_WAIT_S;
+  return wait;
+}
+
+/* Sleeps until woken to end, or the time is over; with the mutex held. */
+static void sleep_locked(mlflow_sink *s, double seconds) {
+  const uint64_t end = fn_clock_ns() + (uint64_t)(seconds * 1e9);
+  const bool was_closing = s->closing;
+  while (!s->stopping && s->closing == was_closing && fn_clock_ns() < end) {
+    struct timespec at;
+    clock_gettime(CLOCK_REALTIME, &at);
+    at.tv_nsec += 200 * 1000 * 1000;
+    if (at.tv_nsec >= 1000000000) at.tv_sec++, at.tv_nsec -= 1000000000;
+    pthread_cond_timedwait(&s->wake, &s->mutex, &at);
+  }
+}
+
+static void note_failure(mlflow_sink *s, fn_status status, const fn_err *err) {
+  s->failed = true;
+  s->n_failures++;
+  s->failure = *err;
+  s->failure.status = status;
+  if (strcmp(s->told, err->message) != 0) s->failure_is_new = true;
+}
+
+static void *send_all(void *arg) {
+  mlflow_sink *s = arg;
+  pthread_mutex_lock(&s->mutex);
+  while (!s->stopping) {
+    pthread_mutex_unlock(&s->mutex);
+    size_t n = 0;
+    fn_err err = {0};
+    const fn_status status = fn_mlflow_send_some(&n, s->sender, &err);
+    pthread_mutex_lock(&s->mutex);
+    if (status == FN_OK) {
+      s->failed = false;
+      s->n_failures = 0;
+    } else if (status != FN_E_CANCELLED) {
+      note_failure(s, status, &err);
+    }
+    if (n > 0 && status == FN_OK) continue;
+    pthread_cond_broadcast(&s->idle);
+    if (status != FN_OK)
+      sleep_locked(s, wait_after(s, s->n_failures));
+    else if (!s->stopping && fn_journal_n_waiting(s->journal) == 0)
+      pthread_cond_wait(&s->wake, &s->mutex);
+  }
+  pthread_mutex_unlock(&s->mutex);
+  return NULL;
+}
+
+/* ---- the sink ---- */
+
+/* A tag that says how many points of metrics never came; before the last event. */
+static fn_status tell_thinned(mlflow_sink *s, fn_err *err) {
+  const uint64_t n = fn_journal_n_thinned(s->journal);
+  if (n == 0) return FN_OK;
+  char text[32];
+  (void)snprintf(text, sizeof text, "%llu", (unsigned long long)n);
+  const fn_track_event tag = {.kind = FN_TRACK_TAG, .key = "fakenews.mlflow.points_left_out", .value = text};
+  return fn_journal_append(s->journal, &tag, 1, err);
+}
+
+/* What there is to tell since the last time: an error that the tracker shows once. */
+static fn_status news(mlflow_sink *s, fn_err *err) {
+  if (!s->told_full && fn_journal_n_thinned(s->journal) > 0) {
+    s->told_full = true;
+    return fn_err_set(err, FN_E_LIMIT,
+                      "track.spool_mb is half full of events for %s that wait: of metrics not every point is kept now",
+                      fn_mlflow_uri(s->mlflow));
+  }
+  fn_status status = FN_OK;
+  pthread_mutex_lock(&s->mutex);
+  if (s->failure_is_new && s->failed) {
+    s->failure_is_new = false;
+    (void)snprintf(s->told, sizeof s->told, "%s", s->failure.message);
+    status = fn_err_set(err, s->failure.status, "%s; the events wait in the run's folder", s->failure.message);
+  }
+  pthread_mutex_unlock(&s->mutex);
+  return status;
+}
+
+static fn_status sink_log(void *self, const fn_track_event *events, size_t n, fn_err *err) {
+  mlflow_sink *s = self;
+  for (size_t i = 0; i < n; i++)
+    if (events[i].kind == FN_TRACK_STATUS && events[i].status != FN_RUN_RUNNING) {
+      FN_TRY(tell_thinned(s, err));
+      break;
+    }
+  FN_TRY(fn_journal_append(s->journal, events, n, err));
+  pthread_mutex_lock(&s->mutex);
+  pthread_cond_broadcast(&s->wake);
+  pthread_mutex_unlock(&s->mutex);
+  return news(s, err);
+}
+
+static void wait_idle_locked(mlflow_sink *s, uint64_t deadline_ns) {
+  while (fn_journal_n_waiting(s->journal) > 0 && fn_clock_ns() < deadline_ns) {
+    struct timespec at;
+    clock_gettime(CLOCK_REALTIME, &at);
+    at.tv_nsec += 50 * 1000 * 1000;
+    if (at.tv_nsec >= 1000000000) at.tv_sec++, at.tv_nsec -= 1000000000;
+    pthread_cond_timedwait(&s->idle, &s->mutex, &at);
+  }
+}
+
+static fn_status sink_close(void *self, uint64_t deadline_ns, fn_err *err) {
+  mlflow_sink *s = self;
+  pthread_mutex_lock(&s->mutex);
+  s->closing = true; /* an attempt at once, whatever it waits for */
+  s->n_failures = 0;
+  pthread_cond_broadcast(&s->wake);
+  wait_idle_locked(s, deadline_ns);
+  s->stopping = true;
+  pthread_cond_broadcast(&s->wake);
+  pthread_mutex_unlock(&s->mutex);
+  if (s->started) pthread_join(s->thread, NULL);
+  s->started = false;
+  const uint64_t n = fn_journal_n_waiting(s->journal);
+  const long long rejected = (long long)fn_journal_remote_of(s->journal)->n_rejected;
+  if (n > 0)
+    return fn_err_set(err, FN_E_IO, "%llu events wait for %s (%s); bring them there with `fakenews runs sync %s`",
+                      (unsigned long long)n, fn_mlflow_uri(s->mlflow), s->failed ? s->failure.message : "time was up",
+                      fn_journal_folder(s->journal));
+  if (rejected > 0)
+    return fn_err_set(err, FN_E_INVALID, "%s refuses %lld events, which are left out: %s", fn_mlflow_uri(s->mlflow),
+                      rejected, fn_mlflow_sender_rejection(s->sender));
+  return FN_OK;
+}
+
+static void sink_destroy(void *self) {
+  mlflow_sink *s = self;
+  if (!s) return;
+  if (s->started) {
+    pthread_mutex_lock(&s->mutex);
+    s->stopping = true;
+    pthread_cond_broadcast(&s->wake);
+    pthread_mutex_unlock(&s->mutex);
+    pthread_join(s->thread, NULL);
+  }
+  fn_mlflow_sender_destroy(s->sender);
+  fn_journal_close(s->journal);
+  fn_mlflow_close(s->mlflow);
+  pthread_cond_destroy(&s->wake);
+  pthread_cond_destroy(&s->idle);
+  pthread_mutex_destroy(&s->mutex);
+  free(s);
+}
+
+static fn_status start(mlflow_sink *s, const fn_mlflow_sink_options *options, fn_err *err) {
+  fn_mlflow_options server = options->server;
+  server.once = true;
+  server.timeout_s = TIMEOUT_S;
+  server.tick = goes_on;
+  server.tick_arg = s;
+  FN_TRY(fn_mlflow_open(&s->mlflow, &server, err));
+  const fn_journal_options journal = {
+      .folder = options->folder, .name = "mlflow", .run = options->run, .max_bytes = options->max_bytes};
+  FN_TRY(fn_journal_open(&s->journal, &journal, err));
+  FN_TRY(fn_mlflow_sender_create(&s->sender, s->mlflow, s->journal, options->run_id, err));
+  sigset_t all, before; /* signals are for the program's own threads */
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  const int error = pthread_create(&s->thread, NULL, send_all, s);
+  pthread_sigmask(SIG_SETMASK, &before, NULL);
+  if (error) return fn_err_errno(err, error, "a thread that sends to MLflow");
+  s->started = true;
+  return FN_OK;
+}
+
+fn_status fn_mlflow_sink_create(fn_sink *sink_out, const fn_mlflow_sink_options *options, fn_err *err) {
+  mlflow_sink *s = fn_mem_calloc(1, sizeof *s);
+  if (!s) return fn_err_no_memory(err, "a sink");
+  pthread_mutex_init(&s->mutex, NULL);
+  pthread_cond_init(&s->wake, NULL);
+  pthread_cond_init(&s->idle, NULL);
+  const fn_status status = start(s, options, err);
+  if (status != FN_OK) {
+    sink_destroy(s);
+    return status;
+  }
+  *sink_out = (fn_sink){.name = "mlflow", .self = s, .log = sink_log, .close = sink_close, .destroy = sink_destroy};
+  return FN_OK;
+}
