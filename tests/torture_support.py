@@ -15,7 +15,9 @@ from cli.train_support import TINY, bare_environment, prepare, tree, write_corpu
 FAULT = Path(os.environ.get("FN_TOOLS", Path(__file__).resolve().parents[1] / "build/dev/tests/tools")) / "libfault.so"
 # In memory where that is possible: thousands of rounds write their files again.
 FAST = Path("/dev/shm") if os.access("/dev/shm", os.W_OK) else None
-MODEL = [*TINY, "train.max_steps=4", "train.save_every=2", "train.evaluate_every=2", "train.keep=1", "device.threads=1",
+# What the store of runs does about such faults: tests/cli/test_track_faults.py.
+UNTRACKED = "track.sinks=[]"
+MODEL = [UNTRACKED, *TINY, "train.max_steps=4", "train.save_every=2", "train.evaluate_every=2", "train.keep=1", "device.threads=1",
          "model.hidden_size=16", "model.vocab_size=200"]
 HALF_WRITTEN = re.compile(r"\.tmp-|writing-|\.partial-")
 
@@ -28,7 +30,7 @@ class World:
         corpus = write_corpus(self.folder / "news.csv", n=48)
         self.data = prepare(program, self.folder, corpus)
         self.call("train", "--data", "data", "--init", "scratch", "--out", "bert", *MODEL)
-        self.call("train", "--data", "data", "--out", "linear", "family=linear", "linear.hash_bits=10", "linear.c_grid=[1]")
+        self.call("train", "--data", "data", "--out", "linear", "family=linear", "linear.hash_bits=10", "linear.c_grid=[1]", UNTRACKED)
         rows = (f"{'ab'[i % 2]},{int(i % 5 < 2)},{((i * 37) % 101 - 40) / 20},{'headline' if i % 3 == 0 else ''},{i}\n" for i in range(180))
         (self.folder / "few.csv").write_text("title,text\nA report,Officials said so. They hide it! Nobody told the doctor.\n")
         (self.folder / "logits.csv").write_text("dataset,label,linear_logit,mode,n_tokens\n" + "".join(rows))
@@ -64,8 +66,8 @@ COMMANDS = {
     "stats": (["data", "stats", "data"], ["data"], []),
     "train": (["train", "--data", "data", "--init", "scratch", "--out", "run", *MODEL], ["data"], ["run"]),
     "tune": (["train", "--data", "data", "--init", "bert/model", "--out", "run", *MODEL], ["data", "bert"], ["run"]),
-    "resume": (["train", "--data", "data", "--resume", "half"], ["data", "half"], ["half"]),
-    "linear": (["train", "--data", "data", "--out", "run", "family=linear", "linear.hash_bits=10", "linear.c_grid=[1]"],
+    "resume": (["train", "--data", "data", "--resume", "half", UNTRACKED], ["data", "half"], ["half"]),
+    "linear": (["train", "--data", "data", "--out", "run", "family=linear", "linear.hash_bits=10", "linear.c_grid=[1]", UNTRACKED],
                ["data"], ["run"]),
     "evaluate": (["evaluate", "--model", "bert", "--data", "data", "--json", "figures.json", "device.threads=1"],
                  ["data", "bert"], ["figures.json"]),
@@ -130,7 +132,7 @@ class Round:
         run = self.folder / self.outputs[0]
         command = self.arguments
         if (run / "run.json").exists():
-            command = ["train", "--data", "data", "--resume", self.outputs[0]]
+            command = ["train", "--data", "data", "--resume", self.outputs[0], UNTRACKED]
         done = subprocess.run([self.world.program, *command], capture_output=True, text=True, cwd=self.folder,
                               env=bare_environment(self.folder), timeout=300)
         assert done.returncode == 0, f"cannot be gone on with: {done.stderr}"

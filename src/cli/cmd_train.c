@@ -1,4 +1,5 @@
 /* fakenews train: progress on stderr, figures and the run's path on stdout. */
+#include "cli/track_support.h"
 #include "cli/train_progress.h"
 
 #include <stdlib.h>
@@ -21,13 +22,27 @@ static fn_status print_result(const fn_cli *cli, const fn_train_result *r, const
   return fn_cli_print(fn_buf_str(&text), err);
 }
 
+/* What is told of the training: to a person, and to the store of runs. */
+typedef struct telling {
+  fn_train_progress progress;
+  fn_cli_tracked *tracked; /* NULL: to nobody else */
+} telling;
+
+static bool on_event(void *arg, const fn_train_event *event) {
+  telling *t = arg;
+  fn_cli_tracked_event(t->tracked, event);
+  return fn_train_progress_event(&t->progress, event);
+}
+
 static fn_status run(const fn_cli *cli, const fn_cli_args *args, fn_err *err) {
   fn_train_options options;
   FN_TRY(fn_config_fill(&options, cli->config, &fn_train_option_table, err));
-  fn_train_progress p = {.cli = cli,
-                         .log_every = options.log_every,
-                         .start_ns = fn_clock_ns(),
-                         .has_steps = options.family == FN_FAMILY_BERT};
+  telling t = {.progress = {.cli = cli,
+                            .log_every = options.log_every,
+                            .start_ns = fn_clock_ns(),
+                            .has_steps = options.family == FN_FAMILY_BERT}};
+  fn_train_progress *p = &t.progress;
+  FN_TRY(fn_cli_tracked_create(&t.tracked, cli, fn_cli_get(args, "--resume") != NULL, err));
   const fn_train_job job = {
       .config = cli->config,
       .tables = fn_cli_tables,
@@ -40,15 +55,16 @@ static fn_status run(const fn_cli *cli, const fn_cli_args *args, fn_err *err) {
       .hub_cache = cli->hub_cache,
       .build = cli->version,
       .now_ms = fn_clock_unix_ms(),
-      .sink = {fn_train_progress_event, &p},
+      .sink = {on_event, &t},
   };
   fn_train_result result = {0};
   const fn_status status = fn_train(&result, &job, err);
   fn_cli_progress_end(cli);
+  fn_cli_tracked_finish(t.tracked, status);
   fn_status printed = status;
   if (status == FN_OK) {
-    fn_train_progress_done(&p, &result);
-    printed = print_result(cli, &result, p.has_steps ? "best checkpoint" : "model", err);
+    fn_train_progress_done(p, &result);
+    printed = print_result(cli, &result, p->has_steps ? "best checkpoint" : "model", err);
   } else if (result.run && status != FN_E_INVALID) {
     fn_cli_note(cli, "what was saved is kept; go on with: fakenews train --resume %s", result.run);
   }
@@ -72,7 +88,7 @@ const fn_verb fn_verb_train = {
     .summary = "fine-tunes a transformer, or trains the linear family, on a prepared dataset",
     .usage = "--data DIR [--init DIR|NAME|scratch] [--out RUN] [--resume latest|RUN] [key=value …]",
     .flags = flags,
-    .options = "family name train. data.leave_out data.text model. linear. device.",
+    .options = "family name train. data.leave_out data.text model. linear. device. track.",
     .examples = "  fakenews train --data data/news --init scratch\n"
                 "  fakenews train --data data/news --init sentence-transformers/all-MiniLM-L6-v2 train.epochs=2\n"
                 "  fakenews train --data data/news family=linear\n"

@@ -8,6 +8,7 @@
 #include "net/options.h"
 #include "serve/options.h"
 #include "tensor/options.h"
+#include "track/options.h"
 #include "train/options.h"
 #ifdef HAVE_MODEL_OPTIONS
 #include "model/options.h"
@@ -18,7 +19,8 @@
 
 const fn_verb *const fn_cli_verbs[] = {
 #ifdef HAVE_DATA
-    &fn_verb_data_prepare,  &fn_verb_data_stats,  &fn_verb_data_audit,
+    &fn_verb_data_prepare,   &fn_verb_data_stats,
+    &fn_verb_data_audit,
 #endif
 #ifdef HAVE_SAMPLE
     &fn_verb_data_sample,
@@ -56,9 +58,13 @@ const fn_verb *const fn_cli_verbs[] = {
 #ifdef HAVE_TOKENIZE
     &fn_verb_tokenize,
 #endif
-    &fn_verb_log_list,      &fn_verb_log_show,    &fn_verb_log_export,     &fn_verb_log_replay,
-    &fn_verb_log_rm,        &fn_verb_log_purge,   &fn_verb_keys_add,       &fn_verb_keys_list,
-    &fn_verb_keys_revoke,   &fn_verb_config_show, &fn_verb_config_options, NULL,
+    &fn_verb_log_list,       &fn_verb_log_show,
+    &fn_verb_log_export,     &fn_verb_log_replay,
+    &fn_verb_log_rm,         &fn_verb_log_purge,
+    &fn_verb_keys_add,       &fn_verb_keys_list,
+    &fn_verb_keys_revoke,    &fn_verb_runs_list,
+    &fn_verb_runs_show,      &fn_verb_config_show,
+    &fn_verb_config_options, NULL,
 };
 
 const fn_option_table *const fn_cli_tables[] = {
@@ -71,5 +77,6 @@ const fn_option_table *const fn_cli_tables[] = {
     &fn_infer_option_table, &fn_pack_option_table,   &fn_calibrate_option_table, &fn_explain_option_table,
 #endif
     &fn_serve_option_table, &fn_tensor_option_table, &fn_net_option_table,       &fn_predictions_option_table,
+    &fn_track_option_table,
 };
 const size_t fn_cli_n_tables = FN_COUNT_OF(fn_cli_tables);

@@ -27,7 +27,8 @@ typedef struct fn_track_event {
 typedef struct fn_sink {
   const char *name; /* "local", "mlflow", "wandb" */
   void *self;
-  /* Takes n events. Must not wait for a network. A failure is told once and the sink goes on being asked. */
+  /* Takes n events; n = 0 comes every 20 s when there is nothing to tell. Must not wait for a network. A failure is
+   * told once and the sink goes on being asked. */
   fn_status (*log)(void *self, const fn_track_event *events, size_t n, fn_err *err);
   /* After the last event: may wait until the deadline (fn_clock_ns) for what is on its way. The message of a failure
    * says what is missing and how it is brought there later. */
@@ -54,7 +55,8 @@ typedef struct fn_tracker_options {
 FN_NODISCARD fn_status fn_tracker_create(fn_tracker **tracker_out, const fn_tracker_options *options, fn_err *err);
 /* Copies the event and returns at once. Any thread. Memory short: counted as dropped. */
 void fn_tracker_log(fn_tracker *tracker, const fn_track_event *event);
-/* Logs the status, closes every sink within timeout_ms, and releases the tracker. Failures come as notes. */
+/* Logs the status as the last event, closes every sink within timeout_ms, and releases the tracker. Failures come as
+ * notes. */
 void fn_tracker_finish(fn_tracker *tracker, fn_run_status status, int64_t timeout_ms);
 
 #endif

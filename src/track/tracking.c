@@ -1,4 +1,9 @@
-#include "track/tracking.h"
+/* Schema, experiments, the life of a run. */
+#include "track/tracking_internal.h"
+
+#include <float.h>
+#include <math.h>
+#include <stdlib.h>
 
 const char *const fn_run_status_names[FN_N_RUN_STATUSES] = {"RUNNING", "SCHEDULED", "FINISHED",
                                                             "FAILED",  "KILLED",    "INTERRUPTED"};
@@ -10,4 +15,333 @@ void fn_run_id_make(char out[FN_RUN_ID_LENGTH], const unsigned char random[16]) 
     out[2 * i + 1] = digits[random[i] & 15];
   }
   out[FN_RUN_ID_LENGTH - 1] = '\0';
+}
+
+/* ---- schema ---- */
+
+/* Runs have a number beside their id: 8 bytes in every row instead of 32. What a filter asks for stands in an index of
+ * its own with the value in it (SQLite), so that ten thousand runs are a few hundred pages to read and not ten
+ * thousand. `latest`, `lowest`, `highest`: NULL is NaN, ±1.797…e308 an infinity. A row of metric_steps is one step: the
+ * doubles of the keys of key_set, little-endian; hash tells rows with the same numbers from others of the same moment.
+ */
+#define TABLES(number, clustered)                                                                                      \
+  "CREATE TABLE experiments (id " number ", name TEXT NOT NULL UNIQUE, created_ms BIGINT NOT NULL);"                   \
+  "INSERT INTO experiments (id, name, created_ms) VALUES (0, 'Default', 0);"                                           \
+  "CREATE TABLE runs ("                                                                                                \
+  " number " number ", id TEXT NOT NULL UNIQUE, parent TEXT NOT NULL, experiment BIGINT NOT NULL, name TEXT NOT NULL," \
+  " author TEXT NOT NULL, folder TEXT NOT NULL, status BIGINT NOT NULL, start_ms BIGINT NOT NULL,"                     \
+  " end_ms BIGINT NOT NULL, deleted BIGINT NOT NULL, host TEXT NOT NULL, space TEXT NOT NULL, pid BIGINT NOT NULL,"    \
+  " started BIGINT NOT NULL, heard_ms BIGINT NOT NULL);"                                                               \
+  "CREATE INDEX runs_start ON runs (start_ms, id);"                                                                    \
+  "CREATE INDEX runs_status ON runs (status);"                                                                         \
+  "CREATE TABLE params (run BIGINT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (run, "               \
+  "key))" clustered ";"                                                                                                \
+  "CREATE TABLE tags (run BIGINT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (run, key))" clustered  \
+  ";"                                                                                                                  \
+  "CREATE TABLE metrics ("                                                                                             \
+  " run BIGINT NOT NULL, key TEXT NOT NULL, latest DOUBLE PRECISION, latest_step BIGINT NOT NULL,"                     \
+  " latest_ms BIGINT NOT NULL, lowest DOUBLE PRECISION, highest DOUBLE PRECISION, points BIGINT NOT NULL,"             \
+  " PRIMARY KEY (run, key))" clustered ";"                                                                             \
+  "CREATE TABLE metric_keys (run BIGINT NOT NULL, key_set BIGINT NOT NULL, keys TEXT NOT NULL,"                        \
+  " PRIMARY KEY (run, key_set));"                                                                                      \
+  "CREATE TABLE metric_steps ("                                                                                        \
+  " run BIGINT NOT NULL, step BIGINT NOT NULL, time_ms BIGINT NOT NULL, key_set BIGINT NOT NULL, hash BIGINT NOT "     \
+  "NULL,"                                                                                                              \
+  " data BYTEA NOT NULL, PRIMARY KEY (run, step, time_ms, key_set, hash));"                                            \
+  "CREATE TABLE artifacts (owner TEXT NOT NULL, path TEXT NOT NULL, sha256 TEXT NOT NULL, n_bytes BIGINT NOT NULL,"    \
+  " PRIMARY KEY (owner, path));"                                                                                       \
+  "CREATE INDEX artifacts_content ON artifacts (sha256);"
+
+/* PostgreSQL has no room for a value of 6,000 bytes in an index, and keeps its pages in memory anyway. */
+static const char *const steps_sqlite[] = {
+    TABLES("INTEGER PRIMARY KEY", " WITHOUT ROWID") "CREATE INDEX params_key ON params (key, run, value);"
+                                                    "CREATE INDEX tags_key ON tags (key, run, value);"
+                                                    "CREATE INDEX metrics_key ON metrics (key, run, latest)",
+};
+static const char *const steps_postgresql[] = {
+    TABLES("BIGSERIAL PRIMARY KEY", "") "CREATE INDEX params_key ON params (key, run);"
+                                        "CREATE INDEX tags_key ON tags (key, run);"
+                                        "CREATE INDEX metrics_key ON metrics (key, run)",
+};
+
+/* ---- open, close ---- */
+
+void fn_tracking_close(fn_tracking *t) {
+  if (!t) return;
+  fn_sql_close(t->sql);
+  fn_store_close(t->store);
+  fn_arena_deinit(&t->texts);
+  free(t->made);
+  free(t->artifacts);
+  free(t);
+}
+
+/* The folder of a SQLite file that is to be made. */
+static fn_status make_folder(const char *url, fn_err *err) {
+  fn_sql_kind kind;
+  if (!fn_sql_kind_of(&kind, url) || kind != FN_SQL_SQLITE) return FN_OK;
+  const char *path = strncmp(url, "sqlite:", 7) == 0 ? url + 7 : url;
+  const char *slash = strrchr(path, '/');
+  if (!slash || slash == path) return FN_OK;
+  FN_AUTO_FREE char *folder = fn_str_dup(fn_str_make(path, (size_t)(slash - path)));
+  return folder ? fn_dir_create(folder, err) : fn_err_no_memory(err, "a path");
+}
+
+static fn_status open_database(fn_tracking *t, const fn_tracking_options *o, fn_err *err) {
+  const fn_sql_options options = {.read_only = o->read_only, .busy_ms = o->busy_ms};
+  if (!o->read_only) FN_TRY(make_folder(o->url, err));
+  FN_TRY(fn_sql_open(&t->sql, o->url, &options, err));
+  return fn_sql_get_kind(t->sql) == FN_SQL_SQLITE
+             ? fn_sql_migrate(t->sql, "tracking", steps_sqlite, FN_COUNT_OF(steps_sqlite), err)
+             : fn_sql_migrate(t->sql, "tracking", steps_postgresql, FN_COUNT_OF(steps_postgresql), err);
+}
+
+fn_status fn_tracking_open(fn_tracking **tracking_out, const fn_tracking_options *options, fn_err *err) {
+  fn_tracking *t = fn_mem_calloc(1, sizeof *t);
+  if (!t) return fn_err_no_memory(err, "the store of runs");
+  fn_arena_init(&t->texts);
+  fn_process_self(&t->self);
+  t->read_only = options->read_only;
+  t->store_options = options->store;
+  t->artifacts = fn_str_dup(fn_str_from(options->artifacts));
+  const fn_status status = t->artifacts ? open_database(t, options, err) : fn_err_no_memory(err, "a path");
+  if (status != FN_OK) {
+    fn_tracking_close(t);
+    return status;
+  }
+  *tracking_out = t;
+  return FN_OK;
+}
+
+fn_sql *fn_tracking_sql(fn_tracking *tracking) {
+  return tracking->sql;
+}
+
+fn_status fn_tracking_text(const char **text_out, fn_tracking *t, fn_str text, fn_err *err) {
+  const fn_hash128 hash = fn_hash_bytes(text.data, text.length);
+  for (size_t i = 0; i < t->n_made; i++)
+    if (t->made[i].hash.high == hash.high && t->made[i].hash.low == hash.low) return *text_out = t->made[i].text, FN_OK;
+  void *list = t->made;
+  FN_TRY(fn_mem_grow(&list, &t->made_capacity, t->n_made + 1, sizeof *t->made, 100000, "statements", err));
+  t->made = list;
+  const char *copy = fn_arena_strndup(&t->texts, text.data, text.length);
+  if (!copy) return fn_err_no_memory(err, "a statement");
+  t->made[t->n_made].hash = hash;
+  t->made[t->n_made++].text = copy;
+  *text_out = copy;
+  return FN_OK;
+}
+
+fn_status fn_tracking_transact(fn_tracking *t, fn_track_body body, void *arg, fn_err *err) {
+  FN_TRY(fn_sql_begin(t->sql, err));
+  fn_status status = body(t, arg, err);
+  if (status == FN_OK) status = fn_sql_commit(t->sql, err);
+  fn_sql_rollback(t->sql);
+  return status;
+}
+
+fn_sql_value fn_track_number(double value) {
+  if (isinf(value)) return fn_sql_double(value > 0 ? DBL_MAX : -DBL_MAX);
+  return isnan(value) ? fn_sql_null() : fn_sql_double(value);
+}
+
+double fn_track_number_read(const fn_sql_value *value) {
+  if (value->type == FN_SQL_INT) return (double)value->integer;
+  if (value->type != FN_SQL_DOUBLE) return (double)NAN;
+  if (value->real >= DBL_MAX) return (double)INFINITY;
+  return value->real <= -DBL_MAX ? -(double)INFINITY : value->real;
+}
+
+static bool is_key_char(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || strchr("_/.- :", c) ||
+         (unsigned char)c >= 0x80;
+}
+
+fn_status fn_track_check_key(const char *key, const char *what, fn_err *err) {
+  const size_t n = strlen(key);
+  if (n == 0 || n > FN_TRACK_MAX_KEY)
+    return fn_err_set(err, FN_E_INVALID, "%s: the name has %zu bytes; 1 to %d are accepted", what, n, FN_TRACK_MAX_KEY);
+  for (size_t i = 0; i < n; i++)
+    if (!is_key_char(key[i]))
+      return fn_err_set(err, FN_E_INVALID,
+                        "%s \"%.100s\": byte %zu; letters, digits, _ - . : / and spaces are accepted", what, key,
+                        i + 1);
+  if (!fn_utf8_valid(fn_str_make(key, n), NULL)) return fn_err_set(err, FN_E_INVALID, "%s: not UTF-8", what);
+  for (const char *part = key;; part += strcspn(part, "/") + 1) {
+    const size_t length = strcspn(part, "/");
+    if (length == 0 || (length == 1 && part[0] == '.') || (length == 2 && part[0] == '.' && part[1] == '.'))
+      return fn_err_set(err, FN_E_INVALID, "%s \"%.100s\": no part between / may be empty, \".\" or \"..\"", what, key);
+    if (part[length] == '\0') return FN_OK;
+  }
+}
+
+/* ---- experiments ---- */
+
+static fn_status take_int(void *arg, const fn_sql_value *values, size_t n, fn_err *err) {
+  (void)err;
+  if (n == 1) *(int64_t *)arg = values[0].integer;
+  return FN_OK;
+}
+
+fn_status fn_tracking_experiment(int64_t *id_out, fn_tracking *t, const char *name, bool create, fn_err *err) {
+  static const char select[] = "SELECT id FROM experiments WHERE name = $1";
+  const size_t length = strlen(name);
+  const fn_sql_value values[] = {fn_sql_text(name), fn_sql_int(fn_clock_unix_ms())};
+  int64_t id = -1;
+  if (length == 0 || length > 500 || !fn_utf8_valid(fn_str_from(name), NULL))
+    return fn_err_set(err, FN_E_INVALID, "the name of an experiment has 1 to 500 bytes of UTF-8");
+  FN_TRY(fn_sql_query(t->sql, select, values, 1, take_int, &id, err));
+  if (id < 0 && create) {
+    FN_TRY(fn_sql_run(t->sql,
+                      "INSERT INTO experiments (name, created_ms) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING",
+                      values, 2, NULL, err));
+    FN_TRY(fn_sql_query(t->sql, select, values, 1, take_int, &id, err));
+  }
+  if (id < 0) return fn_err_set(err, FN_E_NOT_FOUND, "no experiment \"%.200s\"", name);
+  *id_out = id;
+  return FN_OK;
+}
+
+/* ---- the life of a run ---- */
+
+static fn_status take_row(void *arg, const fn_sql_value *v, size_t n, fn_err *err) {
+  (void)err;
+  if (n == 3) *(fn_run_row *)arg = (fn_run_row){v[0].integer, v[1].integer, v[2].integer != 0};
+  return FN_OK;
+}
+
+fn_status fn_tracking_row(fn_run_row *row_out, fn_tracking *t, const char *id, fn_err *err) {
+  const fn_sql_value value = fn_sql_text(id);
+  fn_run_row row = {.number = -1};
+  FN_TRY(
+      fn_sql_query(t->sql, "SELECT number, status, deleted FROM runs WHERE id = $1", &value, 1, take_row, &row, err));
+  if (row.number < 0) return fn_err_set(err, FN_E_NOT_FOUND, "no run %.40s", id);
+  *row_out = row;
+  return FN_OK;
+}
+
+fn_status fn_tracking_row_active(fn_run_row *row_out, fn_tracking *t, const char *id, fn_err *err) {
+  FN_TRY(fn_tracking_row(row_out, t, id, err));
+  return row_out->deleted ? fn_err_set(err, FN_E_INVALID, "run %.40s is deleted; it takes nothing more", id) : FN_OK;
+}
+
+static bool is_run_id(const char *id) {
+  return strlen(id) == FN_RUN_ID_LENGTH - 1 && strspn(id, "0123456789abcdef") == FN_RUN_ID_LENGTH - 1;
+}
+
+static fn_status begin_run(fn_tracking *t, void *arg, fn_err *err) {
+  const fn_run_info *run = arg;
+  const int64_t now = fn_clock_unix_ms();
+  const fn_sql_value values[] = {fn_sql_text(run->id),
+                                 fn_sql_text(run->parent),
+                                 fn_sql_int(run->experiment),
+                                 fn_sql_text(run->name),
+                                 fn_sql_text(run->user),
+                                 fn_sql_text(run->folder),
+                                 fn_sql_int(FN_RUN_RUNNING),
+                                 fn_sql_int(run->start_ms),
+                                 fn_sql_int(0),
+                                 fn_sql_text(t->self.host),
+                                 fn_sql_text(t->self.space),
+                                 fn_sql_int(t->self.pid),
+                                 fn_sql_int(t->self.started),
+                                 fn_sql_int(now)};
+  int64_t n = 0;
+  FN_TRY(fn_sql_run(t->sql,
+                    "INSERT INTO runs (id, parent, experiment, name, author, folder, status, start_ms, end_ms, deleted,"
+                    " host, space, pid, started, heard_ms)"
+                    " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 0, $10, $11, $12, $13, $14)"
+                    " ON CONFLICT (id) DO NOTHING",
+                    values, FN_COUNT_OF(values), &n, err));
+  if (n == 1) return FN_OK;
+  fn_run_row row;
+  FN_TRY(fn_tracking_row_active(&row, t, run->id, err));
+  const fn_sql_value again[] = {values[0],  values[5],  values[6],  values[8], values[9],
+                                values[10], values[11], values[12], values[13]};
+  return fn_sql_run(t->sql,
+                    "UPDATE runs SET folder = $2, status = $3, end_ms = $4, host = $5, space = $6, pid = $7,"
+                    " started = $8, heard_ms = $9 WHERE id = $1",
+                    again, FN_COUNT_OF(again), NULL, err);
+}
+
+fn_status fn_tracking_run_begin(fn_tracking *t, const fn_run_info *run, fn_err *err) {
+  fn_run_info r = *run;
+  if (!is_run_id(run->id) || (run->parent[0] && !is_run_id(run->parent)))
+    return fn_err_set(err, FN_E_INVALID, "the id of a run has 32 lower-case hexadecimal digits");
+  if (!r.name) r.name = "";
+  if (!r.user) r.user = "";
+  if (!r.folder) r.folder = "";
+  if (r.experiment_name && *r.experiment_name)
+    FN_TRY(fn_tracking_experiment(&r.experiment, t, r.experiment_name, true, err));
+  return fn_tracking_transact(t, begin_run, &r, err);
+}
+
+fn_status fn_tracking_run_end(fn_tracking *t, const char *id, fn_run_status status, int64_t end_ms, fn_err *err) {
+  const fn_sql_value values[] = {fn_sql_text(id), fn_sql_int(status), fn_sql_int(end_ms)};
+  int64_t n = 0;
+  FN_TRY(fn_sql_run(t->sql, "UPDATE runs SET status = $2, end_ms = $3 WHERE id = $1", values, 3, &n, err));
+  return n ? FN_OK : fn_err_set(err, FN_E_NOT_FOUND, "no run %.40s", id);
+}
+
+fn_status fn_tracking_beat(fn_tracking *t, const char *id, fn_err *err) {
+  const fn_sql_value values[] = {fn_sql_text(id), fn_sql_int(fn_clock_unix_ms()), fn_sql_int(FN_RUN_RUNNING),
+                                 fn_sql_int(FN_RUN_INTERRUPTED)};
+  /* Somebody on another machine may have taken the run for dead: it is not. */
+  return fn_sql_run(t->sql,
+                    "UPDATE runs SET heard_ms = $2, end_ms = CASE WHEN status = $4 THEN 0 ELSE end_ms END,"
+                    " status = CASE WHEN status = $4 THEN $3 ELSE status END WHERE id = $1",
+                    values, 4, NULL, err);
+}
+
+/* ---- runs whose process is gone ---- */
+
+typedef struct reaping {
+  const fn_process *self;
+  int64_t now, *numbers, *heard;
+  size_t n, max;
+} reaping;
+
+static void copy_text(char *out, size_t size, fn_str text) {
+  const size_t n = text.length < size ? text.length : size - 1;
+  if (n) memcpy(out, text.data, n);
+  out[n] = '\0';
+}
+
+static fn_status look_at(void *arg, const fn_sql_value *v, size_t n, fn_err *err) {
+  reaping *r = arg;
+  fn_process process = {.pid = v[3].integer, .started = v[4].integer};
+  (void)err;
+  if (n != 6 || r->n == r->max) return FN_OK;
+  copy_text(process.host, sizeof process.host, v[1].bytes);
+  copy_text(process.space, sizeof process.space, v[2].bytes);
+  const fn_process_life life = fn_process_look(&process, r->self);
+  if (life == FN_PROCESS_ALIVE) return FN_OK;
+  if (life == FN_PROCESS_ELSEWHERE && r->now - v[5].integer < FN_TRACK_STALE_MS) return FN_OK;
+  r->numbers[r->n] = v[0].integer;
+  r->heard[r->n++] = v[5].integer;
+  return FN_OK;
+}
+
+fn_status fn_tracking_reap(int64_t *gone_out, size_t *n_out, size_t max, fn_tracking *t, fn_err *err) {
+  int64_t numbers[256], heard[256];
+  reaping r = {&t->self, fn_clock_unix_ms(), numbers, heard, 0, max < 256 ? max : 256};
+  const fn_sql_value running = fn_sql_int(FN_RUN_RUNNING);
+  *n_out = 0;
+  FN_TRY(fn_sql_query(t->sql,
+                      "SELECT number, host, space, pid, started, heard_ms FROM runs WHERE status = $1 ORDER BY number"
+                      " LIMIT 10000",
+                      &running, 1, look_at, &r, err));
+  if (t->read_only) {
+    memcpy(gone_out, numbers, r.n * sizeof *numbers);
+    *n_out = r.n;
+    return FN_OK;
+  }
+  for (size_t i = 0; i < r.n; i++) {
+    const fn_sql_value values[] = {fn_sql_int(numbers[i]), fn_sql_int(heard[i]), fn_sql_int(FN_RUN_INTERRUPTED),
+                                   running};
+    FN_TRY(fn_sql_run(t->sql,
+                      "UPDATE runs SET status = $3, end_ms = $2 WHERE number = $1 AND status = $4 AND heard_ms = $2",
+                      values, 4, NULL, err));
+  }
+  return FN_OK;
 }

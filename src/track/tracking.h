@@ -56,8 +56,9 @@ typedef struct fn_metric_point {
 typedef struct fn_tracking_options {
   const char *url;                      /* database */
   const char *artifacts;                /* URI of the artifact store */
-  const struct fn_store_options *store; /* how it is reached; outlives the tracking store */
-  bool read_only; /* nothing is made or written; a folder or SQLite file that is not there: NOT_FOUND */
+  const struct fn_store_options *store; /* how it is reached; outlives the tracking store. NULL: it is a folder */
+  bool read_only;  /* nothing is made or written; a folder or SQLite file that is not there: NOT_FOUND */
+  int64_t busy_ms; /* longest wait for another process' lock; 0: 5000 */
 } fn_tracking_options;
 
 /* Makes what is missing (tables, folder). Statuses of everything here as in sql/sql.h and store/store.h. */
@@ -78,7 +79,10 @@ void fn_run_id_make(char out[FN_RUN_ID_LENGTH], const unsigned char random[16]);
 FN_NODISCARD fn_status fn_tracking_run_begin(fn_tracking *tracking, const fn_run_info *run, fn_err *err);
 FN_NODISCARD fn_status fn_tracking_run_end(fn_tracking *tracking, const char *id, fn_run_status status, int64_t end_ms,
                                            fn_err *err);
-/* FN_E_INVALID when a parameter was set to another value before. */
+/* The run goes on: to be said every minute, so that another machine can tell. A run that was taken for dead is RUNNING
+ * again. */
+FN_NODISCARD fn_status fn_tracking_beat(fn_tracking *tracking, const char *id, fn_err *err);
+/* FN_E_INVALID when a parameter was set to another value before. All or none. */
 FN_NODISCARD fn_status fn_tracking_log_params(fn_tracking *tracking, const char *id, const fn_track_pair *params,
                                               size_t n, fn_err *err);
 FN_NODISCARD fn_status fn_tracking_set_tags(fn_tracking *tracking, const char *id, const fn_track_pair *tags, size_t n,
@@ -86,7 +90,8 @@ FN_NODISCARD fn_status fn_tracking_set_tags(fn_tracking *tracking, const char *i
 /* Points in the order they came. The same point again is kept once. One transaction. */
 FN_NODISCARD fn_status fn_tracking_log_metrics(fn_tracking *tracking, const char *id, const fn_metric_point *points,
                                                size_t n, fn_err *err);
-/* Forgets points after a step: of a training that is resumed from an earlier checkpoint. */
+/* Forgets points after a step, of a training that is resumed from an earlier checkpoint; those of keys that begin with
+ * "system/" stay, for their steps count something else. */
 FN_NODISCARD fn_status fn_tracking_cut_metrics(fn_tracking *tracking, const char *id, int64_t step, fn_err *err);
 
 /* ---- files of a run or of a model version: owner = "run:<id>" or "version:<name>/<number>" ---- */
@@ -137,6 +142,9 @@ typedef struct fn_run_query {
   size_t max;   /* runs at most; 0: no limit */
   bool deleted; /* the deleted ones too */
   bool bare;    /* without parameters, tags and metrics: faster */
+  /* [n_columns] "metrics.val/loss", "params.train.epochs": only these of them; none: all */
+  const char *const *columns;
+  size_t n_columns;
 } fn_run_query;
 /* FN_E_INVALID names the place in the filter and what would be accepted there. */
 FN_NODISCARD fn_status fn_tracking_search(fn_tracking *tracking, const fn_run_query *query, fn_run_emit emit, void *arg,

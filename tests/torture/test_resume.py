@@ -20,7 +20,7 @@ from cli.train_support import TINY, bare_environment, prepare, tree, wait_for, w
 from torture_support import FAST, Round, World, kill_at_calls
 
 KILLS = int(os.environ.get("FN_TORTURE_KILLS", "100"))
-SETTINGS = [*TINY, "train.epochs=3", "train.evaluate_every=4", "train.save_every=2", "train.keep=2"]
+SETTINGS = [*TINY, "track.sinks=[]", "train.epochs=3", "train.evaluate_every=4", "train.save_every=2", "train.keep=2"]
 START = ["train", "--data", "data", "--init", "scratch", "--out", "run", *SETTINGS]
 RESUME = ["train", "--resume", "run"]
 LINEAR = ["train", "--data", "data", "--out", "linear", "family=linear", "linear.hash_bits=12"]

@@ -1,0 +1,63 @@
+#include "cli/track_command.h"
+
+#include "cli/cli.h"
+
+#include <pwd.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum { MAX_COMMAND = 1 << 16 };
+
+const char *fn_cli_user_name(void) {
+  static const char *const variables[] = {"LOGNAME", "USER"};
+  for (size_t i = 0; i < FN_COUNT_OF(variables); i++) {
+    const char *value = getenv(variables[i]);
+    if (value && *value && fn_utf8_valid(fn_str_from(value), NULL)) return value;
+  }
+  const struct passwd *entry = getpwuid(geteuid());
+  return entry && entry->pw_name ? entry->pw_name : "";
+}
+
+static bool is_secret(fn_str key) {
+  for (size_t i = 0; i < fn_cli_n_tables; i++)
+    for (size_t j = 0; j < fn_cli_tables[i]->n_options; j++)
+      if (fn_str_is(key, fn_cli_tables[i]->options[j].key)) return fn_cli_tables[i]->options[j].secret;
+  return false;
+}
+
+/* "scheme://user:password@host" without what stands between : and @. */
+static void append_word(fn_buf *out, const char *word) {
+  const char *scheme = strstr(word, "://"), *host = scheme ? scheme + 3 : NULL;
+  const char *at = NULL, *colon = NULL;
+  for (const char *p = host; p && *p && !strchr("/?# ", *p); p++) {
+    if (*p == ':' && !colon) colon = p;
+    if (*p == '@') at = p;
+  }
+  if (!at || !colon || colon > at) {
+    fn_buf_append_str(out, word);
+    return;
+  }
+  fn_buf_append(out, word, (size_t)(colon + 1 - word));
+  fn_buf_append_str(out, "***");
+  fn_buf_append_str(out, at);
+}
+
+void fn_cli_command_line(fn_buf *out) {
+  FN_AUTO_BUF fn_buf text;
+  fn_buf_init(&text, MAX_COMMAND + 16);
+  if (fn_file_read(&text, "/proc/self/cmdline", MAX_COMMAND, NULL) != FN_OK) return;
+  for (size_t at = 0; at < text.length;) {
+    const char *word = text.data + at;
+    const size_t n = strlen(word), key = strcspn(word, "=");
+    if (at) fn_buf_append_char(out, ' ');
+    if (key < n && is_secret(fn_str_make(word, key))) {
+      fn_buf_append(out, word, key);
+      fn_buf_append_str(out, "=***");
+    } else if (at == 0) {
+      fn_buf_append_str(out, fn_path_base(word)); /* where the program lies is nobody's business */
+    } else {
+      append_word(out, word);
+    }
+    at += n + 1;
+  }
+}

@@ -1,0 +1,50 @@
+#include "cli/track_support.h"
+
+#include <stdlib.h>
+
+static const char *get_variable(void *arg, const char *name) {
+  (void)arg;
+  return getenv(name);
+}
+
+fn_environment fn_cli_environment(void) {
+  return (fn_environment){.get = get_variable, .home = getenv("HOME")};
+}
+
+fn_status fn_cli_stores_init(fn_cli_stores *s, const fn_cli *cli, fn_err *err) {
+  *s = (fn_cli_stores){.environment = fn_cli_environment()};
+  FN_TRY(fn_config_fill(&s->net, cli->config, &fn_net_option_table, err));
+  s->options = (fn_store_options){.net = &s->net, .environment = &s->environment, .state = cli->state};
+  return FN_OK;
+}
+
+const char *fn_cli_track_url(const fn_track_options *options) {
+  return options->url ? options->url : "runs/tracking.db";
+}
+
+const char *fn_cli_track_artifacts(const fn_track_options *options) {
+  return options->artifacts ? options->artifacts : "runs/artifacts";
+}
+
+static bool is_missing(const char *url) {
+  fn_sql_kind kind;
+  if (!fn_sql_kind_of(&kind, url) || kind != FN_SQL_SQLITE) return false;
+  return !fn_path_exists(strncmp(url, "sqlite:", 7) == 0 ? url + 7 : url);
+}
+
+fn_status fn_cli_open_tracking(fn_tracking **tracking_out, const fn_cli *cli, const fn_cli_stores *stores,
+                               fn_cli_open_mode mode, fn_err *err) {
+  fn_track_options options;
+  FN_TRY(fn_config_fill(&options, cli->config, &fn_track_option_table, err));
+  fn_tracking_options o = {.url = fn_cli_track_url(&options),
+                           .artifacts = fn_cli_track_artifacts(&options),
+                           .store = stores ? &stores->options : NULL};
+  if (mode != FN_CLI_OPEN_MAKE && is_missing(o.url))
+    return fn_err_set(err, FN_E_NOT_FOUND,
+                      "%s: no runs are kept here (track.url); `fakenews train` in this folder begins the first", o.url);
+  const fn_status status = fn_tracking_open(tracking_out, &o, err);
+  if (mode != FN_CLI_OPEN_READ || status != FN_E_IO) return status;
+  o.read_only = true; /* a folder that may only be read */
+  fn_err why = {0};
+  return fn_tracking_open(tracking_out, &o, &why) == FN_OK ? FN_OK : status;
+}

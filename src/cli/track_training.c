@@ -1,0 +1,449 @@
+/* A training that is tracked: its events become parameters, tags, metrics and files of a run. */
+#include "cli/track_command.h"
+#include "cli/track_support.h"
+#include "track/source_revision.h"
+#include "train/record.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+enum { MAX_SINKS = 8, CLOSE_MS = 30000, MAX_IDENTITY_BYTES = 65536, MAX_DEPTH = 8 };
+
+struct fn_cli_tracked {
+  const fn_cli *cli;
+  bool resume;
+  fn_track_options options;
+  fn_cli_stores stores;
+  fn_arena arena; /* texts of `options` that are not cli's, and of `run` */
+  fn_run_info run;
+  const char *folder;  /* of the run, absolute */
+  fn_config *saved;    /* settings of the run, with track.* as it was given now; NULL before it begins */
+  fn_tracker *tracker; /* NULL: not begun, or it could not be */
+  uint64_t step_ns;    /* end of the latest step or pause */
+};
+
+/* ---- what is told ---- */
+
+static void tell_pair(const fn_cli_tracked *t, fn_track_event_kind kind, const char *key, const char *value) {
+  if (!value || !*value) return;
+  const fn_track_event event = {.kind = kind, .key = key, .value = value};
+  fn_tracker_log(t->tracker, &event);
+}
+
+static void tell_tag(const fn_cli_tracked *t, const char *key, const char *value) {
+  tell_pair(t, FN_TRACK_TAG, key, value);
+}
+
+static void tell_metric(const fn_cli_tracked *t, const char *split, const char *name, double value, int64_t step,
+                        int64_t time_ms) {
+  char key[128];
+  snprintf(key, sizeof key, "%s/%s", split, name);
+  const fn_track_event event = {.kind = FN_TRACK_METRIC, .key = key, .number = value, .step = step, .time_ms = time_ms};
+  fn_tracker_log(t->tracker, &event);
+}
+
+static void tell_count(const fn_cli_tracked *t, const char *key, int64_t count) {
+  char text[32];
+  snprintf(text, sizeof text, "%lld", (long long)count);
+  tell_pair(t, FN_TRACK_PARAM, key, text);
+}
+
+static void on_note(void *arg, const char *sink, const char *text) {
+  const fn_cli_tracked *t = arg;
+  fn_cli_warn(t->cli, "tracking (%s): %s", sink, text);
+}
+
+/* ---- the settings of the run ---- */
+
+/* The settings that decide about a training of this family. */
+static const char *asked_of(const char *family) {
+  return family && strcmp(family, "linear") == 0 ? "family name train. data.leave_out data.text linear. device."
+                                                 : "family name train. data.leave_out data.text model. device.";
+}
+
+/* A setting as a person would write it: "none" in quotes is the text none. */
+static void tell_setting(const fn_cli_tracked *t, const char *key, const char *value) {
+  const size_t n = value ? strlen(value) : 0;
+  const bool quoted = n >= 2 && value[0] == '"' && value[n - 1] == '"' && !strchr(value, '\\');
+  FN_AUTO_FREE char *plain = quoted ? fn_str_dup(fn_str_make(value + 1, n - 2)) : NULL;
+  tell_pair(t, FN_TRACK_PARAM, key, plain ? plain : value);
+}
+
+static void tell_settings(const fn_cli_tracked *t, const fn_config *config) {
+  const char *asked = asked_of(fn_config_value(config, "family"));
+  for (size_t i = 0; i < fn_cli_n_tables; i++)
+    for (size_t j = 0; j < fn_cli_tables[i]->n_options; j++) {
+      const fn_option *o = &fn_cli_tables[i]->options[j];
+      if (!o->secret && fn_config_is_asked(o->key, asked)) tell_setting(t, o->key, fn_config_value(config, o->key));
+    }
+}
+
+/* A parameter is written once; what a resumed run was given anew becomes a tag. */
+static void tell_changes(const fn_cli_tracked *t, const fn_config *saved) {
+  const fn_config *now = t->cli->config;
+  const char *asked = asked_of(fn_config_value(saved, "family"));
+  for (size_t i = 0; i < fn_cli_n_tables; i++)
+    for (size_t j = 0; j < fn_cli_tables[i]->n_options; j++) {
+      const fn_option *o = &fn_cli_tables[i]->options[j];
+      const fn_config_layer layer = fn_config_layer_of(now, o->key);
+      const bool given = layer == FN_CONFIG_GROUP || layer == FN_CONFIG_FILE || layer == FN_CONFIG_OVERRIDE;
+      char key[200];
+      snprintf(key, sizeof key, "fakenews.resumed.%s", o->key);
+      if (given && !o->secret && fn_config_is_asked(o->key, asked)) tell_tag(t, key, fn_config_value(now, o->key));
+    }
+}
+
+static fn_status load_settings(fn_config **out, const char *folder, fn_err *err) {
+  FN_AUTO_FREE char *path = fn_path_join(folder, "config.yaml");
+  fn_config *config = NULL;
+  if (!path) return fn_err_no_memory(err, "a path");
+  FN_TRY(fn_config_create(&config, fn_cli_tables, fn_cli_n_tables, NULL, err));
+  const fn_status status = fn_config_load_yaml(config, FN_CONFIG_OVERRIDE, path, err);
+  if (status != FN_OK) {
+    fn_config_destroy(config);
+    return status;
+  }
+  *out = config;
+  return FN_OK;
+}
+
+/* ---- who the run is ---- */
+
+/* RUN/track/run.json: the run's id, so that a training that is resumed goes on with the same run. */
+static fn_status load_identity(bool *found, fn_cli_tracked *t, fn_err *err) {
+  FN_AUTO_FREE char *path = fn_path_join(t->folder, "track/run.json");
+  FN_AUTO_JSON json_t *root = NULL;
+  const char *id = NULL;
+  *found = false;
+  if (!path) return fn_err_no_memory(err, "a path");
+  if (!fn_path_exists(path)) return FN_OK;
+  FN_TRY(fn_json_load(&root, path, MAX_IDENTITY_BYTES, err));
+  FN_TRY(fn_json_get_string(&id, root, "id", NULL, path, err));
+  FN_TRY(fn_json_get_int(&t->run.start_ms, root, "start_ms", 0, INT64_MAX, NULL, path, err));
+  if (strlen(id) != FN_RUN_ID_LENGTH - 1)
+    return fn_err_set(err, FN_E_INVALID, "%s: the id has 32 hexadecimal digits", path);
+  memcpy(t->run.id, id, FN_RUN_ID_LENGTH);
+  *found = true;
+  return FN_OK;
+}
+
+static fn_status make_identity(fn_cli_tracked *t, fn_err *err) {
+  unsigned char random[16];
+  FN_AUTO_FREE char *folder = fn_path_join(t->folder, "track");
+  FN_AUTO_FREE char *path = fn_path_join(t->folder, "track/run.json");
+  FN_AUTO_BUF fn_buf text;
+  fn_json_writer w;
+  if (!folder || !path) return fn_err_no_memory(err, "a path");
+  FN_TRY(fn_random_bytes(random, sizeof random, err));
+  fn_run_id_make(t->run.id, random);
+  t->run.start_ms = fn_clock_unix_ms();
+  fn_buf_init(&text, MAX_IDENTITY_BYTES);
+  fn_json_begin(&w, &text, 2);
+  fn_json_object(&w, NULL);
+  fn_json_int(&w, "format", 1);
+  fn_json_text(&w, "id", t->run.id);
+  fn_json_int(&w, "start_ms", t->run.start_ms);
+  fn_json_text(&w, "experiment", t->options.experiment);
+  fn_json_end(&w);
+  FN_TRY(fn_buf_check(&text, path, err));
+  FN_TRY(fn_dir_create(folder, err));
+  return fn_file_write(path, text.data, text.length, err);
+}
+
+static fn_status find_folder(fn_cli_tracked *t, const char *folder, fn_err *err) {
+  char *real = NULL;
+  FN_TRY(fn_path_real(&real, folder, err));
+  t->folder = fn_arena_strndup(&t->arena, real, strlen(real));
+  free(real);
+  return t->folder ? FN_OK : fn_err_no_memory(err, "a path");
+}
+
+static fn_status identify(bool *known, fn_cli_tracked *t, fn_err *err) {
+  FN_TRY(load_identity(known, t, err));
+  if (!*known) FN_TRY(make_identity(t, err));
+  t->run.experiment_name = t->options.experiment;
+  t->run.name = fn_path_base(t->folder);
+  t->run.user = fn_cli_user_name();
+  t->run.folder = t->folder;
+  if (t->options.parent) snprintf(t->run.parent, sizeof t->run.parent, "%s", t->options.parent);
+  return FN_OK;
+}
+
+/* ---- begin ---- */
+
+static void tell_source(const fn_cli_tracked *t) {
+  fn_source_revision revision;
+  char host[128] = "";
+  FN_AUTO_BUF fn_buf command;
+  fn_buf_init(&command, 1 << 16);
+  fn_source_revision_find(&revision, ".");
+  if (gethostname(host, sizeof host - 1) != 0) host[0] = '\0';
+  fn_cli_command_line(&command);
+  tell_tag(t, "mlflow.runName", t->run.name);
+  tell_tag(t, "mlflow.user", t->run.user);
+  tell_tag(t, "mlflow.source.name", "fakenews train");
+  tell_tag(t, "mlflow.source.type", "LOCAL");
+  tell_tag(t, "mlflow.source.git.commit", revision.commit);
+  tell_tag(t, "mlflow.source.git.branch", revision.branch);
+  tell_tag(t, "mlflow.parentRunId", t->run.parent);
+  tell_tag(t, "fakenews.version", t->cli->version);
+  tell_tag(t, "fakenews.cpu", t->cli->level);
+  tell_tag(t, "fakenews.host", host);
+  tell_tag(t, "fakenews.folder", t->folder);
+  if (!command.failed) tell_tag(t, "fakenews.command", command.data);
+}
+
+/* What run.json says of data and model. */
+static void tell_record(const fn_cli_tracked *t) {
+  FN_AUTO_FREE char *path = fn_path_join(t->folder, "run.json");
+  fn_run_record r = {.data = NULL};
+  if (!path || fn_run_record_load(&r, path, NULL) != FN_OK) return;
+  tell_tag(t, "fakenews.data.name", fn_path_base(r.data));
+  tell_tag(t, "fakenews.data.path", r.data);
+  tell_tag(t, "fakenews.data.hash", r.identity.data_hash);
+  tell_tag(t, "fakenews.data.context", "training");
+  tell_tag(t, "fakenews.init.hash", r.init_hash);
+  tell_tag(t, "fakenews.tokenizer.hash", r.identity.tokenizer_hash);
+  tell_pair(t, FN_TRACK_PARAM, "init", r.init);
+  fn_run_record_deinit(&r);
+}
+
+/* Counts of run.json, and those of what `data prepare` did to the rows. */
+static void tell_counts(const fn_cli_tracked *t) {
+  static const char *const names[] = {"train", "validation", "test", "left_out"};
+  FN_AUTO_FREE char *path = fn_path_join(t->folder, "run.json");
+  FN_AUTO_JSON json_t *root = NULL;
+  if (!path || fn_json_load(&root, path, 1 << 20, NULL) != FN_OK) return;
+  for (size_t i = 0; i < FN_COUNT_OF(names); i++) {
+    const json_t *count = json_object_get(json_object_get(root, "rows"), names[i]);
+    char key[64];
+    snprintf(key, sizeof key, "rows.%s", names[i]);
+    if (json_is_integer(count)) tell_count(t, key, json_integer_value(count));
+  }
+  const json_t *parameters = json_object_get(root, "parameters");
+  if (json_is_integer(parameters)) tell_count(t, "parameters", json_integer_value(parameters));
+}
+
+static void tell_files_begin(const fn_cli_tracked *t) {
+  FN_AUTO_FREE char *path = fn_path_join(t->folder, "run.json");
+  if (path && fn_path_exists(path)) tell_pair(t, FN_TRACK_ARTIFACT, "run.json", path);
+}
+
+/* prepare.json of the dataset: every row that was read and what became of it. */
+static void tell_preparation(const fn_cli_tracked *t) {
+  FN_AUTO_FREE char *path = fn_path_join(t->folder, "run.json");
+  fn_run_record r = {.data = NULL};
+  if (!path || fn_run_record_load(&r, path, NULL) != FN_OK) return;
+  FN_AUTO_FREE char *prepared = fn_path_join(r.data, "prepare.json");
+  if (prepared && fn_path_exists(prepared)) tell_pair(t, FN_TRACK_ARTIFACT, "data/prepare.json", prepared);
+  fn_run_record_deinit(&r);
+}
+
+static fn_status make_sinks(fn_sink *sinks, size_t *n, const fn_cli_tracked *t, int64_t resume_step, fn_err *err) {
+  const fn_cli_track_context context = {t->cli, &t->stores, &t->options, &t->run, t->folder, resume_step};
+  for (const fn_cli_sink_kind *k = fn_cli_sink_kinds; k->name; k++)
+    if (fn_track_has_sink(&t->options, k->name)) {
+      FN_TRY(k->make(&sinks[*n], &context, err));
+      ++*n;
+    }
+  return FN_OK;
+}
+
+static fn_status start_tracker(fn_cli_tracked *t, int64_t resume_step, fn_err *err) {
+  fn_sink sinks[MAX_SINKS];
+  size_t n = 0;
+  const fn_status status = make_sinks(sinks, &n, t, resume_step, err);
+  if (status != FN_OK) {
+    for (size_t i = 0; i < n; i++) sinks[i].destroy(sinks[i].self);
+    return status;
+  }
+  const fn_tracker_options options = {.run = &t->run,
+                                      .sinks = sinks,
+                                      .n_sinks = n,
+                                      .flush_ms = t->options.flush_ms,
+                                      .max_queued_bytes = (size_t)t->options.queue_mb << 20,
+                                      .system_metrics = t->options.system_metrics,
+                                      .system_interval_ms = t->options.system_interval_s * 1000,
+                                      .note = on_note,
+                                      .note_arg = t};
+  return fn_tracker_create(&t->tracker, &options, err);
+}
+
+/* A run that goes on is told of where it was told of before, unless somebody says otherwise now. What may hold a
+ * password is not in the run folder. */
+static fn_status take_over_settings(fn_cli_tracked *t, fn_err *err) {
+  for (size_t i = 0; i < fn_track_option_table.n_options; i++) {
+    const fn_option *o = &fn_track_option_table.options[i];
+    const bool given = fn_config_layer_of(t->cli->config, o->key) != FN_CONFIG_DEFAULT;
+    const char *saved = fn_config_value(t->saved, o->key), *now = fn_config_value(t->cli->config, o->key);
+    const bool hidden = o->secret && saved && strcmp(saved, "***") == 0;
+    if (hidden && !given)
+      fn_cli_note(t->cli, "%s of this run is not kept in its folder, and is now %s; give it again", o->key, now);
+    if (given || hidden)
+      FN_TRY(fn_config_set(t->saved, FN_CONFIG_OVERRIDE, o->key, fn_str_from(now), "command line", err));
+  }
+  return fn_config_fill(&t->options, t->saved, &fn_track_option_table, err);
+}
+
+static fn_status begin(fn_cli_tracked *t, const fn_train_event *e, fn_err *err) {
+  bool known = false;
+  FN_TRY(find_folder(t, e->path, err));
+  FN_TRY(load_settings(&t->saved, t->folder, err));
+  if (t->resume) FN_TRY(take_over_settings(t, err));
+  FN_TRY(identify(&known, t, err));
+  FN_TRY(start_tracker(t, known ? e->step : -1, err));
+  tell_source(t);
+  tell_record(t);
+  for (size_t i = 0; i < t->options.tags.n; i++) tell_tag(t, t->options.tags.keys[i], t->options.tags.values[i]);
+  if (known) {
+    tell_changes(t, t->saved);
+  } else {
+    tell_settings(t, t->saved);
+    tell_counts(t);
+  }
+  tell_files_begin(t);
+  tell_preparation(t);
+  return FN_OK;
+}
+
+/* ---- events ---- */
+
+static void on_step(fn_cli_tracked *t, const fn_train_event *e) {
+  const uint64_t now = fn_clock_ns();
+  const int64_t time_ms = fn_clock_unix_ms();
+  const double seconds = (double)(now - t->step_ns) / 1e9;
+  t->step_ns = now;
+  tell_metric(t, "train", "loss", e->loss, e->step, time_ms);
+  tell_metric(t, "train", "learning_rate", e->learning_rate, e->step, time_ms);
+  tell_metric(t, "train", "gradient_norm", e->gradient_norm, e->step, time_ms);
+  if (seconds > 0) tell_metric(t, "train", "tokens_per_second", (double)e->n_tokens / seconds, e->step, time_ms);
+}
+
+static void on_evaluation(fn_cli_tracked *t, const fn_train_event *e) {
+  fn_metric_scalar scalars[FN_METRICS_N_SCALARS];
+  const int64_t time_ms = fn_clock_unix_ms();
+  fn_metrics_scalars(scalars, e->metrics, NULL);
+  for (size_t i = 0; i < FN_METRICS_N_SCALARS; i++)
+    if (!isnan(scalars[i].value)) tell_metric(t, e->split, scalars[i].name, scalars[i].value, e->step, time_ms);
+}
+
+void fn_cli_tracked_event(fn_cli_tracked *t, const fn_train_event *e) {
+  if (!t) return;
+  if (e->kind == FN_TRAIN_BEGIN) {
+    fn_err err = {0};
+    if (begin(t, e, &err) != FN_OK) fn_cli_warn(t->cli, "this training is not tracked: %s", err.message);
+    t->step_ns = fn_clock_ns();
+  }
+  if (!t->tracker) return;
+  switch (e->kind) {
+  case FN_TRAIN_STEP: on_step(t, e); break;
+  case FN_TRAIN_EVALUATION:
+    if (e->metrics) on_evaluation(t, e);
+    t->step_ns = fn_clock_ns();
+    break;
+  case FN_TRAIN_CHECKPOINT: t->step_ns = fn_clock_ns(); break;
+  case FN_TRAIN_DONE: tell_tag(t, "fakenews.stopped_early", e->stopped_early ? "true" : "false"); break;
+  default: break;
+  }
+}
+
+/* ---- the end ---- */
+
+/* A file, or every file of a folder. */
+static void tell_tree(const fn_cli_tracked *t, const char *key, const char *path, int depth) {
+  FN_AUTO_FREE char **names = NULL;
+  size_t n = 0;
+  if (!fn_path_is_dir(path)) {
+    if (fn_path_exists(path)) tell_pair(t, FN_TRACK_ARTIFACT, key, path);
+    return;
+  }
+  if (depth == MAX_DEPTH || fn_dir_list(&names, &n, path, NULL) != FN_OK) return;
+  for (size_t i = 0; i < n; i++) {
+    FN_AUTO_FREE char *below = fn_path_join(key, names[i]);
+    FN_AUTO_FREE char *file = fn_path_join(path, names[i]);
+    if (below && file) tell_tree(t, below, file, depth + 1);
+  }
+}
+
+static void tell_files_end(const fn_cli_tracked *t, bool whole) {
+  const char *const names[] = {"config.yaml", "metrics.jsonl", "result.json",
+                               whole && t->options.log_model ? "model" : NULL};
+  for (size_t i = 0; i < FN_COUNT_OF(names); i++) {
+    FN_AUTO_FREE char *path = names[i] ? fn_path_join(t->folder, names[i]) : NULL;
+    if (path) tell_tree(t, names[i], path, 0);
+  }
+}
+
+void fn_cli_tracked_finish(fn_cli_tracked *t, fn_status status) {
+  if (!t) return;
+  if (t->tracker) {
+    tell_files_end(t, status == FN_OK);
+    fn_tracker_finish(t->tracker,
+                      status == FN_OK            ? FN_RUN_FINISHED
+                      : status == FN_E_CANCELLED ? FN_RUN_KILLED
+                                                 : FN_RUN_FAILED,
+                      CLOSE_MS);
+  }
+  fn_config_destroy(t->saved);
+  fn_arena_deinit(&t->arena);
+  free(t);
+}
+
+/* ---- before the training ---- */
+
+static fn_status check_sinks(bool *any, const fn_track_options *o, fn_err *err) {
+  *any = false;
+  for (size_t i = 0; i < o->sinks.n; i++) {
+    const fn_cli_sink_kind *k = fn_cli_sink_kinds;
+    while (k->name && strcmp(k->name, o->sinks.items[i]) != 0) k++;
+    if (k->name) {
+      *any = true;
+      continue;
+    }
+    FN_AUTO_BUF fn_buf names;
+    fn_buf_init(&names, 4096);
+    for (k = fn_cli_sink_kinds; k->name; k++) fn_buf_printf(&names, "%s%s", k > fn_cli_sink_kinds ? ", " : "", k->name);
+    return fn_err_set(err, FN_E_INVALID, "track.sinks: there is no \"%.60s\"; accepted are: %s; [] for none",
+                      o->sinks.items[i], names.data ? names.data : "");
+  }
+  return FN_OK;
+}
+
+static fn_status check_parent(const fn_track_options *o, fn_err *err) {
+  if (!o->parent ||
+      (strlen(o->parent) == FN_RUN_ID_LENGTH - 1 && strspn(o->parent, "0123456789abcdef") == FN_RUN_ID_LENGTH - 1))
+    return FN_OK;
+  return fn_err_set(err, FN_E_INVALID, "track.parent: \"%.60s\" is not the id of a run (32 hexadecimal digits)",
+                    o->parent);
+}
+
+static fn_status set_up(bool *any, fn_cli_tracked *t, fn_err *err) {
+  FN_TRY(fn_config_fill(&t->options, t->cli->config, &fn_track_option_table, err));
+  FN_TRY(check_sinks(any, &t->options, err));
+  FN_TRY(check_parent(&t->options, err));
+  FN_TRY(fn_cli_stores_init(&t->stores, t->cli, err));
+  if (!*any || !t->options.required || !fn_track_has_sink(&t->options, "local")) return FN_OK;
+  fn_tracking *tracking = NULL;
+  const fn_status status = fn_cli_open_tracking(&tracking, t->cli, &t->stores, FN_CLI_OPEN_MAKE, err);
+  if (status != FN_OK) return fn_err_prefix(err, status, "track.required");
+  fn_tracking_close(tracking);
+  return FN_OK;
+}
+
+fn_status fn_cli_tracked_create(fn_cli_tracked **tracked_out, const fn_cli *cli, bool resume, fn_err *err) {
+  fn_cli_tracked *t = fn_mem_calloc(1, sizeof *t);
+  bool any = false;
+  if (!t) return fn_err_no_memory(err, "tracking");
+  t->cli = cli;
+  t->resume = resume;
+  fn_arena_init(&t->arena);
+  const fn_status status = set_up(&any, t, err);
+  if (status == FN_OK && any) {
+    *tracked_out = t;
+    return FN_OK;
+  }
+  fn_arena_deinit(&t->arena);
+  free(t);
+  if (status == FN_OK) *tracked_out = NULL;
+  return status;
+}

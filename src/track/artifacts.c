@@ -1,0 +1,257 @@
+/* Files of runs and of model versions: kept once by their content under sha256/ab/abcd…, named by a table. */
+#include "track/tracking_internal.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum { PIECE = 1 << 20, MAX_DEPTH = 32, MAX_FILES = 1 << 20, MAX_OWNER = 600 };
+
+/* ---- contents ---- */
+
+/* Opened when it is first used: most runs that are looked at have nothing to fetch. */
+static fn_status open_store(fn_tracking *t, fn_err *err) {
+  static const fn_store_options none = {.net = NULL};
+  return t->store ? FN_OK : fn_store_open(&t->store, t->artifacts, t->store_options ? t->store_options : &none, err);
+}
+
+static void content_key(char key[96], const char *sha256) {
+  snprintf(key, 96, "sha256/%.2s/%s", sha256, sha256);
+}
+
+static fn_status hash_pieces(fn_artifact *out, FILE *file, const char *path, fn_err *err) {
+  FN_AUTO_FREE unsigned char *piece = malloc(PIECE);
+  unsigned char digest[FN_SHA256_BYTES];
+  fn_sha256 sha;
+  if (!piece) return fn_err_no_memory(err, path);
+  fn_sha256_init(&sha);
+  for (size_t n; (n = fread(piece, 1, PIECE, file)) > 0; out->n_bytes += (int64_t)n) fn_sha256_add(&sha, piece, n);
+  if (ferror(file)) return fn_err_errno(err, errno, "%s", path);
+  fn_sha256_get(&sha, digest);
+  fn_hex_format(out->sha256, digest, sizeof digest);
+  return FN_OK;
+}
+
+static fn_status hash_file(fn_artifact *out, const char *path, fn_err *err) {
+  FILE *file = fopen(path, "re");
+  if (!file) return fn_err_errno(err, errno, "%s", path);
+  const fn_status status = hash_pieces(out, file, path, err);
+  fclose(file);
+  return status;
+}
+
+/* ---- putting ---- */
+
+static fn_status check_owner(const char *owner, fn_err *err) {
+  const size_t n = strlen(owner);
+  if (n < MAX_OWNER && (strncmp(owner, "run:", 4) == 0 || strncmp(owner, "version:", 8) == 0)) return FN_OK;
+  return fn_err_set(err, FN_E_INVALID, "\"%.100s\" owns no files: run:ID and version:NAME/NUMBER do", owner);
+}
+
+/* Paths of files are freer than keys of metrics, but stay below the owner. */
+static fn_status check_path(const char *path, fn_err *err) {
+  const size_t n = strlen(path);
+  bool fine = n > 0 && n <= 1000 && path[0] != '/' && fn_utf8_valid(fn_str_make(path, n), NULL);
+  for (const char *part = path; fine; part += strcspn(part, "/") + 1) {
+    const size_t length = strcspn(part, "/");
+    fine = length > 0 && !(length == 1 && part[0] == '.') && !(length == 2 && part[0] == '.' && part[1] == '.');
+    if (part[length] == '\0') break;
+  }
+  for (size_t i = 0; fine && i < n; i++) fine = (unsigned char)path[i] >= ' ' && path[i] != '\\';
+  return fine ? FN_OK
+              : fn_err_set(err, FN_E_INVALID,
+                           "artifact \"%.200s\": a path inside the run is accepted, of 1 to 1000 bytes of UTF-8, with "
+                           "no part empty, \".\" or \"..\"",
+                           path);
+}
+
+fn_status fn_tracking_link(fn_tracking *t, const char *owner, const char *path, const fn_artifact *artifact,
+                           fn_err *err) {
+  const fn_sql_value values[] = {fn_sql_text(owner), fn_sql_text(path), fn_sql_text(artifact->sha256),
+                                 fn_sql_int(artifact->n_bytes)};
+  FN_TRY(check_owner(owner, err));
+  FN_TRY(check_path(path, err));
+  return fn_sql_run(t->sql,
+                    "INSERT INTO artifacts (owner, path, sha256, n_bytes) VALUES ($1, $2, $3, $4)"
+                    " ON CONFLICT (owner, path) DO UPDATE SET sha256 = excluded.sha256, n_bytes = excluded.n_bytes",
+                    values, 4, NULL, err);
+}
+
+static fn_status put_file(fn_tracking *t, const char *owner, const char *path, const char *source, fn_err *err) {
+  fn_artifact artifact = {.path = path};
+  char key[96];
+  fn_store_entry entry;
+  FN_TRY(check_path(path, err));
+  FN_TRY(hash_file(&artifact, source, err));
+  FN_TRY(open_store(t, err));
+  content_key(key, artifact.sha256);
+  const fn_status there = fn_store_stat(&entry, t->store, key, err);
+  if (there != FN_OK && there != FN_E_NOT_FOUND) return there;
+  if (there != FN_OK || entry.size_bytes != (uint64_t)artifact.n_bytes)
+    FN_TRY(fn_store_put(t->store, key, source, artifact.sha256, err));
+  return fn_tracking_link(t, owner, path, &artifact, err);
+}
+
+static fn_status put_tree(fn_tracking *t, const char *owner, const char *path, const char *source, int depth,
+                          fn_err *err) {
+  if (!fn_path_is_dir(source)) return put_file(t, owner, path, source, err);
+  if (depth == MAX_DEPTH) return fn_err_set(err, FN_E_LIMIT, "%s: folders below folders, over %d", source, MAX_DEPTH);
+  FN_AUTO_FREE char **names = NULL;
+  size_t n = 0;
+  FN_TRY(fn_dir_list(&names, &n, source, err));
+  for (size_t i = 0; i < n; i++) {
+    FN_AUTO_FREE char *below = *path ? fn_path_join(path, names[i]) : fn_str_dup(fn_str_from(names[i]));
+    FN_AUTO_FREE char *from = fn_path_join(source, names[i]);
+    if (!below || !from) return fn_err_no_memory(err, "a path");
+    FN_TRY(put_tree(t, owner, below, from, depth + 1, err));
+  }
+  return FN_OK;
+}
+
+fn_status fn_tracking_put(fn_tracking *t, const char *owner, const char *path, const char *source, fn_err *err) {
+  FN_TRY(check_owner(owner, err));
+  if (*path == '\0' && !fn_path_is_dir(source)) return check_path(path, err);
+  return put_tree(t, owner, path, source, 0, err);
+}
+
+/* ---- listing and getting ---- */
+
+typedef struct listing {
+  fn_artifact *list;
+  size_t n, capacity;
+  fn_arena arena;
+} listing;
+
+static fn_status take_artifact(void *arg, const fn_sql_value *v, size_t n, fn_err *err) {
+  listing *l = arg;
+  void *list = l->list;
+  if (n != 3 || v[1].bytes.length != 64) return FN_OK;
+  FN_TRY(fn_mem_grow(&list, &l->capacity, l->n + 1, sizeof *l->list, MAX_FILES, "artifacts", err));
+  l->list = list;
+  fn_artifact *a = &l->list[l->n];
+  *a = (fn_artifact){.path = fn_arena_strndup(&l->arena, v[0].bytes.data, v[0].bytes.length), .n_bytes = v[2].integer};
+  if (!a->path) return fn_err_no_memory(err, "artifacts");
+  memcpy(a->sha256, v[1].bytes.data, 64);
+  a->sha256[64] = '\0';
+  l->n++;
+  return FN_OK;
+}
+
+static bool is_below(const char *path, const char *prefix) {
+  const size_t n = strlen(prefix);
+  return n == 0 || (strncmp(path, prefix, n) == 0 && (path[n] == '\0' || path[n] == '/' || prefix[n - 1] == '/'));
+}
+
+static int by_path(const void *a, const void *b) {
+  return strcmp(((const fn_artifact *)a)->path, ((const fn_artifact *)b)->path);
+}
+
+static fn_status load(listing *l, fn_tracking *t, const char *owner, const char *prefix, fn_err *err) {
+  const fn_sql_value value = fn_sql_text(owner);
+  fn_arena_init(&l->arena);
+  FN_TRY(fn_sql_query(t->sql,
+                      "SELECT path, sha256, n_bytes FROM artifacts WHERE owner = $1 ORDER BY path LIMIT 1000000",
+                      &value, 1, take_artifact, l, err));
+  size_t kept = 0;
+  for (size_t i = 0; i < l->n; i++)
+    if (is_below(l->list[i].path, prefix)) l->list[kept++] = l->list[i];
+  l->n = kept;
+  if (kept > 1) qsort(l->list, kept, sizeof *l->list, by_path); /* by bytes, whatever the database sorts by */
+  return FN_OK;
+}
+
+static void listing_deinit(listing *l) {
+  free(l->list);
+  fn_arena_deinit(&l->arena);
+}
+
+fn_status fn_tracking_list(fn_tracking *t, const char *owner, const char *prefix, fn_artifact_emit emit, void *arg,
+                           fn_err *err) {
+  listing l = {.n = 0};
+  fn_status status = load(&l, t, owner, prefix, err);
+  for (size_t i = 0; i < l.n && status == FN_OK; i++) status = emit(arg, &l.list[i], err);
+  listing_deinit(&l);
+  return status;
+}
+
+static fn_status get_one(fn_tracking *t, const fn_artifact *a, const char *target, fn_err *err) {
+  char key[96];
+  FN_TRY(open_store(t, err));
+  content_key(key, a->sha256);
+  const fn_status status = fn_store_get(t->store, key, target, a->sha256, err);
+  return status == FN_OK ? FN_OK
+                         : fn_err_prefix(err, status == FN_E_NOT_FOUND ? FN_E_IO : status, "artifact %s", a->path);
+}
+
+static fn_status get_folder(fn_tracking *t, const listing *l, size_t skip, const char *folder, fn_err *err) {
+  for (size_t i = 0; i < l->n; i++) {
+    FN_AUTO_FREE char *target = fn_path_join(folder, l->list[i].path + skip);
+    if (!target) return fn_err_no_memory(err, "a path");
+    FN_AUTO_FREE char *parent = fn_str_dup(fn_str_make(target, (size_t)(strrchr(target, '/') - target)));
+    if (!parent) return fn_err_no_memory(err, "a path");
+    FN_TRY(fn_dir_create(parent, err));
+    FN_TRY(get_one(t, &l->list[i], target, err));
+  }
+  return FN_OK;
+}
+
+static fn_status get_listed(fn_tracking *t, const listing *l, const char *prefix, const char *target, fn_err *err) {
+  size_t skip = strlen(prefix);
+  while (skip && prefix[skip - 1] == '/') skip--;
+  if (l->n == 1 && l->list[0].path[skip] == '\0') return get_one(t, &l->list[0], target, err);
+  if (skip) skip++;
+  if (fn_path_exists(target)) return fn_err_set(err, FN_E_INVALID, "%s: exists already; name a new folder", target);
+  FN_AUTO_BUF fn_buf temporary;
+  fn_buf_init(&temporary, 1 << 16);
+  fn_buf_printf(&temporary, "%s.tmp-%ld", target, (long)getpid());
+  FN_TRY(fn_buf_check(&temporary, "a path", err));
+  FN_TRY(fn_dir_create(temporary.data, err));
+  fn_status status = get_folder(t, l, skip, temporary.data, err);
+  if (status == FN_OK) status = fn_path_rename(temporary.data, target, err);
+  if (status != FN_OK) {
+    const fn_status removed = fn_dir_remove(temporary.data, NULL);
+    (void)removed;
+  }
+  return status;
+}
+
+fn_status fn_tracking_get(fn_tracking *t, const char *owner, const char *prefix, const char *target, fn_err *err) {
+  listing l = {.n = 0};
+  fn_status status = load(&l, t, owner, prefix, err);
+  if (status == FN_OK && l.n == 0)
+    status = fn_err_set(err, FN_E_NOT_FOUND, "%s has no artifact \"%.200s\"", owner, prefix);
+  if (status == FN_OK) status = get_listed(t, &l, prefix, target, err);
+  listing_deinit(&l);
+  return status;
+}
+
+/* ---- dropping ---- */
+
+static fn_status take_count(void *arg, const fn_sql_value *v, size_t n, fn_err *err) {
+  (void)err;
+  if (n == 1) *(int64_t *)arg = v[0].integer;
+  return FN_OK;
+}
+
+/* A content that a run being written has already been copied to and not yet named would be lost here: whoever purges
+ * does so while the runs of the same content are at rest (docs/tracking.md). */
+static fn_status drop_content(fn_tracking *t, const char *sha256, fn_err *err) {
+  const fn_sql_value value = fn_sql_text(sha256);
+  int64_t n = 1;
+  FN_TRY(fn_sql_query(t->sql, "SELECT count(*) FROM artifacts WHERE sha256 = $1", &value, 1, take_count, &n, err));
+  if (n > 0) return FN_OK;
+  char key[96];
+  FN_TRY(open_store(t, err));
+  content_key(key, sha256);
+  return fn_store_remove(t->store, key, err);
+}
+
+fn_status fn_tracking_drop_owner(fn_tracking *t, const char *owner, fn_err *err) {
+  listing l = {.n = 0};
+  const fn_sql_value value = fn_sql_text(owner);
+  fn_status status = load(&l, t, owner, "", err);
+  if (status == FN_OK) status = fn_sql_run(t->sql, "DELETE FROM artifacts WHERE owner = $1", &value, 1, NULL, err);
+  for (size_t i = 0; i < l.n && status == FN_OK; i++) status = drop_content(t, l.list[i].sha256, err);
+  listing_deinit(&l);
+  return status;
+}

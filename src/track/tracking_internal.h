@@ -1,0 +1,56 @@
+/* Shared by the files of the local store. */
+#ifndef FN_TRACK_TRACKING_INTERNAL_H
+#define FN_TRACK_TRACKING_INTERNAL_H
+
+#include "store/store.h"
+#include "track/process.h"
+#include "track/tracking.h"
+
+enum {
+  FN_TRACK_STALE_MS = 180000, /* a run of another machine that has not been heard of for so long is taken for dead */
+};
+
+struct fn_tracking {
+  fn_sql *sql;
+  char *artifacts; /* address of the store of files */
+  const fn_store_options *store_options;
+  fn_store *store; /* NULL: not used yet */
+  bool read_only;
+  fn_process self;
+  fn_arena texts; /* statements made at run time: a connection keeps them by address */
+  struct fn_track_text {
+    fn_hash128 hash;
+    const char *text;
+  } * made;
+  size_t n_made, made_capacity;
+};
+
+/* The row of a run. */
+typedef struct fn_run_row {
+  int64_t number, status;
+  bool deleted;
+} fn_run_row;
+/* FN_E_NOT_FOUND. */
+FN_NODISCARD fn_status fn_tracking_row(fn_run_row *row_out, fn_tracking *tracking, const char *id, fn_err *err);
+/* The same, and FN_E_INVALID when it is deleted: such a run is not written to. */
+FN_NODISCARD fn_status fn_tracking_row_active(fn_run_row *row_out, fn_tracking *tracking, const char *id, fn_err *err);
+/* A statement as the connection wants it: the same text always at the same address. */
+FN_NODISCARD fn_status fn_tracking_text(const char **text_out, fn_tracking *tracking, fn_str text, fn_err *err);
+/* Marks the runs whose process is gone. With a read-only store nothing changes, and their numbers come in *gone_out
+ * (at most max). */
+FN_NODISCARD fn_status fn_tracking_reap(int64_t *gone_out, size_t *n_out, size_t max, fn_tracking *tracking,
+                                        fn_err *err);
+/* Runs `body` between begin and commit. */
+typedef fn_status (*fn_track_body)(fn_tracking *tracking, void *arg, fn_err *err);
+FN_NODISCARD fn_status fn_tracking_transact(fn_tracking *tracking, fn_track_body body, void *arg, fn_err *err);
+/* Whether a key may name a parameter, metric, tag or file. */
+FN_NODISCARD fn_status fn_track_check_key(const char *key, const char *what, fn_err *err);
+
+/* Not finite numbers in a column: NaN is NULL, an infinity the largest number, as MLflow has them. */
+fn_sql_value fn_track_number(double value);
+double fn_track_number_read(const fn_sql_value *value);
+
+/* Where the files of the store lie; see artifacts.c. Files that no owner refers to any more, of the hashes given. */
+FN_NODISCARD fn_status fn_tracking_drop_owner(fn_tracking *tracking, const char *owner, fn_err *err);
+
+#endif

@@ -1,0 +1,221 @@
+"""A training is a run of the local store: what it writes, and what `fakenews runs` says of it."""
+
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+from pathlib import Path
+
+import pytest
+from log_support import postgres
+from train_support import TINY, bare_environment, kill_after, metrics, overwrite_tensor, prepare, same_tree, write_corpus
+
+UNIT = Path(os.environ.get("FN_TOOLS", "build/dev/tests/tools")).resolve().parent / "unit"
+TRAIN = ["--init", "scratch", *TINY, "train.save_every=3", "train.evaluate_every=7"]
+
+
+@pytest.fixture(scope="module")
+def data(program, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("prepared")
+    return prepare(program, folder, write_corpus(folder / "news.csv"))
+
+
+@pytest.fixture(scope="module")
+def tracked(program, data, tmp_path_factory):
+    """Folder with two runs: "one", and "two" with another learning rate."""
+    folder = tmp_path_factory.mktemp("tracked")
+    (folder / ".git").mkdir()
+    (folder / ".git/HEAD").write_text("0123456789abcdef0123456789abcdef01234567\n")
+    for name, more in (("one", ["track.tags={team: desk}"]), ("two", ["train.learning_rate=5e-4", "track.experiment=second"])):
+        done = subprocess.run([program, "train", "--data", data, "--out", name, *TRAIN, *more], capture_output=True, text=True,
+                              cwd=folder, env=bare_environment(folder, USER="ann", FAKENEWS_NET_HTTP_PROXY="http://u:s3cr3t@h:1"))
+        assert done.returncode == 0 and "track" not in done.stderr, done.stderr
+    return folder
+
+
+@pytest.fixture
+def runs(fakenews, tracked):
+    def call(*arguments, code=0, **more):
+        done = fakenews("runs", *arguments, cwd=tracked, **more)
+        assert done.code == code, done
+        return done
+    return call
+
+
+def lines(done):
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def test_a_training_is_a_run(runs, tracked, data):
+    run = lines(runs("list", "--filter", "run_name = 'one'"))[0]
+    folder = tracked / "one"
+    assert run["run_id"] == json.loads((folder / "track/run.json").read_text())["id"] and len(run["run_id"]) == 32
+    assert (run["status"], run["user"], run["experiment"], run["folder"]) == ("FINISHED", "ann", "Default", str(folder))
+    assert run["params"]["train.learning_rate"] == "1e-3" and run["params"]["train.freeze"] == "none"
+    assert run["params"]["rows.train"] == str(json.loads((folder / "run.json").read_text())["rows"]["train"])
+    tags = run["tags"]
+    assert tags["team"] == "desk" and tags["mlflow.runName"] == "one" and tags["mlflow.user"] == "ann"
+    assert tags["mlflow.source.git.commit"] == "0123456789abcdef0123456789abcdef01234567"
+    assert tags["fakenews.data.hash"] == json.loads((folder / "run.json").read_text())["identity"]["data"]
+    assert tags["fakenews.command"].startswith("fakenews train --data ") and "track.tags={team: desk}" in tags["fakenews.command"]
+    result = json.loads((folder / "result.json").read_text())
+    logged = [m for m in metrics(folder) if "val/loss" in m or "val" in m]
+    assert run["metrics"]["test/loss"] == pytest.approx(result["test"]["loss"], rel=1e-12)
+    assert logged and "val/roc_auc" in run["metrics"]
+
+
+def test_every_step_is_kept(runs, tracked):
+    shown = json.loads(runs("show", "one", "--json").stdout)
+    steps = json.loads((tracked / "one/result.json").read_text())["n_steps"]
+    for key in ("train/loss", "train/learning_rate", "train/gradient_norm", "train/tokens_per_second"):
+        assert shown["metrics"][key]["points"] == steps and shown["metrics"][key]["step"] == steps
+    assert shown["metrics"]["system/process_cpu_utilization_percentage"]["last"] >= 0
+
+
+def test_files_of_a_run(runs, tracked):
+    shown = json.loads(runs("show", "one", "--json").stdout)
+    files = {a["path"]: a for a in shown["artifacts"]}
+    assert {"config.yaml", "run.json", "metrics.jsonl", "result.json", "data/prepare.json", "model/config.json"} <= set(files)
+    for path, artifact in files.items():
+        kept = tracked / "runs/artifacts/sha256" / artifact["sha256"][:2] / artifact["sha256"]
+        assert kept.stat().st_size == artifact["bytes"]
+        if not path.startswith("data/"):
+            assert kept.read_bytes() == (tracked / "one" / path).read_bytes()
+
+
+def test_same_content_is_kept_once(tracked):
+    with sqlite3.connect(tracked / "runs/tracking.db") as database:
+        rows = database.execute("SELECT count(*), count(DISTINCT sha256) FROM artifacts").fetchone()
+    stored = [p for p in (tracked / "runs/artifacts").rglob("*") if p.is_file()]
+    assert len(stored) == rows[1] < rows[0]
+
+
+@pytest.mark.parametrize("filter_, names", [
+    ("params.train.learning_rate = '5e-4'", ["two"]),
+    ("metrics.train/loss > 0", ["two", "one"]),
+    ("tags.team LIKE 'd%' and status = 'FINISHED'", ["one"]),
+    ("datasets.name = 'data'", ["two", "one"]),
+    ("attributes.run_name ILIKE 'ONE'", ["one"]),
+    ("metrics.val/loss > 1000", []),
+])
+def test_filters(runs, filter_, names):
+    assert [run["name"] for run in lines(runs("list", "--filter", filter_))] == names
+
+
+def test_order_columns_and_experiment(runs):
+    assert [r["name"] for r in lines(runs("list", "--order-by", "attributes.run_name"))] == ["one", "two"]
+    assert [r["name"] for r in lines(runs("list", "--experiment", "second"))] == ["two"]
+    few = lines(runs("list", "--columns", "params.family,metrics.val/loss", "--max", "1"))
+    assert len(few) == 1 and few[0]["params"] == {"family": "bert"} and list(few[0]["metrics"]) == ["val/loss"]
+
+
+@pytest.mark.parametrize("arguments, part", [
+    (["list", "--filter", "metrics.loss = 1 OR status = 'x'"], "byte 18 (\"OR status = 'x'\"): comparisons are joined by AND alone"),
+    (["list", "--filter", "loss < 1"], "byte 1 (\"loss < 1\"): a field is metrics.NAME"),
+    (["list", "--order-by", "metrics.loss DOWN"], "a field is followed by ASC, DESC or nothing"),
+    (["list", "--max", "many"], "--max takes a number of runs"),
+    (["list", "track.url=mysql://h/d"], "accepted are a path, sqlite:PATH and postgresql://"),
+    (["list", "track.url=nowhere.db"], "nowhere.db: no runs are kept here (track.url)"),
+    (["show", "nothing"], "no run \"nothing\": accepted are an id or its first digits, a name, a run folder, or latest"),
+    (["show"], "runs show takes one run"),
+])
+def test_refusals(runs, arguments, part):
+    done = runs(*arguments, code=2)
+    assert part in done.stderr and done.stdout == ""
+
+
+def test_bad_settings_are_refused_before_training(fakenews, data):
+    for setting, part in (("track.sinks=[locl]", "track.sinks: there is no \"locl\"; accepted are: local"),
+                          ("track.parent=abc", "track.parent: \"abc\" is not the id of a run")):
+        done = fakenews("train", "--data", data, "--out", "run", *TRAIN, setting)
+        assert done.code == 2 and part in done.stderr, done
+
+
+def test_no_sink_writes_nothing(fakenews, data, tmp_path):
+    done = fakenews("train", "--data", data, "--out", "run", *TRAIN, "track.sinks=[]")
+    assert done.code == 0 and not (tmp_path / "runs").exists() and not (tmp_path / "run/track").exists()
+
+
+def test_tracking_changes_no_byte(fakenews, data, tracked, tmp_path):
+    assert fakenews("train", "--data", data, "--out", "run", *TRAIN, "track.sinks=[]").code == 0
+    same_tree(tracked / "one", tmp_path / "run")
+
+
+def test_a_refused_training_is_no_run(fakenews, data, tmp_path):
+    assert fakenews("train", "--data", data, "--out", "run", *TRAIN, "train.batch_size=0").code == 2
+    assert not (tmp_path / "runs").exists()
+
+
+def test_secrets_are_not_kept(tracked, program, data, tmp_path):
+    """What is secret on a command line or in the environment stands nowhere in the store."""
+    command = [program, "train", "--data", data, "--out", "run", *TRAIN, "net.kaggle_key=s3cr3t", "predictions.url=postgresql://u:s3cr3t@h/d"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=bare_environment(tmp_path))
+    assert done.returncode == 0, done.stderr
+    for folder in (tmp_path / "runs", tmp_path / "run", tracked / "runs"):
+        for path in folder.rglob("*"):
+            assert not path.is_file() or b"s3cr3t" not in path.read_bytes(), path
+
+
+def test_killed_and_resumed(fakenews, program, data, tmp_path):
+    """kill -9 leaves a run INTERRUPTED; going on takes it up again, and no step is there twice."""
+    command = [program, "train", "--data", data, "--out", "run", *TRAIN, "track.flush_ms=10", "track.log_model=false"]
+    for delay in (0.15, 0.2, 0.1, 0.3, 0.12):
+        code, _, err = kill_after(command, tmp_path, delay, signal.SIGKILL, tmp_path)
+        if code == -signal.SIGKILL and (tmp_path / "run/checkpoints/last").exists():
+            break
+        if (tmp_path / "run").exists():
+            subprocess.run(["rm", "-r", tmp_path / "run", tmp_path / "runs"])
+    else:
+        pytest.fail(f"never killed after a checkpoint: {err}")
+    run = lines(fakenews("runs", "list"))[0]
+    assert run["status"] == "INTERRUPTED" and run["ended"], run
+    done = fakenews("train", "--resume", "run", "train.patience=50")
+    assert done.code == 0, done
+    after = lines(fakenews("runs", "list"))
+    assert len(after) == 1 and after[0]["run_id"] == run["run_id"] and after[0]["status"] == "FINISHED"
+    assert after[0]["tags"]["fakenews.resumed.train.patience"] == "50" and after[0]["params"]["train.patience"] == "null"
+    cut = json.loads(fakenews("runs", "show", "latest", "--json").stdout)["metrics"]
+    steps = json.loads((tmp_path / "run/result.json").read_text())["n_steps"]
+    assert cut["train/loss"]["points"] == steps
+    assert fakenews("runs", "list", "--filter", "status = 'INTERRUPTED'").stdout == ""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_stopped_by_a_signal(fakenews, program, data, tmp_path, number):
+    command = [program, "train", "--data", data, "--out", "run", *TRAIN, "train.epochs=400", "track.log_model=false"]
+    code, _, err = kill_after(command, tmp_path, 0.5, number, tmp_path)
+    assert code == 128 + number, err
+    assert lines(fakenews("runs", "list"))[0]["status"] == "KILLED"
+
+
+def test_diverged(fakenews, data, tmp_path):
+    assert fakenews("train", "--data", data, "--out", "run", *TRAIN, "train.epochs=1").code == 0
+    overwrite_tensor(tmp_path / "run/checkpoints/last/model/model.safetensors", "bert.encoder.layer.0.output.dense.weight", 3e38)
+    assert fakenews("train", "--resume", "run", "train.epochs=2").code == 1
+    assert lines(fakenews("runs", "list"))[0]["status"] == "FAILED"
+
+
+def test_linear_family(fakenews, data, tmp_path):
+    assert fakenews("train", "--data", data, "--out", "run", "family=linear").code == 0
+    run = lines(fakenews("runs", "list"))[0]
+    assert run["status"] == "FINISHED" and run["metrics"]["test/roc_auc"] >= 0 and "model.hidden_size" not in run["params"]
+    assert "linear.c" in run["params"] or any(k.startswith("linear.") for k in run["params"])
+
+
+def test_postgresql(fakenews, data):
+    """The unit tests of the store, then a training, on PostgreSQL."""
+    with postgres() as cluster:
+        for name in ("tracking", "search", "tracker"):
+            done = subprocess.run([UNIT / f"track/test_{name}"], capture_output=True, text=True, timeout=60,
+                                  env={**os.environ, "FN_TEST_POSTGRESQL": cluster.url})
+            assert done.returncode == 0, done.stdout + done.stderr
+        cluster.sql("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
+        env = {"FAKENEWS_TRACK_URL": cluster.url}
+        done = fakenews("train", "--data", data, "--out", "run", *TRAIN, env=env)
+        assert done.code == 0 and "track" not in done.stderr, done
+        run = lines(fakenews("runs", "list", "--filter", "metrics.val/loss > 0 and params.family = 'bert'", env=env))[0]
+        assert run["status"] == "FINISHED"
+        assert "val/loss" in fakenews("runs", "show", run["run_id"][:6], env=env).stdout
+        done = fakenews("train", "--resume", "run", env=env)
+        assert done.code == 0, done

@@ -1,0 +1,300 @@
+/* The tracker: events reach every sink in order, a sink that fails is told of once, nothing waits. */
+#include "store.h"
+#include "track/sink_local.h"
+#include "track/system_metrics.h"
+
+#include <math.h>
+#include <pthread.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+/* A sink that writes down what it is given. */
+typedef struct notebook {
+  fn_buf text;
+  int n_logs, n_system;
+  bool fails, closed, destroyed;
+  pthread_mutex_t *gate; /* held: the sink waits */
+} notebook;
+
+static fn_status note_events(void *self, const fn_track_event *events, size_t n, fn_err *err) {
+  notebook *b = self;
+  if (b->gate) {
+    pthread_mutex_lock(b->gate);
+    pthread_mutex_unlock(b->gate);
+  }
+  b->n_logs++;
+  for (size_t i = 0; i < n; i++) {
+    const fn_track_event *e = &events[i];
+    if (e->kind == FN_TRACK_METRIC && strncmp(e->key, "system/", 7) == 0)
+      b->n_system++;
+    else if (e->kind == FN_TRACK_METRIC)
+      fn_buf_printf(&b->text, "%s=%g@%d ", e->key, e->number, (int)e->step);
+    else if (e->kind == FN_TRACK_STATUS)
+      fn_buf_printf(&b->text, "%s ", fn_run_status_names[e->status]);
+    else
+      fn_buf_printf(&b->text, "%s=%s ", e->key, e->value);
+  }
+  return b->fails ? fn_err_set(err, FN_E_IO, "the pen is empty") : FN_OK;
+}
+static fn_status note_close(void *self, uint64_t deadline_ns, fn_err *err) {
+  (void)deadline_ns;
+  ((notebook *)self)->closed = true;
+  return ((notebook *)self)->fails ? fn_err_set(err, FN_E_IO, "pages are missing") : FN_OK;
+}
+static void note_destroy(void *self) {
+  ((notebook *)self)->destroyed = true;
+}
+static fn_sink sink_of(notebook *b) {
+  fn_buf_init(&b->text, 0);
+  return (fn_sink){"notebook", b, note_events, note_close, note_destroy};
+}
+
+static void take_note(void *arg, const char *sink, const char *text) {
+  fn_buf_printf(arg, "%s: %s\n", sink, text);
+}
+
+static const fn_run_info run = {.id = ID_A, .name = "r", .user = "ann", .folder = "", .start_ms = 1};
+
+static fn_tracker *start(const fn_sink *sinks, size_t n, fn_buf *notes, bool system) {
+  fn_err err = {0};
+  fn_tracker *tracker = NULL;
+  const fn_tracker_options options = {.run = &run,
+                                      .sinks = sinks,
+                                      .n_sinks = n,
+                                      .flush_ms = 5,
+                                      .max_queued_bytes = 1 << 20,
+                                      .system_metrics = system,
+                                      .system_interval_ms = 20,
+                                      .note = take_note,
+                                      .note_arg = notes};
+  fn_buf_init(notes, 0);
+  assert_ok(fn_tracker_create(&tracker, &options, &err));
+  return tracker;
+}
+
+static void log_metric(fn_tracker *tracker, const char *key, double value, int64_t step) {
+  const fn_track_event event = {.kind = FN_TRACK_METRIC, .key = key, .number = value, .step = step, .time_ms = 5};
+  fn_tracker_log(tracker, &event);
+}
+
+static void rest(int ms) {
+  nanosleep(&(struct timespec){.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000L}, NULL);
+}
+
+static void test_order(void **state) {
+  (void)state;
+  notebook a = {.n_logs = 0}, b = {.n_logs = 0};
+  fn_buf notes;
+  const fn_sink sinks[] = {sink_of(&a), sink_of(&b)};
+  fn_tracker *tracker = start(sinks, 2, &notes, false);
+  char key[] = "lr", value[] = "1";
+  const fn_track_event param = {.kind = FN_TRACK_PARAM, .key = key, .value = value};
+  fn_tracker_log(tracker, &param);
+  key[0] = value[0] = 'x'; /* it was copied */
+  for (int i = 0; i < 3; i++) {
+    log_metric(tracker, "loss", i, i);
+    rest(10);
+  }
+  fn_tracker_finish(tracker, FN_RUN_FINISHED, 1000);
+  assert_string_equal(a.text.data, "lr=1 loss=0@0 loss=1@1 loss=2@2 FINISHED ");
+  assert_string_equal(b.text.data, a.text.data);
+  assert_true(a.closed && a.destroyed && b.closed && b.destroyed && a.n_logs > 1);
+  assert_int_equal(notes.length, 0);
+  fn_buf_deinit(&a.text);
+  fn_buf_deinit(&b.text);
+}
+
+static void test_failing_sink_is_told_of_once(void **state) {
+  (void)state;
+  notebook bad = {.fails = true}, good = {.fails = false};
+  fn_buf notes;
+  const fn_sink sinks[] = {sink_of(&bad), sink_of(&good)};
+  fn_tracker *tracker = start(sinks, 2, &notes, false);
+  for (int i = 0; i < 3; i++) {
+    log_metric(tracker, "loss", i, i);
+    rest(12);
+  }
+  fn_tracker_finish(tracker, FN_RUN_FAILED, 1000);
+  assert_string_equal(notes.data, "notebook: the pen is empty\nnotebook: pages are missing\n");
+  assert_string_equal(good.text.data, "loss=0@0 loss=1@1 loss=2@2 FAILED ");
+  fn_buf_deinit(&notes);
+  fn_buf_deinit(&bad.text);
+  fn_buf_deinit(&good.text);
+}
+
+/* A sink that hangs holds up nobody; what does not fit is counted. */
+static void test_slow_sink(void **state) {
+  (void)state;
+  enum { N = 40000 };
+  pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER;
+  notebook slow = {.gate = &gate};
+  fn_buf notes;
+  const fn_sink sink = sink_of(&slow);
+  pthread_mutex_lock(&gate);
+  fn_tracker *tracker = start(&sink, 1, &notes, false);
+  log_metric(tracker, "first", 1, 0);
+  rest(30); /* the sink has it, and waits */
+  const uint64_t begin = fn_clock_ns();
+  for (int i = 0; i < N; i++) log_metric(tracker, "loss", i, i);
+  const fn_track_event tag = {.kind = FN_TRACK_TAG, .key = "kept", .value = "whatever"};
+  fn_tracker_log(tracker, &tag);
+  assert_true(fn_clock_ns() - begin < 2000000000ull);
+  pthread_mutex_unlock(&gate);
+  fn_tracker_finish(tracker, FN_RUN_FINISHED, 1000);
+  assert_contains(slow.text.data, "kept=whatever ");
+  assert_contains(notes.data, "metrics were left out: they came faster than they could be written (track.queue_mb)");
+  size_t n = 0;
+  for (const char *at = slow.text.data; (at = strstr(at, "loss=")); at++) n++;
+  char expected[32];
+  snprintf(expected, sizeof expected, "tracker: %zu metrics", (size_t)N - n);
+  assert_true(n > 0 && n < N);
+  assert_contains(notes.data, expected);
+  fn_buf_deinit(&notes);
+  fn_buf_deinit(&slow.text);
+}
+
+typedef struct writer {
+  fn_tracker *tracker;
+  int number;
+} writer;
+static void *write_some(void *arg) {
+  const writer *w = arg;
+  char key[16];
+  snprintf(key, sizeof key, "thread%d", w->number);
+  for (int i = 0; i < 500; i++) log_metric(w->tracker, key, i, i);
+  return NULL;
+}
+
+static void test_many_threads(void **state) {
+  (void)state;
+  enum { THREADS = 4 };
+  notebook b = {.n_logs = 0};
+  fn_buf notes;
+  const fn_sink sink = sink_of(&b);
+  fn_tracker *tracker = start(&sink, 1, &notes, true);
+  pthread_t threads[THREADS];
+  writer writers[THREADS];
+  for (int i = 0; i < THREADS; i++) {
+    writers[i] = (writer){tracker, i};
+    assert_int_equal(pthread_create(&threads[i], NULL, write_some, &writers[i]), 0);
+  }
+  for (int i = 0; i < THREADS; i++) pthread_join(threads[i], NULL);
+  fn_tracker_finish(tracker, FN_RUN_FINISHED, 1000);
+  for (int i = 0; i < THREADS; i++) {
+    char last[32];
+    snprintf(last, sizeof last, "thread%d=499@499 ", i);
+    assert_contains(b.text.data, last);
+  }
+  assert_true(b.n_system >= 8); /* two looks at least */
+  fn_buf_deinit(&b.text);
+}
+
+static bool has(const fn_system_metric *metrics, size_t n, const char *key, double low, double high) {
+  for (size_t i = 0; i < n; i++)
+    if (strcmp(metrics[i].key, key) == 0) return metrics[i].value >= low && metrics[i].value <= high;
+  return false;
+}
+
+static void test_system_metrics(void **state) {
+  (void)state;
+  fn_err err = {0};
+  fn_system_sampler *sampler = NULL;
+  fn_system_metric metrics[FN_SYSTEM_MAX_METRICS];
+  assert_ok(fn_system_sampler_create(&sampler, "/tmp", &err));
+  size_t n = fn_system_sampler_look(metrics, sampler);
+  assert_false(has(metrics, n, "system/cpu_utilization_percentage", 0, 100));
+  const uint64_t end = fn_clock_ns() + 60000000;
+  while (fn_clock_ns() < end) continue; /* the processor is used */
+  n = fn_system_sampler_look(metrics, sampler);
+  assert_true(has(metrics, n, "system/cpu_utilization_percentage", 0, 100));
+  assert_true(has(metrics, n, "system/process_cpu_utilization_percentage", 1, 150));
+  assert_true(has(metrics, n, "system/system_memory_usage_percentage", 0.1, 100));
+  assert_true(has(metrics, n, "system/process_memory_usage_megabytes", 0.5, 1e5));
+  assert_true(has(metrics, n, "system/disk_usage_percentage", 0, 100));
+  assert_true(has(metrics, n, "system/network_receive_megabytes", 0, 1e9));
+  fn_system_sampler_destroy(sampler);
+}
+
+/* ---- the local sink ---- */
+
+static fn_sink local_sink(void) {
+  fn_err err = {0};
+  fn_sink sink;
+  const fn_local_sink_options options = {
+      .store = {.url = store_url, .artifacts = store_files}, .run = &run, .resume_step = -1};
+  assert_ok(fn_local_sink_create(&sink, &options, &err));
+  return sink;
+}
+
+static fn_status count_points(void *arg, const fn_metric_point *point, fn_err *err) {
+  (void)err;
+  (void)point;
+  ++*(int *)arg;
+  return FN_OK;
+}
+
+static fn_status take_status(void *arg, const fn_run_view *view, fn_err *err) {
+  (void)err;
+  *(fn_run_status *)arg = view->info.status;
+  return FN_OK;
+}
+
+static void test_local_sink(void **state) {
+  (void)state;
+  fn_err err = {0};
+  fn_buf notes;
+  const fn_sink sink = local_sink();
+  fn_tracker *tracker = start(&sink, 1, &notes, false);
+  for (int i = 0; i < 300; i++) log_metric(tracker, i % 2 ? "loss" : "accuracy", i, i / 2);
+  fn_tracker_finish(tracker, FN_RUN_FINISHED, 1000);
+  assert_int_equal(notes.length, 0);
+  fn_tracking *t = store_open(false);
+  int n = 0;
+  fn_run_status status = FN_RUN_RUNNING;
+  assert_ok(fn_tracking_history(t, ID_A, NULL, count_points, &n, &err));
+  assert_int_equal(n, 300);
+  assert_ok(fn_tracking_get_run(t, ID_A, take_status, &status, &err));
+  assert_int_equal(status, FN_RUN_FINISHED);
+  fn_tracking_close(t);
+}
+
+/* The store is away at first: what came meanwhile is written when it is there. */
+static void test_local_sink_waits_for_its_store(void **state) {
+  (void)state;
+  if (!store_is_sqlite()) return; /* another test of that: tests/cli/test_track_faults.py */
+  fn_err err = {0};
+  char folder[128];
+  const fn_sink sink = local_sink();
+  snprintf(folder, sizeof folder, "%s/runs", store_folder);
+  assert_ok(fn_file_write(folder, "", 0, &err)); /* a file where the folder belongs */
+  const fn_track_event event = {.kind = FN_TRACK_METRIC, .key = "loss", .number = 1, .step = 1, .time_ms = 5};
+  const fn_status first = sink.log(sink.self, &event, 1, &err);
+  assert_true(first != FN_OK);
+  assert_ok(fn_dir_remove(folder, &err));
+  fn_err late = {0};
+  if (first == FN_E_IO) { /* a cause that may pass */
+    assert_status(sink.close(sink.self, 0, &late), FN_OK);
+    fn_tracking *t = store_open(false);
+    int n = 0;
+    assert_ok(fn_tracking_history(t, ID_A, NULL, count_points, &n, &err));
+    assert_int_equal(n, 1);
+    fn_tracking_close(t);
+  }
+  sink.destroy(sink.self);
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, store_begin, store_end)
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_order),
+      cmocka_unit_test(test_failing_sink_is_told_of_once),
+      cmocka_unit_test(test_slow_sink),
+      cmocka_unit_test(test_many_threads),
+      cmocka_unit_test(test_system_metrics),
+      TEST(test_local_sink),
+      TEST(test_local_sink_waits_for_its_store),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
