@@ -1,5 +1,7 @@
 /* Lets Python feed a sink of a run (track/tracker.h) without a training.
  *
+ *   sink_probe wandb FOLDER [dir DIR] [project P] [entity E] [group G] [tag T]… [wid ID] [resume STEP] [close MS]
+ *   sink_probe frames FILE LENGTH…    no sink: a W&B file with records of these lengths, of the byte 'x'
  *   sink_probe mlflow FOLDER [uri URI] [token T | user U password P] [run ID] [max BYTES] [close MS] [net.KEY VALUE]…
  *
  * Reads events from stdin, a line each, parts by tabs: m KEY VALUE STEP MS, p KEY VALUE, t KEY VALUE, a PATH FILE,
@@ -8,6 +10,8 @@
  */
 #include "store/store.h"
 #include "track/mlflow_sink.h"
+#include "track/wandb_log.h"
+#include "track/wandb_sink.h"
 
 #include <stdio.h>
 #include <time.h>
@@ -82,8 +86,27 @@ static void feed(probe *p) {
   flush(p);
 }
 
+static int frames(int argc, char **argv) {
+  fn_err err = {0};
+  fn_wandb_log *log = NULL;
+  fn_status status = fn_wandb_log_create(&log, argv[2], &err);
+  for (int i = 3; i < argc && status == FN_OK; i++) {
+    const size_t n = strtoull(argv[i], NULL, 10);
+    char *text = malloc(n + 1);
+    if (!text) return 1;
+    memset(text, 'x', n);
+    fn_wandb_log_add(log, fn_str_make(text, n));
+    free(text);
+    if (i % 2) status = fn_wandb_log_flush(log, &err);
+  }
+  if (status == FN_OK) status = fn_wandb_log_close(log, &err);
+  if (status != FN_OK) fprintf(stderr, "%s: %s\n", fn_status_name(status), err.message);
+  return fn_status_exit_code(status);
+}
+
 int main(int argc, char **argv) {
   fn_err err = {0};
+  if (argc > 2 && !strcmp(argv[1], "frames")) return frames(argc, argv);
   fn_config *config = NULL;
   const fn_option_table *const tables[] = {&fn_net_option_table};
   if (fn_config_create(&config, tables, FN_COUNT_OF(tables), NULL, &err) != FN_OK || argc < 3) return 64;
@@ -92,6 +115,8 @@ int main(int argc, char **argv) {
   fn_run_id_make(run.id, (const unsigned char *)"0123456789abcdef");
   if (!realpath(argv[2], folder)) return 64;
   fn_mlflow_sink_options o = {.run = &run, .folder = folder, .max_bytes = 64 << 20};
+  const char *tags[16];
+  fn_wandb_sink_options w = {.run = &run, .dir = folder, .version = "1.2.3", .tags = tags, .resume_step = -1};
   double close_ms = 5000;
   fn_status status = FN_OK;
   for (int i = 3; i + 1 < argc && status == FN_OK; i += 2) {
@@ -102,6 +127,13 @@ int main(int argc, char **argv) {
     if (!strcmp(word, "password")) o.server.password = value;
     if (!strcmp(word, "run")) o.run_id = value;
     if (!strcmp(word, "id")) (void)snprintf(run.id, sizeof run.id, "%s", value);
+    if (!strcmp(word, "dir")) w.dir = value;
+    if (!strcmp(word, "project")) w.project = value;
+    if (!strcmp(word, "entity")) w.entity = value;
+    if (!strcmp(word, "group")) w.group = value;
+    if (!strcmp(word, "wid")) w.id = value;
+    if (!strcmp(word, "tag") && w.n_tags < FN_COUNT_OF(tags)) tags[w.n_tags++] = value;
+    if (!strcmp(word, "resume")) w.resume_step = atoll(value);
     if (!strcmp(word, "max")) o.max_bytes = strtoull(value, NULL, 10);
     if (!strcmp(word, "close")) close_ms = strtod(value, NULL);
     if (!strncmp(word, "net.", 4))
@@ -114,7 +146,9 @@ int main(int argc, char **argv) {
   o.server.store = &store;
   probe p = {.events = fn_mem_calloc(MAX_BATCH, sizeof *p.events), .texts = fn_mem_calloc(MAX_BATCH, sizeof *p.texts)};
   fn_buf_init(&p.said, 0);
-  if (status == FN_OK) status = fn_mlflow_sink_create(&p.sink, &o, &err);
+  if (status == FN_OK)
+    status =
+        strcmp(argv[1], "wandb") ? fn_mlflow_sink_create(&p.sink, &o, &err) : fn_wandb_sink_create(&p.sink, &w, &err);
   if (status == FN_OK) {
     feed(&p);
     const uint64_t begin = fn_clock_ns();
