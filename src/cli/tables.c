@@ -7,6 +7,7 @@
 #include "monitor/options.h"
 #include "net/options.h"
 #include "serve/options.h"
+#include "store/options.h"
 #include "tensor/options.h"
 #include "track/options.h"
 #include "train/options.h"
@@ -77,6 +78,6 @@ const fn_option_table *const fn_cli_tables[] = {
     &fn_infer_option_table, &fn_pack_option_table,   &fn_calibrate_option_table, &fn_explain_option_table,
 #endif
     &fn_serve_option_table, &fn_tensor_option_table, &fn_net_option_table,       &fn_predictions_option_table,
-    &fn_track_option_table,
+    &fn_track_option_table, &fn_bucket_option_table,
 };
 const size_t fn_cli_n_tables = FN_COUNT_OF(fn_cli_tables);

@@ -362,7 +362,8 @@ static fn_status run_once(fn_call_answer *answer, bool *sunk_out, fn_http *http,
   fn_http_credentials credentials = request->credentials;
   if (!credentials.user && !credentials.bearer && request->n_secret_headers == 0 && url.user)
     credentials = (fn_http_credentials){.user = url.user, .password = url.password};
-  const bool has_credentials = credentials.user || credentials.bearer || request->n_secret_headers > 0;
+  const bool has_credentials =
+      credentials.user || credentials.bearer || request->secret_body || request->n_secret_headers > 0;
   attempt a = {.http = http, .request = request, .answer = answer, .err = err};
   fn_status status = FN_OK;
   if (has_credentials && !request->machine_service) status = fn_wire_check_plain(&url, http->options, err);
@@ -382,26 +383,30 @@ static bool go_on(const void *arg) {
   return !r->tick || r->tick(r->arg, 0, 0);
 }
 
-fn_status fn_call_retry(fn_call_answer *answer, fn_http *http, const fn_call_request *request, fn_err *err) {
-  fn_err local = {0};
-  fn_err *reason = err ? err : &local;
+fn_status fn_call_pause(fn_http *http, const fn_call_request *request, const fn_call_answer *answer, int64_t n_failures,
+                        const char *why, fn_err *err) {
   const fn_net_options *o = http->options;
+  if (answer->unresolved || n_failures > o->retries || answer->retry_after_s > o->max_wait_s) return FN_E_IO;
+  const double wait_s = fn_wire_backoff(o, n_failures, answer->retry_after_s);
+  if (request->on_retry) request->on_retry(request->arg, why, wait_s);
+  if (fn_wire_sleep(wait_s, go_on, request)) return FN_OK;
+  return fn_err_set(err, FN_E_CANCELLED, "%.*s: stopped", SHOWN_URL(answer->url ? answer->url : request->url));
+}
+
+fn_status fn_call_retry(fn_call_answer *answer, fn_http *http, const fn_call_request *request, fn_err *err) {
+  fn_err reason = {0};
   for (int64_t n_failures = 1;; n_failures++) {
     bool sunk = false;
-    fn_status status = run_once(answer, &sunk, http, request, reason);
-    if (!answer->retry || answer->unresolved || sunk || (status != FN_OK && status != FN_E_IO)) return status;
-    if (answer->retry_after_s > o->max_wait_s) return status;
-    if (n_failures > o->retries) {
-      if (status == FN_OK || o->retries == 0) return status;
-      char text[sizeof reason->message];
-      memcpy(text, reason->message, sizeof text);
-      return fn_err_set(err, status, "%.900s (%lld attempts failed in a row)", text, (long long)n_failures);
-    }
-    if (status == FN_OK && fn_call_check(answer, request, reason) == FN_OK) return FN_OK;
-    const double wait_s = fn_wire_backoff(o, n_failures, answer->retry_after_s);
-    if (request->on_retry) request->on_retry(request->arg, reason->message, wait_s);
-    if (!fn_wire_sleep(wait_s, go_on, request))
-      return fn_err_set(err, FN_E_CANCELLED, "%.*s: stopped", SHOWN_URL(answer->url));
+    reason.message[0] = 0;
+    fn_status status = run_once(answer, &sunk, http, request, &reason);
+    const bool again = answer->retry && !sunk && (status == FN_OK || status == FN_E_IO);
+    if (again && status == FN_OK && fn_call_check(answer, request, &reason) == FN_OK) return FN_OK;
+    const fn_status paused = again ? fn_call_pause(http, request, answer, n_failures, reason.message, err) : FN_E_IO;
+    if (paused == FN_OK) continue;
+    if (paused == FN_E_CANCELLED) return paused;
+    if (status == FN_OK) return FN_OK;
+    if (n_failures == 1) return fn_err_set(err, status, "%s", reason.message);
+    return fn_err_set(err, status, "%.900s (%lld attempts failed in a row)", reason.message, (long long)n_failures);
   }
 }
 
@@ -430,6 +435,7 @@ static void wipe_basic(char *text, const char *user, const char *password) {
 void fn_call_wipe(char *text, const fn_call_request *request) {
   fn_url url = {0};
   wipe_one(text, request->credentials.bearer);
+  wipe_one(text, request->secret_body);
   if (request->credentials.user) wipe_basic(text, request->credentials.user, request->credentials.password);
   if (strchr(request->url, '@') && fn_url_parse(&url, request->url, NULL) == FN_OK && url.user)
     wipe_basic(text, url.user, url.password);

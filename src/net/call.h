@@ -33,11 +33,12 @@ typedef struct fn_call_request {
   const fn_call_pair *secret_headers; /* headers that are credentials: Authorization, X-Auth-Token … */
   size_t n_secret_headers;
   fn_http_credentials credentials;
-  fn_str body;          /* from memory, or … */
-  int body_file;        /* … where from_file: a descriptor that can be read at any place (pread) */
-  uint64_t body_offset; /* first byte of it */
-  uint64_t body_length; /* bytes of it; fewer in the file is an error */
-  bool from_file;       /* the body is the file's part */
+  const char *secret_body; /* a credential inside the body, as it stands there; NULL: none */
+  fn_str body;             /* from memory, or … */
+  int body_file;           /* … where from_file: a descriptor that can be read at any place (pread) */
+  uint64_t body_offset;    /* first byte of it */
+  uint64_t body_length;    /* bytes of it; fewer in the file is an error */
+  bool from_file;          /* the body is the file's part */
   fn_call_redirects redirects;
   size_t max_answer_bytes; /* of a body kept in memory; 0: 1 MiB. A longer one is FN_E_LIMIT */
   double timeout_s; /* for all of it; 0: 120 where body and answer are in memory, else only net.stall_timeout_s acts */
@@ -82,6 +83,11 @@ FN_NODISCARD fn_status fn_call_run(fn_call_answer *answer, fn_http *http, const 
  * repeated. A sink is not called again after it has been: such an attempt is the last. */
 FN_NODISCARD fn_status fn_call_retry(fn_call_answer *answer, fn_http *http, const fn_call_request *request,
                                      fn_err *err);
+/* What fn_call_retry does between two attempts, for callers that make each one anew (a signature that must be fresh):
+ * tells on_retry why, and waits. n_failures counts from 1. FN_E_CANCELLED by tick; FN_E_IO, err untouched, when there
+ * is to be no further attempt: the count, a name that is not found, or Retry-After beyond net.max_wait_s. */
+FN_NODISCARD fn_status fn_call_pause(fn_http *http, const fn_call_request *request, const fn_call_answer *answer,
+                                     int64_t n_failures, const char *why, fn_err *err);
 /* FN_OK for 2xx. Otherwise an error that names the address, the status and what the body says: FN_E_NOT_FOUND for 404
  * and 410, FN_E_LIMIT for 413, FN_E_IO where another attempt may help (fn_call_answer.retry), FN_E_INVALID for the rest
  * of 4xx, FN_E_IO for anything else. */

@@ -1,5 +1,5 @@
 /* The unfinished file of a download, NAME.part, and beside it NAME.part.json: what has to be known to go on with it.
- * Internal to src/net. */
+ * For src/net and src/store. */
 #ifndef FN_NET_PART_H
 #define FN_NET_PART_H
 

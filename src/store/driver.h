@@ -2,38 +2,95 @@
 #ifndef FN_STORE_DRIVER_H
 #define FN_STORE_DRIVER_H
 
+#include "store/checksum.h"
+#include "store/options.h"
 #include "store/store.h"
+
+/* One request about a key; a kind of store makes address and credentials of it, anew for each attempt. */
+typedef struct fn_store_call {
+  const char *method;
+  const char *key;           /* relative to the store; NULL: the bucket is meant */
+  const char *url;           /* GCS: the address of an upload that is going on, instead of the key's; NULL: none */
+  const fn_call_pair *query; /* not encoded */
+  size_t n_query;
+  const fn_call_pair *headers; /* besides those that every request has */
+  size_t n_headers;
+  fn_str body; /* from memory, or … */
+  int body_file;
+  uint64_t body_offset, body_length; /* … from a file, where from_file */
+  bool from_file;
+  const char *body_sha256; /* of it, hexadecimal; NULL: S3 computes it (in memory only) */
+  uint64_t done;           /* bytes of the file that were sent before, for events; -1 in total: no events */
+  int64_t total;
+  size_t max_answer_bytes; /* 0: 1 MiB */
+  fn_status (*sink)(void *arg, const fn_call_answer *head, const void *data, size_t length, fn_err *err);
+  void *arg; /* of sink */
+} fn_store_call;
+
+typedef fn_status (*fn_store_each)(void *arg, const fn_store_entry *entry, fn_err *err);
 
 /* Keys and folders are valid when they come here. Functions that a kind has not are NULL: it says so. */
 typedef struct fn_store_driver {
-  const char *name;  /* "S3", for messages */
   const char *lacks; /* why functions are NULL: "it is read-only" */
   fn_status (*get)(fn_store *store, const char *key, const char *to_path, const char *sha256, fn_err *err);
   fn_status (*put)(fn_store *store, const char *key, const char *from_path, const char *sha256, fn_err *err);
   fn_status (*read)(fn_buf *out, fn_store *store, const char *key, size_t max_bytes, fn_err *err);
   fn_status (*write)(fn_store *store, const char *key, fn_str data, fn_err *err);
-  fn_status (*list)(fn_store *store, const char *folder,
-                    fn_status (*each)(void *arg, const fn_store_entry *entry, fn_err *err), void *arg, fn_err *err);
+  fn_status (*list)(fn_store *store, const char *folder, fn_store_each each, void *arg, fn_err *err);
   fn_status (*stat)(fn_store_entry *entry_out, fn_store *store, const char *key, fn_err *err);
   fn_status (*remove)(fn_store *store, const char *key, fn_err *err);
   void (*close)(fn_store *store);
+  /* The rest is for those behind HTTP. One attempt, by way of fn_store_perform: */
+  fn_status (*call)(fn_call_answer *answer, fn_store *store, const fn_store_call *call, fn_err *err);
+  /* The error that an answer other than 2xx means; key NULL: the bucket. */
+  fn_status (*explain)(const fn_store *store, const fn_call_answer *answer, const char *key, fn_err *err);
+  /* Whether the answer says that credentials expired which can be had anew; they are then forgotten. */
+  bool (*renew)(fn_store *store, const fn_call_answer *answer);
+  /* What a GET's headers say of the whole file's checksums. */
+  void (*sums)(fn_sums *sums_out, const fn_call_answer *answer);
 } fn_store_driver;
 
 struct fn_store {
   const fn_store_driver *driver;
   char *uri;
   fn_store_options options;
-  void *state; /* of the driver */
+  fn_bucket_options buckets;
+  fn_http *http; /* NULL for folders */
+  void *state;   /* of the driver */
 };
 
-/* Each fills *store (driver, state) from what follows its scheme; store->uri is set and may be replaced. */
+/* Each fills store->driver and state; store->uri is the address without a '/' at the end. */
 FN_NODISCARD fn_status fn_store_open_file(fn_store *store, const char *path, fn_err *err);
+FN_NODISCARD fn_status fn_store_open_s3(fn_store *store, const char *rest, fn_err *err);
 
 /* Sends an event; FN_E_CANCELLED when the sink said so. */
 FN_NODISCARD fn_status fn_store_tell(const fn_store *store, fn_download_event event, fn_err *err);
 /* Makes the folders that a path lies in. */
 FN_NODISCARD fn_status fn_store_make_parents(const char *path, fn_err *err);
-/* FN_E_IO, naming both, unless the digest (64 hexadecimal digits) is the one that was wanted (NULL: any). */
-FN_NODISCARD fn_status fn_store_check_sha256(const char *digest, const char *wanted, const char *what, fn_err *err);
+/* "bucket[/prefix]" in two malloc'd parts, each valid; prefix is "" or ends with '/'. */
+FN_NODISCARD fn_status fn_store_split(char **bucket_out, char **prefix_out, const fn_store *store, const char *rest,
+                                      fn_err *err);
+
+/* ---- request.c: attempts */
+
+/* A request to something else than the store itself (credentials, say), with the store's attempts and events. */
+FN_NODISCARD fn_status fn_store_ask(fn_call_answer *answer, fn_store *store, const fn_call_request *request,
+                                    fn_err *err);
+/* For a driver's call: one attempt of a request whose address and headers it made; body, sink and events are added. */
+FN_NODISCARD fn_status fn_store_perform(fn_call_answer *answer, fn_store *store, const fn_store_call *call,
+                                        fn_call_request *request, fn_err *err);
+/* Attempts until an answer is final; FN_OK with any status that is. */
+FN_NODISCARD fn_status fn_store_run(fn_call_answer *answer, fn_store *store, const fn_store_call *call, fn_err *err);
+/* The same; FN_OK for 2xx only, else what the driver's explain says. */
+FN_NODISCARD fn_status fn_store_expect(fn_call_answer *answer, fn_store *store, const fn_store_call *call, fn_err *err);
+
+/* ---- receive.c */
+
+/* Fetches call (a GET; its headers, sink and arg are set here) to a path: resumed, checked, in place by rename. */
+FN_NODISCARD fn_status fn_store_receive(fn_store *store, const fn_store_call *call, const char *to_path,
+                                        const char *sha256, fn_err *err);
+/* Into memory, checked likewise. */
+FN_NODISCARD fn_status fn_store_receive_small(fn_buf *out, fn_store *store, const fn_store_call *call, size_t max_bytes,
+                                              fn_err *err);
 
 #endif

@@ -36,7 +36,6 @@ typedef struct copy {
   const fn_store *store;
   const char *from, *to, *name; /* name: what is shown */
   fn_sha256 sha;
-  char digest[65];
 } copy;
 
 static fn_status copy_bytes(copy *c, fn_writer *w, int fd, int64_t total, fn_err *err) {
@@ -73,8 +72,10 @@ static fn_status copy_file(copy *c, const char *wanted, fn_err *err) {
   FN_TRY(status);
   unsigned char digest[FN_SHA256_BYTES];
   fn_sha256_get(&c->sha, digest);
-  fn_hex_format(c->digest, digest, sizeof digest);
-  FN_TRY(fn_store_check_sha256(c->digest, wanted, c->name, err));
+  fn_sums is = {.kinds = FN_SUM_SHA256}, should = {.kinds = wanted ? FN_SUM_SHA256 : 0};
+  fn_hex_format(is.sha256, digest, sizeof digest);
+  if (wanted) memcpy(should.sha256, wanted, sizeof should.sha256);
+  FN_TRY(fn_sums_check(&is, &should, c->name, err));
   return fn_writer_commit(&w, err);
 }
 
@@ -196,8 +197,7 @@ static void file_close(fn_store *store) {
 }
 
 fn_status fn_store_open_file(fn_store *store, const char *path, fn_err *err) {
-  static const fn_store_driver driver = {.name = "folder",
-                                         .lacks = "",
+  static const fn_store_driver driver = {.lacks = "",
                                          .get = file_get,
                                          .put = file_put,
                                          .read = file_read,

@@ -27,6 +27,7 @@ static fn_status open_kind(fn_store *store, const char *uri, fn_err *err) {
       return fn_err_set(err, FN_E_INVALID, "%.300s: a file: address names a path of this machine, file:///path", uri);
     return fn_store_open_file(store, path, err);
   }
+  if (strncmp(uri, "s3://", 5) == 0) return fn_store_open_s3(store, uri + 5, err);
   if (has_scheme(uri))
     return fn_err_set(err, FN_E_UNSUPPORTED,
                       "%.300s: no kind of artifact store; a folder, s3://bucket/…, gs://bucket/… and https://… are",
@@ -42,11 +43,13 @@ fn_status fn_store_open(fn_store **store_out, const char *uri, const fn_store_op
   if (!store) return fn_err_no_memory(err, uri);
   store->options = *options;
   if (!store->options.agent) store->options.agent = "fakenews";
+  store->buckets = options->buckets ? *options->buckets : (fn_bucket_options){.part_mb = 8};
   size_t n = strlen(uri);
   while (n > 1 && uri[n - 1] == '/') n--;
   store->uri = fn_str_dup(fn_str_make(uri, n));
   const fn_status status = store->uri ? open_kind(store, uri, err) : fn_err_no_memory(err, uri);
   if (status != FN_OK) {
+    fn_http_destroy(store->http);
     free(store->uri);
     free(store);
     return status;
@@ -58,6 +61,7 @@ fn_status fn_store_open(fn_store **store_out, const char *uri, const fn_store_op
 void fn_store_close(fn_store *store) {
   if (!store) return;
   store->driver->close(store);
+  fn_http_destroy(store->http);
   free(store->uri);
   free(store);
 }
@@ -145,9 +149,41 @@ fn_status fn_store_make_parents(const char *path, fn_err *err) {
   return fn_dir_create(parent, err);
 }
 
-fn_status fn_store_check_sha256(const char *digest, const char *wanted, const char *what, fn_err *err) {
-  if (!wanted || fn_digest_equal(digest, wanted)) return FN_OK;
-  return fn_err_set(err, FN_E_IO,
-                    "%.400s: SHA-256 is %.64s, not %.64s as it should be: the file is damaged or another one", what,
-                    digest, wanted);
+/* A bucket's name goes into a host name and a path: nothing else than letters, digits, '.', '-' and '_' (Google's). */
+static bool is_bucket(fn_str name) {
+  if (name.length < 3 || name.length > 222) return false;
+  for (size_t i = 0; i < name.length; i++) {
+    const char c = name.data[i];
+    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+    if (!plain && (i == 0 || !strchr(".-_", c) || (c == '.' && name.data[i - 1] == '.'))) return false;
+  }
+  return true;
+}
+
+fn_status fn_store_split(char **bucket_out, char **prefix_out, const fn_store *store, const char *rest, fn_err *err) {
+  const char *slash = strchr(rest, '/');
+  const fn_str bucket = slash ? fn_str_make(rest, (size_t)(slash - rest)) : fn_str_from(rest);
+  fn_str prefix = slash ? fn_str_from(slash + 1) : fn_str_make("", 0);
+  while (prefix.length && prefix.data[prefix.length - 1] == '/') prefix.length--;
+  if (!is_bucket(bucket))
+    return fn_err_set(
+        err, FN_E_INVALID,
+        "%.300s: \"%.*s\" is no name of a bucket; letters, digits, '.', '-' and '_', 3 and more of them, are",
+        store->uri, (int)(bucket.length < 100 ? bucket.length : 100), bucket.data);
+  const char *why = NULL;
+  if (prefix.length && !fn_name_is_inside(prefix, &why))
+    return fn_err_set(err, FN_E_INVALID, "%.300s: what follows the bucket %.100s", store->uri, why);
+  FN_AUTO_BUF fn_buf text;
+  fn_buf_init(&text, FN_URL_MAX);
+  fn_buf_append(&text, prefix.data, prefix.length);
+  if (prefix.length) fn_buf_append_char(&text, '/');
+  char *name = fn_str_dup(bucket), *copy = fn_str_dup(fn_str_from(text.data ? text.data : ""));
+  if (!name || !copy || text.failed) {
+    free(name);
+    free(copy);
+    return fn_err_no_memory(err, store->uri);
+  }
+  *bucket_out = name;
+  *prefix_out = copy;
+  return FN_OK;
 }

@@ -1,0 +1,28 @@
+/* Credentials and region of AWS, looked up where its own programs look (docs/stores.md). Internal to src/store. */
+#ifndef FN_STORE_AWS_H
+#define FN_STORE_AWS_H
+
+#include "store/driver.h"
+#include "store/sigv4.h"
+
+/* What was found, kept until it expires. {0} is empty; release with fn_aws_deinit. */
+typedef struct fn_aws {
+  char *id, *secret, *token; /* token NULL: keys that do not expire */
+  int64_t expires_ms;        /* INT64_MAX: never */
+  char *source; /* where they came from, for messages: "environment", "/home/a/.aws/credentials [default]" */
+  fn_buf config, credentials; /* the two files, read once; empty when they are not there */
+  bool has_files;             /* they were looked for */
+} fn_aws;
+
+void fn_aws_deinit(fn_aws *aws);
+/* Makes *keys_out point at valid keys: environment, web identity, files, container, instance metadata; those that end
+ * within five minutes are fetched anew. FN_E_INVALID names what to set and everything that was tried. */
+FN_NODISCARD fn_status fn_aws_keys_get(fn_aws_keys *keys_out, fn_aws *aws, fn_store *store, fn_err *err);
+/* Forgets keys that a service called expired; false when they cannot be had anew. */
+bool fn_aws_keys_forget(fn_aws *aws);
+/* A setting of the profile in use (region, endpoint_url), appended; false when there is none. */
+bool fn_aws_profile_find(fn_buf *out, fn_aws *aws, const fn_store *store, const char *key);
+/* Region for requests: store.s3_region, AWS_REGION, AWS_DEFAULT_REGION, the profile; else "us-east-1". Appended. */
+void fn_aws_region(fn_buf *out, fn_aws *aws, const fn_store *store);
+
+#endif

@@ -1,0 +1,67 @@
+#include "store/remember.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+enum { MAX_STATE = 1 << 16 };
+
+/* STATE/<digest of address and key>.json; NULL without a folder. */
+static char *path_of(const fn_store *store, const fn_upload *u) {
+  if (!store->options.state) return NULL;
+  FN_AUTO_BUF fn_buf text;
+  fn_buf_init(&text, MAX_STATE);
+  fn_buf_printf(&text, "%s\n%s", u->uri, u->key);
+  unsigned char digest[FN_SHA256_BYTES];
+  char name[2 * 16 + 6];
+  fn_sha256_bytes(digest, fn_buf_str(&text));
+  fn_hex_format(name, digest, 16);
+  memcpy(name + 32, ".json", 6);
+  return text.failed ? NULL : fn_path_join(store->options.state, name);
+}
+
+char *fn_upload_recall(const fn_store *store, const fn_upload *u) {
+  FN_AUTO_FREE char *path = path_of(store, u);
+  FN_AUTO_JSON json_t *state = NULL;
+  const char *uri, *key, *sha256, *id;
+  int64_t length, part;
+  if (!path || !fn_path_exists(path) || fn_json_load(&state, path, MAX_STATE, NULL) != FN_OK) return NULL;
+  if (fn_json_get_string(&uri, state, "uri", NULL, "", NULL) != FN_OK ||
+      fn_json_get_string(&key, state, "key", NULL, "", NULL) != FN_OK ||
+      fn_json_get_string(&sha256, state, "sha256", NULL, "", NULL) != FN_OK ||
+      fn_json_get_string(&id, state, "id", NULL, "", NULL) != FN_OK ||
+      fn_json_get_int(&length, state, "size_bytes", 0, INT64_MAX, NULL, "", NULL) != FN_OK ||
+      fn_json_get_int(&part, state, "part_bytes", 0, INT64_MAX, NULL, "", NULL) != FN_OK)
+    return NULL;
+  const bool same = strcmp(uri, u->uri) == 0 && strcmp(key, u->key) == 0 && strcmp(sha256, u->sha256) == 0 &&
+                    (uint64_t)length == u->length && (uint64_t)part == u->part_bytes;
+  return same ? fn_str_dup(fn_str_from(id)) : NULL;
+}
+
+void fn_upload_keep(const fn_store *store, const fn_upload *u, const char *id) {
+  FN_AUTO_FREE char *path = path_of(store, u);
+  FN_AUTO_BUF fn_buf text;
+  fn_buf_init(&text, MAX_STATE);
+  fn_json_writer w;
+  if (!path || fn_dir_create(store->options.state, NULL) != FN_OK) return;
+  fn_json_begin(&w, &text, 2);
+  fn_json_object(&w, NULL);
+  fn_json_text(&w, "uri", u->uri);
+  fn_json_text(&w, "key", u->key);
+  fn_json_text(&w, "sha256", u->sha256);
+  fn_json_int(&w, "size_bytes", (int64_t)u->length);
+  fn_json_int(&w, "part_bytes", (int64_t)u->part_bytes);
+  fn_json_text(&w, "id", id);
+  fn_json_end(&w);
+  if (text.failed) return;
+  /* Made private before anything stands in it; a cut file is no JSON, and recalls nothing. */
+  const int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+  if (fd < 0) return;
+  const bool written = write(fd, text.data, text.length) == (ssize_t)text.length;
+  close(fd);
+  if (!written) unlink(path);
+}
+
+void fn_upload_forget(const fn_store *store, const fn_upload *u) {
+  FN_AUTO_FREE char *path = path_of(store, u);
+  if (path) unlink(path);
+}

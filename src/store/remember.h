@@ -1,0 +1,22 @@
+/* Uploads that were broken off, remembered in a folder so that the same call goes on with them. Internal to src/store.
+ */
+#ifndef FN_STORE_REMEMBER_H
+#define FN_STORE_REMEMBER_H
+
+#include "store/driver.h"
+
+/* What has to be the same for an upload to go on. */
+typedef struct fn_upload {
+  const char *uri, *key, *sha256;
+  uint64_t length, part_bytes;
+} fn_upload;
+
+/* The id that was kept for it (S3: an upload id; Google: the address of a session), malloc'd; NULL when there is none
+ * or the file has changed. */
+char *fn_upload_recall(const fn_store *store, const fn_upload *upload);
+/* Keeps an id, readable by the owner only: whoever has Google's can write. Without a folder it does nothing, and a
+ * failure is none of the upload's. */
+void fn_upload_keep(const fn_store *store, const fn_upload *upload, const char *id);
+void fn_upload_forget(const fn_store *store, const fn_upload *upload);
+
+#endif

@@ -1,0 +1,260 @@
+/* A file in parts: CreateMultipartUpload, UploadPart…, CompleteMultipartUpload. */
+#include "store/remember.h"
+#include "store/s3.h"
+#include "store/xml.h"
+
+enum { MAX_PARTS = 10000, MAX_TAG = 128, MAX_ID = 2048, MAX_LIST = 8 << 20 };
+
+/* What the server has of one part. */
+typedef struct part {
+  char etag[MAX_TAG]; /* "": not there yet */
+  char sha256[45];    /* base64, as it was sent */
+  uint64_t size;      /* what ListParts said; 0: unknown */
+} part;
+
+typedef struct upload {
+  fn_store *store;
+  const char *key, *path;
+  int fd;
+  uint64_t length, part_bytes;
+  const fn_sums *sums;
+  char id[MAX_ID];
+  part *parts;
+  size_t n;
+  fn_upload memory;
+} upload;
+
+static uint64_t size_of(const upload *u, size_t i) {
+  const uint64_t begin = i * u->part_bytes;
+  return u->length - begin < u->part_bytes ? u->length - begin : u->part_bytes;
+}
+
+static fn_status copy_text(char *out, size_t size, fn_str text, const upload *u, const char *what, fn_err *err) {
+  if (text.length == 0 || text.length >= size)
+    return fn_err_set(err, FN_E_IO, "%.300s/%.300s: an answer without %s", u->store->uri, u->key, what);
+  snprintf(out, size, "%.*s", (int)text.length, text.data);
+  return FN_OK;
+}
+
+static fn_status create(upload *u, fn_err *err) {
+  const fn_call_pair query[] = {{"uploads", ""}};
+  const fn_call_pair headers[] = {{"x-amz-checksum-algorithm", "SHA256"}, {"x-amz-meta-sha256", u->sums->sha256}};
+  const fn_store_call call = {
+      .method = "POST", .key = u->key, .query = query, .n_query = 1, .headers = headers, .n_headers = 2, .total = -1};
+  FN_AUTO_ANSWER fn_call_answer answer = {0};
+  FN_AUTO_BUF fn_buf id;
+  fn_buf_init(&id, MAX_ID);
+  FN_TRY(fn_store_expect(&answer, u->store, &call, err));
+  (void)fn_xml_find(&id, fn_buf_str(&answer.body), "*/UploadId");
+  FN_TRY(copy_text(u->id, sizeof u->id, fn_buf_str(&id), u, "UploadId", err));
+  fn_upload_keep(u->store, &u->memory, u->id);
+  return FN_OK;
+}
+
+/* ---- what an earlier call left */
+
+typedef struct listing {
+  upload *u;
+  part now; /* the part that is being read */
+  int64_t number;
+  bool truncated;
+  int64_t next;
+} listing;
+
+static fn_status on_element(void *arg, const char *path, fn_str text, fn_err *err) {
+  (void)err;
+  listing *l = arg;
+  int64_t value;
+  if (fn_xml_is(path, "*/Part/PartNumber") && fn_str_to_int64(&value, text)) l->number = value;
+  if (fn_xml_is(path, "*/Part/Size") && fn_str_to_int64(&value, text) && value > 0) l->now.size = (uint64_t)value;
+  if (fn_xml_is(path, "*/Part/ETag") && text.length < MAX_TAG)
+    snprintf(l->now.etag, sizeof l->now.etag, "%.*s", (int)text.length, text.data);
+  if (fn_xml_is(path, "*/Part/ChecksumSHA256") && text.length < sizeof l->now.sha256)
+    snprintf(l->now.sha256, sizeof l->now.sha256, "%.*s", (int)text.length, text.data);
+  if (fn_xml_is(path, "*/IsTruncated")) l->truncated = fn_str_is(text, "true");
+  if (fn_xml_is(path, "*/NextPartNumberMarker") && fn_str_to_int64(&value, text)) l->next = value;
+  if (!fn_xml_is(path, "*/Part")) return FN_OK;
+  if (l->number >= 1 && (uint64_t)l->number <= l->u->n && l->now.size == size_of(l->u, (size_t)l->number - 1))
+    l->u->parts[l->number - 1] = l->now;
+  l->now = (part){.size = 0};
+  l->number = 0;
+  return FN_OK;
+}
+
+/* Fills u->parts; false when the upload is no longer there. */
+static fn_status list_parts(bool *there_out, upload *u, fn_err *err) {
+  listing l = {.u = u};
+  FN_AUTO_ANSWER fn_call_answer answer = {0};
+  for (int64_t marker = 0;; marker = l.next) {
+    char number[24];
+    snprintf(number, sizeof number, "%lld", (long long)marker);
+    const fn_call_pair query[] = {{"uploadId", u->id}, {"part-number-marker", number}};
+    const fn_store_call call = {.method = "GET",
+                                .key = u->key,
+                                .query = query,
+                                .n_query = marker ? 2 : 1,
+                                .max_answer_bytes = MAX_LIST,
+                                .total = -1};
+    const fn_status status = fn_store_expect(&answer, u->store, &call, err);
+    *there_out = status == FN_OK;
+    if (status == FN_E_NOT_FOUND) return FN_OK;
+    FN_TRY(status);
+    l.truncated = false;
+    l.next = 0;
+    FN_TRY(fn_xml_walk(fn_buf_str(&answer.body), u->store->uri, on_element, &l, err));
+    if (!l.truncated || l.next <= marker) return FN_OK;
+  }
+}
+
+/* ---- parts */
+
+/* Whether an earlier call sent the part: its bytes are these when its SHA-256 is, or, with a service that lists none,
+ * its MD5, which is then its tag. */
+static bool is_there(part *p, const fn_sums *sums, const char *sha256) {
+  char tag[40];
+  snprintf(tag, sizeof tag, "\"%s\"", sums->md5);
+  const bool same = p->sha256[0] ? strcmp(p->sha256, sha256) == 0 : strcmp(p->etag, tag) == 0;
+  if (p->etag[0] && same) snprintf(p->sha256, sizeof p->sha256, "%.44s", sha256);
+  return p->etag[0] && same;
+}
+
+static fn_status put_part(upload *u, size_t i, uint64_t done, fn_err *err) {
+  fn_sums sums;
+  FN_AUTO_BUF fn_buf encoded;
+  fn_buf_init(&encoded, 256);
+  const uint64_t offset = i * u->part_bytes, size = size_of(u, i);
+  part *p = &u->parts[i];
+  const unsigned kinds = FN_SUM_SHA256 | (p->etag[0] && !p->sha256[0] ? FN_SUM_MD5 : 0u);
+  FN_TRY(fn_sums_file(&sums, u->fd, offset, size, kinds, u->path, NULL, NULL, err));
+  fn_sums_base64(&encoded, &sums, FN_SUM_SHA256);
+  FN_TRY(fn_buf_check(&encoded, "a checksum", err));
+  if (is_there(p, &sums, encoded.data)) return FN_OK;
+  char number[24];
+  snprintf(number, sizeof number, "%zu", i + 1);
+  const fn_call_pair query[] = {{"partNumber", number}, {"uploadId", u->id}};
+  const fn_call_pair headers[] = {{"x-amz-checksum-sha256", encoded.data}};
+  const fn_store_call call = {.method = "PUT",
+                              .key = u->key,
+                              .query = query,
+                              .n_query = 2,
+                              .headers = headers,
+                              .n_headers = 1,
+                              .from_file = true,
+                              .body_file = u->fd,
+                              .body_offset = offset,
+                              .body_length = size,
+                              .body_sha256 = sums.sha256,
+                              .done = done,
+                              .total = (int64_t)u->length};
+  FN_AUTO_ANSWER fn_call_answer answer = {0};
+  FN_TRY(fn_store_expect(&answer, u->store, &call, err));
+  fn_str etag;
+  (void)fn_call_header(&etag, &answer, "etag");
+  FN_TRY(copy_text(p->etag, sizeof p->etag, etag, u, "ETag", err));
+  snprintf(p->sha256, sizeof p->sha256, "%.44s", encoded.data);
+  return FN_OK;
+}
+
+static fn_status put_parts(upload *u, fn_err *err) {
+  uint64_t done = 0;
+  for (size_t i = 0; i < u->n; i++) {
+    FN_TRY(put_part(u, i, done, err));
+    done += size_of(u, i);
+    const fn_download_event event = {
+        .kind = FN_DOWNLOAD_DATA, .text = u->key, .n_bytes = done, .total = (int64_t)u->length};
+    FN_TRY(fn_store_tell(u->store, event, err));
+  }
+  return FN_OK;
+}
+
+static fn_status complete(upload *u, fn_err *err) {
+  FN_AUTO_BUF fn_buf body;
+  fn_buf_init(&body, 8 << 20);
+  fn_buf_append_str(&body, "<CompleteMultipartUpload xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">");
+  for (size_t i = 0; i < u->n; i++) {
+    fn_buf_append_str(&body, "<Part><ETag>");
+    fn_xml_escape(&body, fn_str_from(u->parts[i].etag));
+    fn_buf_printf(&body, "</ETag><ChecksumSHA256>%s</ChecksumSHA256><PartNumber>%zu</PartNumber></Part>",
+                  u->parts[i].sha256, i + 1);
+  }
+  fn_buf_append_str(&body, "</CompleteMultipartUpload>");
+  FN_TRY(fn_buf_check(&body, "a list of parts", err));
+  const fn_call_pair query[] = {{"uploadId", u->id}};
+  const fn_call_pair headers[] = {{"content-type", "application/xml"}};
+  const fn_store_call call = {.method = "POST",
+                              .key = u->key,
+                              .query = query,
+                              .n_query = 1,
+                              .headers = headers,
+                              .n_headers = 1,
+                              .body = fn_buf_str(&body),
+                              .total = -1};
+  FN_AUTO_ANSWER fn_call_answer answer = {0};
+  const fn_status status = fn_store_expect(&answer, u->store, &call, err);
+  if (status == FN_E_NOT_FOUND) { /* an attempt whose answer was lost may have completed it */
+    fn_store_entry entry;
+    const bool is_there = u->store->driver->stat(&entry, u->store, u->key, NULL) == FN_OK;
+    return is_there && fn_digest_equal(entry.sha256, u->sums->sha256) ? FN_OK : status;
+  }
+  FN_TRY(status);
+  /* The answer's head may have left before the work was done: a failure then stands in a body of status 200. */
+  FN_AUTO_BUF fn_buf etag;
+  fn_buf_init(&etag, MAX_TAG);
+  if (fn_xml_find(&etag, fn_buf_str(&answer.body), "*/ETag")) return FN_OK;
+  answer.status = 500;
+  return u->store->driver->explain(u->store, &answer, u->key, err);
+}
+
+/* Otherwise its parts are paid for until somebody finds them. */
+static void abort_upload(const upload *u) {
+  const fn_call_pair query[] = {{"uploadId", u->id}};
+  const fn_store_call call = {.method = "DELETE", .key = u->key, .query = query, .n_query = 1, .total = -1};
+  FN_AUTO_ANSWER fn_call_answer answer = {0};
+  (void)!u->store->driver->call(&answer, u->store, &call, NULL); /* what failed before is what is told */
+}
+
+static fn_status run(upload *u, fn_err *err) {
+  FN_AUTO_FREE char *kept = fn_upload_recall(u->store, &u->memory);
+  bool goes_on = false;
+  if (kept && strlen(kept) < sizeof u->id) {
+    memcpy(u->id, kept, strlen(kept) + 1);
+    FN_TRY(list_parts(&goes_on, u, err));
+  }
+  if (!goes_on) FN_TRY(create(u, err));
+  fn_status status = put_parts(u, err);
+  if (status == FN_OK) status = complete(u, err);
+  /* What may pass, or was stopped, goes on with the same call when there is a memory of it. */
+  const bool keep = u->store->options.state && (status == FN_E_IO || status == FN_E_CANCELLED);
+  if (status != FN_OK && !keep) abort_upload(u);
+  if (!keep) fn_upload_forget(u->store, &u->memory);
+  if (status == FN_OK || !keep || !err) return status;
+  char text[sizeof err->message];
+  memcpy(text, err->message, sizeof text);
+  return fn_err_set(err, status, "%.850s; the parts that arrived are kept there, the same call goes on with them",
+                    text);
+}
+
+fn_status fn_s3_upload(fn_store *store, const char *key, const char *from_path, int fd, uint64_t length,
+                       const fn_sums *sums, fn_err *err) {
+  const uint64_t mib = (uint64_t)1 << 20;
+  uint64_t part_bytes = (uint64_t)store->buckets.part_mb * mib;
+  const uint64_t least = (length + MAX_PARTS - 1) / MAX_PARTS;
+  if (part_bytes < least) part_bytes = (least + mib - 1) / mib * mib;
+  if (part_bytes > 5120 * mib)
+    return fn_err_set(err, FN_E_LIMIT, "%s: longer than S3 takes (5 TiB in %d parts)", from_path, MAX_PARTS);
+  const size_t n = (size_t)((length + part_bytes - 1) / part_bytes);
+  FN_AUTO_FREE part *parts = fn_mem_calloc(n, sizeof *parts);
+  if (!parts) return fn_err_no_memory(err, from_path);
+  upload u = {
+      .store = store,
+      .key = key,
+      .path = from_path,
+      .fd = fd,
+      .length = length,
+      .part_bytes = part_bytes,
+      .sums = sums,
+      .parts = parts,
+      .n = n,
+      .memory = {.uri = store->uri, .key = key, .sha256 = sums->sha256, .length = length, .part_bytes = part_bytes}};
+  return run(&u, err);
+}
