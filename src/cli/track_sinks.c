@@ -1,6 +1,12 @@
 /* The kinds of sinks that track.sinks names. */
 #include "cli/track_support.h"
+#include "track/journal.h"
+#include "track/mlflow_environment.h"
+#include "track/mlflow_sink.h"
 #include "track/sink_local.h"
+#include "track/wandb_sink.h"
+
+/* ---- local ---- */
 
 static fn_status make_local(fn_sink *sink_out, const fn_cli_track_context *c, fn_err *err) {
   const fn_local_sink_options options = {
@@ -13,7 +19,113 @@ static fn_status make_local(fn_sink *sink_out, const fn_cli_track_context *c, fn
   return fn_local_sink_create(sink_out, &options, err);
 }
 
+/* ---- mlflow ---- */
+
+static fn_status check_mlflow(const fn_cli *cli, const fn_track_options *options, const fn_environment *environment,
+                              bool resume, fn_err *err) {
+  (void)cli;
+  fn_mlflow_options server;
+  FN_TRY(fn_mlflow_from_environment(&server, options->uri, environment, err));
+  if (server.uri || resume) return FN_OK; /* a run that goes on knows where it was told of */
+  return fn_err_set(err, FN_E_INVALID,
+                    "track.sinks names mlflow, but no server is given: set track.uri=http://HOST:5000 or "
+                    "MLFLOW_TRACKING_URI");
+}
+
+static fn_status make_mlflow(fn_sink *sink_out, const fn_cli_track_context *c, fn_err *err) {
+  const fn_environment *environment = &c->stores->environment;
+  FN_AUTO_FREE char *known = NULL;
+  fn_run_info run = *c->run;
+  fn_mlflow_sink_options options = {.run = &run,
+                                    .folder = c->folder,
+                                    .run_id = fn_environment_get(environment, "MLFLOW_RUN_ID"),
+                                    .max_bytes = (uint64_t)c->options->spool_mb << 20};
+  FN_TRY(fn_mlflow_from_environment(&options.server, c->options->uri, environment, err));
+  if (!options.server.uri) {
+    FN_TRY(fn_journal_uri(&known, c->folder, "mlflow", err));
+    options.server.uri = known;
+  }
+  options.server.net = &c->stores->net;
+  options.server.store = &c->stores->options;
+  const char *experiment = fn_environment_get(environment, "MLFLOW_EXPERIMENT_NAME");
+  if (experiment && fn_config_layer_of(c->cli->config, "track.experiment") == FN_CONFIG_DEFAULT)
+    run.experiment_name = experiment;
+  return fn_mlflow_sink_create(sink_out, &options, err);
+}
+
+/* ---- wandb ---- */
+
+static fn_status take_nothing(void *self, const fn_track_event *events, size_t n, fn_err *err) {
+  (void)self, (void)events, (void)n, (void)err;
+  return FN_OK;
+}
+
+static fn_status close_nothing(void *self, uint64_t deadline_ns, fn_err *err) {
+  (void)self, (void)deadline_ns, (void)err;
+  return FN_OK;
+}
+
+static void destroy_nothing(void *self) {
+  (void)self;
+}
+
+static fn_status check_wandb(const fn_cli *cli, const fn_track_options *options, const fn_environment *environment,
+                             bool resume, fn_err *err) {
+  (void)options, (void)resume;
+  const char *mode = fn_environment_get(environment, "WANDB_MODE");
+  if (!mode || strcmp(mode, "offline") == 0 || strcmp(mode, "dryrun") == 0 || strcmp(mode, "disabled") == 0)
+    return FN_OK;
+  if (strcmp(mode, "online") != 0 && strcmp(mode, "run") != 0 && strcmp(mode, "shared") != 0)
+    return fn_err_set(err, FN_E_INVALID, "WANDB_MODE: \"%.40s\" is none of offline, online, disabled", mode);
+  fn_cli_note(cli, "WANDB_MODE=%s: nothing is sent to W&B as the training runs; `wandb sync` brings its folder there",
+              mode);
+  return FN_OK;
+}
+
+/* WANDB_TAGS: words parted by commas, cut in place. */
+enum { MAX_TAGS = 64 };
+static size_t split_tags(const char *tags[MAX_TAGS], char *text) {
+  size_t n = 0;
+  for (char *rest = text, *tag; text && n < MAX_TAGS && (tag = strsep(&rest, ","));) {
+    const fn_str trimmed = fn_str_trim(fn_str_from(tag));
+    if (trimmed.length == 0) continue;
+    tag += trimmed.data - tag;
+    tag[trimmed.length] = '\0';
+    tags[n++] = tag;
+  }
+  return n;
+}
+
+static fn_status make_wandb(fn_sink *sink_out, const fn_cli_track_context *c, fn_err *err) {
+  const fn_environment *e = &c->stores->environment;
+  const char *mode = fn_environment_get(e, "WANDB_MODE"), *given = fn_environment_get(e, "WANDB_TAGS");
+  const char *dir = c->options->wandb_dir ? c->options->wandb_dir : fn_environment_get(e, "WANDB_DIR");
+  if (mode && strcmp(mode, "disabled") == 0) {
+    *sink_out = (fn_sink){.name = "wandb", .log = take_nothing, .close = close_nothing, .destroy = destroy_nothing};
+    return FN_OK;
+  }
+  const char *tags[MAX_TAGS];
+  FN_AUTO_FREE char *text = given ? fn_str_dup(fn_str_from(given)) : NULL;
+  if (given && !text) return fn_err_no_memory(err, "WANDB_TAGS");
+  const fn_wandb_sink_options options = {.run = c->run,
+                                         .dir = dir ? dir : ".",
+                                         .id = fn_environment_get(e, "WANDB_RUN_ID"),
+                                         .project = fn_environment_get(e, "WANDB_PROJECT"),
+                                         .entity = fn_environment_get(e, "WANDB_ENTITY"),
+                                         .name = fn_environment_get(e, "WANDB_NAME"),
+                                         .group = fn_environment_get(e, "WANDB_RUN_GROUP"),
+                                         .job_type = fn_environment_get(e, "WANDB_JOB_TYPE"),
+                                         .notes = fn_environment_get(e, "WANDB_NOTES"),
+                                         .tags = tags,
+                                         .n_tags = split_tags(tags, text),
+                                         .version = c->cli->version,
+                                         .resume_step = c->resume_step};
+  return fn_wandb_sink_create(sink_out, &options, err);
+}
+
 const fn_cli_sink_kind fn_cli_sink_kinds[] = {
-    {"local", make_local},
-    {NULL, NULL},
+    {"local", make_local, NULL},
+    {"mlflow", make_mlflow, check_mlflow},
+    {"wandb", make_wandb, check_wandb},
+    {NULL, NULL, NULL},
 };

@@ -48,6 +48,9 @@ typedef struct fn_cli_track_context {
 typedef struct fn_cli_sink_kind {
   const char *name;
   fn_status (*make)(fn_sink *sink_out, const fn_cli_track_context *context, fn_err *err);
+  /* Before the training: what is wrong with the settings and the environment. NULL: nothing can be. */
+  fn_status (*check)(const fn_cli *cli, const fn_track_options *options, const fn_environment *environment, bool resume,
+                     fn_err *err);
 } fn_cli_sink_kind;
 extern const fn_cli_sink_kind fn_cli_sink_kinds[]; /* ends with name = NULL (track_sinks.c) */
 

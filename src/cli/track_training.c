@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { MAX_SINKS = 8, CLOSE_MS = 30000, MAX_IDENTITY_BYTES = 65536, MAX_DEPTH = 8 };
+enum { MAX_SINKS = 8, MAX_IDENTITY_BYTES = 65536, MAX_DEPTH = 8 };
 
 struct fn_cli_tracked {
   const fn_cli *cli;
@@ -382,7 +382,7 @@ void fn_cli_tracked_finish(fn_cli_tracked *t, fn_status status) {
                       status == FN_OK            ? FN_RUN_FINISHED
                       : status == FN_E_CANCELLED ? FN_RUN_KILLED
                                                  : FN_RUN_FAILED,
-                      CLOSE_MS);
+                      t->options.close_timeout_s * 1000);
   }
   fn_config_destroy(t->saved);
   fn_arena_deinit(&t->arena);
@@ -391,13 +391,15 @@ void fn_cli_tracked_finish(fn_cli_tracked *t, fn_status status) {
 
 /* ---- before the training ---- */
 
-static fn_status check_sinks(bool *any, const fn_track_options *o, fn_err *err) {
+static fn_status check_sinks(bool *any, const fn_cli_tracked *t, fn_err *err) {
+  const fn_track_options *o = &t->options;
   *any = false;
   for (size_t i = 0; i < o->sinks.n; i++) {
     const fn_cli_sink_kind *k = fn_cli_sink_kinds;
     while (k->name && strcmp(k->name, o->sinks.items[i]) != 0) k++;
     if (k->name) {
       *any = true;
+      if (k->check) FN_TRY(k->check(t->cli, o, &t->stores.environment, t->resume, err));
       continue;
     }
     FN_AUTO_BUF fn_buf names;
@@ -419,9 +421,9 @@ static fn_status check_parent(const fn_track_options *o, fn_err *err) {
 
 static fn_status set_up(bool *any, fn_cli_tracked *t, fn_err *err) {
   FN_TRY(fn_config_fill(&t->options, t->cli->config, &fn_track_option_table, err));
-  FN_TRY(check_sinks(any, &t->options, err));
-  FN_TRY(check_parent(&t->options, err));
   FN_TRY(fn_cli_stores_init(&t->stores, t->cli, err));
+  FN_TRY(check_sinks(any, t, err));
+  FN_TRY(check_parent(&t->options, err));
   if (!*any || !t->options.required || !fn_track_has_sink(&t->options, "local")) return FN_OK;
   fn_tracking *tracking = NULL;
   const fn_status status = fn_cli_open_tracking(&tracking, t->cli, &t->stores, FN_CLI_OPEN_MAKE, err);

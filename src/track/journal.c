@@ -88,6 +88,7 @@ static fn_status read_head(fn_journal *j, fn_str line, fn_err *err) {
   memcpy(j->head.id, id, FN_RUN_ID_LENGTH);
   FN_TRY(fn_json_get_string(&j->head.name, j->head_json, "name", NULL, j->path, err));
   FN_TRY(fn_json_get_string(&j->head.experiment, j->head_json, "experiment", NULL, j->path, err));
+  FN_TRY(fn_json_get_string(&j->head.uri, j->head_json, "uri", "", j->path, err));
   FN_TRY(fn_json_get_string(&j->head.user, j->head_json, "user", "", j->path, err));
   FN_TRY(fn_json_get_int(&j->head.start_ms, j->head_json, "start_ms", 0, INT64_MAX, NULL, j->path, err));
   FN_TRY(fn_json_get_int(&generation, j->head_json, "generation", 0, INT64_MAX, NULL, j->path, err));
@@ -105,15 +106,17 @@ static void write_head(fn_buf *out, const fn_journal_head *head, uint64_t genera
   fn_json_text(&w, "name", head->name);
   fn_json_text(&w, "experiment", head->experiment);
   fn_json_text(&w, "user", head->user);
+  fn_json_text(&w, "uri", head->uri);
   fn_json_int(&w, "start_ms", head->start_ms);
   fn_json_end(&w);
   fn_buf_append_char(out, '\n');
 }
 
-static fn_status make_file(const fn_journal *j, const fn_run_info *run, fn_err *err) {
+static fn_status make_file(const fn_journal *j, const fn_run_info *run, const char *uri, fn_err *err) {
   fn_journal_head head = {.name = run->name ? run->name : "",
                           .experiment = run->experiment_name ? run->experiment_name : "Default",
                           .user = run->user ? run->user : "",
+                          .uri = uri ? uri : "",
                           .start_ms = run->start_ms};
   memcpy(head.id, run->id, sizeof head.id);
   FN_AUTO_BUF fn_buf text;
@@ -179,7 +182,7 @@ static fn_status open_all(fn_journal *j, const fn_journal_options *options, fn_e
                       j->path);
   }
   FN_TRY(take_lock(j, options->name, err));
-  if (!fn_path_exists(j->path)) FN_TRY(make_file(j, options->run, err));
+  if (!fn_path_exists(j->path)) FN_TRY(make_file(j, options->run, options->uri, err));
   j->file = open(j->path, O_RDWR | O_APPEND | O_CLOEXEC);
   if (j->file < 0) return fn_err_errno(err, errno, "%s", j->path);
   return scan(j, err);
@@ -230,6 +233,29 @@ bool fn_journal_waits(const char *folder, const char *name) {
   return fn_json_load(&object, sent_path, MAX_STATE, NULL) != FN_OK ||
          fn_json_get_int(&offset, object, "offset", 0, INT64_MAX, NULL, sent_path, NULL) != FN_OK ||
          offset != (int64_t)st.st_size;
+}
+
+fn_status fn_journal_uri(char **uri_out, const char *folder, const char *name, fn_err *err) {
+  FN_AUTO_FREE char *path = path_of(folder, name, ".jsonl");
+  if (!path) return fn_err_no_memory(err, "a path");
+  fn_map map;
+  FN_TRY(fn_map_open(&map, path, err));
+  FN_AUTO_JSON json_t *head = NULL;
+  const char *end = map.length ? memchr(map.data, '\n', map.length) : NULL, *uri = "";
+  fn_status status = FN_E_INVALID;
+  if (end)
+    status =
+        fn_json_parse(&head, fn_str_make((const char *)map.data, (size_t)(end - (const char *)map.data)), path, err);
+  else
+    (void)fn_err_set(err, status, "%s: is no journal of a run: it has no first line", path);
+  fn_map_close(&map);
+  FN_TRY(status);
+  FN_TRY(fn_json_get_string(&uri, head, "uri", "", path, err));
+  if (!*uri) return fn_err_set(err, FN_E_NOT_FOUND, "%s does not say where its events go: set track.uri", path);
+  char *copy = fn_str_dup(fn_str_from(uri));
+  if (!copy) return fn_err_no_memory(err, "an address");
+  *uri_out = copy;
+  return FN_OK;
 }
 
 const fn_journal_head *fn_journal_head_of(const fn_journal *j) {

@@ -27,6 +27,7 @@ typedef struct fn_journal_options {
   const char *folder;     /* of the run, absolute */
   const char *name;       /* "mlflow" */
   const fn_run_info *run; /* writes the head of a new journal; NULL: one must be there (FN_E_NOT_FOUND) */
+  const char *uri;        /* where the events are to go, kept in a new head; NULL: not known */
   uint64_t max_bytes;
 } fn_journal_options;
 
@@ -34,6 +35,7 @@ typedef struct fn_journal_options {
 typedef struct fn_journal_head {
   char id[FN_RUN_ID_LENGTH];
   const char *name, *experiment, *user;
+  const char *uri; /* "": not known */
   int64_t start_ms;
 } fn_journal_head;
 
@@ -48,6 +50,10 @@ FN_NODISCARD fn_status fn_journal_open(fn_journal **journal_out, const fn_journa
 void fn_journal_close(fn_journal *journal);
 /* Whether a run folder has a journal with events that wait, without the lock. */
 bool fn_journal_waits(const char *folder, const char *name);
+
+/* Where the events of a run folder's journal are to go, without the lock; malloc'd. FN_E_NOT_FOUND: there is none, or
+ * it does not say. */
+FN_NODISCARD fn_status fn_journal_uri(char **uri_out, const char *folder, const char *name, fn_err *err);
 
 const fn_journal_head *fn_journal_head_of(const fn_journal *journal);
 /* To be changed by the reading thread only, then saved. */

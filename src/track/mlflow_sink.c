@@ -16,16 +16,13 @@ typedef struct mlflow_sink {
   fn_journal *journal;
   fn_mlflow_sender *sender;
   pthread_t thread;
-  bool started, told_full;
+  bool started;
   pthread_mutex_t mutex;
   pthread_cond_t wake, idle; /* the sender has work or is to end; it has nothing to do, or failed */
   /* under mutex */
   bool closing, stopping, failed;
   uint64_t n_failures; /* in a row */
-  int64_t n_rejected_told;
-  fn_err failure;                          /* the latest */
-  bool failure_is_new;                     /* not told yet */
-  char told[sizeof((fn_err *)0)->message]; /* the failure that was told last */
+  fn_err failure;      /* the latest */
 } mlflow_sink;
 
 /* ---- the thread that sends ---- */
@@ -66,7 +63,6 @@ static void note_failure(mlflow_sink *s, fn_status status, const fn_err *err) {
   s->n_failures++;
   s->failure = *err;
   s->failure.status = status;
-  if (strcmp(s->told, err->message) != 0) s->failure_is_new = true;
 }
 
 static void *send_all(void *arg) {
@@ -107,21 +103,12 @@ static fn_status tell_thinned(mlflow_sink *s, fn_err *err) {
   return fn_journal_append(s->journal, &tag, 1, err);
 }
 
-/* What there is to tell since the last time: an error that the tracker shows once. */
-static fn_status news(mlflow_sink *s, fn_err *err) {
-  if (!s->told_full && fn_journal_n_thinned(s->journal) > 0) {
-    s->told_full = true;
-    return fn_err_set(err, FN_E_LIMIT,
-                      "track.spool_mb is half full of events for %s that wait: of metrics not every point is kept now",
-                      fn_mlflow_uri(s->mlflow));
-  }
+/* Whether the server is told, or why not. */
+static fn_status state(mlflow_sink *s, fn_err *err) {
   fn_status status = FN_OK;
   pthread_mutex_lock(&s->mutex);
-  if (s->failure_is_new && s->failed) {
-    s->failure_is_new = false;
-    (void)snprintf(s->told, sizeof s->told, "%s", s->failure.message);
+  if (s->failed)
     status = fn_err_set(err, s->failure.status, "%s; the events wait in the run's folder", s->failure.message);
-  }
   pthread_mutex_unlock(&s->mutex);
   return status;
 }
@@ -137,7 +124,7 @@ static fn_status sink_log(void *self, const fn_track_event *events, size_t n, fn
   pthread_mutex_lock(&s->mutex);
   pthread_cond_broadcast(&s->wake);
   pthread_mutex_unlock(&s->mutex);
-  return news(s, err);
+  return state(s, err);
 }
 
 static void wait_idle_locked(mlflow_sink *s, uint64_t deadline_ns) {
@@ -148,6 +135,23 @@ static void wait_idle_locked(mlflow_sink *s, uint64_t deadline_ns) {
     if (at.tv_nsec >= 1000000000) at.tv_sec++, at.tv_nsec -= 1000000000;
     pthread_cond_timedwait(&s->idle, &s->mutex, &at);
   }
+}
+
+/* What did not get there. */
+static fn_status outcome(mlflow_sink *s, fn_err *err) {
+  const unsigned long long n = fn_journal_n_waiting(s->journal), thinned = fn_journal_n_thinned(s->journal);
+  const long long rejected = (long long)fn_journal_remote_of(s->journal)->n_rejected;
+  char left_out[120] = "";
+  if (thinned > 0)
+    (void)snprintf(left_out, sizeof left_out, "; %llu points of metrics were left out (track.spool_mb)", thinned);
+  if (n > 0)
+    return fn_err_set(err, FN_E_IO, "%llu events wait for %s (%.600s)%s; bring them there: fakenews runs sync %s", n,
+                      fn_mlflow_uri(s->mlflow), s->failed ? s->failure.message : "time was up", left_out,
+                      fn_journal_folder(s->journal));
+  if (rejected > 0)
+    return fn_err_set(err, FN_E_INVALID, "%s refuses %lld events: %.600s%s", fn_mlflow_uri(s->mlflow), rejected,
+                      fn_mlflow_sender_rejection(s->sender), left_out);
+  return thinned > 0 ? fn_err_set(err, FN_E_LIMIT, "%s is told%s", fn_mlflow_uri(s->mlflow), left_out) : FN_OK;
 }
 
 static fn_status sink_close(void *self, uint64_t deadline_ns, fn_err *err) {
@@ -162,16 +166,7 @@ static fn_status sink_close(void *self, uint64_t deadline_ns, fn_err *err) {
   pthread_mutex_unlock(&s->mutex);
   if (s->started) pthread_join(s->thread, NULL);
   s->started = false;
-  const uint64_t n = fn_journal_n_waiting(s->journal);
-  const long long rejected = (long long)fn_journal_remote_of(s->journal)->n_rejected;
-  if (n > 0)
-    return fn_err_set(err, FN_E_IO, "%llu events wait for %s (%s); bring them there with `fakenews runs sync %s`",
-                      (unsigned long long)n, fn_mlflow_uri(s->mlflow), s->failed ? s->failure.message : "time was up",
-                      fn_journal_folder(s->journal));
-  if (rejected > 0)
-    return fn_err_set(err, FN_E_INVALID, "%s refuses %lld events, which are left out: %s", fn_mlflow_uri(s->mlflow),
-                      rejected, fn_mlflow_sender_rejection(s->sender));
-  return FN_OK;
+  return outcome(s, err);
 }
 
 static void sink_destroy(void *self) {
@@ -200,8 +195,11 @@ static fn_status start(mlflow_sink *s, const fn_mlflow_sink_options *options, fn
   server.tick = goes_on;
   server.tick_arg = s;
   FN_TRY(fn_mlflow_open(&s->mlflow, &server, err));
-  const fn_journal_options journal = {
-      .folder = options->folder, .name = "mlflow", .run = options->run, .max_bytes = options->max_bytes};
+  const fn_journal_options journal = {.folder = options->folder,
+                                      .name = "mlflow",
+                                      .run = options->run,
+                                      .uri = fn_mlflow_uri(s->mlflow),
+                                      .max_bytes = options->max_bytes};
   FN_TRY(fn_journal_open(&s->journal, &journal, err));
   FN_TRY(fn_mlflow_sender_create(&s->sender, s->mlflow, s->journal, options->run_id, err));
   sigset_t all, before; /* signals are for the program's own threads */

@@ -4,8 +4,9 @@
 
 static const fn_option options[] = {
     {"track.sinks", FN_OPTION_LIST, AT(sinks), "[local]", NULL, false, false,
-     "Where a training is told of, as it runs: local (the store of track.url and track.artifacts). []: nowhere; the "
-     "run folder alone is written."},
+     "Where a training is told of, as it runs: local (the store of track.url and track.artifacts), mlflow (the server "
+     "of "
+     "track.uri), wandb (a run folder for `wandb sync`). []: nowhere; the run folder alone is written."},
     {"track.url", FN_OPTION_STRING, AT(url), "null", NULL, true, true,
      "Database of runs and of the registry: a path, sqlite:PATH or postgresql://…. null: runs/tracking.db in the "
      "working folder."},
@@ -32,6 +33,16 @@ static const fn_option options[] = {
     {"track.required", FN_OPTION_BOOL, AT(required), "false", NULL, false, false,
      "What happens when the local store cannot be opened. false: a warning, and the training goes on without it. true: "
      "the training is refused."},
+    {"track.uri", FN_OPTION_STRING, AT(uri), "null", NULL, true, true,
+     "Address of the MLflow server that the sink mlflow tells: http[s]://…. null: MLFLOW_TRACKING_URI."},
+    {"track.spool_mb", FN_OPTION_INT, AT(spool_mb), "256", "[1,1048576]", false, false,
+     "MiB of events that wait in the run folder for an MLflow server that is away. From half of it on, not every point "
+     "of a metric is kept; parameters, tags and files always are."},
+    {"track.close_timeout_s", FN_OPTION_INT, AT(close_timeout_s), "30", "[0,86400]", false, false,
+     "Seconds that the end of a training waits at most for what is still to be told; `fakenews runs sync` brings the "
+     "rest to an MLflow server."},
+    {"track.wandb_dir", FN_OPTION_STRING, AT(wandb_dir), "null", NULL, true, false,
+     "Folder in which the sink wandb makes wandb/offline-run-…. null: WANDB_DIR, or the working folder."},
 };
 
 const fn_option_table fn_track_option_table = {

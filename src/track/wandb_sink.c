@@ -296,7 +296,8 @@ static fn_status take(fn_wandb_sink *s, const fn_track_event *e, fn_err *err) {
 
 static fn_status sink_log(void *self, const fn_track_event *events, size_t n, fn_err *err) {
   fn_wandb_sink *s = self;
-  bool needed = ++s->n_calls > 2;
+  if (n > 0) s->n_calls++;
+  bool needed = s->n_calls > 2;
   fn_status status = FN_OK;
   fn_err first = {0};
   for (size_t i = 0; i < n && status == FN_OK; i++) {

@@ -1,0 +1,218 @@
+/* fakenews runs sync: brings what an MLflow server missed of trainings to it. */
+#include "cli/runs_support.h"
+#include "track/journal.h"
+#include "track/mlflow_environment.h"
+#include "track/mlflow_send.h"
+
+enum { MAX_RUNS = 100000 };
+
+typedef struct sync_job {
+  const fn_cli *cli;
+  fn_cli_stores stores;
+  fn_track_options options;
+  bool json;
+  char **folders;
+  size_t n, capacity;
+  fn_buf out;
+  fn_status worst;
+  fn_err first; /* failure */
+} sync_job;
+
+/* ---- which runs ---- */
+
+static fn_status add_folder(sync_job *job, const char *folder, fn_err *err) {
+  char *real = NULL;
+  FN_TRY(fn_path_real(&real, folder, err));
+  bool known = false;
+  for (size_t i = 0; i < job->n && !known; i++) known = strcmp(job->folders[i], real) == 0;
+  fn_status status = known ? FN_OK
+                           : fn_mem_grow((void **)&job->folders, &job->capacity, job->n + 1, sizeof *job->folders,
+                                         MAX_RUNS, "runs", err);
+  if (status != FN_OK || known) {
+    free(real);
+    return status;
+  }
+  job->folders[job->n++] = real;
+  return FN_OK;
+}
+
+static bool has_journal(const char *folder) {
+  FN_AUTO_FREE char *path = fn_path_join(folder, "track/mlflow.jsonl");
+  return path && fn_path_exists(path);
+}
+
+static fn_status on_run(void *arg, const fn_run_view *run, fn_err *err) {
+  sync_job *job = arg;
+  const char *folder = run->info.folder;
+  return *folder && fn_journal_waits(folder, "mlflow") ? add_folder(job, folder, err) : FN_OK;
+}
+
+/* A folder, or what names a run in the store. */
+static fn_status add_named(sync_job *job, const char *name, fn_err *err) {
+  if (has_journal(name)) return add_folder(job, name, err);
+  fn_cli_runs runs;
+  char id[FN_RUN_ID_LENGTH];
+  fn_err why = {0};
+  if (fn_cli_runs_open(&runs, job->cli, FN_CLI_OPEN_READ, &why) != FN_OK)
+    return fn_err_set(err, FN_E_NOT_FOUND, "%.300s: is no run folder with events for an MLflow server (%s)", name,
+                      why.message);
+  const size_t before = job->n;
+  fn_status status = fn_tracking_find(id, runs.tracking, name, err);
+  if (status == FN_OK) status = fn_tracking_get_run(runs.tracking, id, on_run, job, err);
+  fn_cli_runs_close(&runs);
+  if (status == FN_OK && job->n == before) fn_cli_note(job->cli, "%s: nothing waits", name);
+  return status;
+}
+
+/* Every run of the store and of the folder runs/ that has something to send. */
+static fn_status add_all(sync_job *job, fn_err *err) {
+  fn_cli_runs runs;
+  fn_err why = {0};
+  const fn_run_query query = {.bare = true, .deleted = true};
+  if (fn_cli_runs_open(&runs, job->cli, FN_CLI_OPEN_READ, &why) == FN_OK) {
+    const fn_status status = fn_tracking_search(runs.tracking, &query, on_run, job, err);
+    fn_cli_runs_close(&runs);
+    FN_TRY(status);
+  }
+  FN_AUTO_FREE char **names = NULL;
+  size_t n = 0;
+  if (!fn_path_is_dir("runs")) return FN_OK;
+  FN_TRY(fn_dir_list(&names, &n, "runs", err));
+  for (size_t i = 0; i < n; i++) {
+    FN_AUTO_FREE char *folder = fn_path_join("runs", names[i]);
+    if (!folder) return fn_err_no_memory(err, "a path");
+    if (has_journal(folder) && fn_journal_waits(folder, "mlflow")) FN_TRY(add_folder(job, folder, err));
+  }
+  return FN_OK;
+}
+
+/* ---- sending ---- */
+
+static bool goes_on(void *arg) {
+  (void)arg;
+  return !fn_cli_stop_requested();
+}
+
+typedef struct outcome {
+  uint64_t n_sent, n_waiting;
+  int64_t n_rejected;
+  char uri[512], rejection[400];
+} outcome;
+
+static fn_status send_all(outcome *o, fn_journal *journal, fn_mlflow *mlflow, fn_err *err) {
+  fn_mlflow_sender *sender = NULL;
+  fn_status status = fn_mlflow_sender_create(&sender, mlflow, journal, NULL, err);
+  for (size_t n = 1; status == FN_OK && n > 0;) {
+    status = fn_mlflow_send_some(&n, sender, err);
+    o->n_sent += n;
+    if (status == FN_OK && fn_cli_stop_requested()) status = fn_err_set(err, FN_E_CANCELLED, "stopped");
+  }
+  if (sender) (void)snprintf(o->rejection, sizeof o->rejection, "%.399s", fn_mlflow_sender_rejection(sender));
+  fn_mlflow_sender_destroy(sender);
+  return status;
+}
+
+static fn_status sync_run(outcome *o, const sync_job *job, const char *folder, fn_err *err) {
+  const fn_journal_options where = {
+      .folder = folder, .name = "mlflow", .max_bytes = (uint64_t)job->options.spool_mb << 20};
+  fn_journal *journal = NULL;
+  fn_mlflow *mlflow = NULL;
+  fn_mlflow_options server;
+  FN_TRY(fn_mlflow_from_environment(&server, job->options.uri, &job->stores.environment, err));
+  FN_TRY(fn_journal_open(&journal, &where, err));
+  const char *known = fn_journal_remote_of(journal)->uri;
+  if (!server.uri) server.uri = known ? known : fn_journal_head_of(journal)->uri;
+  server.net = &job->stores.net;
+  server.store = &job->stores.options;
+  server.tick = goes_on;
+  fn_status status = *server.uri ? fn_mlflow_open(&mlflow, &server, err)
+                                 : fn_err_set(err, FN_E_INVALID,
+                                              "no MLflow server is given: set track.uri or "
+                                              "MLFLOW_TRACKING_URI");
+  if (mlflow) (void)snprintf(o->uri, sizeof o->uri, "%.511s", fn_mlflow_uri(mlflow));
+  const int64_t rejected = fn_journal_remote_of(journal)->n_rejected;
+  if (status == FN_OK) status = send_all(o, journal, mlflow, err);
+  o->n_waiting = fn_journal_n_waiting(journal);
+  o->n_rejected = fn_journal_remote_of(journal)->n_rejected - rejected;
+  fn_mlflow_close(mlflow);
+  fn_journal_close(journal);
+  return status;
+}
+
+static void show(sync_job *job, const char *folder, const outcome *o, fn_status status, const fn_err *err) {
+  fn_buf *out = &job->out;
+  if (!job->json) {
+    fn_buf_printf(out, "%s: %llu events sent to %s, %llu wait", folder, (unsigned long long)o->n_sent, o->uri,
+                  (unsigned long long)o->n_waiting);
+    if (o->n_rejected) fn_buf_printf(out, ", %lld refused: %s", (long long)o->n_rejected, o->rejection);
+    fn_buf_append_str(out, "\n");
+    return;
+  }
+  fn_json_writer w;
+  fn_json_begin(&w, out, 0);
+  fn_json_object(&w, NULL);
+  fn_json_text(&w, "run", folder);
+  fn_json_text(&w, "uri", o->uri);
+  fn_json_int(&w, "sent", (int64_t)o->n_sent);
+  fn_json_int(&w, "waiting", (int64_t)o->n_waiting);
+  fn_json_int(&w, "refused", o->n_rejected);
+  if (o->n_rejected) fn_json_text(&w, "refusal", o->rejection);
+  if (status != FN_OK) fn_json_text(&w, "error", err->message);
+  fn_json_end(&w);
+  fn_buf_append_char(out, '\n');
+}
+
+static fn_status sync_all(sync_job *job, fn_err *err) {
+  for (size_t i = 0; i < job->n && !fn_cli_stop_requested(); i++) {
+    outcome o = {0};
+    fn_err why = {0};
+    const fn_status status = sync_run(&o, job, job->folders[i], &why);
+    if (status == FN_E_REFUSED) {
+      fn_cli_note(job->cli, "%s", why.message); /* its training sends itself */
+      continue;
+    }
+    show(job, job->folders[i], &o, status, &why);
+    if (status == FN_OK) continue;
+    if (job->worst == FN_OK) job->first = why;
+    if (job->worst == FN_OK)
+      job->worst = status;
+    else
+      fn_cli_warn(job->cli, "%s: %s", job->folders[i], why.message);
+  }
+  if (job->n == 0) fn_cli_note(job->cli, "nothing waits for an MLflow server");
+  FN_TRY(fn_buf_check(&job->out, "runs", err));
+  FN_TRY(fn_cli_print(fn_buf_str(&job->out), err));
+  return job->worst == FN_OK ? FN_OK : fn_err_set(err, job->worst, "%s", job->first.message);
+}
+
+static fn_status sync_runs(const fn_cli *cli, const fn_cli_args *args, fn_err *err) {
+  sync_job job = {.cli = cli, .json = fn_cli_get(args, "--json") != NULL || !cli->tty_out};
+  fn_buf_init(&job.out, 0);
+  fn_status status = fn_config_fill(&job.options, cli->config, &fn_track_option_table, err);
+  if (status == FN_OK) status = fn_cli_stores_init(&job.stores, cli, err);
+  for (size_t i = 0; status == FN_OK && i < args->n_rest; i++) status = add_named(&job, args->rest[i], err);
+  if (status == FN_OK && args->n_rest == 0) status = add_all(&job, err);
+  if (status == FN_OK) status = sync_all(&job, err);
+  for (size_t i = 0; i < job.n; i++) free(job.folders[i]);
+  free(job.folders);
+  fn_buf_deinit(&job.out);
+  return status;
+}
+
+static const fn_cli_flag sync_flags[] = {
+    {.name = "--json", .help = "a JSON object a line; the default where stdout is no terminal"},
+    {0},
+};
+
+const fn_verb fn_verb_runs_sync = {
+    .name = "runs",
+    .sub = "sync",
+    .summary = "brings what an MLflow server missed of trainings to it",
+    .usage = "[RUN …] [key=value …]",
+    .flags = sync_flags,
+    .options = "track. net.",
+    .takes_rest = true,
+    .examples = "  fakenews runs sync\n"
+                "  fakenews runs sync runs/tiny track.uri=https://mlflow.example.org\n",
+    .run = sync_runs,
+};
