@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { DEFAULT_MAX = 1000, MAX_COLUMNS = 16, FIRST_COLUMNS = 5 };
+enum { DEFAULT_MAX = 1000, MAX_COLUMNS = 16 };
 
 static const char *const usual_columns[] = {"metrics.val/loss", "metrics.val/f1_weighted", "metrics.val/roc_auc"};
 
@@ -54,10 +54,9 @@ static fn_status list_run(void *arg, const fn_run_view *run, fn_err *err) {
   FN_TRY(fn_table_cell(&l->table, id, err));
   FN_TRY(fn_table_cell(&l->table, run->info.name, err));
   FN_TRY(fn_table_cell(&l->table, fn_run_status_names[run->info.status], err));
-  FN_TRY(fn_table_cell(&l->table, fn_runs_time(text, run->info.start_ms), err));
-  FN_TRY(fn_table_cell(&l->table, fn_runs_took(text, &run->info), err));
   for (size_t i = 0; i < l->n_columns; i++) FN_TRY(fn_table_cell(&l->table, value_of(text, l->columns[i], run), err));
-  return FN_OK;
+  FN_TRY(fn_table_cell(&l->table, fn_runs_took(text, &run->info), err));
+  return fn_table_cell(&l->table, fn_runs_time(text, run->info.start_ms), err);
 }
 
 /* Words of all --columns, parted by commas. */
@@ -77,14 +76,18 @@ static fn_status read_columns(listing *l, const fn_cli_args *args, fn_err *err) 
   return FN_OK;
 }
 
+/* Times stand last: they go first on a narrow terminal. */
 static void begin_table(listing *l) {
-  static const char *const first[FIRST_COLUMNS] = {"run", "name", "status", "started (UTC)", "took"};
   fn_table_init(&l->table, &l->arena);
-  for (size_t i = 0; i < FIRST_COLUMNS; i++) fn_table_column(&l->table, first[i], i == FIRST_COLUMNS - 1);
+  fn_table_column(&l->table, "run", false);
+  fn_table_column(&l->table, "name", false);
+  fn_table_column(&l->table, "status", false);
   for (size_t i = 0; i < l->n_columns; i++) {
     const char *dot = strchr(l->columns[i], '.');
     fn_table_column(&l->table, dot ? dot + 1 : l->columns[i], strncmp(l->columns[i], "metric", 6) == 0);
   }
+  fn_table_column(&l->table, "took", true);
+  fn_table_column(&l->table, "started (UTC)", false);
 }
 
 /* Columns that the search has to fetch: those with a kind before the dot. */

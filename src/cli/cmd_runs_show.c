@@ -1,17 +1,8 @@
 /* fakenews runs show: all that is known of a run. */
-#include "cli/runs_support.h"
+#include "cli/runs_document.h"
 
 #include <stdlib.h>
 #include <unistd.h>
-
-enum { SPARK_WIDTH = 24 };
-
-/* Points of a metric, thinned out to one column a cell of the curve. */
-typedef struct curve {
-  double sum[SPARK_WIDTH];
-  int64_t n[SPARK_WIDTH];
-  int64_t seen;
-} curve;
 
 typedef struct page {
   const fn_cli *cli;
@@ -19,52 +10,14 @@ typedef struct page {
   fn_buf out;
   bool json, text_curves;
   const fn_run_view *run;
-  curve *curves; /* [run->n_metrics] */
-  double *first; /* [run->n_metrics] first value */
-  size_t n_artifacts;
-  int64_t artifact_bytes;
-  fn_json_writer w;
+  fn_runs_curve *curves; /* [run->n_metrics] */
 } page;
 
-/* ---- curves ---- */
-
-static fn_status take_point(void *arg, const fn_metric_point *point, fn_err *err) {
-  const page *p = arg;
-  (void)err;
-  const fn_run_metric *m = fn_runs_metric(p->run, point->key);
-  if (!m) return FN_OK;
-  const size_t i = (size_t)(m - p->run->metrics);
-  curve *c = &p->curves[i];
-  if (c->seen == 0) p->first[i] = point->value;
-  const int64_t width = m->n < SPARK_WIDTH ? m->n : SPARK_WIDTH;
-  int64_t cell = m->n > 0 ? c->seen * width / m->n : 0;
-  if (cell >= SPARK_WIDTH) cell = SPARK_WIDTH - 1;
-  c->seen++;
-  if (!isfinite(point->value)) return FN_OK;
-  c->sum[cell] += point->value;
-  c->n[cell]++;
-  return FN_OK;
-}
-
-static void append_curve(fn_buf *out, const curve *c) {
-  static const char *const blocks[] = {"▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"};
-  double low = (double)INFINITY, high = -(double)INFINITY;
-  if (c->seen < 2) return;
-  for (int i = 0; i < SPARK_WIDTH; i++) {
-    if (c->n[i] == 0) continue;
-    const double mean = c->sum[i] / (double)c->n[i];
-    if (mean < low) low = mean;
-    if (mean > high) high = mean;
-  }
-  for (int i = 0; i < SPARK_WIDTH; i++) {
-    if (c->n[i] == 0) continue;
-    const double mean = c->sum[i] / (double)c->n[i];
-    const int height = high > low ? (int)(7.999 * (mean - low) / (high - low)) : 0;
-    fn_buf_append_str(out, blocks[height]);
-  }
-}
-
 /* ---- as text ---- */
+
+static size_t page_width(const page *p) {
+  return p->cli->tty_out ? (size_t)fn_cli_width(STDOUT_FILENO) : SIZE_MAX;
+}
 
 static void heading(page *p, const char *text) {
   const bool color = p->cli->color && p->cli->tty_out;
@@ -75,13 +28,13 @@ static void line(page *p, const char *name, const char *value) {
   if (!value || !*value) return;
   const int width = p->cli->tty_out ? fn_cli_width(STDOUT_FILENO) : 1000;
   fn_buf_printf(&p->out, "  %-12s ", name);
-  fn_print_line(&p->out, fn_str_from(value), width > 40 ? (size_t)width - 15 : 25);
+  fn_print_line(&p->out, fn_str_from(value), width > 20 ? (size_t)width - 16 : 20);
   fn_buf_append_char(&p->out, '\n');
 }
 
 static fn_status metric_row(const page *p, fn_table *table, size_t i, fn_err *err) {
   const fn_run_metric *m = &p->run->metrics[i];
-  const double numbers[] = {m->min, m->max, p->first[i]};
+  const double numbers[] = {m->min, m->max, p->curves[i].first};
   const int64_t counts[] = {m->last_step, m->n};
   char text[32];
   FN_TRY(fn_table_cell(table, m->key, err));
@@ -89,7 +42,7 @@ static fn_status metric_row(const page *p, fn_table *table, size_t i, fn_err *er
   if (p->text_curves) {
     FN_AUTO_BUF fn_buf drawn;
     fn_buf_init(&drawn, 1024);
-    append_curve(&drawn, &p->curves[i]);
+    fn_runs_draw(&drawn, &p->curves[i]);
     FN_TRY(fn_table_cell(table, drawn.data ? drawn.data : "", err));
   }
   for (size_t k = 0; k < FN_COUNT_OF(numbers); k++) FN_TRY(fn_table_cell(table, fn_runs_number(text, numbers[k]), err));
@@ -115,9 +68,7 @@ static fn_status metrics_table(page *p, fn_err *err) {
   if (p->text_curves) fn_table_column(&table, "curve", false);
   for (size_t i = 0; i < FN_COUNT_OF(titles); i++) fn_table_column(&table, titles[i], true);
   for (size_t i = 0; i < run->n_metrics && status == FN_OK; i++) status = metric_row(p, &table, i, err);
-  if (status == FN_OK)
-    fn_table_format(&p->out, &table, p->cli->tty_out ? (size_t)fn_cli_width(STDOUT_FILENO) : SIZE_MAX, 2, 0,
-                    p->cli->color && p->cli->tty_out);
+  if (status == FN_OK) fn_table_format(&p->out, &table, page_width(p), 2, 0, p->cli->color && p->cli->tty_out);
   fn_table_deinit(&table);
   fn_arena_deinit(&arena);
   return status;
@@ -137,27 +88,52 @@ static fn_status pairs_table(page *p, const char *title, const fn_track_pair *pa
     status = fn_table_cell(&table, pairs[i].key, err);
     if (status == FN_OK) status = fn_table_cell(&table, pairs[i].value, err);
   }
-  if (status == FN_OK)
-    fn_table_format(&p->out, &table, p->cli->tty_out ? (size_t)fn_cli_width(STDOUT_FILENO) : SIZE_MAX, 2, 1,
-                    p->cli->color && p->cli->tty_out);
+  if (status == FN_OK) fn_table_format(&p->out, &table, page_width(p), 2, 1, p->cli->color && p->cli->tty_out);
   fn_table_deinit(&table);
   fn_arena_deinit(&arena);
   return status;
 }
 
 static fn_status text_artifact(void *arg, const fn_artifact *a, fn_err *err) {
-  page *p = arg;
+  fn_table *table = arg;
+  char bytes[32], sha256[13];
+  snprintf(bytes, sizeof bytes, "%lld", (long long)a->n_bytes);
+  snprintf(sha256, sizeof sha256, "%.12s", a->sha256);
+  FN_TRY(fn_table_cell(table, a->path, err));
+  FN_TRY(fn_table_cell(table, bytes, err));
+  return fn_table_cell(table, sha256, err);
+}
+
+static fn_status files_table(page *p, fn_err *err) {
+  char owner[64];
+  fn_arena arena;
+  fn_table table;
+  fn_arena_init(&arena);
+  fn_table_init(&table, &arena);
+  fn_table_column(&table, "path", false);
+  fn_table_column(&table, "bytes", true);
+  fn_table_column(&table, "SHA-256", false);
+  snprintf(owner, sizeof owner, "run:%s", p->run->info.id);
+  const fn_status status = fn_tracking_list(p->tracking, owner, "", text_artifact, &table, err);
+  if (status == FN_OK && table.n_rows) {
+    heading(p, "Files");
+    fn_table_format(&p->out, &table, page_width(p), 2, 0, p->cli->color && p->cli->tty_out);
+  }
+  fn_table_deinit(&table);
+  fn_arena_deinit(&arena);
+  return status;
+}
+
+static fn_status version_line(void *arg, const char *model, int64_t version, fn_err *err) {
+  char text[320];
   (void)err;
-  if (p->n_artifacts++ == 0) heading(p, "Files");
-  p->artifact_bytes += a->n_bytes;
-  fn_buf_printf(&p->out, "  %12lld  %.12s  ", (long long)a->n_bytes, a->sha256);
-  fn_print_line(&p->out, fn_str_from(a->path), 1000);
-  fn_buf_append_char(&p->out, '\n');
+  snprintf(text, sizeof text, "%s, version %lld", model, (long long)version);
+  line(arg, "became", text);
   return FN_OK;
 }
 
 /* From the data to what came of them. */
-static void lineage(page *p) {
+static fn_status lineage(page *p, fn_err *err) {
   const fn_run_view *r = p->run;
   const char *data = fn_runs_pair(r->tags, r->n_tags, "fakenews.data.name");
   const char *hash = fn_runs_pair(r->tags, r->n_tags, "fakenews.data.hash");
@@ -174,12 +150,13 @@ static void lineage(page *p) {
   line(p, "source", commit);
   line(p, "command", fn_runs_pair(r->tags, r->n_tags, "fakenews.command"));
   line(p, "run", r->info.id);
+  return fn_tracking_versions(p->tracking, r->info.id, version_line, p, err);
 }
 
 static fn_status text_page(page *p, fn_err *err) {
   const fn_run_info *info = &p->run->info;
   const bool color = p->cli->color && p->cli->tty_out;
-  char text[32], owner[64];
+  char text[32];
   fn_buf_printf(&p->out, "%s%s%s\n", color ? "\033[1m" : "", info->name, color ? "\033[0m" : "");
   line(p, "id", info->id);
   line(p, "status", fn_run_status_names[info->status]);
@@ -193,62 +170,18 @@ static fn_status text_page(page *p, fn_err *err) {
   FN_TRY(metrics_table(p, err));
   FN_TRY(pairs_table(p, "Parameters", p->run->params, p->run->n_params, err));
   FN_TRY(pairs_table(p, "Tags", p->run->tags, p->run->n_tags, err));
-  snprintf(owner, sizeof owner, "run:%s", info->id);
-  FN_TRY(fn_tracking_list(p->tracking, owner, "", text_artifact, p, err));
-  lineage(p);
-  return FN_OK;
-}
-
-/* ---- as JSON ---- */
-
-static fn_status json_artifact(void *arg, const fn_artifact *a, fn_err *err) {
-  page *p = arg;
-  (void)err;
-  fn_json_object(&p->w, NULL);
-  fn_json_text(&p->w, "path", a->path);
-  fn_json_int(&p->w, "bytes", a->n_bytes);
-  fn_json_text(&p->w, "sha256", a->sha256);
-  fn_json_end(&p->w);
-  return FN_OK;
-}
-
-static fn_status json_page(page *p, fn_err *err) {
-  char owner[64];
-  fn_json_begin(&p->w, &p->out, 2);
-  fn_json_object(&p->w, NULL);
-  fn_runs_json(&p->w, "run", p->run);
-  fn_json_object(&p->w, "metrics");
-  for (size_t i = 0; i < p->run->n_metrics; i++) {
-    const fn_run_metric *m = &p->run->metrics[i];
-    fn_json_object(&p->w, m->key);
-    fn_json_double(&p->w, "first", p->first[i]);
-    fn_json_double(&p->w, "last", m->last);
-    fn_json_double(&p->w, "min", m->min);
-    fn_json_double(&p->w, "max", m->max);
-    fn_json_int(&p->w, "step", m->last_step);
-    fn_json_int(&p->w, "points", m->n);
-    fn_json_end(&p->w);
-  }
-  fn_json_end(&p->w);
-  fn_json_array(&p->w, "artifacts");
-  snprintf(owner, sizeof owner, "run:%s", p->run->info.id);
-  FN_TRY(fn_tracking_list(p->tracking, owner, "", json_artifact, p, err));
-  fn_json_end(&p->w);
-  fn_json_end(&p->w);
-  fn_buf_append_char(&p->out, '\n');
-  return FN_OK;
+  FN_TRY(files_table(p, err));
+  return lineage(p, err);
 }
 
 static fn_status show_run(void *arg, const fn_run_view *run, fn_err *err) {
   page *p = arg;
   p->run = run;
-  FN_AUTO_FREE curve *curves = fn_mem_calloc(run->n_metrics, sizeof *curves);
-  FN_AUTO_FREE double *first = fn_mem_calloc(run->n_metrics, sizeof *first);
-  if (!curves || !first) return fn_err_no_memory(err, "a run");
+  FN_AUTO_FREE fn_runs_curve *curves = fn_mem_calloc(run->n_metrics, sizeof *curves);
+  if (!curves) return fn_err_no_memory(err, "a run");
   p->curves = curves;
-  p->first = first;
-  FN_TRY(fn_tracking_history(p->tracking, run->info.id, NULL, take_point, p, err));
-  return p->json ? json_page(p, err) : text_page(p, err);
+  FN_TRY(fn_runs_curves(curves, p->tracking, run, err));
+  return p->json ? fn_runs_document(&p->out, p->tracking, run, curves, err) : text_page(p, err);
 }
 
 static fn_status show(const fn_cli *cli, const fn_cli_args *args, fn_err *err) {

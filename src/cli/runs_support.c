@@ -50,9 +50,11 @@ static size_t width_of(const char *text) {
 }
 
 static void append_cell(fn_buf *out, const char *text, size_t width, bool right, bool last) {
-  const size_t n = width_of(text);
+  const size_t n = width_of(text), begin = out->length;
   if (n > width) {
-    fn_print_line(out, fn_str_from(text), width);
+    fn_print_line(out, fn_str_from(text), width - 1); /* a space may come on top */
+    const size_t shown = width_of(out->data + begin);
+    if (shown < width && !last) fn_buf_printf(out, "%*s", (int)(width - shown), "");
     if (!last) fn_buf_printf(out, "%*s", GAP, "");
     return;
   }
@@ -67,6 +69,13 @@ static size_t total_of(const size_t *widths, size_t n) {
   return total;
 }
 
+/* Takes from one column what is too much. */
+static void shrink(size_t *widths, size_t n, size_t width, size_t column) {
+  const size_t total = total_of(widths, n), over = total > width ? total - width : 0;
+  if (over == 0 || column >= n) return;
+  widths[column] = widths[column] > over + MIN_CUT ? widths[column] - over : MIN_CUT;
+}
+
 void fn_table_format(fn_buf *out, const fn_table *t, size_t width, size_t keep, size_t cut, bool color) {
   size_t widths[FN_TABLE_MAX_COLUMNS], n = t->n_columns;
   const size_t n_rows = n ? t->n_rows / n : 0;
@@ -78,11 +87,8 @@ void fn_table_format(fn_buf *out, const fn_table *t, size_t width, size_t keep, 
     }
   }
   while (n > keep && total_of(widths, n) > width) n--;
-  const size_t total = total_of(widths, n);
-  if (total > width && cut < n) {
-    const size_t over = total - width;
-    widths[cut] = widths[cut] > over + MIN_CUT ? widths[cut] - over : MIN_CUT;
-  }
+  shrink(widths, n, width, cut);
+  shrink(widths, n, width, 0);
   if (color) fn_buf_append_str(out, "\033[2m");
   for (size_t c = 0; c < n; c++) append_cell(out, t->titles[c], widths[c], t->right[c], c + 1 == n);
   fn_buf_append_str(out, color ? "\033[0m\n" : "\n");

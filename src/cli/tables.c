@@ -20,7 +20,7 @@
 
 const fn_verb *const fn_cli_verbs[] = {
 #ifdef HAVE_DATA
-    &fn_verb_data_prepare,  &fn_verb_data_stats, &fn_verb_data_audit,
+    &fn_verb_data_prepare,  &fn_verb_data_stats,     &fn_verb_data_audit,
 #endif
 #ifdef HAVE_SAMPLE
     &fn_verb_data_sample,
@@ -58,9 +58,12 @@ const fn_verb *const fn_cli_verbs[] = {
 #ifdef HAVE_TOKENIZE
     &fn_verb_tokenize,
 #endif
-    &fn_verb_log_list,      &fn_verb_log_show,   &fn_verb_log_export,  &fn_verb_log_replay,     &fn_verb_log_rm,
-    &fn_verb_log_purge,     &fn_verb_keys_add,   &fn_verb_keys_list,   &fn_verb_keys_revoke,    &fn_verb_runs_list,
-    &fn_verb_runs_show,     &fn_verb_runs_sync,  &fn_verb_config_show, &fn_verb_config_options, NULL,
+    &fn_verb_log_list,      &fn_verb_log_show,       &fn_verb_log_export,
+    &fn_verb_log_replay,    &fn_verb_log_rm,         &fn_verb_log_purge,
+    &fn_verb_keys_add,      &fn_verb_keys_list,      &fn_verb_keys_revoke,
+    &fn_verb_runs_list,     &fn_verb_runs_show,      &fn_verb_runs_compare,
+    &fn_verb_runs_rm,       &fn_verb_runs_export,    &fn_verb_runs_sync,
+    &fn_verb_config_show,   &fn_verb_config_options, NULL,
 };
 
 const fn_option_table *const fn_cli_tables[] = {

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 enum {
+  MAX_JOINED = 6,    /* columns that come with the runs themselves */
   MAX_VALUES = 60,   /* parameters of one statement */
   RUNS_AT_ONCE = 40, /* whose parameters are fetched by one statement */
   COLUMNS_AT_ONCE = 16,
@@ -267,7 +268,15 @@ static fn_status put_orders(statement *s, const ordering *orders, size_t n, cons
 typedef struct found {
   fn_run_info info;
   int64_t number;
+  fn_run_view joined; /* what came with it */
 } found;
+
+/* Few columns are joined to the runs; of many, or of all, there are statements of their own. */
+typedef struct joining {
+  fn_field fields[MAX_JOINED]; /* in order of key */
+  const char *keys[MAX_JOINED];
+  size_t n;
+} joining;
 
 typedef struct finding {
   fn_tracking *tracking;
@@ -275,12 +284,13 @@ typedef struct finding {
   size_t n, capacity;
   fn_arena arena;
   const gone *gone;
+  const joining *joining;
 } finding;
 
 static const char columns[] =
     "r.number, r.id, r.parent, r.experiment, e.name, r.name, r.author, r.folder, r.status, r.start_ms, r.end_ms,"
     " r.deleted";
-enum { N_COLUMNS = 12 };
+enum { N_COLUMNS = 12, METRIC_VALUES = 6 };
 
 static void copy_id(char out[FN_RUN_ID_LENGTH], fn_str text) {
   const size_t n = text.length < FN_RUN_ID_LENGTH ? text.length : 0;
@@ -294,9 +304,53 @@ static bool is_gone(const gone *g, int64_t number) {
   return false;
 }
 
+static const char *keep_text(finding *f, const fn_sql_value *v) {
+  return fn_arena_strndup(&f->arena, v->bytes.data ? v->bytes.data : "", v->bytes.length);
+}
+
+static fn_run_metric read_metric(const char *key, const fn_sql_value *v) {
+  return (fn_run_metric){.key = key,
+                         .last = fn_track_number_read(&v[0]),
+                         .last_step = v[1].integer,
+                         .last_ms = v[2].integer,
+                         .min = fn_track_number_read(&v[3]),
+                         .max = fn_track_number_read(&v[4]),
+                         .n = v[5].integer};
+}
+
+/* v: of each joined metric six values, of the others one; NULL where the run has none. */
+static fn_status take_joined(found *r, finding *f, const fn_sql_value *v, fn_err *err) {
+  const size_t n = f->joining->n;
+  fn_track_pair *params = fn_arena_alloc(&f->arena, 2 * n, sizeof *params), *tags = params + n;
+  fn_run_metric *metrics = fn_arena_alloc(&f->arena, n, sizeof *metrics);
+  fn_run_view *view = &r->joined;
+  if (!params || !metrics) return fn_err_no_memory(err, "runs");
+  for (size_t i = 0; i < n; i++) {
+    const char *key = f->joining->keys[i];
+    if (f->joining->fields[i].kind == FN_FIELD_METRIC) {
+      if (v[5].type != FN_SQL_NULL) metrics[view->n_metrics++] = read_metric(key, v);
+      v += METRIC_VALUES;
+      continue;
+    }
+    if (v->type != FN_SQL_NULL) {
+      const fn_track_pair pair = {key, keep_text(f, v)};
+      if (!pair.value) return fn_err_no_memory(err, "runs");
+      if (f->joining->fields[i].kind == FN_FIELD_PARAM)
+        params[view->n_params++] = pair;
+      else
+        tags[view->n_tags++] = pair;
+    }
+    v++;
+  }
+  view->params = params;
+  view->tags = tags;
+  view->metrics = metrics;
+  return FN_OK;
+}
+
 static fn_status take_run(void *arg, const fn_sql_value *v, size_t n, fn_err *err) {
   finding *f = arg;
-  if (n != N_COLUMNS) return FN_OK;
+  if (n < N_COLUMNS) return FN_OK;
   void *list = f->runs;
   FN_TRY(fn_mem_grow(&list, &f->capacity, f->n + 1, sizeof *f->runs, MAX_RUNS, "runs", err));
   f->runs = list;
@@ -305,21 +359,19 @@ static fn_status take_run(void *arg, const fn_sql_value *v, size_t n, fn_err *er
   copy_id(r->info.id, v[1].bytes);
   copy_id(r->info.parent, v[2].bytes);
   r->info.experiment = v[3].integer;
-  const char *texts[4];
-  for (size_t i = 0; i < 4; i++) {
-    texts[i] = fn_arena_strndup(&f->arena, v[4 + i].bytes.data ? v[4 + i].bytes.data : "", v[4 + i].bytes.length);
-    if (!texts[i]) return fn_err_no_memory(err, "runs");
-  }
-  r->info.experiment_name = texts[0];
-  r->info.name = texts[1];
-  r->info.user = texts[2];
-  r->info.folder = texts[3];
+  r->info.experiment_name = keep_text(f, &v[4]);
+  r->info.name = keep_text(f, &v[5]);
+  r->info.user = keep_text(f, &v[6]);
+  r->info.folder = keep_text(f, &v[7]);
+  if (!r->info.experiment_name || !r->info.name || !r->info.user || !r->info.folder)
+    return fn_err_no_memory(err, "runs");
   const int64_t status = v[8].integer;
   r->info.status = status >= 0 && status < FN_N_RUN_STATUSES ? (fn_run_status)status : FN_RUN_FAILED;
   if (is_gone(f->gone, r->number)) r->info.status = FN_RUN_INTERRUPTED;
   r->info.start_ms = v[9].integer;
   r->info.end_ms = v[10].integer;
   r->info.deleted = v[11].integer != 0;
+  if (f->joining->n) FN_TRY(take_joined(r, f, v + N_COLUMNS, err));
   f->n++;
   return FN_OK;
 }
@@ -352,13 +404,7 @@ static fn_status take_item(void *arg, const fn_sql_value *v, size_t n, fn_err *e
     it->value = fn_arena_strndup(s->arena, v[2].bytes.data ? v[2].bytes.data : "", v[2].bytes.length);
     if (!it->value) return fn_err_no_memory(err, "parameters");
   } else {
-    it->metric = (fn_run_metric){.key = it->key,
-                                 .last = fn_track_number_read(&v[2]),
-                                 .min = fn_track_number_read(&v[5]),
-                                 .max = fn_track_number_read(&v[6]),
-                                 .last_step = v[3].integer,
-                                 .last_ms = v[4].integer,
-                                 .n = v[7].integer};
+    it->metric = read_metric(it->key, v + 2);
   }
   s->n++;
   return FN_OK;
@@ -478,11 +524,13 @@ static fn_status emit_portion(portion *p, fn_tracking *t, const found *runs, siz
 
 static fn_status emit_runs(fn_tracking *t, const finding *f, const fn_run_query *q, fn_run_emit emit, void *arg,
                            fn_err *err) {
-  for (size_t i = 0; q->bare && i < f->n; i++) {
-    const fn_run_view view = {.info = f->runs[i].info};
+  const bool whole = q->bare || f->joining->n > 0;
+  for (size_t i = 0; whole && i < f->n; i++) {
+    fn_run_view view = f->runs[i].joined;
+    view.info = f->runs[i].info;
     FN_TRY(emit(arg, &view, err));
   }
-  for (size_t i = 0; !q->bare && i < f->n; i += RUNS_AT_ONCE) {
+  for (size_t i = 0; !whole && i < f->n; i += RUNS_AT_ONCE) {
     const size_t n = f->n - i < RUNS_AT_ONCE ? f->n - i : RUNS_AT_ONCE;
     portion p = {.arena = {NULL, 0}};
     fn_arena_init(&p.arena);
@@ -512,13 +560,56 @@ static fn_status put_experiments(statement *s, const fn_run_query *q) {
   return FN_OK;
 }
 
-static fn_status build(statement *s, const fn_run_query *q, const gone *g, fn_err *err) {
+static fn_status read_joining(joining *out, fn_arena *arena, const fn_run_query *q, fn_err *err) {
+  out->n = 0;
+  if (q->bare || q->n_columns > MAX_JOINED) return FN_OK;
+  for (size_t i = 0; i < q->n_columns; i++) {
+    fn_field field;
+    bool descending;
+    FN_TRY(fn_filter_parse_order(&field, &descending, arena, fn_str_from(q->columns[i]), err));
+    if (field.kind == FN_FIELD_ATTRIBUTE) continue;
+    const fn_str key = key_of(&field);
+    const char *text = fn_arena_strndup(arena, key.data, key.length);
+    size_t at = out->n;
+    if (!text) return fn_err_no_memory(err, "columns");
+    while (at > 0 && strcmp(out->keys[at - 1], text) > 0) at--;
+    memmove(&out->keys[at + 1], &out->keys[at], (out->n - at) * sizeof out->keys[0]);
+    memmove(&out->fields[at + 1], &out->fields[at], (out->n - at) * sizeof out->fields[0]);
+    out->keys[at] = text;
+    out->fields[at] = field;
+    out->n++;
+  }
+  return FN_OK;
+}
+
+static void put_joining_columns(statement *s, const joining *j) {
+  for (size_t i = 0; i < j->n; i++) {
+    if (j->fields[i].kind == FN_FIELD_METRIC)
+      fn_buf_printf(&s->text, ", c%zu.latest, c%zu.latest_step, c%zu.latest_ms, c%zu.lowest, c%zu.highest, c%zu.points",
+                    i, i, i, i, i, i);
+    else
+      fn_buf_printf(&s->text, ", c%zu.value", i);
+  }
+}
+
+static void put_joining_tables(statement *s, const joining *j) {
+  for (size_t i = 0; i < j->n; i++) {
+    fn_buf_printf(&s->text, " LEFT JOIN %s c%zu ON c%zu.run = r.number AND c%zu.key = ", table_of(j->fields[i].kind), i,
+                  i, i);
+    put_value(s, fn_sql_text(j->keys[i]));
+  }
+}
+
+static fn_status build(statement *s, const fn_run_query *q, const joining *j, const gone *g, fn_err *err) {
   fn_filter *filter = fn_arena_alloc(&s->arena, 1, sizeof *filter);
   ordering *orders = NULL;
   if (!filter) return fn_err_no_memory(err, "a filter");
   FN_TRY(fn_filter_parse(filter, &s->arena, fn_str_from(q->filter ? q->filter : ""), err));
   FN_TRY(read_orders(&orders, s, q, err));
-  fn_buf_printf(&s->text, "SELECT %s FROM runs r JOIN experiments e ON e.id = r.experiment", columns);
+  fn_buf_printf(&s->text, "SELECT %s", columns);
+  put_joining_columns(s, j);
+  put(s, " FROM runs r JOIN experiments e ON e.id = r.experiment");
+  put_joining_tables(s, j);
   put_joins(s, orders, q->n_order_by);
   put(s, q->deleted ? " WHERE 1 = 1" : " WHERE r.deleted = 0");
   FN_TRY(put_experiments(s, q));
@@ -530,8 +621,9 @@ static fn_status build(statement *s, const fn_run_query *q, const gone *g, fn_er
 }
 
 /* Runs `s`, whose columns are `columns`, and hands over what it finds. */
-static fn_status answer(statement *s, const fn_run_query *q, const gone *g, fn_run_emit emit, void *arg, fn_err *err) {
-  finding f = {.tracking = s->tracking, .gone = g};
+static fn_status answer(statement *s, const fn_run_query *q, const joining *j, const gone *g, fn_run_emit emit,
+                        void *arg, fn_err *err) {
+  finding f = {.tracking = s->tracking, .gone = g, .joining = j};
   fn_arena_init(&f.arena);
   fn_status status = statement_run(s, take_run, &f, err);
   if (status == FN_OK) status = emit_runs(s->tracking, &f, q, emit, arg, err);
@@ -542,13 +634,15 @@ static fn_status answer(statement *s, const fn_run_query *q, const gone *g, fn_r
 
 fn_status fn_tracking_search(fn_tracking *t, const fn_run_query *query, fn_run_emit emit, void *arg, fn_err *err) {
   gone g;
+  joining j;
   columns_asked c;
   FN_TRY(fn_tracking_reap(g.numbers, &g.n, FN_COUNT_OF(g.numbers), t, err));
   statement s;
   statement_init(&s, t);
-  fn_status status = build(&s, query, &g, err);
-  if (status == FN_OK) status = read_columns(&c, &s.arena, query, err);
-  if (status == FN_OK) status = answer(&s, query, &g, emit, arg, err);
+  fn_status status = read_columns(&c, &s.arena, query, err);
+  if (status == FN_OK) status = read_joining(&j, &s.arena, query, err);
+  if (status == FN_OK) status = build(&s, query, &j, &g, err);
+  if (status == FN_OK) status = answer(&s, query, &j, &g, emit, arg, err);
   statement_deinit(&s);
   return status;
 }
@@ -557,13 +651,14 @@ fn_status fn_tracking_get_run(fn_tracking *t, const char *id, fn_run_emit emit, 
   gone g;
   fn_run_row row;
   const fn_run_query all = {.max = 1};
+  const joining none = {.n = 0};
   FN_TRY(fn_tracking_reap(g.numbers, &g.n, FN_COUNT_OF(g.numbers), t, err));
   FN_TRY(fn_tracking_row(&row, t, id, err));
   statement s;
   statement_init(&s, t);
   fn_buf_printf(&s.text, "SELECT %s FROM runs r JOIN experiments e ON e.id = r.experiment WHERE r.number = ", columns);
   put_value(&s, fn_sql_int(row.number));
-  const fn_status status = answer(&s, &all, &g, emit, arg, err);
+  const fn_status status = answer(&s, &all, &none, &g, emit, arg, err);
   statement_deinit(&s);
   return status;
 }

@@ -159,9 +159,14 @@ typedef fn_status (*fn_metric_emit)(void *arg, const fn_metric_point *point, fn_
 /* All points of a key (NULL: of every key) in order of step, then time. */
 FN_NODISCARD fn_status fn_tracking_history(fn_tracking *tracking, const char *id, const char *key, fn_metric_emit emit,
                                            void *arg, fn_err *err);
-/* deleted = true hides a run, false brings it back. */
+/* deleted = true hides a run, false brings it back. FN_E_REFUSED while a model version comes of it. */
 FN_NODISCARD fn_status fn_tracking_set_deleted(fn_tracking *tracking, const char *id, bool deleted, fn_err *err);
-/* Removes a run for good, and the files that nobody else refers to. FN_E_INVALID while a model version comes of it. */
+/* Versions of models that came of a run and are in use (track/registry.h keeps them in the same database). */
+typedef fn_status (*fn_run_version_emit)(void *arg, const char *model, int64_t version, fn_err *err);
+FN_NODISCARD fn_status fn_tracking_versions(fn_tracking *tracking, const char *id, fn_run_version_emit emit, void *arg,
+                                            fn_err *err);
+/* Removes a run for good, and the files that nobody else refers to. FN_E_REFUSED while a model version comes of it,
+ * FN_E_INVALID while it goes on. */
 FN_NODISCARD fn_status fn_tracking_purge(fn_tracking *tracking, const char *id, fn_err *err);
 
 #endif

@@ -1,7 +1,13 @@
 """A training is a run of the local store: what it writes, and what `fakenews runs` says of it."""
 
+import contextlib
+import csv
+import hashlib
+import io
 import json
 import os
+import re
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -9,6 +15,7 @@ from pathlib import Path
 
 import pytest
 from log_support import postgres
+from terminal_support import on_terminal
 from train_support import TINY, bare_environment, kill_after, metrics, overwrite_tensor, prepare, same_tree, write_corpus
 
 UNIT = Path(os.environ.get("FN_TOOLS", "build/dev/tests/tools")).resolve().parent / "unit"
@@ -110,7 +117,93 @@ def test_order_columns_and_experiment(runs):
     assert len(few) == 1 and few[0]["params"] == {"family": "bert"} and list(few[0]["metrics"]) == ["val/loss"]
 
 
+def test_compare(runs):
+    compared = json.loads(runs("compare", "one", "two").stdout)
+    assert [r["name"] for r in compared["runs"]] == ["one", "two"]
+    assert compared["params"] == {"train.learning_rate": ["1e-3", "5e-4"]}
+    loss = compared["metrics"]["val/loss"]
+    assert loss["better"] == "lower" and compared["metrics"]["val/accuracy"]["better"] == "higher"
+    assert loss["best"] == compared["runs"][loss["values"].index(min(loss["values"]))]["run_id"]
+    assert not any(key.startswith("system/") for key in compared["metrics"])
+    every = json.loads(runs("compare", "one", "two", "--all").stdout)
+    assert every["params"]["train.seed"] == ["2018", "2018"] and any(key.startswith("system/") for key in every["metrics"])
+
+
+def test_export(runs, tracked, tmp_path):
+    out = tmp_path / "out"
+    runs("export", "one", "--out", out)
+    run = json.loads((out / "run.json").read_text())
+    assert run["run"]["name"] == "one" and run["versions"] == []
+    for artifact in run["artifacts"]:
+        assert hashlib.sha256((out / "artifacts" / artifact["path"]).read_bytes()).hexdigest() == artifact["sha256"]
+    assert (out / "artifacts/model/config.json").read_bytes() == (tracked / "one/model/config.json").read_bytes()
+    points = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
+    assert len(points) == sum(m["points"] for m in run["metrics"].values())
+    losses = {p["step"]: p["value"] for p in points if p["key"] == "val/loss"}
+    logged = {m["step"]: m["val/loss"] for m in metrics(tracked / "one") if "val/loss" in m}
+    assert losses == logged and len(losses) > 2
+    table = list(csv.DictReader(io.StringIO(runs("export", "one", "--format", "csv", "--out", "-").stdout)))
+    assert [(r["key"], int(r["step"]), float(r["value"])) for r in table] == [(p["key"], p["step"], p["value"]) for p in points]
+    assert json.loads(runs("export", "one", "--out", "-").stdout) == run
+    assert "exists already" in runs("export", "one", "--out", out, code=2).stderr
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["out"]
+
+
+def test_damaged_artifact_is_told(fakenews, tracked, tmp_path):
+    shutil.copytree(tracked / "runs", tmp_path / "runs")
+    (victim,) = [a for a in json.loads(fakenews("runs", "show", "one", "--json").stdout)["artifacts"] if a["path"] == "result.json"]
+    (tmp_path / "runs/artifacts/sha256" / victim["sha256"][:2] / victim["sha256"]).write_text("{}")
+    done = fakenews("runs", "export", "one", "--out", "out")
+    assert done.code == 1 and "result.json" in done.stderr and victim["sha256"] in done.stderr and not (tmp_path / "out").exists()
+
+
+def test_rm(fakenews, tracked, tmp_path):
+    shutil.copytree(tracked / "runs", tmp_path / "runs")
+    runs = {r["name"]: r["run_id"] for r in lines(fakenews("runs", "list"))}
+    assert fakenews("runs", "rm", "one").code == 0
+    assert [r["name"] for r in lines(fakenews("runs", "list"))] == ["two"]
+    assert len(lines(fakenews("runs", "list", "--deleted"))) == 2
+    assert fakenews("runs", "rm", runs["one"], "--restore").code == 0 and len(lines(fakenews("runs", "list"))) == 2
+    files = {p for p in (tmp_path / "runs/artifacts").rglob("*") if p.is_file()}
+    own = {a["sha256"] for a in json.loads(fakenews("runs", "show", "one", "--json").stdout)["artifacts"]}
+    shared = {a["sha256"] for a in json.loads(fakenews("runs", "show", "two", "--json").stdout)["artifacts"]}
+    assert own & shared and own - shared
+    assert fakenews("runs", "rm", "one", "--purge").code == 0
+    left = {p for p in (tmp_path / "runs/artifacts").rglob("*") if p.is_file()}
+    assert {p.name for p in files - left} == own - shared and {p.name for p in left} == shared
+    assert fakenews("runs", "show", runs["one"]).code == 2
+
+
+def test_rm_refuses_what_a_version_came_of(fakenews, tracked, tmp_path):
+    shutil.copytree(tracked / "runs", tmp_path / "runs")
+    run = lines(fakenews("runs", "list", "--filter", "run_name = 'one'"))[0]["run_id"]
+    with contextlib.closing(sqlite3.connect(tmp_path / "runs/tracking.db")) as database:
+        database.execute("CREATE TABLE IF NOT EXISTS registry_versions (name, version, state, run_id)")
+        database.execute("INSERT INTO schema_version (name, version) VALUES ('registry', 1)")
+        database.execute("INSERT INTO registry_versions (name, version, state, run_id) VALUES ('news', 3, 1, ?)", [run])
+        database.commit()
+    for more in ([], ["--purge"]):
+        done = fakenews("runs", "rm", "one", *more)
+        assert done.code == 4 and "version 3 of the model news comes of it" in done.stderr, done
+    assert json.loads(fakenews("runs", "show", "one", "--json").stdout)["versions"] == [{"model": "news", "version": 3}]
+
+
+@pytest.mark.parametrize("width", [40, 80, 120])
+def test_tables_fit_the_terminal(program, tracked, width):
+    for arguments in (["list"], ["show", "one"], ["compare", "one", "two"]):
+        code, text = on_terminal([program, "runs", *arguments], tracked, width)
+        shown = re.sub(r"\x1b\[[0-9;]*[mK]", "", text).replace("\r", "").splitlines()
+        assert code == 0, text
+        assert max(len(line) for line in shown) <= width, (arguments, max(shown, key=len))
+        text = "\n".join(shown)
+        assert "FINISHED" in text and ("▁" in text or arguments[0] != "show" or width < 80)
+
+
 @pytest.mark.parametrize("arguments, part", [
+    (["compare", "one"], "runs compare takes 2 to 32 runs"),
+    (["rm"], "runs rm takes runs"),
+    (["export", "one"], "--out"),
+    (["export", "one", "--out", "-", "--format", "xml"], "--format takes all, csv or jsonl"),
     (["list", "--filter", "metrics.loss = 1 OR status = 'x'"], "byte 18 (\"OR status = 'x'\"): comparisons are joined by AND alone"),
     (["list", "--filter", "loss < 1"], "byte 1 (\"loss < 1\"): a field is metrics.NAME"),
     (["list", "--order-by", "metrics.loss DOWN"], "a field is followed by ASC, DESC or nothing"),

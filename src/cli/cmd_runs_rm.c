@@ -1,0 +1,49 @@
+/* fakenews runs rm: hides runs, or removes them for good. */
+#include "cli/runs_support.h"
+
+static fn_status remove_run(const fn_cli *cli, fn_tracking *tracking, const char *name, bool purge, bool restore,
+                            fn_err *err) {
+  char id[FN_RUN_ID_LENGTH];
+  FN_TRY(fn_tracking_find(id, tracking, name, err));
+  if (purge) FN_TRY(fn_tracking_purge(tracking, id, err));
+  if (!purge) FN_TRY(fn_tracking_set_deleted(tracking, id, !restore, err));
+  fn_cli_note(cli, "%.12s is %s", id,
+              purge     ? "gone, with the files that no other run or version has"
+              : restore ? "back"
+                        : "hidden; `runs rm --restore` brings it back, `runs rm --purge` removes it for good");
+  return FN_OK;
+}
+
+static fn_status rm(const fn_cli *cli, const fn_cli_args *args, fn_err *err) {
+  const bool purge = fn_cli_get(args, "--purge") != NULL, restore = fn_cli_get(args, "--restore") != NULL;
+  if (args->n_rest == 0 || (purge && restore))
+    return fn_err_set(err, FN_E_INVALID,
+                      "runs rm takes runs (ids or their first digits, names, folders) and one of "
+                      "--purge and --restore");
+  fn_cli_runs runs;
+  FN_TRY(fn_cli_runs_open(&runs, cli, FN_CLI_OPEN_CHANGE, err));
+  fn_status status = FN_OK;
+  for (size_t i = 0; i < args->n_rest && status == FN_OK; i++)
+    status = remove_run(cli, runs.tracking, args->rest[i], purge, restore, err);
+  fn_cli_runs_close(&runs);
+  return status;
+}
+
+static const fn_cli_flag rm_flags[] = {
+    {.name = "--purge", .help = "for good, with the files that nothing else refers to; run folders of trainings stay"},
+    {.name = "--restore", .help = "brings hidden runs back; give ids"},
+    {0},
+};
+
+const fn_verb fn_verb_runs_rm = {
+    .name = "runs",
+    .sub = "rm",
+    .summary = "hide runs, or remove them for good; refused while a registered version comes of one",
+    .usage = "RUN … [--purge|--restore] [key=value …]",
+    .flags = rm_flags,
+    .options = "track.url track.artifacts",
+    .takes_rest = true,
+    .examples = "  fakenews runs rm 3f2a91c4\n"
+                "  fakenews runs rm 3f2a91c4 --purge\n",
+    .run = rm,
+};
