@@ -21,6 +21,8 @@ typedef struct fn_cli {
   const char *state;       /* folder of what is remembered: STATE_DIRECTORY, else /tmp/fakenews on AWS Lambda, else
                             * XDG_STATE_HOME/fakenews, else
                             * ~/.local/state/fakenews; NULL: none of them is set */
+  const char *cache; /* folder of what can be fetched again: CACHE_DIRECTORY, else /tmp/fakenews on AWS Lambda, else
+                      * XDG_CACHE_HOME/fakenews, else ~/.cache/fakenews; NULL: none of them is set */
 } fn_cli;
 
 /* Flags of a verb. A flag takes a value unless `is_switch`; `repeats` collects every value up to the next flag
@@ -64,6 +66,9 @@ extern const fn_verb fn_verb_data_prepare, fn_verb_data_stats, fn_verb_data_audi
     fn_verb_config_options, fn_verb_log_list, fn_verb_log_show, fn_verb_log_export, fn_verb_log_rm, fn_verb_log_purge,
     fn_verb_log_replay, fn_verb_runs_list, fn_verb_runs_show, fn_verb_runs_compare, fn_verb_runs_rm,
     fn_verb_runs_export, fn_verb_runs_sync, fn_verb_keys_add, fn_verb_keys_list, fn_verb_keys_revoke;
+extern const fn_verb fn_verb_registry_add, fn_verb_registry_list, fn_verb_registry_show, fn_verb_registry_alias,
+    fn_verb_registry_promote, fn_verb_registry_rollback, fn_verb_registry_download, fn_verb_registry_tag,
+    fn_verb_registry_rm;
 
 /* Every option table of the program (cli/tables.c). */
 extern const fn_option_table *const fn_cli_tables[];

@@ -2,8 +2,8 @@
 #include "cli/audit_print.h"
 #include "cli/cli.h"
 #include "cli/data_print.h"
+#include "cli/loading.h"
 #include "data/prepare_json.h"
-#include "model/hub.h"
 #include "tensor/options.h"
 
 #include <stdlib.h>
@@ -66,9 +66,8 @@ static fn_status run_prepare(const fn_cli *cli, const fn_prepare_request *asked,
 
 /* A folder or file, or the name of a model in the local Hub cache. */
 static fn_status load_tokenizer(fn_tokenizer **tokenizer_out, const fn_cli *cli, const char *name, fn_err *err) {
-  if (fn_path_exists(name)) return fn_tokenizer_load(tokenizer_out, name, err);
   char *dir;
-  FN_TRY(fn_hub_resolve(&dir, name, cli->hub_cache, err));
+  FN_TRY(fn_cli_find_directory(&dir, cli, name, err));
   fn_status status = fn_tokenizer_load(tokenizer_out, dir, err);
   free(dir);
   return status;

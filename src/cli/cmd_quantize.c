@@ -22,7 +22,7 @@ static fn_status load_half(fn_classifier **out, const quantize *q, const char *n
                            fn_err *err) {
   FN_AUTO_FREE char *path = NULL;
   if (name == NULL) return FN_OK;
-  FN_TRY(fn_cli_find_model(&path, q->cli, name, err));
+  FN_TRY(fn_cli_find_directory(&path, q->cli, name, err));
   FN_TRY(fn_classifier_load(out, path, err));
   const fn_classifier_info *info = fn_classifier_get_info(*out);
   if (info->packed)

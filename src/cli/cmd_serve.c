@@ -1,5 +1,6 @@
 /* fakenews serve: the model behind HTTP until a signal comes. */
 #include "cli/loading.h"
+#include "cli/serve_follow.h"
 #include "cli/serve_lambda.h"
 #include "cli/serve_stop.h"
 #include "cli/serve_wait.h"
@@ -24,6 +25,7 @@ typedef struct serve {
   fn_predictions_options predictions;
   char *model;
   fn_access_log *log;
+  fn_serve_follow follow;
   fn_server *server;
   fn_http *http, *operation; /* the second: serve.metrics_port */
 } serve;
@@ -95,8 +97,7 @@ static const char *host_of(const serve *s) {
   return "127.0.0.1";
 }
 
-static fn_status open_server(serve *s, const char *model, fn_err *err) {
-  FN_TRY(fn_cli_find_model(&s->model, s->cli, model, err));
+static fn_status create_server(serve *s, fn_err *err) {
   const fn_server_options options = {.serve = &s->serve,
                                      .infer = &s->infer,
                                      .explain = &s->explain,
@@ -108,6 +109,15 @@ static fn_status open_server(serve *s, const char *model, fn_err *err) {
                                      .tmp_dir = getenv("TMPDIR"),
                                      .events = {fn_access_log_event, s->log}};
   return fn_server_create(&s->server, &options, err);
+}
+
+static fn_status open_server(serve *s, const char *model, fn_err *err) {
+  fn_err why = {0};
+  FN_TRY(fn_serve_follow_find(&s->model, &s->follow, s->cli, model, err));
+  fn_status status = create_server(s, &why);
+  if (status != FN_OK && fn_serve_follow_fall_back(&s->model, &s->follow, &why)) status = create_server(s, &why);
+  if (status != FN_OK) return fn_err_set(err, status, "%s", why.message);
+  return fn_serve_follow_start(&s->follow, s->server, err);
 }
 
 /* An address of a database may hold a password. */
@@ -212,6 +222,7 @@ static fn_status run(const fn_cli *cli, const fn_cli_args *args, fn_err *err) {
     tell_start(&s, "answering AWS Lambda");
     status = fn_serve_lambda(s.server, lambda, &set, err);
   }
+  fn_serve_follow_stop(&s.follow);
   fn_server_destroy(s.server);
   fn_access_log_close(s.log);
   free(s.model);
@@ -220,7 +231,8 @@ static fn_status run(const fn_cli *cli, const fn_cli_args *args, fn_err *err) {
 
 static const fn_cli_flag flags[] = {
     {"--model", "MODEL",
-     "packed file, model directory, run folder, or owner/name in the local Hub cache; default: the bundled model",
+     "packed file, model directory, run folder, owner/name in the local Hub cache, or models:/NAME@ALIAS, which is "
+     "followed: when the alias moves, the model is swapped; default: the bundled model",
      false, false},
     {"--routes", NULL, "print the table of routes as Markdown, and end", false, false},
     {"--check", NULL, "start everything, say what is wrong, end without serving", false, false},
@@ -232,9 +244,10 @@ const fn_verb fn_verb_serve = {
     .summary = "answer over HTTP: API, web page, metrics",
     .usage = "[--model MODEL] [--check] [--routes] [key=value …]",
     .flags = flags,
-    .options = "serve. predictions. infer. explain. device.",
+    .options = "serve. predictions. infer. explain. registry. track.url track.artifacts device.",
     .examples = "fakenews serve\n"
                 "fakenews serve --model detector.fnm serve.port=9000\n"
+                "fakenews serve --model models:/fake-news@best\n"
                 "curl -s localhost:8080/v1/classify -H 'Content-Type: application/json' \\\n"
                 "  -d '{\"title\": \"Moon is rented\"}'\n",
     .run = run,

@@ -1,6 +1,6 @@
 /* fakenews tokenize: texts in, tokens out as JSON lines. */
 #include "cli/cli.h"
-#include "model/hub.h"
+#include "cli/loading.h"
 #include "text/text.h"
 
 #include <errno.h>
@@ -122,11 +122,7 @@ static fn_status run(const fn_cli *cli, const fn_cli_args *args, fn_err *err) {
   if (args->n_rest > 1) return fn_err_set(err, FN_E_INVALID, "one FILE is expected, not %zu", args->n_rest);
   const char *name = fn_cli_get(args, "--tokenizer");
   FN_AUTO_FREE char *dir = NULL;
-  if (fn_path_exists(name))
-    dir = fn_str_dup(fn_str_from(name));
-  else
-    FN_TRY(fn_hub_resolve(&dir, name, cli->hub_cache, err));
-  if (!dir) return fn_err_no_memory(err, "path");
+  FN_TRY(fn_cli_find_directory(&dir, cli, name, err));
   fn_tokenizer *tokenizer;
   FN_TRY(fn_tokenizer_load(&tokenizer, dir, err));
   tokenize t = {.tokenizer = tokenizer,

@@ -1,5 +1,5 @@
 /* fakenews train: progress on stderr, figures and the run's path on stdout. */
-#include "cli/track_support.h"
+#include "cli/model_names.h"
 #include "cli/train_progress.h"
 
 #include <stdlib.h>
@@ -42,13 +42,16 @@ static fn_status run(const fn_cli *cli, const fn_cli_args *args, fn_err *err) {
                             .start_ns = fn_clock_ns(),
                             .has_steps = options.family == FN_FAMILY_BERT}};
   fn_train_progress *p = &t.progress;
+  FN_AUTO_FREE char *init = NULL;
+  if (fn_cli_get(args, "--init"))
+    FN_TRY(fn_cli_fetch_model(&init, cli, fn_cli_get(args, "--init"), FN_WANT_DIRECTORY, err));
   FN_TRY(fn_cli_tracked_create(&t.tracked, cli, fn_cli_get(args, "--resume") != NULL, err));
   const fn_train_job job = {
       .config = cli->config,
       .tables = fn_cli_tables,
       .n_tables = fn_cli_n_tables,
       .data = fn_cli_get(args, "--data"),
-      .init = fn_cli_get(args, "--init"),
+      .init = init,
       .out = fn_cli_get(args, "--out"),
       .resume = fn_cli_get(args, "--resume"),
       .runs = "runs",
@@ -76,7 +79,8 @@ static const fn_cli_flag flags[] = {
     {.name = "--data", .value = "DIR", .help = "folder that `data prepare` made"},
     {.name = "--init",
      .value = "DIR|NAME|scratch",
-     .help = "what to start from: a Hugging Face directory, owner/name in the local Hub cache, or scratch: a small new "
+     .help = "what to start from: a Hugging Face directory, owner/name in the local Hub cache, models:/NAME@ALIAS, or "
+             "scratch: a small new "
              "model with a vocabulary of its own"},
     {.name = "--out", .value = "RUN", .help = "run folder to make; default runs/<UTC time>-<name>"},
     {.name = "--resume", .value = "latest|RUN", .help = "goes on with a run that was stopped, bit for bit"},

@@ -1,19 +1,30 @@
 #include "cli/loading.h"
 
+#include "cli/model_names.h"
 #include "infer/default_model.h"
 #include "model/hub.h"
 #include "tensor/options.h"
 
 #include <stdlib.h>
 
+static fn_status find(char **path_out, const fn_cli *cli, const char *name, fn_model_want want, fn_err *err) {
+  FN_AUTO_FREE char *path = NULL;
+  FN_TRY(fn_cli_fetch_model(&path, cli, name, want, err));
+  if (!fn_path_exists(path)) return fn_hub_resolve(path_out, path, cli->hub_cache, err);
+  *path_out = FN_STEAL(path);
+  return FN_OK;
+}
+
 fn_status fn_cli_find_model(char **path_out, const fn_cli *cli, const char *name, fn_err *err) {
   if (name == NULL) {
     FN_AUTO_FREE char *program = realpath("/proc/self/exe", NULL);
     return fn_default_model_find(path_out, program, err);
   }
-  if (!fn_path_exists(name)) return fn_hub_resolve(path_out, name, cli->hub_cache, err);
-  *path_out = fn_str_dup(fn_str_from(name));
-  return *path_out ? FN_OK : fn_err_no_memory(err, "path of the model");
+  return find(path_out, cli, name, FN_WANT_ANSWERS, err);
+}
+
+fn_status fn_cli_find_directory(char **path_out, const fn_cli *cli, const char *name, fn_err *err) {
+  return find(path_out, cli, name, FN_WANT_DIRECTORY, err);
 }
 
 fn_status fn_cli_load_model(fn_cli_model *m, const fn_cli *cli, const char *name, fn_err *err) {

@@ -13,14 +13,16 @@ typedef struct fn_cli_model {
   fn_infer_options options;
 } fn_cli_model;
 
-/* name: a packed file, a directory, a run folder, or owner/name in the local Hub cache; NULL: the bundled model.
- * Release with unload, also after a failure. */
+/* name: a packed file, a directory, a run folder, owner/name in the local Hub cache, or another of cli/model_names.h;
+ * NULL: the bundled model. Release with unload, also after a failure. */
 FN_NODISCARD fn_status fn_cli_load_model(fn_cli_model *model_out, const fn_cli *cli, const char *name, fn_err *err);
 /* The same with the parts given: part as fn_infer_part. */
 FN_NODISCARD fn_status fn_cli_load_part(fn_cli_model *model_out, const fn_cli *cli, const char *name, int part,
                                         fn_err *err);
-/* Path of a model by its name; malloc'd. */
+/* Path of a model by its name (also models:/, runs:/, s3:// … : cli/model_names.h); malloc'd. */
 FN_NODISCARD fn_status fn_cli_find_model(char **path_out, const fn_cli *cli, const char *name, fn_err *err);
+/* The same for what needs the directory, not a packed file: packing, a tokenizer. */
+FN_NODISCARD fn_status fn_cli_find_directory(char **path_out, const fn_cli *cli, const char *name, fn_err *err);
 void fn_cli_unload_model(fn_cli_model *model);
 
 /* train, validation or test; FN_E_INVALID otherwise. */

@@ -96,6 +96,14 @@ static char *kaggle_folder(void) {
 
 /* systemd names one folder, or several joined by ':', of which the first is ours. AWS Lambda lets nothing be written
  * outside /tmp, whatever HOME says. */
+static char *cache_folder(void) {
+  const char *cache = getenv("CACHE_DIRECTORY"), *xdg = getenv("XDG_CACHE_HOME"), *user = getenv("HOME");
+  if (cache && *cache) return fn_str_dup(fn_str_make(cache, strcspn(cache, ":")));
+  if (getenv("AWS_LAMBDA_RUNTIME_API")) return fn_str_dup(fn_str_from("/tmp/fakenews"));
+  if (xdg && *xdg == '/') return fn_path_join(xdg, "fakenews");
+  return user && *user ? fn_path_join(user, ".cache/fakenews") : NULL;
+}
+
 static char *state_folder(void) {
   const char *state = getenv("STATE_DIRECTORY"), *xdg = getenv("XDG_STATE_HOME"), *user = getenv("HOME");
   if (state && *state) return fn_str_dup(fn_str_make(state, strcspn(state, ":")));
@@ -185,7 +193,7 @@ static fn_status run_verb(const fn_verb *verb, size_t n, char **argv, fn_arena *
   } else {
     FN_AUTO_FREE char *cache = hub_cache();
     FN_AUTO_FREE char *kaggle = kaggle_folder();
-    FN_AUTO_FREE char *state = state_folder();
+    FN_AUTO_FREE char *state = state_folder(), *cached = cache_folder();
     bool tty_out = isatty(STDOUT_FILENO) == 1, tty_err = isatty(STDERR_FILENO) == 1;
     const char *no_color = getenv("NO_COLOR");
     bool color = strcmp(common.color, "always") == 0 ||
@@ -200,7 +208,8 @@ static fn_status run_verb(const fn_verb *verb, size_t n, char **argv, fn_arena *
                   .color = color,
                   .hub_cache = cache ? cache : "",
                   .kaggle = kaggle,
-                  .state = state};
+                  .state = state,
+                  .cache = cached};
     status = gather_settings(config, &common, err);
     if (status == FN_OK) status = verb->run(&cli, &args, err);
   }

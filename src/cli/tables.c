@@ -10,6 +10,7 @@
 #include "store/options.h"
 #include "tensor/options.h"
 #include "track/options.h"
+#include "track/registry_options.h"
 #include "train/options.h"
 #ifdef HAVE_MODEL_OPTIONS
 #include "model/options.h"
@@ -20,7 +21,9 @@
 
 const fn_verb *const fn_cli_verbs[] = {
 #ifdef HAVE_DATA
-    &fn_verb_data_prepare,  &fn_verb_data_stats,     &fn_verb_data_audit,
+    &fn_verb_data_prepare,
+    &fn_verb_data_stats,
+    &fn_verb_data_audit,
 #endif
 #ifdef HAVE_SAMPLE
     &fn_verb_data_sample,
@@ -58,12 +61,33 @@ const fn_verb *const fn_cli_verbs[] = {
 #ifdef HAVE_TOKENIZE
     &fn_verb_tokenize,
 #endif
-    &fn_verb_log_list,      &fn_verb_log_show,       &fn_verb_log_export,
-    &fn_verb_log_replay,    &fn_verb_log_rm,         &fn_verb_log_purge,
-    &fn_verb_keys_add,      &fn_verb_keys_list,      &fn_verb_keys_revoke,
-    &fn_verb_runs_list,     &fn_verb_runs_show,      &fn_verb_runs_compare,
-    &fn_verb_runs_rm,       &fn_verb_runs_export,    &fn_verb_runs_sync,
-    &fn_verb_config_show,   &fn_verb_config_options, NULL,
+    &fn_verb_registry_add,
+    &fn_verb_registry_list,
+    &fn_verb_registry_show,
+    &fn_verb_registry_alias,
+    &fn_verb_registry_promote,
+    &fn_verb_registry_rollback,
+    &fn_verb_registry_download,
+    &fn_verb_registry_tag,
+    &fn_verb_registry_rm,
+    &fn_verb_log_list,
+    &fn_verb_log_show,
+    &fn_verb_log_export,
+    &fn_verb_log_replay,
+    &fn_verb_log_rm,
+    &fn_verb_log_purge,
+    &fn_verb_keys_add,
+    &fn_verb_keys_list,
+    &fn_verb_keys_revoke,
+    &fn_verb_runs_list,
+    &fn_verb_runs_show,
+    &fn_verb_runs_compare,
+    &fn_verb_runs_rm,
+    &fn_verb_runs_export,
+    &fn_verb_runs_sync,
+    &fn_verb_config_show,
+    &fn_verb_config_options,
+    NULL,
 };
 
 const fn_option_table *const fn_cli_tables[] = {
@@ -71,11 +95,11 @@ const fn_option_table *const fn_cli_tables[] = {
 #ifdef HAVE_MODEL_OPTIONS
     &fn_model_option_table,
 #endif
-    &fn_train_option_table, &fn_linear_option_table, &fn_eval_option_table,
+    &fn_train_option_table, &fn_linear_option_table,   &fn_eval_option_table,
 #ifdef HAVE_INFER_OPTIONS
-    &fn_infer_option_table, &fn_pack_option_table,   &fn_calibrate_option_table, &fn_explain_option_table,
+    &fn_infer_option_table, &fn_pack_option_table,     &fn_calibrate_option_table, &fn_explain_option_table,
 #endif
-    &fn_serve_option_table, &fn_tensor_option_table, &fn_net_option_table,       &fn_predictions_option_table,
-    &fn_track_option_table, &fn_bucket_option_table,
+    &fn_serve_option_table, &fn_tensor_option_table,   &fn_net_option_table,       &fn_predictions_option_table,
+    &fn_track_option_table, &fn_registry_option_table, &fn_bucket_option_table,
 };
 const size_t fn_cli_n_tables = FN_COUNT_OF(fn_cli_tables);

@@ -243,6 +243,19 @@ static void format_batcher(fn_buf *out, const fn_batcher_stats *s) {
              (double)s->n_late);
 }
 
+static void format_origin(fn_buf *out, const fn_server *server) {
+  fn_server_origin origin;
+  if (!fn_server_get_origin(&origin, server)) return;
+  const double age = (double)(fn_clock_unix_ms() - origin.asked_ms) * 1e-3;
+  format_one(out, "fakenews_registry_version", "gauge", "Version of the registry's model that answers.",
+             (double)origin.version);
+  format_one(out, "fakenews_registry_age_seconds", "gauge",
+             "Time since the registry last said where the alias stands; since 1970 when it never did.", age);
+  format_one(out, "fakenews_registry_failures_total", "counter",
+             "Questions to the registry in vain, and versions that could not be fetched or were refused.",
+             (double)origin.n_failures);
+}
+
 static void format_server(fn_buf *out, fn_server *server) {
   uint64_t done, failed;
   fn_engine *engine = fn_server_engine(server);
@@ -307,6 +320,7 @@ void fn_counters_format(fn_buf *out, fn_server *server) {
   format_predictions(out, m);
   format_batcher(out, &stats);
   format_server(out, server);
+  format_origin(out, server);
   format_log(out, server);
   format_guard(out, server);
 }

@@ -32,6 +32,23 @@ static void write_log(fn_json_writer *w, const fn_server *server) {
   fn_json_end(w);
 }
 
+/* The registry's name of it. */
+static void write_origin(fn_json_writer *w, const fn_server *server) {
+  fn_server_origin origin;
+  char time[21];
+  if (!fn_server_get_origin(&origin, server)) {
+    fn_json_null(w, "registry");
+    return;
+  }
+  fn_clock_format(time, origin.asked_ms);
+  fn_json_object(w, "registry");
+  fn_json_text(w, "name", origin.name);
+  fn_json_text(w, "alias", origin.alias);
+  fn_json_int(w, "version", origin.version);
+  fn_json_text(w, "asked_at", origin.asked_ms ? time : NULL);
+  fn_json_end(w);
+}
+
 void fn_model_json(fn_json_writer *w, fn_server *server, fn_engine *engine) {
   static const char *const reads[] = {"title", "text", "title+text"};
   const fn_classifier_info *info = fn_engine_get_info(engine);
@@ -53,6 +70,7 @@ void fn_model_json(fn_json_writer *w, fn_server *server, fn_engine *engine) {
   fn_json_int(w, "max_positions", info->positions);
   write_json_text(w, "calibration", info->calibration);
   write_json_text(w, "card", info->card);
+  write_origin(w, server);
   fn_json_text(w, "loaded_at", time);
   fn_json_int(w, "n_reloads", (int64_t)done);
   fn_json_int(w, "n_failed_reloads", (int64_t)failed);

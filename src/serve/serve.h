@@ -58,6 +58,16 @@ FN_NODISCARD fn_status fn_server_reload(fn_server *server, const char *path, cha
 /* Claims the right to reload: false while somebody else has it. */
 bool fn_server_claim_reload(fn_server *server);
 void fn_server_release_reload(fn_server *server);
+/* Where the model in service comes from, when it is followed in a registry: for /metrics and /v1/model. */
+typedef struct fn_server_origin {
+  char name[256], alias[256];
+  int64_t version;
+  int64_t asked_ms;    /* Unix time of the registry's last answer; 0: none yet */
+  uint64_t n_failures; /* questions in vain, versions that could not be had */
+} fn_server_origin;
+void fn_server_set_origin(fn_server *server, const fn_server_origin *origin);
+/* False: it is not followed. */
+bool fn_server_get_origin(fn_server_origin *origin_out, const fn_server *server);
 /* From now on /readyz says 503; everything else is answered as before. */
 void fn_server_drain(fn_server *server);
 /* For the end of a drain: requests whose work has not begun are answered with 503 now, later ones at once. */

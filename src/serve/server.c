@@ -22,6 +22,7 @@ struct fn_server {
   pthread_mutex_t lock;   /* of engine and n_… */
   fn_engine *engine;
   uint64_t n_reloads, n_failed_reloads;
+  fn_server_origin origin; /* name "": none */
   pthread_mutex_t reloading; /* one at a time */
   atomic_bool drains, reload_is_claimed;
   atomic_size_t n_active, n_connections;
@@ -219,6 +220,20 @@ bool fn_server_claim_reload(fn_server *s) {
 }
 void fn_server_release_reload(fn_server *s) {
   atomic_store(&s->reload_is_claimed, false);
+}
+
+void fn_server_set_origin(fn_server *s, const fn_server_origin *origin) {
+  pthread_mutex_lock(&s->lock);
+  s->origin = *origin;
+  pthread_mutex_unlock(&s->lock);
+}
+
+bool fn_server_get_origin(fn_server_origin *origin_out, const fn_server *server) {
+  fn_server *s = (fn_server *)(uintptr_t)server; /* its lock alone is written to */
+  pthread_mutex_lock(&s->lock);
+  *origin_out = s->origin;
+  pthread_mutex_unlock(&s->lock);
+  return origin_out->name[0] != '\0';
 }
 
 void fn_server_drain(fn_server *s) {

@@ -10,7 +10,8 @@ STATUSES = {"ok"}  # of src/base/status.h: no error
 
 
 def served():
-    files = [p for p in sources(".c") if p.parts[1] == "serve" or p.name in ("cmd_serve.c", "serve_lambda.c", "serve_stop.c")]
+    files = [p for p in sources(".c") if p.parts[1] == "serve" or p.name in ("cmd_serve.c", "serve_follow.c", "serve_lambda.c",
+                                                                            "serve_stop.c")]
     return "\n".join((REPO / p).read_text() for p in files)
 
 

@@ -1,0 +1,138 @@
+#include "cli/registry_support.h"
+
+#include "cli/log_support.h"
+#include "cli/model_names.h"
+#include "track/mirror.h"
+#include "track/model_uri.h"
+
+#include <math.h>
+#include <pwd.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+static const char *user_name(void) {
+  const char *names[] = {getenv("USER"), getenv("LOGNAME")};
+  for (size_t i = 0; i < FN_COUNT_OF(names); i++)
+    if (names[i] && *names[i]) return names[i];
+  const struct passwd *entry = getpwuid(getuid());
+  return entry ? entry->pw_name : "";
+}
+
+fn_status fn_cli_open_registry(fn_cli_registry *r, const fn_cli *cli, fn_cli_open_mode mode, fn_err *err) {
+  char host[256] = "";
+  *r = (fn_cli_registry){.cli = cli};
+  FN_TRY(fn_config_fill(&r->options, cli->config, &fn_registry_option_table, err));
+  FN_TRY(fn_cli_stores_init(&r->stores, cli, err));
+  FN_TRY(fn_cli_open_tracking(&r->tracking, cli, &r->stores, mode, err));
+  if (gethostname(host, sizeof host - 1) != 0) host[0] = '\0';
+  const fn_registry_actor actor = {user_name(), host};
+  return fn_registry_open(&r->registry, fn_tracking_sql(r->tracking), &actor, mode != FN_CLI_OPEN_MAKE, err);
+}
+
+void fn_cli_close_registry(fn_cli_registry *r) {
+  fn_registry_close(r->registry);
+  fn_tracking_close(r->tracking);
+  r->registry = NULL;
+  r->tracking = NULL;
+}
+
+fn_status fn_cli_parse_version(fn_cli_version_name *out, const char *text, fn_err *err) {
+  fn_cli_version_name v = {.version = 0};
+  FN_AUTO_BUF fn_buf whole;
+  fn_model_uri uri;
+  fn_buf_init(&whole, 4096);
+  const bool is_uri = strncmp(text, "models:", 7) == 0;
+  if (!is_uri && strpbrk(text, "@/") == NULL) {
+    FN_TRY(fn_registry_check_name(text, err));
+    snprintf(v.name, sizeof v.name, "%s", text);
+    *out = v;
+    return FN_OK;
+  }
+  fn_buf_printf(&whole, "%s%s", is_uri ? "" : "models:/", text);
+  FN_TRY(fn_buf_check(&whole, "a name", err));
+  FN_TRY(fn_model_uri_parse(&uri, whole.data, err));
+  memcpy(v.name, uri.name, sizeof v.name);
+  memcpy(v.alias, uri.alias, sizeof v.alias);
+  v.version = uri.version;
+  *out = v;
+  return FN_OK;
+}
+
+fn_status fn_cli_one_version(fn_cli_version_name *out, const fn_cli_args *args, const char *usage, fn_err *err) {
+  if (args->n_rest != 1) return fn_err_set(err, FN_E_INVALID, "%s", usage);
+  return fn_cli_parse_version(out, args->rest[0], err);
+}
+
+fn_status fn_cli_wants_json(bool *json_out, const fn_cli *cli, const fn_cli_args *args, fn_err *err) {
+  static const char *const formats[] = {"text", "json"};
+  int format = !cli->tty_out;
+  FN_TRY(fn_cli_parse_choice(&format, "--format", fn_cli_get(args, "--format"), formats, 2, err));
+  *json_out = format == 1;
+  return FN_OK;
+}
+
+static void append_figure(fn_buf *out, double value, const char *unit) {
+  char cell[32];
+  if (isnan(value)) {
+    snprintf(cell, sizeof cell, "-");
+  } else if (unit[0] == '\0') {
+    snprintf(cell, sizeof cell, "%.4f", value);
+  } else {
+    snprintf(cell, sizeof cell, "%.2f %s", value, unit);
+  }
+  fn_buf_printf(out, "%12s", cell);
+}
+
+void fn_cli_print_gates(fn_buf *out, const fn_gates *gates) {
+  fn_buf_printf(out, "%-28s%12s  %-9s%12s  %s\n", "gate", "value", "must be", "limit", "verdict");
+  for (size_t i = 0; i < gates->n; i++) {
+    const fn_gate *g = &gates->items[i];
+    fn_buf_printf(out, "%-28s", g->name);
+    append_figure(out, g->value, g->unit);
+    fn_buf_printf(out, "  %-9s", g->at_least ? "at least" : "at most");
+    append_figure(out, g->limit, g->unit);
+    fn_buf_printf(out, "  %s\n", fn_gate_verdict_names[g->verdict]);
+    if (g->verdict != FN_GATE_PASS && g->remark[0]) fn_buf_printf(out, "    %s\n", g->remark);
+    if (g->verdict == FN_GATE_FAIL) fn_buf_printf(out, "    (%s)\n", g->key);
+  }
+}
+
+/* ---- the mirror ---- */
+
+static fn_status bring(const fn_mirror *m, fn_cli_registry *r, const char *name, int64_t version, const char *alias,
+                       fn_err *err) {
+  fn_version v;
+  if (version == 0) return fn_mirror_alias(m, name, alias, NULL, err);
+  FN_TRY(fn_registry_get(&v, r->registry, name, version, NULL, err));
+  const fn_status status = fn_mirror_alias(m, name, alias, &v.info, err);
+  fn_version_deinit(&v);
+  return status;
+}
+
+static fn_status mirror(fn_cli_registry *r, const char *uri, const char *name, int64_t version, const char *alias,
+                        fn_err *err) {
+  fn_track_options track;
+  const char *tmp = getenv("TMPDIR");
+  char scratch[80];
+  FN_TRY(fn_config_fill(&track, r->cli->config, &fn_track_option_table, err));
+  snprintf(scratch, sizeof scratch, "%.40s/fakenews-XXXXXX", tmp && strlen(tmp) <= 40 ? tmp : "/tmp");
+  if (mkdtemp(scratch) == NULL) return fn_err_set(err, FN_E_IO, "no temporary folder can be made (TMPDIR)");
+  const fn_mlflow_options options = fn_cli_mlflow_options(uri, &r->stores);
+  fn_mirror m = {.tracking = r->tracking, .experiment = track.experiment, .scratch = scratch};
+  fn_status status = fn_mlflow_open(&m.mlflow, &options, err);
+  if (status == FN_OK) status = bring(&m, r, name, version, alias, err);
+  fn_mlflow_close(m.mlflow);
+  if (fn_dir_remove(scratch, NULL) != FN_OK) fn_cli_warn(r->cli, "%s: cannot be removed", scratch);
+  return status;
+}
+
+fn_status fn_cli_mirror(fn_cli_registry *r, const char *name, int64_t version, const char *alias, fn_err *err) {
+  fn_err why = {0};
+  if (r->options.mirror == NULL) return FN_OK;
+  if (mirror(r, r->options.mirror, name, version, alias, &why) == FN_OK) return FN_OK;
+  return fn_err_set(
+      err, FN_E_PARTIAL,
+      "the registry has the change, its mirror has not: %s (the same command, or any later one about this "
+      "version, brings it there)",
+      why.message);
+}

@@ -1,0 +1,42 @@
+/* What the verbs of the registry share. */
+#ifndef FN_CLI_REGISTRY_SUPPORT_H
+#define FN_CLI_REGISTRY_SUPPORT_H
+
+#include "cli/track_support.h"
+#include "track/gates.h"
+#include "track/registry.h"
+#include "track/registry_options.h"
+
+typedef struct fn_cli_registry {
+  const fn_cli *cli;
+  fn_cli_stores stores;
+  fn_registry_options options;
+  fn_tracking *tracking;
+  fn_registry *registry;
+} fn_cli_registry;
+/* Opens the store of runs with its registry. *registry_out must not move afterwards; close it also after a failure. */
+FN_NODISCARD fn_status fn_cli_open_registry(fn_cli_registry *registry_out, const fn_cli *cli, fn_cli_open_mode mode,
+                                            fn_err *err);
+void fn_cli_close_registry(fn_cli_registry *registry);
+
+/* NAME, NAME@ALIAS, NAME/3, each with or without "models:/" before it. version 0 and alias "": the name alone. */
+typedef struct fn_cli_version_name {
+  char name[256], alias[256];
+  int64_t version;
+} fn_cli_version_name;
+FN_NODISCARD fn_status fn_cli_parse_version(fn_cli_version_name *out, const char *text, fn_err *err);
+/* The one positional argument that a verb takes; usage stands in the message. */
+FN_NODISCARD fn_status fn_cli_one_version(fn_cli_version_name *out, const fn_cli_args *args, const char *usage,
+                                          fn_err *err);
+
+/* text on a terminal, json elsewhere, or as --format says. */
+FN_NODISCARD fn_status fn_cli_wants_json(bool *json_out, const fn_cli *cli, const fn_cli_args *args, fn_err *err);
+/* A table of gates, at most 80 columns. */
+void fn_cli_print_gates(fn_buf *out, const fn_gates *gates);
+
+/* Brings a change to the MLflow server of registry.mirror; nothing where there is none. What fails is a warning and
+ * FN_E_PARTIAL: the registry itself has the change. version 0 with an alias: the alias was removed. */
+FN_NODISCARD fn_status fn_cli_mirror(fn_cli_registry *registry, const char *name, int64_t version, const char *alias,
+                                     fn_err *err);
+
+#endif

@@ -1,0 +1,161 @@
+#include "track/mirror.h"
+
+#include "track/gates.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+enum { MAX_MLMODEL = 1 << 20, MAX_TAGS = 100 };
+
+typedef struct search {
+  const char *digest;
+  int64_t version;
+} search;
+
+static fn_status compare_digest(void *arg, const fn_mlflow_model_version *v, fn_err *err) {
+  search *s = arg;
+  (void)err;
+  const json_t *tags = json_object_get(v->json, "tags");
+  for (size_t i = 0; i < json_array_size(tags); i++) {
+    const char *key = json_string_value(json_object_get(json_array_get(tags, i), "key"));
+    const char *value = json_string_value(json_object_get(json_array_get(tags, i), "value"));
+    if (key && value && strcmp(key, "fakenews.digest") == 0 && strcmp(value, s->digest) == 0) s->version = v->version;
+  }
+  return FN_OK;
+}
+
+/* ---- the run that it comes of ---- */
+
+static fn_status keep_id(void *arg, const fn_mlflow_run *run, fn_err *err) {
+  char **id = arg;
+  if (*id != NULL) return FN_OK;
+  *id = fn_str_dup(fn_str_from(run->id));
+  return *id ? FN_OK : fn_err_no_memory(err, "a run");
+}
+
+/* A run that was tracked there is found by its tag; else one is made that stands for it. */
+static fn_status find_run(char **id_out, const fn_mirror *m, const fn_version_info *v, fn_err *err) {
+  FN_AUTO_FREE char *experiment = NULL, *id = NULL;
+  char filter[128], name[320];
+  FN_TRY(fn_mlflow_experiment(&experiment, m->mlflow, m->experiment, true, err));
+  if (v->run_id[0]) {
+    snprintf(filter, sizeof filter, "tags.`fakenews.run_id` = '%.40s'", v->run_id);
+    FN_TRY(fn_mlflow_run_search(m->mlflow, experiment, filter, 1, keep_id, &id, err));
+  }
+  if (id == NULL) {
+    fn_mlflow_run run;
+    const fn_track_pair tags[] = {{"fakenews.model", v->name}, {"fakenews.run_id", v->run_id}};
+    snprintf(name, sizeof name, "%s-%lld", v->name, (long long)v->version);
+    FN_TRY(fn_mlflow_run_create(&run, m->mlflow, experiment, name, v->created_ms, tags, v->run_id[0] ? 2 : 1, err));
+    id = fn_str_dup(fn_str_from(run.id));
+    fn_mlflow_run_deinit(&run);
+    if (id == NULL) return fn_err_no_memory(err, "a run");
+    FN_TRY(fn_mlflow_run_update(m->mlflow, id, "FINISHED", v->created_ms, err));
+  }
+  *id_out = FN_STEAL(id);
+  return FN_OK;
+}
+
+/* ---- the version ---- */
+
+typedef struct tags {
+  fn_track_pair items[MAX_TAGS];
+  size_t n;
+  char texts[8][40];
+  json_t *own;
+} tags;
+
+static void add_number(tags *t, const char *key, double value) {
+  static const size_t n_texts = sizeof((tags *)0)->texts / sizeof((tags *)0)->texts[0];
+  if (isnan(value) || t->n >= n_texts) return;
+  snprintf(t->texts[t->n], sizeof t->texts[0], "%.6g", value);
+  t->items[t->n] = (fn_track_pair){key, t->texts[t->n]};
+  t->n++;
+}
+
+static fn_status make_tags(tags *t, const fn_version_info *v, fn_err *err) {
+  static const char *const flips[] = {"packing", "percent_flipped", NULL}, *const p95[] = {"speed", "p95_ms", NULL};
+  FN_AUTO_JSON json_t *card = NULL;
+  const char *key;
+  json_t *value;
+  FN_TRY(fn_json_parse(&card, fn_str_from(v->card), "card", err));
+  FN_TRY(fn_json_parse(&t->own, fn_str_from(v->tags), "tags", err));
+  add_number(t, "fakenews.version", (double)v->version);
+  add_number(t, "fakenews.test.f1_weighted", fn_card_metric(card, "f1_weighted", NULL, NULL));
+  add_number(t, "fakenews.test.ece", fn_card_metric(card, "ece", NULL, NULL));
+  add_number(t, "fakenews.labels_changed_percent", fn_card_number(card, flips));
+  add_number(t, "fakenews.p95_ms", fn_card_number(card, p95));
+  t->items[t->n++] = (fn_track_pair){"fakenews.digest", v->digest};
+  json_object_foreach(t->own, key, value) {
+    if (t->n < MAX_TAGS) t->items[t->n++] = (fn_track_pair){key, json_string_value(value)};
+  }
+  return FN_OK;
+}
+
+static fn_status create(int64_t *version, const fn_mirror *m, const fn_version_info *v, const char *source,
+                        const char *run_id, const char *model_id, fn_err *err) {
+  tags t = {.n = 0};
+  char description[400];
+  fn_mlflow_model_version made;
+  snprintf(description, sizeof description, "version %lld of %s in the registry of fakenews", (long long)v->version,
+           v->name);
+  fn_status status = make_tags(&t, v, err);
+  if (status == FN_OK)
+    status =
+        fn_mlflow_version_create(&made, m->mlflow, v->name, source, run_id, model_id, description, t.items, t.n, err);
+  if (status == FN_OK) {
+    *version = made.version;
+    fn_mlflow_model_version_deinit(&made);
+  }
+  json_decref(t.own);
+  return status;
+}
+
+static fn_status upload(int64_t *version, const fn_mirror *m, const fn_version_info *v, const char *folder,
+                        fn_err *err) {
+  FN_AUTO_FREE char *run_id = NULL, *source = NULL, *model_id = NULL;
+  FN_AUTO_FREE char *path = fn_path_join(folder, "MLmodel");
+  FN_AUTO_BUF fn_buf mlmodel;
+  fn_buf_init(&mlmodel, MAX_MLMODEL);
+  if (path == NULL) return fn_err_no_memory(err, "a path");
+  FN_TRY(fn_file_read(&mlmodel, path, MAX_MLMODEL, err));
+  FN_TRY(find_run(&run_id, m, v, err));
+  FN_TRY(fn_mlflow_model_put(&source, &model_id, m->mlflow, run_id, "model", folder, mlmodel.data, err));
+  return create(version, m, v, source, run_id, model_id, err);
+}
+
+fn_status fn_mirror_version(int64_t *version_out, const fn_mirror *m, const fn_version_info *v, fn_err *err) {
+  search s = {.digest = v->digest};
+  char owner[320], name[40];
+  FN_TRY(fn_mlflow_model_create(m->mlflow, v->name, NULL, err));
+  FN_TRY(fn_mlflow_version_list(m->mlflow, v->name, compare_digest, &s, err));
+  if (s.version > 0) return *version_out = s.version, FN_OK;
+  snprintf(owner, sizeof owner, "version:%s/%lld", v->name, (long long)v->version);
+  snprintf(name, sizeof name, "mirror-%.16s", v->digest);
+  FN_AUTO_FREE char *folder = fn_path_join(m->scratch, name);
+  if (folder == NULL) return fn_err_no_memory(err, "a path");
+  FN_TRY(fn_tracking_get(m->tracking, owner, "", folder, err));
+  const fn_status status = upload(version_out, m, v, folder, err);
+  if (fn_dir_remove(folder, NULL) != FN_OK && status == FN_OK)
+    return fn_err_set(err, FN_E_IO, "%s: cannot be removed", folder);
+  return status;
+}
+
+static fn_status bring_tags(const fn_mirror *m, const fn_version_info *v, int64_t number, fn_err *err) {
+  FN_AUTO_JSON json_t *own = NULL;
+  const char *key;
+  json_t *value;
+  FN_TRY(fn_json_parse(&own, fn_str_from(v->tags), "tags", err));
+  json_object_foreach(own, key, value)
+      FN_TRY(fn_mlflow_version_tag(m->mlflow, v->name, number, key, json_string_value(value), err));
+  return FN_OK;
+}
+
+fn_status fn_mirror_alias(const fn_mirror *m, const char *name, const char *alias, const fn_version_info *v,
+                          fn_err *err) {
+  int64_t number = 0;
+  if (v == NULL) return fn_mlflow_alias_delete(m->mlflow, name, alias, err);
+  FN_TRY(fn_mirror_version(&number, m, v, err));
+  FN_TRY(bring_tags(m, v, number, err));
+  return alias ? fn_mlflow_alias_set(m->mlflow, name, alias, number, err) : FN_OK;
+}

@@ -1,0 +1,487 @@
+#include "base/hash.h"
+#include "net/digest.h"
+#include "store/store.h"
+#include "track/model_uri.h"
+#include "track/registry.h"
+#include "track/version_make.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { MAX_FILES = 100000 };
+
+/* ---- folders ---- */
+
+static void short_hash(char out[17], const char *text) {
+  char all[33];
+  fn_hash_format(all, fn_hash_bytes(text, strlen(text)));
+  memcpy(out, all, 16);
+  out[16] = '\0';
+}
+
+/* a/b/c; malloc'd. */
+static fn_status join(char **out, const char *a, const char *b, const char *c, fn_err *err) {
+  FN_AUTO_FREE char *ab = fn_path_join(a, b);
+  char *abc = ab ? fn_path_join(ab, c) : NULL;
+  if (abc == NULL) return fn_err_no_memory(err, "a path");
+  *out = abc;
+  return FN_OK;
+}
+
+static fn_status check_cache(const fn_model_source *s, const char *text, fn_err *err) {
+  if (s->cache != NULL) return FN_OK;
+  return fn_err_set(err, FN_E_INVALID, "%.200s: there is no folder for copies of models; set XDG_CACHE_HOME or HOME",
+                    text);
+}
+
+/* CACHE/registry/<digits>/<name> */
+static fn_status model_folder(char **out, const fn_model_uri *u, const fn_model_source *s, fn_err *err) {
+  char key[17];
+  FN_TRY(check_cache(s, u->text, err));
+  short_hash(key, s->mlflow ? s->mlflow->uri : s->tracking->url);
+  FN_AUTO_FREE char *registries = NULL;
+  FN_TRY(join(&registries, s->cache, "registry", key, err));
+  *out = fn_path_join(registries, u->name);
+  return *out ? FN_OK : fn_err_no_memory(err, "a path");
+}
+
+static void tell(const fn_model_source *s, const char *text) {
+  if (s->note) s->note(s->arg, text);
+}
+
+/* ---- versions ---- */
+
+typedef struct found {
+  int64_t version;
+  char digest[65];
+  char label[96]; /* name of the copy's folder */
+} found;
+
+static fn_status open_tracking(fn_tracking **out, const fn_model_source *s, fn_err *err) {
+  fn_tracking_options options = *s->tracking;
+  options.read_only = true;
+  options.store = s->store;
+  return fn_tracking_open(out, &options, err);
+}
+
+static fn_status ask_database(found *f, fn_tracking *tracking, const fn_model_uri *u, fn_err *err) {
+  fn_registry *registry;
+  fn_version v;
+  FN_TRY(fn_registry_open(&registry, fn_tracking_sql(tracking), NULL, true, err));
+  const fn_status status = fn_registry_get(&v, registry, u->name, u->version, u->alias[0] ? u->alias : NULL, err);
+  fn_registry_close(registry);
+  FN_TRY(status);
+  f->version = v.info.version;
+  snprintf(f->digest, sizeof f->digest, "%.64s", v.info.digest);
+  snprintf(f->label, sizeof f->label, "%lld-%.16s", (long long)f->version, f->digest);
+  fn_version_deinit(&v);
+  return FN_OK;
+}
+
+static fn_status keep_first(void *arg, const fn_mlflow_model_version *v, fn_err *err) {
+  (void)err;
+  int64_t *version = arg;
+  if (v->version > *version) *version = v->version;
+  return FN_OK;
+}
+
+static fn_status ask_server_version(fn_mlflow_model_version *v, fn_mlflow *mlflow, const fn_model_uri *u, fn_err *err) {
+  int64_t version = u->version;
+  if (u->alias[0] && strcmp(u->alias, "latest") != 0) return fn_mlflow_alias_get(v, mlflow, u->name, u->alias, err);
+  if (version == 0) FN_TRY(fn_mlflow_version_list(mlflow, u->name, keep_first, &version, err));
+  if (version == 0) return fn_err_set(err, FN_E_NOT_FOUND, "%s has no version", u->name);
+  return fn_mlflow_version_get(v, mlflow, u->name, version, err);
+}
+
+/* A model that is deleted and made again counts from 1 once more; the time tells the two apart. */
+static fn_status ask_server(found *f, fn_mlflow *mlflow, const fn_model_uri *u, fn_err *err) {
+  fn_mlflow_model_version v;
+  FN_TRY(ask_server_version(&v, mlflow, u, err));
+  f->version = v.version;
+  snprintf(f->digest, sizeof f->digest, "%lld",
+           (long long)json_integer_value(json_object_get(v.json, "creation_timestamp")));
+  snprintf(f->label, sizeof f->label, "%lld-%.16s", (long long)v.version, f->digest);
+  fn_mlflow_model_version_deinit(&v);
+  return FN_OK;
+}
+
+typedef struct sizes {
+  const char *folder;
+  bool same;
+  size_t n;
+} sizes;
+
+static fn_status compare_size(void *arg, const fn_artifact *a, fn_err *err) {
+  sizes *x = arg;
+  struct stat st;
+  FN_AUTO_FREE char *path = fn_path_join(x->folder, a->path);
+  if (path == NULL) return fn_err_no_memory(err, "a path");
+  if (stat(path, &st) != 0 || st.st_size != a->n_bytes) x->same = false;
+  x->n++;
+  return FN_OK;
+}
+
+/* Whether a copy is as long as what was stored, file by file; one that is not is removed. */
+static fn_status check_copy(bool *usable, fn_tracking *tracking, const char *owner, const char *part,
+                            const char *folder, fn_err *err) {
+  sizes x = {.folder = folder, .same = true};
+  FN_AUTO_FREE char *target = fn_path_join(folder, part);
+  if (target == NULL) return fn_err_no_memory(err, "a path");
+  *usable = false;
+  if (!fn_path_exists(target)) return FN_OK;
+  FN_TRY(fn_tracking_list(tracking, owner, part, compare_size, &x, err));
+  *usable = x.same && x.n > 0;
+  return *usable ? FN_OK : fn_dir_remove(target, err);
+}
+
+/* Somebody else may have put the same copy there meanwhile. */
+static fn_status settle(fn_status status, const char *target, fn_err *err) {
+  if (status == FN_OK || status == FN_E_NOT_FOUND || !fn_path_exists(target)) return status;
+  if (err) *err = (fn_err){0};
+  return FN_OK;
+}
+
+static fn_status get_from_database(fn_tracking *tracking, const fn_model_uri *u, const found *f, const char *part,
+                                   const char *folder, fn_err *err) {
+  char owner[320];
+  bool usable;
+  FN_AUTO_FREE char *target = fn_path_join(folder, part);
+  if (target == NULL) return fn_err_no_memory(err, "a path");
+  snprintf(owner, sizeof owner, "version:%s/%lld", u->name, (long long)f->version);
+  FN_TRY(check_copy(&usable, tracking, owner, part, folder, err));
+  if (usable) return FN_OK;
+  FN_TRY(fn_dir_create(folder, err));
+  return settle(fn_tracking_get(tracking, owner, part, target, err), target, err);
+}
+
+static fn_status get_from_server(fn_mlflow *mlflow, const fn_model_uri *u, const found *f, const char *part,
+                                 const char *folder, fn_err *err) {
+  FN_AUTO_FREE char *target = fn_path_join(folder, part), *root = NULL;
+  if (target == NULL) return fn_err_no_memory(err, "a path");
+  if (fn_path_exists(target)) return FN_OK;
+  FN_TRY(fn_dir_create(folder, err));
+  FN_TRY(fn_mlflow_version_files(&root, mlflow, u->name, f->version, err));
+  return settle(fn_mlflow_get(mlflow, root, part, target, err), target, err);
+}
+
+typedef struct backend {
+  fn_tracking *tracking;
+  fn_mlflow *mlflow;
+} backend;
+
+static void close_backend(backend *b) {
+  fn_tracking_close(b->tracking);
+  fn_mlflow_close(b->mlflow);
+}
+
+static fn_status open_backend(backend *b, const fn_model_source *s, fn_err *err) {
+  return s->mlflow ? fn_mlflow_open(&b->mlflow, s->mlflow, err) : open_tracking(&b->tracking, s, err);
+}
+
+static fn_status ask(found *f, const backend *b, const fn_model_uri *u, fn_err *err) {
+  return b->mlflow ? ask_server(f, b->mlflow, u, err) : ask_database(f, b->tracking, u, err);
+}
+
+static fn_status get_part(const backend *b, const fn_model_uri *u, const found *f, const char *part, const char *folder,
+                          fn_err *err) {
+  return b->mlflow ? get_from_server(b->mlflow, u, f, part, folder, err)
+                   : get_from_database(b->tracking, u, f, part, folder, err);
+}
+
+/* What is used of a copy that has the part; NULL when memory is short. */
+static char *path_of(const char *folder, fn_model_want want) {
+  FN_AUTO_FREE char *packed = fn_path_join(folder, FN_VERSION_PACKED);
+  if (packed == NULL) return NULL;
+  if (want == FN_WANT_ANSWERS && fn_path_exists(packed)) return FN_STEAL(packed);
+  return fn_path_join(folder, FN_VERSION_MODEL);
+}
+
+static fn_status fetch_version(fn_model_place *place, const backend *b, const fn_model_uri *u, fn_model_want want,
+                               const fn_model_source *s, fn_err *err) {
+  found f = {0};
+  FN_AUTO_FREE char *models = NULL;
+  FN_TRY(model_folder(&models, u, s, err));
+  FN_TRY(ask(&f, b, u, err));
+  FN_AUTO_FREE char *folder = fn_path_join(models, f.label);
+  if (folder == NULL) return fn_err_no_memory(err, "a path");
+  fn_status status = FN_E_NOT_FOUND;
+  if (want == FN_WANT_ANSWERS) status = get_part(b, u, &f, "fakenews", folder, err);
+  if (status == FN_E_NOT_FOUND) status = get_part(b, u, &f, FN_VERSION_MODEL, folder, err);
+  if (status != FN_OK) return fn_err_prefix(err, status, "version %lld of %s", (long long)f.version, u->name);
+  place->path = path_of(folder, want);
+  place->version = f.version;
+  snprintf(place->name, sizeof place->name, "%s", u->name);
+  return place->path ? FN_OK : fn_err_no_memory(err, "a path");
+}
+
+/* Whether asking was in vain: nothing is known to be wrong with the name. */
+static bool is_away(fn_status status) {
+  return status == FN_E_IO;
+}
+
+static fn_status fetch_registry(fn_model_place *place, const fn_model_uri *u, fn_model_want want,
+                                const fn_model_source *s, fn_err *err) {
+  backend b = {0};
+  fn_err why = {0};
+  fn_status status = open_backend(&b, s, &why);
+  if (status == FN_OK) status = fetch_version(place, &b, u, want, s, &why);
+  close_backend(&b);
+  if (status == FN_OK) return s->unproven ? FN_OK : fn_model_remember(u, place, s, err);
+  if (is_away(status) && !s->unproven && fn_model_last(place, u, want, s, NULL) == FN_OK) {
+    char text[1200];
+    place->stale = true;
+    snprintf(text, sizeof text, "%s cannot be fetched, the last copy is used: version %lld (%.900s)", u->text,
+             (long long)place->version, why.message);
+    tell(s, text);
+    return FN_OK;
+  }
+  return fn_err_set(err, status, "%s", why.message);
+}
+
+/* ---- where an alias led last ---- */
+
+static fn_status link_path(char **out, const fn_model_uri *u, const fn_model_source *s, fn_err *err) {
+  char name[300];
+  FN_AUTO_FREE char *folder = NULL;
+  FN_TRY(model_folder(&folder, u, s, err));
+  snprintf(name, sizeof name, "@%s", u->alias);
+  *out = fn_path_join(folder, name);
+  return *out ? FN_OK : fn_err_no_memory(err, "a path");
+}
+
+fn_status fn_model_remember(const fn_model_uri *u, const fn_model_place *place, const fn_model_source *s, fn_err *err) {
+  FN_AUTO_FREE char *link = NULL, *folder = NULL;
+  if (u->form != FN_MODEL_REGISTRY || !u->alias[0]) return FN_OK;
+  FN_TRY(link_path(&link, u, s, err));
+  FN_TRY(model_folder(&folder, u, s, err));
+  const size_t n = strlen(folder) + 1;
+  if (strncmp(place->path, folder, n - 1) != 0) return FN_OK;
+  FN_AUTO_FREE char *label = fn_str_dup(fn_str_make(place->path + n, strcspn(place->path + n, "/")));
+  if (label == NULL) return fn_err_no_memory(err, "a path");
+  return fn_link_replace(link, label, err);
+}
+
+fn_status fn_model_last(fn_model_place *place_out, const fn_model_uri *u, fn_model_want want, const fn_model_source *s,
+                        fn_err *err) {
+  FN_AUTO_FREE char *link = NULL, *folder = NULL;
+  char label[128], exact[32];
+  if (u->form != FN_MODEL_REGISTRY || s->cache == NULL)
+    return fn_err_set(err, FN_E_NOT_FOUND, "%s: there is no copy", u->text);
+  FN_TRY(model_folder(&folder, u, s, err));
+  if (u->alias[0]) {
+    FN_TRY(link_path(&link, u, s, err));
+    const ssize_t n = readlink(link, label, sizeof label - 1);
+    if (n <= 0) return fn_err_set(err, FN_E_NOT_FOUND, "%s: there is no copy of before", u->text);
+    label[n] = '\0';
+  } else { /* a version that was fetched before */
+    FN_AUTO_FREE char **names = NULL;
+    size_t n_names = 0;
+    FN_TRY(fn_dir_list(&names, &n_names, folder, err));
+    label[0] = '\0';
+    snprintf(exact, sizeof exact, "%lld-", (long long)u->version);
+    for (size_t i = 0; i < n_names; i++)
+      if (strncmp(names[i], exact, strlen(exact)) == 0) snprintf(label, sizeof label, "%.127s", names[i]);
+  }
+  FN_AUTO_FREE char *copy = fn_path_join(folder, label);
+  FN_AUTO_FREE char *path = copy ? path_of(copy, want) : NULL;
+  if (path == NULL) return fn_err_no_memory(err, "a path");
+  if (!label[0] || !fn_path_exists(path)) return fn_err_set(err, FN_E_NOT_FOUND, "%s: there is no copy", u->text);
+  *place_out = (fn_model_place){.version = strtoll(label, NULL, 10)};
+  snprintf(place_out->name, sizeof place_out->name, "%s", u->name);
+  place_out->path = FN_STEAL(path);
+  return FN_OK;
+}
+
+fn_status fn_model_current(int64_t *version_out, char digest_out[65], const fn_model_uri *u, const fn_model_source *s,
+                           fn_err *err) {
+  backend b = {0};
+  found f = {0};
+  fn_status status = open_backend(&b, s, err);
+  if (status == FN_OK) status = ask(&f, &b, u, err);
+  close_backend(&b);
+  FN_TRY(status);
+  *version_out = f.version;
+  memcpy(digest_out, f.digest, sizeof f.digest);
+  return FN_OK;
+}
+
+/* ---- runs ---- */
+
+static fn_status keep_folder(void *arg, const fn_run_view *run, fn_err *err) {
+  char **folder = arg;
+  free(*folder);
+  *folder = fn_str_dup(fn_str_from(run->info.folder ? run->info.folder : ""));
+  return *folder ? FN_OK : fn_err_no_memory(err, "a path");
+}
+
+static fn_status add_artifact(void *arg, const fn_artifact *a, fn_err *err) {
+  (void)err;
+  fn_buf_printf(arg, "%s %s\n", a->sha256, a->path);
+  return FN_OK;
+}
+
+static fn_status fetch_run(char **path, fn_tracking *tracking, const fn_model_uri *u, const fn_model_source *s,
+                           fn_err *err) {
+  char id[FN_RUN_ID_LENGTH], owner[64], key[17];
+  FN_AUTO_BUF fn_buf list;
+  fn_buf_init(&list, 0);
+  FN_TRY(check_cache(s, u->text, err));
+  FN_TRY(fn_tracking_find(id, tracking, u->name, err));
+  snprintf(owner, sizeof owner, "run:%s", id);
+  FN_TRY(fn_tracking_list(tracking, owner, u->path, add_artifact, &list, err));
+  FN_TRY(fn_buf_check(&list, "artifacts", err));
+  if (list.length == 0) { /* its folder may still be there */
+    FN_AUTO_FREE char *folder = NULL;
+    FN_TRY(fn_tracking_get_run(tracking, id, keep_folder, &folder, err));
+    FN_AUTO_FREE char *local = folder && *folder ? fn_path_join(folder, u->path) : NULL;
+    if (local && fn_path_exists(local)) return *path = FN_STEAL(local), FN_OK;
+    return fn_err_set(
+        err, FN_E_NOT_FOUND,
+        "run %s has no artifact %.200s, and its folder is not here; track.log_model=true stores the model", id,
+        u->path);
+  }
+  short_hash(key, list.data);
+  FN_AUTO_FREE char *folder = NULL, *copy = NULL;
+  FN_TRY(join(&folder, s->cache, "runs", id, err));
+  FN_TRY(join(&copy, folder, key, u->path, err));
+  if (!fn_path_exists(copy)) {
+    FN_AUTO_FREE char *parent = fn_str_dup(fn_str_make(copy, (size_t)(strrchr(copy, '/') - copy)));
+    if (parent == NULL) return fn_err_no_memory(err, "a path");
+    FN_TRY(fn_dir_create(parent, err));
+    FN_TRY(settle(fn_tracking_get(tracking, owner, u->path, copy, err), copy, err));
+  }
+  *path = FN_STEAL(copy);
+  return FN_OK;
+}
+
+/* ---- stores ---- */
+
+typedef struct keys {
+  fn_buf stamp; /* what tells this content from another */
+  char **list;
+  size_t n, capacity;
+} keys;
+
+static fn_status take_key(void *arg, const fn_store_entry *e, fn_err *err) {
+  keys *k = arg;
+  void *list = k->list;
+  FN_TRY(fn_mem_grow(&list, &k->capacity, k->n + 1, sizeof *k->list, MAX_FILES, "files", err));
+  k->list = list;
+  k->list[k->n] = fn_str_dup(fn_str_from(e->key));
+  if (k->list[k->n] == NULL) return fn_err_no_memory(err, "files");
+  k->n++;
+  fn_buf_printf(&k->stamp, "%s %llu %lld %s\n", e->key, (unsigned long long)e->size_bytes, (long long)e->modified_ms,
+                e->sha256);
+  return FN_OK;
+}
+
+static fn_status get_all(fn_store *store, const keys *k, const char *folder, fn_err *err) {
+  FN_AUTO_BUF fn_buf temporary;
+  fn_buf_init(&temporary, 1 << 16);
+  fn_buf_printf(&temporary, "%s.tmp-%ld", folder, (long)getpid());
+  FN_TRY(fn_buf_check(&temporary, "a path", err));
+  FN_TRY(fn_dir_remove(temporary.data, err));
+  FN_TRY(fn_dir_create(temporary.data, err));
+  fn_status status = FN_OK;
+  for (size_t i = 0; i < k->n && status == FN_OK; i++) {
+    FN_AUTO_FREE char *target = fn_path_join(temporary.data, k->list[i]);
+    status = target ? fn_store_get(store, k->list[i], target, NULL, err) : fn_err_no_memory(err, "a path");
+  }
+  if (status == FN_OK) status = fn_path_rename(temporary.data, folder, err);
+  if (status != FN_OK && fn_dir_remove(temporary.data, NULL) != FN_OK) return status;
+  return settle(status, folder, err);
+}
+
+/* The copy of what is at the address now. base: CACHE/stores/<digits>. */
+static fn_status fetch_now(char **folder_out, const char *address, const char *key, const char *base,
+                           const fn_model_source *s, fn_err *err) {
+  fn_store *store = NULL;
+  keys k = {0};
+  char stamp[17];
+  fn_store_entry entry;
+  fn_buf_init(&k.stamp, 0);
+  fn_status status = fn_store_open(&store, address, s->store, err);
+  if (status == FN_OK) {
+    if (key != NULL) {
+      status = fn_store_stat(&entry, store, key, err);
+      if (status == FN_OK) entry.key = key;
+      if (status == FN_OK) status = take_key(&k, &entry, err);
+    } else {
+      status = fn_store_list(store, "", take_key, &k, err);
+      if (status == FN_OK && k.n == 0) status = fn_err_set(err, FN_E_NOT_FOUND, "%s: there is nothing here", address);
+    }
+  }
+  if (status == FN_OK) status = fn_buf_check(&k.stamp, "files", err);
+  if (status == FN_OK) status = fn_dir_create(base, err);
+  if (status == FN_OK) {
+    short_hash(stamp, k.stamp.data);
+    char *folder = fn_path_join(base, stamp);
+    FN_AUTO_FREE char *link = fn_path_join(base, "current");
+    status = folder && link ? FN_OK : fn_err_no_memory(err, "a path");
+    if (status == FN_OK && !fn_path_exists(folder)) status = get_all(store, &k, folder, err);
+    if (status == FN_OK) status = fn_link_replace(link, stamp, err);
+    if (status == FN_OK)
+      *folder_out = folder;
+    else
+      free(folder);
+  }
+  for (size_t i = 0; i < k.n; i++) free(k.list[i]);
+  free(k.list);
+  fn_buf_deinit(&k.stamp);
+  fn_store_close(store);
+  return status;
+}
+
+static fn_status fetch_store(fn_model_place *place, const fn_model_uri *u, const fn_model_source *s, fn_err *err) {
+  char digits[17];
+  fn_err why = {0};
+  FN_AUTO_FREE char *base = NULL, *folder = NULL;
+  const char *slash = strrchr(u->text, '/');
+  const bool is_http = strncmp(u->text, "http", 4) == 0;
+  const bool is_file = is_http || fn_str_ends_with(fn_str_from(u->text), ".fnm");
+  FN_TRY(check_cache(s, u->text, err));
+  if (slash == NULL || (is_file && !slash[1]))
+    return fn_err_set(err, FN_E_INVALID, "%.200s: the name of a packed file is expected behind the last /", u->text);
+  short_hash(digits, u->text);
+  FN_TRY(join(&base, s->cache, "stores", digits, err));
+  FN_AUTO_FREE char *address =
+      fn_str_dup(is_file ? fn_str_make(u->text, (size_t)(slash - u->text)) : fn_str_from(u->text));
+  if (address == NULL) return fn_err_no_memory(err, "an address");
+  fn_status status = fetch_now(&folder, address, is_file ? slash + 1 : NULL, base, s, &why);
+  if (status != FN_OK) {
+    folder = fn_path_join(base, "current");
+    if (!is_away(status) || folder == NULL || !fn_path_exists(folder))
+      return fn_err_set(err, status, "%s", why.message);
+    char text[1200];
+    snprintf(text, sizeof text, "%.200s: no answer, the last copy is used (%.900s)", u->text, why.message);
+    tell(s, text);
+    place->stale = true;
+  }
+  place->path = is_file ? fn_path_join(folder, slash + 1) : fn_str_dup(fn_str_from(folder));
+  return place->path ? FN_OK : fn_err_no_memory(err, "a path");
+}
+
+fn_status fn_model_fetch(fn_model_place *place_out, const fn_model_uri *u, fn_model_want want, const fn_model_source *s,
+                         fn_err *err) {
+  fn_model_place place = {0};
+  fn_status status = FN_OK;
+  if (u->form == FN_MODEL_REGISTRY) {
+    status = fetch_registry(&place, u, want, s, err);
+  } else if (u->form == FN_MODEL_RUN) {
+    fn_tracking *tracking = NULL;
+    status = open_tracking(&tracking, s, err);
+    if (status == FN_OK) status = fetch_run(&place.path, tracking, u, s, err);
+    fn_tracking_close(tracking);
+  } else {
+    status = fetch_store(&place, u, s, err);
+  }
+  if (status != FN_OK) {
+    fn_model_place_deinit(&place);
+    return status;
+  }
+  *place_out = place;
+  return FN_OK;
+}

@@ -1,0 +1,159 @@
+"""`fakenews serve --model models:/NAME@ALIAS`: the model is swapped when the alias moves, and stays when it cannot be."""
+
+import shutil
+import threading
+import time
+
+import pytest
+from registry_support import copy_place, make_place
+from serve_support import Served, TEXT
+from train_support import wait_for
+
+NAME = "models:/fake-news@best"
+
+
+@pytest.fixture(scope="module")
+def made(program, tmp_path_factory):
+    place = make_place(program, tmp_path_factory.mktemp("follow"))
+    place.registry("alias", "fake-news@best", 1)
+    return place
+
+
+@pytest.fixture
+def place(made, tmp_path):
+    return copy_place(made, tmp_path)
+
+
+def serve(place, **more):
+    return Served(place.program, place.folder, "registry.follow_s=1", "predictions.url=none", "serve.log_format=json",
+                  model=NAME, **more)
+
+
+def version_of(server):
+    return server.get("/v1/model").json["registry"]["version"]
+
+
+def metric(server, name):
+    for line in server.get("/metrics").body.decode().splitlines():
+        if line.startswith(name + " "):
+            return float(line.split()[1])
+    return None
+
+
+class Load:
+    """Requests without a pause, from several threads; every answer's status and model."""
+
+    def __init__(self, server, n=3):
+        self.server, self.answers, self.ended = server, [], threading.Event()
+        self.threads = [threading.Thread(target=self._ask) for _ in range(n)]
+
+    def _ask(self):
+        while not self.ended.is_set():
+            answer = self.server.post("/v1/classify", {"title": "Moon is rented", "text": TEXT})
+            self.answers.append((answer.status, answer.json.get("model")))
+
+    def __enter__(self):
+        for thread in self.threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.ended.set()
+        for thread in self.threads:
+            thread.join()
+
+
+def test_the_alias_moves_back_and_forth_under_load(place):
+    with serve(place) as server:
+        assert version_of(server) == 1
+        assert metric(server, "fakenews_registry_version") == 1
+        assert metric(server, "fakenews_registry_age_seconds") < 3
+        with Load(server) as load:
+            for version in (2, 3, 1):
+                place.registry("alias", "fake-news@best", version)
+                wait_for(lambda: version_of(server) == version, 20)
+        assert {status for status, _ in load.answers} == {200}
+        models = [model for _, model in load.answers]
+        assert len(set(models)) == 3 and models[0] == models[-1] and len(models) > 20
+        assert metric(server, "fakenews_registry_failures_total") == 0
+        assert metric(server, "fakenews_reloads_total") == 3
+        registry = server.get("/v1/model").json["registry"]
+        assert registry["name"] == "fake-news" and registry["alias"] == "best" and registry["asked_at"]
+        assert server.log.count('"registry_moved"') == 3
+
+
+def test_a_damaged_version_changes_nothing_and_is_not_tried_on_and_on(place):
+    bad = place.content("version:fake-news/2", "fakenews/model.fnm")
+    data = bytearray(bad.read_bytes())
+    data[len(data) // 2] ^= 1
+    bad.chmod(0o644)
+    bad.write_bytes(data)
+    with serve(place) as server:
+        with Load(server, 1) as load:
+            place.registry("alias", "fake-news@best", 2)
+            wait_for(lambda: metric(server, "fakenews_registry_failures_total") >= 1, 20)
+            time.sleep(3)
+        assert {status for status, _ in load.answers} == {200}
+        assert version_of(server) == 1
+        assert 1 <= metric(server, "fakenews_registry_failures_total") <= 3  # after 1, 3, 7 … questions
+        assert '"registry_fetch"' in server.log and "SHA-256" in server.log
+        place.registry("alias", "fake-news@best", 3)
+        wait_for(lambda: version_of(server) == 3, 20)
+
+
+def test_a_version_that_is_no_model_is_refused_once(place):
+    """Its files are what was stored, but the server cannot answer with them."""
+    bad = place.content("version:fake-news/2", "fakenews/model.fnm")
+    good = bad.read_bytes()
+    data = bytearray(good)
+    data[-1] ^= 1  # of a tensor: the header's checksum still holds
+    import hashlib
+    digest = hashlib.sha256(data).hexdigest()
+    target = place.folder / "runs/artifacts/sha256" / digest[:2] / digest
+    target.parent.mkdir(exist_ok=True)
+    target.write_bytes(data)
+    place.database("UPDATE artifacts SET sha256 = ? WHERE owner = 'version:fake-news/2' AND path = 'fakenews/model.fnm'",
+                   digest)
+    with serve(place) as server:
+        place.registry("alias", "fake-news@best", 2)
+        wait_for(lambda: '"registry_refused"' in server.log, 20)
+        time.sleep(2.5)
+        assert server.log.count('"registry_refused"') == 1
+        assert metric(server, "fakenews_registry_failures_total") == 1
+        assert version_of(server) == 1
+    with serve(place) as server:  # and a start takes the last that was good
+        assert version_of(server) == 1 and '"registry_away"' in server.log
+
+
+def test_the_registry_goes_away_and_comes_back(place):
+    database = place.folder / "runs/tracking.db"
+    hidden = place.folder / "hidden"
+    with serve(place) as server:
+        shutil.move(place.folder / "runs", hidden)
+        wait_for(lambda: '"registry_away"' in server.log, 20)
+        assert server.post("/v1/classify", {"title": "Moon is rented", "text": TEXT}).status == 200
+        wait_for(lambda: metric(server, "fakenews_registry_age_seconds") > 2.5, 20)
+        assert server.log.count('"registry_away"') == 1
+        shutil.move(hidden, place.folder / "runs")
+        assert database.exists()
+        wait_for(lambda: '"registry_back"' in server.log, 20)
+        place.registry("alias", "fake-news@best", 3)
+        wait_for(lambda: version_of(server) == 3, 20)
+
+
+def test_killed_and_started_without_a_registry(place):
+    with serve(place) as server:
+        place.registry("alias", "fake-news@best", 3)
+        wait_for(lambda: version_of(server) == 3, 20)
+        model = server.get("/v1/model").json["id"]
+        server.process.kill()
+        server.process.wait()
+    shutil.rmtree(place.folder / "runs")
+    with serve(place) as server:
+        answer = server.post("/v1/classify", {"title": "Moon is rented", "text": TEXT})
+        assert answer.status == 200 and answer.json["model"] == model
+        assert version_of(server) == 3 and server.get("/v1/model").json["registry"]["asked_at"] is None
+        assert '"registry_away"' in server.log
+    shutil.rmtree(place.folder / ".cache")
+    done = place.run("serve", "--check", "--model", NAME, "predictions.url=none", code=2)
+    assert "runs/tracking.db" in done.stderr
