@@ -22,7 +22,7 @@ struct fn_server {
   pthread_mutex_t lock;   /* of engine and n_… */
   fn_engine *engine;
   uint64_t n_reloads, n_failed_reloads;
-  fn_server_origin origin; /* name "": none */
+  fn_server_origin origin;   /* name "": none */
   pthread_mutex_t reloading; /* one at a time */
   atomic_bool drains, reload_is_claimed;
   atomic_size_t n_active, n_connections;
