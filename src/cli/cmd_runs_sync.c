@@ -4,6 +4,8 @@
 #include "track/mlflow_environment.h"
 #include "track/mlflow_send.h"
 
+#include <time.h>
+
 enum { MAX_RUNS = 100000 };
 
 typedef struct sync_job {
@@ -99,12 +101,33 @@ typedef struct outcome {
   char uri[512], rejection[400];
 } outcome;
 
-static fn_status send_all(outcome *o, fn_journal *journal, fn_mlflow *mlflow, fn_err *err) {
+/* False when somebody asked to stop, or the server asks for longer than net.max_wait_s. */
+static bool wait_a_while(const fn_net_options *net, int64_t n_failures, const fn_mlflow_failure *f) {
+  double wait = net->backoff_s;
+  for (int64_t i = 1; i < n_failures && wait < net->max_wait_s; i++) wait *= 2;
+  if (wait < f->retry_after_s) wait = f->retry_after_s;
+  if (f->retry_after_s > net->max_wait_s) return false;
+  const uint64_t end = fn_clock_ns() + (uint64_t)((wait < net->max_wait_s ? wait : net->max_wait_s) * 1e9);
+  while (fn_clock_ns() < end && !fn_cli_stop_requested()) {
+    const struct timespec step = {.tv_nsec = 50 * 1000 * 1000};
+    nanosleep(&step, NULL);
+  }
+  return !fn_cli_stop_requested();
+}
+
+static fn_status send_all(outcome *o, fn_journal *journal, fn_mlflow *mlflow, const fn_net_options *net, fn_err *err) {
   fn_mlflow_sender *sender = NULL;
   fn_status status = fn_mlflow_sender_create(&sender, mlflow, journal, NULL, err);
+  int64_t n_failures = 0;
   for (size_t n = 1; status == FN_OK && n > 0;) {
     status = fn_mlflow_send_some(&n, sender, err);
     o->n_sent += n;
+    if (status == FN_OK) n_failures = 0;
+    const fn_mlflow_failure *f = fn_mlflow_last_failure(mlflow);
+    if (status == FN_E_IO && f->temporary && n_failures++ < net->retries && wait_a_while(net, n_failures, f)) {
+      status = FN_OK;
+      n = 1;
+    }
     if (status == FN_OK && fn_cli_stop_requested()) status = fn_err_set(err, FN_E_CANCELLED, "stopped");
   }
   if (sender) (void)snprintf(o->rejection, sizeof o->rejection, "%.399s", fn_mlflow_sender_rejection(sender));
@@ -125,13 +148,14 @@ static fn_status sync_run(outcome *o, const sync_job *job, const char *folder, f
   server.net = &job->stores.net;
   server.store = &job->stores.options;
   server.tick = goes_on;
+  server.once = true; /* further attempts begin with looking at what is there */
   fn_status status = *server.uri ? fn_mlflow_open(&mlflow, &server, err)
                                  : fn_err_set(err, FN_E_INVALID,
                                               "no MLflow server is given: set track.uri or "
                                               "MLFLOW_TRACKING_URI");
   if (mlflow) (void)snprintf(o->uri, sizeof o->uri, "%.511s", fn_mlflow_uri(mlflow));
   const int64_t rejected = fn_journal_remote_of(journal)->n_rejected;
-  if (status == FN_OK) status = send_all(o, journal, mlflow, err);
+  if (status == FN_OK) status = send_all(o, journal, mlflow, &job->stores.net, err);
   o->n_waiting = fn_journal_n_waiting(journal);
   o->n_rejected = fn_journal_remote_of(journal)->n_rejected - rejected;
   fn_mlflow_close(mlflow);

@@ -220,6 +220,7 @@ static CURLcode set_all(attempt *a, const fn_url *url, const char *method, const
   const fn_curl *curl = a->http->curl;
   CURL *easy = a->http->easy;
   CURLcode code = fn_wire_set(a->http, url, credentials, a->request->machine_service);
+  FN_WIRE_SET(CURLOPT_FRESH_CONNECT, a->request->fresh ? 1L : 0L);
   FN_WIRE_SET(CURLOPT_HEADERFUNCTION, on_header);
   FN_WIRE_SET(CURLOPT_HEADERDATA, a);
   FN_WIRE_SET(CURLOPT_WRITEFUNCTION, on_body);

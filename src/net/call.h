@@ -42,6 +42,8 @@ typedef struct fn_call_request {
   fn_call_redirects redirects;
   size_t max_answer_bytes; /* of a body kept in memory; 0: 1 MiB. A longer one is FN_E_LIMIT */
   double timeout_s; /* for all of it; 0: 120 where body and answer are in memory, else only net.stall_timeout_s acts */
+  bool fresh; /* on a connection of its own: over one that was kept and is closed now, libcurl sends a request twice,
+               * which one that makes something must not be */
   bool machine_service; /* the metadata service of the machine itself: no proxy, plain http is what it speaks */
   /* Takes the body of a 2xx answer piece by piece; other answers' bodies stay in memory. NULL: all do. */
   fn_status (*sink)(void *arg, const fn_call_answer *head, const void *data, size_t length, fn_err *err);

@@ -66,6 +66,7 @@ typedef struct fn_mlflow_run {
 } fn_mlflow_run;
 void fn_mlflow_run_deinit(fn_mlflow_run *run);
 
+/* One attempt: when its answer is lost, the run may be there (look for it by a tag). */
 FN_NODISCARD fn_status fn_mlflow_run_create(fn_mlflow_run *run_out, fn_mlflow *mlflow, const char *experiment_id,
                                             const char *name, int64_t start_ms, const fn_track_pair *tags,
                                             size_t n_tags, fn_err *err);
@@ -129,7 +130,8 @@ FN_NODISCARD fn_status fn_mlflow_model_tag(fn_mlflow *mlflow, const char *name, 
 FN_NODISCARD fn_status fn_mlflow_model_put(char **source_out, char **model_id_out, fn_mlflow *mlflow,
                                            const char *run_id, const char *path, const char *folder,
                                            const char *mlmodel_json, fn_err *err);
-/* source: an artifact address; run_id, model_id, description may be NULL. Of a logged model its id counts, not source.
+/* One attempt, as of runs. source: an artifact address; run_id, model_id, description may be NULL. Of a logged model
+ * its id counts, not source.
  */
 FN_NODISCARD fn_status fn_mlflow_version_create(fn_mlflow_model_version *version_out, fn_mlflow *mlflow,
                                                 const char *name, const char *source, const char *run_id,

@@ -114,6 +114,9 @@ fn_status fn_mlflow_ask(json_t **answer_out, fn_mlflow *m, const char *method, c
                              .n_headers = body.data ? 1 : 0,
                              .body = body};
   fn_mlflow_prepare(&request, m);
+  /* what makes a run or a version anew each time is sent once */
+  request.fresh = strcmp(path, "runs/create") == 0 || strcmp(path, "model-versions/create") == 0 ||
+                  strcmp(path, "logged-models") == 0;
   FN_AUTO_ANSWER fn_call_answer answer = {0};
   FN_TRY(fn_mlflow_run_call(&answer, m, &request, path, err));
   FN_AUTO_JSON json_t *object = NULL;

@@ -1,0 +1,329 @@
+"""Trainings are told to an MLflow server that is away, slow, wrong or hostile: nobody waits for it, and everything arrives
+in its order, once."""
+
+import fcntl
+import json
+import os
+import subprocess
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from mlflow_fake import FakeMlflow
+from train_support import TINY, bare_environment, prepare, write_corpus
+
+PROBE = Path(os.environ.get("FN_TOOLS", Path(__file__).resolve().parents[2] / "build/dev/tests/tools")) / "sink_probe"
+
+
+def events(n=50, status="FINISHED"):
+    lines = ["s\tRUNNING\t1700000000000", "p\tlr\t0.1", "t\tteam\tdesk", "p\tlong\t" + "x" * 7000]
+    lines += [f"m\ttrain/loss\t{1 / (i + 1)!r}\t{i}\t{1700000000000 + i}" for i in range(n)]
+    return lines + ["m\tval/loss\tnan\t1\t5", "m\tval/loss\tinf\t2\t6"] + ([f"s\t{status}\t1700000009999"] if status else [])
+
+
+def probe(folder, url, lines, close_ms=8000, check=None, **words):
+    Path(folder).mkdir(exist_ok=True)
+    words = [str(x) for pair in words.items() for x in pair]
+    done = subprocess.run([PROBE, "mlflow", folder, "uri", url, "close", str(close_ms), *words],
+                          input="\n".join(lines) + "\n", capture_output=True, text=True, timeout=60)
+    assert done.stdout, done.stderr
+    said = json.loads(done.stdout)
+    if check is not None:
+        assert (said["close"] == "") == check, said
+    return said
+
+
+def only_run(server):
+    assert len(server.runs) == 1, server.runs.keys()
+    return next(iter(server.runs.values()))
+
+
+def check_all(server, n=50):
+    run = only_run(server)
+    losses = [m for m in run["metrics"] if m[0] == "train/loss"]
+    assert [(m[1], m[2], m[3]) for m in losses] == [(1 / (i + 1), i, 1700000000000 + i) for i in range(n)]
+    assert [m[1] for m in run["metrics"] if m[0] == "val/loss"] == ["NaN", "Infinity"]
+    assert run["params"] == {"lr": "0.1", "long": "x" * 6000} and run["tags"]["team"] == "desk"
+    assert run["statuses"][0][0] == "RUNNING" and run["statuses"][-1] == ("FINISHED", 1700000009999)
+    assert run["run_name"] == "probe run" and run["start_time"] == 1700000000000
+    return run
+
+
+FAULTS = ["500", "502", "503", "408", "429", "page", "list", "deep", "redirect", "elsewhere", "huge", "close", "slow1"]
+
+
+def test_every_fault_passes(tmp_path):
+    """Each fault in the place of each request of a run: making it, telling it, ending it."""
+
+    def one(fault):
+        servers = FakeMlflow([fault] + ["ok"] * 3 + [fault] + ["ok"] * 2 + [fault])
+        said = probe(tmp_path / fault, servers.url, events(), close_ms=20000)
+        servers.close()
+        return fault, servers, said
+
+    with ThreadPoolExecutor(13) as pool:
+        for fault, server, said in pool.map(one, FAULTS):
+            assert said["close"] == "", (fault, said)
+            assert server.seen_faults == [fault] * 3, fault
+            assert said["slowest_ms"] < 500, (fault, said)
+            check_all(server)
+
+
+def test_answers_that_are_lost_have_no_effect_twice(tmp_path):
+    server = FakeMlflow([f"lose@{place}" for place in (
+        "experiments/create", "runs/create", "runs/search", "runs/update", "runs/log-batch", "runs/log-batch", "runs/update")])
+    said = probe(tmp_path / "r", server.url, events(), close_ms=20000)
+    server.close()
+    assert said["close"] == "" and server.seen_faults == ["lose"] * 7 and not server.faults
+    run = check_all(server)
+    assert len(run["metrics_as_sent"]) > len(run["metrics"]) == 52  # it did come twice
+
+
+def test_limits_of_a_batch(tmp_path):
+    lines = [f"p\tparam{i}\t{'ü' * 3000}" for i in range(250)] + [f"t\ttag{i}\tv" for i in range(130)] + ["t\ttag0\tagain"]
+    lines += ["p\tparam0\t" + "ü" * 3000] + events(2500)
+    server = FakeMlflow()
+    said = probe(tmp_path / "r", server.url, lines)
+    server.close()
+    assert said["close"] == ""
+    run = only_run(server)
+    assert len(run["params"]) == 252 and len(run["metrics"]) == 2502 and run["tags"]["tag0"] == "again"
+    assert run["params"]["param7"] == "ü" * 3000
+
+
+def test_a_server_that_is_away_holds_nobody_up_and_sync_brings_it_all(tmp_path, fakenews):
+    server = FakeMlflow()
+    port, url = server.port, server.url
+    server.close()
+    folder = tmp_path / "runs" / "one"
+    folder.parent.mkdir()
+    (folder / "model").mkdir(parents=True)
+    (folder / "model" / "a.bin").write_bytes(b"\x00\x01")
+    lines = events(status=None) + [f"a\tmodel/a.bin\t{folder}/model/a.bin", "s\tFINISHED\t1700000009999"]
+    begin = time.monotonic()
+    said = probe(folder, url, lines, close_ms=300, check=False)
+    assert time.monotonic() - begin < 5 and said["slowest_ms"] < 500
+    assert "58 events wait for" in said["close"] and f"fakenews runs sync {folder}" in said["close"]
+
+    away = fakenews("runs", "sync", "net.retries=0")
+    assert away.code == 1 and "Failed to connect" in away.stderr
+    assert json.loads(away.stdout)["waiting"] == 58
+
+    server = FakeMlflow(port=port)
+    with open(folder / "track" / "mlflow.lock") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        busy = fakenews("runs", "sync", folder)
+        assert busy.code == 0 and "another process is sending" in busy.stderr and not server.requests
+    moved = folder.rename(tmp_path / "runs" / "moved")  # files are named relative to the folder
+    done = fakenews("runs", "sync", moved)
+    assert done.code == 0, done.stderr
+    assert json.loads(done.stdout) == {"run": str(moved), "uri": url, "sent": 58, "waiting": 0, "refused": 0}
+    assert check_all(server)["files"] == {"model/a.bin": b"\x00\x01"}
+    n = len(server.requests)
+    again = fakenews("runs", "sync")
+    assert again.code == 0 and "nothing waits" in again.stderr and len(server.requests) == n
+    other = fakenews("runs", "sync", moved, "track.uri=http://127.0.0.1:9")
+    assert json.loads(other.stdout)["sent"] == 0  # nothing to send: nothing to complain of
+    server.close()
+
+
+def test_a_killed_process_loses_nothing_that_was_written(tmp_path, fakenews):
+    folder = tmp_path / "r"
+    folder.mkdir()
+    process = subprocess.Popen([PROBE, "mlflow", folder, "uri", "http://127.0.0.1:9"], stdin=subprocess.PIPE, text=True)
+    process.stdin.write("\n".join(events()) + "\n\n")
+    process.stdin.flush()
+    journal = folder / "track" / "mlflow.jsonl"
+    end = time.monotonic() + 10
+    while time.monotonic() < end and not (journal.exists() and b"FINISHED" in journal.read_bytes()):
+        time.sleep(0.02)
+    process.kill()
+    process.wait()
+    with open(journal, "ab") as file:
+        file.write(b'["m","train/loss",0.5')  # what a crash cuts off
+    server = FakeMlflow()
+    done = fakenews("runs", "sync", folder, f"track.uri={server.url}")
+    server.close()
+    assert done.code == 0, done.stderr
+    check_all(server)
+
+
+def test_a_damaged_line_is_left_out(tmp_path, fakenews):
+    probe(tmp_path / "r", "http://127.0.0.1:9", events(), close_ms=10, check=False)
+    journal = tmp_path / "r" / "track" / "mlflow.jsonl"
+    lines = journal.read_bytes().splitlines(keepends=True)
+    lines[3:3] = [b'["m","x"]\n', b"\xff\xfe\n", b'{"a":1}\n', b'["q","a","b"]\n', b'["s","NO",1]\n']
+    journal.write_bytes(b"".join(lines))
+    server = FakeMlflow()
+    done = fakenews("runs", "sync", tmp_path / "r", f"track.uri={server.url}")
+    server.close()
+    assert done.code == 0, done.stderr
+    check_all(server)
+    journal.write_bytes(b"not a journal\n")
+    done = fakenews("runs", "sync", tmp_path / "r")
+    assert done.code == 2 and "mlflow.jsonl" in done.stderr
+
+
+def test_what_the_server_never_takes_is_left_out_alone(tmp_path):
+    server = FakeMlflow()
+    lines = events(status=None) + ["p\tlr\t0.2", "m\tbad*key\t1\t1\t1", f"a\tgone.txt\t{tmp_path}/gone.txt", "m\tlast\t1\t1\t1",
+                                   "s\tFINISHED\t1700000009999"]
+    said = probe(tmp_path / "r", server.url, lines)
+    server.close()
+    assert "refuses 3 events" in said["close"] and "gone.txt is not there any more" in said["close"]
+    run = check_all(server)
+    assert ("last", 1, 1, 1) in run["metrics"]
+
+
+def test_deleted_run_and_experiment_say_how_to_go_on(tmp_path, fakenews):
+    server = FakeMlflow()
+    folder = tmp_path / "r"
+    probe(folder, server.url, events(status=None), check=True)
+    only_run(server)["lifecycle_stage"] = "deleted"
+    said = probe(folder, server.url, ["m\tlate\t1\t1\t1", "s\tFINISHED\t1700000009999"], close_ms=300, check=False)
+    assert "is deleted there; restore it (mlflow runs restore --run-id " in said["close"]
+    only_run(server)["lifecycle_stage"] = "active"
+    done = fakenews("runs", "sync", folder)
+    assert done.code == 0 and ("late", 1, 1, 1) in only_run(server)["metrics"]
+    check_all(server)
+
+    server.runs.clear()
+    said = probe(folder, server.url, ["m\tlater\t1\t1\t1"], close_ms=300, check=False)
+    assert "is not there any more" in said["close"]
+
+    server.experiments["probe"]["lifecycle_stage"] = "deleted"
+    said = probe(tmp_path / "s", server.url, events(), close_ms=300, check=False)
+    assert 'the experiment "probe" is deleted; restore it' in said["close"]
+    server.close()
+
+
+def test_an_expired_token_and_secrets(tmp_path, fakenews):
+    server = FakeMlflow(token="fresh-token-1")
+    folder = tmp_path / "r"
+    said = probe(folder, server.url, events(), close_ms=300, check=False, token="stale-token-0")
+    assert "the server refuses the credentials it was given (an expired token?)" in said["close"]
+    assert not server.runs
+    none = fakenews("runs", "sync", folder)
+    assert none.code == 2 and "set MLFLOW_TRACKING_TOKEN" in none.stderr
+    done = fakenews("runs", "sync", folder, env={"MLFLOW_TRACKING_TOKEN": "fresh-token-1"})
+    assert done.code == 0, done.stderr
+    check_all(server)
+    server.close()
+    kept = b"".join(p.read_bytes() for p in folder.rglob("*") if p.is_file())
+    for text in (json.dumps(said), none.stderr, done.stdout + done.stderr, kept.decode()):
+        assert "stale-token" not in text and "fresh-token" not in text
+
+    for url, words in (("http://user:pass-word-3@192.0.2.1", {}), ("http://192.0.2.1", {"token": "pass-word-3"})):
+        said = probe(tmp_path / "far", url, events(), close_ms=300, check=False, **words)
+        assert "net.insecure_hosts" in said["close"] and "pass-word-3" not in json.dumps(said)
+        assert all(b"pass-word-3" not in p.read_bytes() for p in (tmp_path / "far").rglob("*") if p.is_file())
+
+
+def test_the_spool_is_bounded(tmp_path, fakenews):
+    """Metrics are thinned, then left out; settings, tags, files and the end are kept."""
+    folder = tmp_path / "r"
+    lines = events(20000, status=None) + ["p\tlate\t1", "t\tlate\t2", "", "s\tFINISHED\t1700000009999"]
+    said = probe(folder, "http://127.0.0.1:9", lines, close_ms=10, check=False, max=100000)
+    assert "points of metrics were left out (track.spool_mb)" in said["close"]
+    assert 100000 <= (folder / "track" / "mlflow.jsonl").stat().st_size < 130000
+    server = FakeMlflow()
+    done = fakenews("runs", "sync", folder, f"track.uri={server.url}")
+    server.close()
+    assert done.code == 0, done.stderr
+    run = only_run(server)
+    steps = [m[2] for m in run["metrics"] if m[0] == "train/loss"]
+    whole = next(i for i in range(len(steps)) if steps[i] != i)
+    assert 500 < whole < 1500 and steps == sorted(steps) and len(steps) > whole + 500
+    assert {b - a for a, b in zip(steps[whole + 1:], steps[whole + 2:])} <= {4, 8, 12, 16}
+    assert run["params"]["late"] == "1" and run["tags"]["late"] == "2" and run["status"] == "FINISHED"
+    left_out = int(run["tags"]["fakenews.mlflow.points_left_out"])
+    assert left_out + len(run["metrics"]) == 20002
+
+
+def test_what_was_sent_is_cut_off(tmp_path):
+    """A long run does not fill the disk with what the server has."""
+    server = FakeMlflow()
+    key = "train/" + "x" * 200
+    lines = [line for i in range(0, 24000, 8000) for line in
+             [f"m\t{key}\t0.{j:09d}\t{j}\t{1700000000000 + j}" for j in range(i, i + 8000)] + ["sleep\t200"]]
+    said = probe(tmp_path / "r", server.url, lines + ["s\tFINISHED\t1700000009999"], close_ms=20000)
+    server.close()
+    assert said["close"] == ""
+    run = only_run(server)
+    assert [m[2] for m in run["metrics"]] == list(range(24000)) and run["status"] == "FINISHED"
+    assert (tmp_path / "r" / "track" / "mlflow.jsonl").stat().st_size < 5 << 20  # of 6 MB
+
+
+def test_a_resumed_training_goes_on_with_its_run(tmp_path):
+    server = FakeMlflow()
+    probe(tmp_path / "r", server.url, events(10, status=None), check=True)
+    probe(tmp_path / "r", server.url, ["s\tRUNNING\t1", "p\tlr\t0.1", "m\tmore\t1\t1\t1", "s\tFINISHED\t9"], check=True)
+    server.close()
+    run = only_run(server)
+    assert ("more", 1, 1, 1) in run["metrics"] and [s for s, _ in run["statuses"]] == ["RUNNING", "RUNNING", "FINISHED"]
+
+
+def test_data_set_and_parent(tmp_path):
+    server = FakeMlflow()
+    ids = {"parent": "a" * 32, "child": "b" * 32}
+    for name in ids:
+        tags = ["t\tfakenews.data.name\tisot", "t\tfakenews.data.hash\t" + "0123456789abcdef" * 4,
+                "t\tfakenews.data.context\ttraining"]
+        tags += ["t\tmlflow.parentRunId\t" + ids["parent"]] if name == "child" else []
+        probe(tmp_path / name, server.url, tags + events(), check=True, id=ids[name])
+    server.close()
+    parent, child = server.runs.values()
+    assert child["tags"]["mlflow.parentRunId"] == parent["run_id"] and child["tags"]["fakenews.run_id"] == "b" * 32
+    assert parent["inputs"] == [{"dataset": {"name": "isot", "digest": ("0123456789abcdef" * 4)[:36], "source_type": "local",
+                                             "source": '{"uri":"isot"}'},
+                                 "tags": [{"key": "mlflow.data.context", "value": "training"}]}]
+
+
+@pytest.fixture(scope="module")
+def data(program, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("data")
+    return prepare(program, folder, write_corpus(folder / "rows.csv"))
+
+
+@pytest.mark.parametrize("sinks, env, expected", [
+    ("mlflow", {}, "track.uri=http://HOST:5000 or MLFLOW_TRACKING_URI"),
+    ("mlflow", {"MLFLOW_TRACKING_URI": "sqlite:///mlflow.db"}, "not the address of an MLflow server"),
+    ("mlflow", {"MLFLOW_TRACKING_URI": "http://127.0.0.1:9", "MLFLOW_TRACKING_USERNAME": "a"}, "MLFLOW_TRACKING_PASSWORD"),
+    ("mlflow", {"MLFLOW_TRACKING_URI": "https://h", "MLFLOW_TRACKING_INSECURE_TLS": "true"}, "net.ca_file"),
+    ("wandb", {"WANDB_MODE": "sometimes"}, "offline, online, disabled"),
+    ("mlfow", {}, "local, mlflow, wandb"),
+])
+def test_wrong_settings_end_a_training_before_it_begins(fakenews, data, tmp_path, sinks, env, expected):
+    done = fakenews("train", "--data", data, "--init", "scratch", *TINY, f"track.sinks=[{sinks}]", env=env)
+    assert done.code == 2 and expected in done.stderr, done.stderr
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_training_with_all_sinks_while_the_server_is_away(program, data, tmp_path):
+    """The training ends as ever, says what waits, and takes no longer than it is allowed to."""
+    command = [program, "train", "--data", data, "--init", "scratch", *TINY, "track.sinks=[local,mlflow,wandb]",
+               "track.close_timeout_s=1", "track.system_metrics=false"]
+    env = bare_environment(tmp_path, MLFLOW_TRACKING_URI="http://127.0.0.1:9", MLFLOW_EXPERIMENT_NAME="desk",
+                           WANDB_PROJECT="news", WANDB_MODE="online")
+    begin = time.monotonic()
+    done = subprocess.run(command, capture_output=True, text=True, env=env, cwd=tmp_path, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert time.monotonic() - begin < 20
+    assert "events wait for http://127.0.0.1:9" in done.stderr and "fakenews runs sync" in done.stderr
+    assert "WANDB_MODE=online: nothing is sent" in done.stderr
+    assert len(list((tmp_path / "wandb").glob("offline-run-*/run-*.wandb"))) == 1
+
+    server = FakeMlflow()
+    sync = subprocess.run([program, "runs", "sync", "latest", f"track.uri={server.url}"], capture_output=True, text=True,
+                          env=bare_environment(tmp_path), cwd=tmp_path)
+    server.close()
+    assert sync.returncode == 0, sync.stderr
+    assert list(server.experiments) == ["desk"]
+    run = only_run(server)
+    steps = [m[2] for m in run["metrics"] if m[0] == "train/loss"]
+    assert steps == list(range(1, len(steps) + 1)) and run["params"]["train.learning_rate"] == "1e-3"
+    assert run["status"] == "FINISHED" and "model/config.json" in run["files"] and run["inputs"]
+    folder = next((tmp_path / "runs").glob("2*"))
+    assert run["files"]["model/config.json"] == (folder / "model" / "config.json").read_bytes()
