@@ -20,7 +20,8 @@ typedef struct queue {
 
 typedef struct sink_state {
   fn_sink sink;
-  bool failing; /* told already */
+  fn_status failing; /* FN_OK: it works */
+  uint64_t told;     /* hash of what was told last: nothing is told twice in a row */
 } sink_state;
 
 struct fn_tracker {
@@ -123,11 +124,17 @@ static void tell(fn_tracker *t, const char *sink, const char *text) {
   if (t->note) t->note(t->note_arg, sink, text);
 }
 
-/* When a sink begins to fail, and when it is well again. */
+/* When a sink begins to fail, and when one that could not write does so again. */
 static void follow(fn_tracker *t, sink_state *s, fn_status status, const fn_err *err) {
-  if (status != FN_OK && !s->failing) tell(t, s->sink.name, err->message);
-  if (status == FN_OK && s->failing) tell(t, s->sink.name, "works again");
-  s->failing = status != FN_OK;
+  if (status != FN_OK) {
+    const uint64_t hash = fn_hash64(err->message, strlen(err->message), 0);
+    if (hash != s->told && s->failing != status) tell(t, s->sink.name, err->message);
+    s->told = hash;
+  } else if (s->failing == FN_E_IO) {
+    tell(t, s->sink.name, "works again");
+    s->told = 0;
+  }
+  s->failing = status;
 }
 
 static void hand_out(fn_tracker *t) {
@@ -222,11 +229,13 @@ static void release(fn_tracker *t) {
   free(t);
 }
 
-/* Signals are for the thread that trains. */
+/* Signals that ask for something are for the thread that trains. */
 static fn_status start(fn_tracker *t, fn_err *err) {
-  sigset_t all, before;
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
+  static const int asking[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2};
+  sigset_t ours, before;
+  sigemptyset(&ours);
+  for (size_t i = 0; i < FN_COUNT_OF(asking); i++) sigaddset(&ours, asking[i]);
+  pthread_sigmask(SIG_BLOCK, &ours, &before);
   const int error = pthread_create(&t->thread, NULL, work, t);
   pthread_sigmask(SIG_SETMASK, &before, NULL);
   return error ? fn_err_errno(err, error, "the thread that tracks") : FN_OK;

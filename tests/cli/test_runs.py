@@ -312,3 +312,7 @@ def test_postgresql(fakenews, data):
         assert "val/loss" in fakenews("runs", "show", run["run_id"][:6], env=env).stdout
         done = fakenews("train", "--resume", "run", env=env)
         assert done.code == 0, done
+        cluster.stop()
+        done = fakenews("train", "--data", data, "--out", "alone", *TRAIN, env=env)
+        told = [line for line in done.stderr.splitlines() if line.startswith("warning: ")]
+        assert done.code == 0 and len(told) == 2 and "PostgreSQL" in told[0] and "postgresql://postgres@" in told[0], done

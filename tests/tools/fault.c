@@ -4,6 +4,7 @@
  *   FN_FAULT_ALLOC=N   the N-th malloc, calloc, realloc or aligned_alloc fails; 0 only counts
  *   FN_FAULT_IO=N      the N-th call on files fails (calls[] below; standard error and shared libraries apart)
  *   FN_FAULT_CALLS=write,fsync   which calls are counted; all when not set
+ *   FN_FAULT_PATH=tracking.db   only those on files whose path has this in it
  *   FN_FAULT_ERROR=EIO EIO, ENOSPC, EINTR or EMFILE; "short": reads and writes do half of what they were asked for;
  *                      "kill": the process is killed before the call
  *   FN_FAULT_FOR_GOOD=1  all that follow fail too (for a full disk: with ENOSPC those that need space)
@@ -47,8 +48,8 @@ static struct {
   bool on, for_good;
   long alloc_at, io_at;
   atomic_long n_alloc, n_io;
-  int error; /* 0: short; -1: kill */
-  const char *report;
+  int error;                  /* 0: short; -1: kill */
+  const char *report, *only;  /* part of a path; NULL: all */
   unsigned char counted[512]; /* by number of the call */
   char failed[256];
   const void *caller; /* of the allocation that failed */
@@ -185,18 +186,31 @@ static bool is_apart(int what, const unsigned long *args) {
   return path && strstr(path, ".so") != NULL;
 }
 
-static void note(const char *name, int what, const unsigned long *args) {
-  char target[128] = "", link[32];
+static void find_target(char *target, size_t size, int what, const unsigned long *args) {
+  char link[32];
   const char *path = path_of(what, args);
   const int fd = (int)args[(what & KINDS) == MAP ? 4 : 0];
   if (path && path[0]) {
-    snprintf(target, sizeof target, "%s", path);
+    snprintf(target, size, "%s", path);
   } else {
-    unsigned long call[6] = {(unsigned long)AT_FDCWD, (unsigned long)link, (unsigned long)target, sizeof target - 1};
+    unsigned long call[6] = {(unsigned long)AT_FDCWD, (unsigned long)link, (unsigned long)target, size - 1};
     snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
     const long n = fn_fault_syscall(SYS_readlinkat, call);
     target[n > 0 ? n : 0] = '\0';
   }
+}
+
+/* Whether it is one of the calls that FN_FAULT_PATH asks for. */
+static bool is_meant(int what, const unsigned long *args) {
+  char target[256] = "";
+  if (!fault.only) return true;
+  find_target(target, sizeof target, what, args);
+  return strstr(target, fault.only) != NULL;
+}
+
+static void note(const char *name, int what, const unsigned long *args) {
+  char target[128] = "";
+  find_target(target, sizeof target, what, args);
   snprintf(fault.failed, sizeof fault.failed, "%s %s", name, target);
 }
 
@@ -229,7 +243,7 @@ static void on_call(int signal, siginfo_t *info, void *context) {
   while (i < N_CALLS && calls[i].number != number) i++;
   const int what = i < N_CALLS ? calls[i].what : NONE;
   bool hit = false;
-  if (fault.on && i < N_CALLS && !is_apart(what, args)) {
+  if (fault.on && i < N_CALLS && !is_apart(what, args) && is_meant(what, args)) {
     const long n = atomic_fetch_add(&fault.n_io, 1) + 1;
     hit = is_hit(n, what, args);
     if (hit && n == fault.io_at) note(calls[i].name, what, args);
@@ -307,6 +321,7 @@ __attribute__((constructor)) static void begin(void) {
   fault.io_at = number_in("FN_FAULT_IO");
   fault.for_good = number_in("FN_FAULT_FOR_GOOD") > 0;
   fault.report = getenv("FN_FAULT_REPORT");
+  fault.only = getenv("FN_FAULT_PATH");
   fault.error = EIO;
   for (size_t i = 0; error && i < sizeof errors / sizeof errors[0]; i++)
     if (strcmp(error, errors[i].name) == 0) fault.error = errors[i].value;
