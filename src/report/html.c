@@ -24,6 +24,23 @@ void fn_html_cut(fn_buf *out, const char *text, size_t max) {
   if (at < s.length) fn_buf_append_str(out, "…");
 }
 
+void fn_html_key(fn_buf *out, const char *text, size_t max) {
+  const fn_str s = fn_str_from(text);
+  size_t from = 0, at = 0, n = 0;
+  while (at < s.length && n < max) {
+    const size_t length = fn_utf8_decode(NULL, s.data + at, s.length - at);
+    const char c = s.data[at];
+    at += length ? length : 1;
+    n++;
+    if (c != '.' && c != '_' && c != '/') continue;
+    fn_buf_append_html(out, fn_str_make(s.data + from, at - from));
+    fn_buf_append_str(out, "<wbr>");
+    from = at;
+  }
+  fn_buf_append_html(out, fn_str_make(s.data + from, at - from));
+  if (at < s.length) fn_buf_append_str(out, "…");
+}
+
 /* One conversion; returns the byte after it. */
 static const char *add_value(fn_buf *out, const char *spec, va_list *values) {
   if (*spec == '%') {

@@ -16,6 +16,9 @@ void fn_html_text(fn_buf *out, const char *text);
 /* The same, "…" after `max` code points. */
 void fn_html_cut(fn_buf *out, const char *text, size_t max);
 
+/* The same of a name like "train.learning_rate": a line may be broken after each . _ / of it. */
+void fn_html_key(fn_buf *out, const char *text, size_t max);
+
 typedef struct fn_html_page {
   const char *title; /* of the window and of the h1 */
   const char *lead;  /* a sentence below it; NULL: none */

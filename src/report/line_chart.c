@@ -3,7 +3,7 @@
 #include <math.h>
 
 /* The drawing in its own units; on a phone one is about 0.85 pixel. report.js has the same numbers. */
-enum { WIDTH = 360, HEIGHT = 236, LEFT = 44, RIGHT = 78, TOP = 12, BOTTOM = 32, N_MARKS = 4, TABLE_STEPS = 6 };
+enum { WIDTH = 360, HEIGHT = 240, LEFT = 44, RIGHT = 84, TOP = 12, BOTTOM = 36, N_MARKS = 4, TABLE_STEPS = 6 };
 
 typedef struct plot {
   fn_axis x, y;
@@ -68,7 +68,7 @@ static void draw_grid(fn_buf *out, const plot *p, const char *x_name) {
   for (size_t i = 0; i < p->x.n_ticks; i++)
     fn_svg_text(out, "tick", place_x(p, p->x.ticks[i]), HEIGHT - BOTTOM + 15, "middle",
                 fn_axis_text(text, p->x.ticks[i]), 12);
-  fn_svg_text(out, "tick", WIDTH - RIGHT + 6, HEIGHT - BOTTOM + 15, "start", x_name, 12);
+  fn_svg_text(out, "tick", WIDTH - RIGHT, HEIGHT - 4, "end", x_name, 12);
   fn_buf_append_str(out, "</g>");
 }
 
@@ -182,8 +182,8 @@ static void write_table(fn_buf *out, const fn_line_chart *chart, const plot *p) 
   fn_html_add(
       out,
       "<details><summary>The values as a table<span class=\"visually-hidden\"> of %s</span></summary>"
-      "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Values of %s\"><table><caption>%s: the "
-      "last value at or before a %s</caption>\n<thead><tr><th scope=\"col\">run</th>",
+      "<div class=\"scroll\" tabindex=\"0\" role=\"group\" aria-label=\"Values of %s\"><table><caption><span>%s: the "
+      "last value at or before a %s</span></caption>\n<thead><tr><th scope=\"col\">run</th>",
       chart->title, chart->title, chart->title, chart->x_name);
   for (int i = 1; i <= n_steps; i++)
     fn_html_add(out, "<th scope=\"col\" class=\"number\">%s %.*f</th>", chart->x_name, 0,
@@ -220,7 +220,9 @@ static void write_gaps(fn_buf *out, const fn_line_chart *chart) {
 fn_status fn_line_chart_write(fn_buf *out, const fn_line_chart *chart, fn_err *err) {
   plot p;
   bool smoothed = false, log = false;
-  fn_html_add(out, "<figure class=\"chart card\" id=\"%s\"><figcaption><h3>%s</h3>", chart->id, chart->title);
+  fn_html_add(out, "<figure class=\"chart card\" id=\"%s\"><figcaption><h3>", chart->id);
+  fn_html_key(out, chart->title, 250);
+  fn_buf_append_str(out, "</h3>");
   if (chart->note) fn_html_add(out, "<p class=\"hint\">%s</p>", chart->note);
   fn_buf_append_str(out, "</figcaption>\n");
   FN_TRY(choose_log(&log, chart, err));

@@ -5,7 +5,7 @@
 void fn_matrix_write(fn_buf *out, const fn_matrix *m) {
   char text[32];
   fn_html_add(out,
-              "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-labelledby=\"%s-caption\">"
+              "<div class=\"scroll\" tabindex=\"0\" role=\"group\" aria-labelledby=\"%s-caption\">"
               "<table class=\"matrix\" id=\"%s\"><caption id=\"%s-caption\">",
               m->id, m->id, m->id);
   fn_html_cut(out, m->title, 120);

@@ -157,7 +157,7 @@ fn_status fn_parallel_write(fn_buf *out, const fn_parallel *chart, fn_err *err) 
                 chart->title);
     if (chart->note) fn_html_add(out, "<p class=\"hint\">%s</p>", chart->note);
     fn_html_add(out,
-                "</figcaption>\n<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"%s\"><svg "
+                "</figcaption>\n<div class=\"scroll\" tabindex=\"0\" role=\"group\" aria-label=\"%s\"><svg "
                 "viewBox=\"0 0 %d %d\" "
                 "width=\"%d\" height=\"%d\" role=\"img\" aria-labelledby=\"%s-t %s-d\"><title "
                 "id=\"%s-t\">%s</title><desc id=\"%s-d\">",

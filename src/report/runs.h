@@ -38,7 +38,7 @@ typedef struct fn_report_split {
 typedef struct fn_report_run {
   const char *id, *name, *experiment, *user, *parent, *folder;
   const char *status; /* "FINISHED", "RUNNING", "FAILED", "KILLED", "INTERRUPTED", "SCHEDULED" */
-  const char *family, *data, *data_hash, *init, *init_hash, *revision, *build, *device;
+  const char *family, *data, *data_hash, *init, *init_hash, *revision, *build, *device, *command;
   int64_t start_ms, end_ms; /* Unix; end 0: not ended */
   int64_t best_step;        /* of the model that was kept; -1: not known */
   const fn_report_pair *params, *tags;

@@ -5,7 +5,7 @@ enum { MAX_FILES = 60, MAX_OPEN_RUNS = 40 };
 
 static void write_file(fn_buf *out, const fn_report_artifact *file) {
   char text[32];
-  fn_table_row(out, -1);
+  fn_html_table_row(out, -1);
   fn_buf_append_str(out, "<th scope=\"row\">");
   if (file->place) {
     fn_buf_append_str(out, "<a href=\"");
@@ -14,15 +14,16 @@ static void write_file(fn_buf *out, const fn_report_artifact *file) {
   }
   fn_html_cut(out, file->path, 120);
   fn_buf_append_str(out, file->place ? "</a></th>" : "</th>");
-  fn_table_value(out, (double)file->n_bytes, fn_bytes_text(text, file->n_bytes));
+  fn_html_table_value(out, (double)file->n_bytes, fn_bytes_text(text, file->n_bytes));
   fn_buf_append_str(out, "<td><code>");
   fn_html_cut(out, file->sha256 ? file->sha256 : "", 12);
   fn_buf_append_str(out, "</code></td>");
-  fn_table_row_end(out);
+  fn_html_table_row_end(out);
 }
 
-void fn_runs_write_artifacts(fn_buf *out, const fn_runs_view *view) {
-  static const fn_column columns[] = {{"file", NULL, false}, {"size", NULL, true}, {"SHA-256 begins", NULL, false}};
+void fn_report_write_artifacts(fn_buf *out, const fn_report_view *view) {
+  static const fn_html_column columns[] = {
+      {"file", NULL, false}, {"size", NULL, true}, {"SHA-256 begins", NULL, false}};
   size_t n_without = 0, n_shown = 0;
   fn_html_section_begin(out, "files", "Files");
   for (size_t r = 0; r < view->n_runs; r++) {
@@ -38,9 +39,9 @@ void fn_runs_write_artifacts(fn_buf *out, const fn_runs_view *view) {
     snprintf(id, sizeof id, "files-%zu", r);
     fn_html_add(out, "<details><summary><bdi>%s</bdi>: %zu files, %s</summary>\n", view->rows[r].name, run->n_artifacts,
                 fn_bytes_text(text, bytes));
-    fn_table_begin(out, id, "Files of the run", columns, FN_COUNT_OF(columns), false);
+    fn_html_table_begin(out, id, "Files of the run", columns, FN_COUNT_OF(columns), false);
     for (size_t i = 0; i < run->n_artifacts && i < MAX_FILES; i++) write_file(out, &run->artifacts[i]);
-    fn_table_end(out);
+    fn_html_table_end(out);
     if (run->n_artifacts > MAX_FILES)
       fn_html_add(out, "<p class=\"hint\">and %zu more</p>\n", run->n_artifacts - MAX_FILES);
     fn_buf_append_str(out, "</details>\n");
@@ -63,7 +64,7 @@ static void write_step(fn_buf *out, const char *what, const char *value, const c
   fn_buf_append_str(out, "</dd></div>\n");
 }
 
-void fn_runs_write_lineage(fn_buf *out, const fn_runs_view *view) {
+void fn_report_write_lineage(fn_buf *out, const fn_report_view *view) {
   fn_html_section_begin(out, "lineage", "Where it comes from");
   for (size_t r = 0; r < view->n_runs && r < MAX_OPEN_RUNS; r++) {
     const fn_report_run *run = &view->report->runs[r];
@@ -74,6 +75,7 @@ void fn_runs_write_lineage(fn_buf *out, const fn_runs_view *view) {
     write_step(out, "folder", run->folder, NULL);
     write_step(out, "part of run", run->parent, NULL);
     write_step(out, "by", run->user, NULL);
+    write_step(out, "command", run->command, NULL);
     write_step(out, "program", run->build, NULL);
     write_step(out, "source revision", run->revision, NULL);
     write_step(out, "computed on", run->device, NULL);

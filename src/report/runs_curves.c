@@ -39,7 +39,7 @@ static const fn_series *curve_of(const fn_report_run *run, const char *key) {
   return NULL;
 }
 
-static bool has_steps(const fn_runs_view *view, const char *key) {
+static bool has_steps(const fn_report_view *view, const char *key) {
   for (size_t r = 0; r < view->n_runs; r++) {
     const fn_series *s = curve_of(&view->report->runs[r], key);
     if (s && s->n_points + s->n_bad > 1) return true;
@@ -52,7 +52,7 @@ static const char *note_of(const char *key) {
   return direction < 0 ? "Lower is better." : direction > 0 ? "Higher is better." : NULL;
 }
 
-static fn_status write_chart(fn_buf *out, const fn_runs_view *view, const char *key, size_t number, fn_err *err) {
+static fn_status write_chart(fn_buf *out, const fn_report_view *view, const char *key, size_t number, fn_err *err) {
   char id[32];
   size_t n = 0;
   FN_AUTO_FREE fn_chart_line *lines = fn_mem_calloc(view->n_runs, sizeof *lines);
@@ -77,10 +77,10 @@ typedef struct chosen {
 } chosen;
 
 /* Keys with a curve, by rank and then by name. */
-static fn_status choose(chosen *c, const fn_runs_view *view, bool system, fn_err *err) {
+static fn_status choose(chosen *c, const fn_report_view *view, bool system, fn_err *err) {
   size_t n = 0, kept = 0;
   const char **keys = NULL;
-  FN_TRY(fn_runs_metric_keys(&keys, &n, view, err));
+  FN_TRY(fn_report_metric_keys(&keys, &n, view, err));
   for (size_t i = 0; i < n; i++)
     if (is_system(keys[i]) == system && has_steps(view, keys[i])) keys[kept++] = keys[i];
   for (size_t i = 1; i < kept; i++) /* a stable sort by rank: names are in order already */
@@ -93,7 +93,7 @@ static fn_status choose(chosen *c, const fn_runs_view *view, bool system, fn_err
   return FN_OK;
 }
 
-static fn_status write_charts(fn_buf *out, const fn_runs_view *view, const chosen *c, size_t from, size_t to,
+static fn_status write_charts(fn_buf *out, const fn_report_view *view, const chosen *c, size_t from, size_t to,
                               size_t base, fn_err *err) {
   fn_buf_append_str(out, "<div class=\"charts\">\n");
   for (size_t i = from; i < to; i++) FN_TRY(write_chart(out, view, c->keys[i], base + i, err));
@@ -114,7 +114,7 @@ static void write_toolbar(fn_buf *out) {
                          "stand below it.</p>\n");
 }
 
-fn_status fn_runs_write_curves(fn_buf *out, const fn_runs_view *view, fn_err *err) {
+fn_status fn_report_write_curves(fn_buf *out, const fn_report_view *view, fn_err *err) {
   chosen c = {0};
   FN_TRY(choose(&c, view, false, err));
   size_t in_sight = 0;
@@ -141,16 +141,16 @@ fn_status fn_runs_write_curves(fn_buf *out, const fn_runs_view *view, fn_err *er
   return status;
 }
 
-bool fn_runs_has_system(const fn_runs_view *view) {
+bool fn_report_has_system(const fn_report_view *view) {
   for (size_t r = 0; r < view->n_runs; r++)
     for (size_t i = 0; i < view->report->runs[r].n_metrics; i++)
       if (is_system(view->report->runs[r].metrics[i].key)) return true;
   return false;
 }
 
-fn_status fn_runs_write_system(fn_buf *out, const fn_runs_view *view, fn_err *err) {
+fn_status fn_report_write_system(fn_buf *out, const fn_report_view *view, fn_err *err) {
   chosen c = {0};
-  if (!fn_runs_has_system(view)) return FN_OK;
+  if (!fn_report_has_system(view)) return FN_OK;
   FN_TRY(choose(&c, view, true, err));
   fn_html_section_begin(out, "system", "The machine meanwhile");
   if (c.n == 0) fn_buf_append_str(out, "<p>The runs were too short for more than one look at the machine.</p>\n");

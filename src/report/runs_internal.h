@@ -4,59 +4,62 @@
 
 #include "report/report.h"
 
-typedef struct fn_runs_row {
+enum { FN_REPORT_N_FIRST = 6 };
+
+typedef struct fn_report_row {
   char letter[8]; /* "A" … "Z", "AA" …: what a run is called in drawings */
   char label[80]; /* letter and the part of the name that tells it apart */
   char name[160]; /* letter and name, without the time that it begins with */
   int style;
   size_t place; /* by the ranking metric, from 0; SIZE_MAX: no value */
   double score; /* NaN: none */
-} fn_runs_row;
+} fn_report_row;
 
-typedef struct fn_runs_view {
+typedef struct fn_report_view {
   const fn_runs_report *report;
-  fn_runs_row *rows; /* [n_runs] */
+  fn_report_row *rows; /* [n_runs] */
   size_t n_runs;
+  size_t *order;       /* [n_runs] rows of tables: the best first */
   size_t best;         /* SIZE_MAX: none */
   const char **params; /* sorted keys of all runs */
   const char **values; /* [n_params][n_runs]; NULL: not set */
   size_t n_params;
   size_t *differing; /* indices into params, the most telling first */
   size_t n_differing;
-} fn_runs_view;
+} fn_report_view;
 
-FN_NODISCARD fn_status fn_runs_view_make(fn_runs_view *view_out, const fn_runs_report *report, fn_err *err);
-void fn_runs_view_release(fn_runs_view *view);
-static inline const char *fn_runs_value(const fn_runs_view *view, size_t param, size_t run) {
+FN_NODISCARD fn_status fn_report_view_make(fn_report_view *view_out, const fn_runs_report *report, fn_err *err);
+void fn_report_view_release(fn_report_view *view);
+static inline const char *fn_report_param(const fn_report_view *view, size_t param, size_t run) {
   return view->values[param * view->n_runs + run];
 }
 /* NULL: the run has none. */
-const fn_report_metric *fn_runs_metric(const fn_report_run *run, const char *key);
+const fn_report_metric *fn_report_find_metric(const fn_report_run *run, const char *key);
 /* The figure that stands for a run: of the model that was kept where there is a value, else the last. NaN: none. */
-double fn_runs_figure(const fn_report_run *run, const char *key);
+double fn_report_figure(const fn_report_run *run, const char *key);
 /* The metric's value of the whole split, or NULL. */
-const fn_report_split *fn_runs_split(const fn_report_run *run, const char *name);
+const fn_report_split *fn_report_find_split(const fn_report_run *run, const char *name);
 /* Sorted, distinct; malloc'd array of borrowed keys. */
-FN_NODISCARD fn_status fn_runs_metric_keys(const char ***keys_out, size_t *n_out, const fn_runs_view *view,
-                                           fn_err *err);
+FN_NODISCARD fn_status fn_report_metric_keys(const char ***keys_out, size_t *n_out, const fn_report_view *view,
+                                             fn_err *err);
 /* The swatch, the letter and the name of a run as the cell that names its row; with_switch: its box, and its whole
  * name. */
-void fn_runs_head(fn_buf *out, const fn_runs_view *view, size_t run, bool with_switch);
+void fn_report_head(fn_buf *out, const fn_report_view *view, size_t run, bool with_switch);
 
-void fn_runs_write_summary(fn_buf *out, const fn_runs_view *view);
-void fn_runs_write_notes(fn_buf *out, const fn_runs_view *view);
-FN_NODISCARD fn_status fn_runs_write_params(fn_buf *out, const fn_runs_view *view, fn_err *err);
-FN_NODISCARD fn_status fn_runs_write_parallel(fn_buf *out, const fn_runs_view *view, fn_err *err);
-FN_NODISCARD fn_status fn_runs_write_curves(fn_buf *out, const fn_runs_view *view, fn_err *err);
-bool fn_runs_has_system(const fn_runs_view *view);
-FN_NODISCARD fn_status fn_runs_write_system(fn_buf *out, const fn_runs_view *view, fn_err *err);
-FN_NODISCARD fn_status fn_runs_write_quality(fn_buf *out, const fn_runs_view *view, fn_err *err);
-FN_NODISCARD fn_status fn_runs_write_metrics(fn_buf *out, const fn_runs_view *view, fn_err *err);
-void fn_runs_write_artifacts(fn_buf *out, const fn_runs_view *view);
-void fn_runs_write_lineage(fn_buf *out, const fn_runs_view *view);
-FN_NODISCARD fn_status fn_runs_write_json(fn_buf *out, const fn_runs_view *view, fn_err *err);
+void fn_report_write_summary(fn_buf *out, const fn_report_view *view);
+void fn_report_write_notes(fn_buf *out, const fn_report_view *view);
+FN_NODISCARD fn_status fn_report_write_params(fn_buf *out, const fn_report_view *view, fn_err *err);
+FN_NODISCARD fn_status fn_report_write_parallel(fn_buf *out, const fn_report_view *view, fn_err *err);
+FN_NODISCARD fn_status fn_report_write_curves(fn_buf *out, const fn_report_view *view, fn_err *err);
+bool fn_report_has_system(const fn_report_view *view);
+FN_NODISCARD fn_status fn_report_write_system(fn_buf *out, const fn_report_view *view, fn_err *err);
+FN_NODISCARD fn_status fn_report_write_quality(fn_buf *out, const fn_report_view *view, fn_err *err);
+FN_NODISCARD fn_status fn_report_write_metrics(fn_buf *out, const fn_report_view *view, fn_err *err);
+void fn_report_write_artifacts(fn_buf *out, const fn_report_view *view);
+void fn_report_write_lineage(fn_buf *out, const fn_report_view *view);
+FN_NODISCARD fn_status fn_report_write_json(fn_buf *out, const fn_report_view *view, fn_err *err);
 
 /* 95 % interval of a share k of n by Wilson (1927), "Probable inference"; rows count as independent. */
-void fn_runs_wilson(double *low_out, double *high_out, double k, double n);
+void fn_report_wilson(double *low_out, double *high_out, double k, double n);
 
 #endif

@@ -32,7 +32,7 @@ static void write_cut(fn_json_writer *w, const char *key, const char *value) {
   fn_json_str(w, key, s);
 }
 
-static void write_run(fn_json_writer *w, const fn_runs_view *view, size_t r) {
+static void write_run(fn_json_writer *w, const fn_report_view *view, size_t r) {
   const fn_report_run *run = &view->report->runs[r];
   const size_t most = MAX_PARAM_CELLS / view->n_runs;
   fn_json_object(w, NULL);
@@ -44,7 +44,7 @@ static void write_run(fn_json_writer *w, const fn_runs_view *view, size_t r) {
   fn_json_double(w, "score", view->rows[r].score);
   fn_json_object(w, "params");
   for (size_t i = 0; i < view->n_differing && i < most; i++) {
-    const char *value = fn_runs_value(view, view->differing[i], r);
+    const char *value = fn_report_param(view, view->differing[i], r);
     if (value) write_cut(w, view->params[view->differing[i]], value);
   }
   fn_json_end(w);
@@ -61,12 +61,12 @@ static void write_run(fn_json_writer *w, const fn_runs_view *view, size_t r) {
   fn_json_end(w);
 }
 
-static void write_shared(fn_json_writer *w, const fn_runs_view *view) {
+static void write_shared(fn_json_writer *w, const fn_report_view *view) {
   fn_json_object(w, "shared_params");
   for (size_t p = 0; p < view->n_params; p++) {
     bool differs = false;
     for (size_t d = 0; d < view->n_differing && !differs; d++) differs = view->differing[d] == p;
-    if (!differs && fn_runs_value(view, p, 0)) write_cut(w, view->params[p], fn_runs_value(view, p, 0));
+    if (!differs && fn_report_param(view, p, 0)) write_cut(w, view->params[p], fn_report_param(view, p, 0));
   }
   fn_json_end(w);
 }
@@ -87,12 +87,12 @@ static fn_status write_curve(fn_buf *out, size_t r, const fn_series *series, fn_
   return FN_OK;
 }
 
-static fn_status write_curves(fn_buf *out, const fn_runs_view *view, fn_err *err) {
+static fn_status write_curves(fn_buf *out, const fn_report_view *view, fn_err *err) {
   const char **keys = NULL;
   size_t n = 0;
   bool first_key = true;
   fn_status status = FN_OK;
-  FN_TRY(fn_runs_metric_keys(&keys, &n, view, err));
+  FN_TRY(fn_report_metric_keys(&keys, &n, view, err));
   fn_buf_append_str(out, ",\n\"curves\": {");
   for (size_t k = 0; k < n && status == FN_OK; k++) {
     bool first = true;
@@ -116,7 +116,7 @@ static fn_status write_curves(fn_buf *out, const fn_runs_view *view, fn_err *err
   return status;
 }
 
-fn_status fn_runs_write_json(fn_buf *out, const fn_runs_view *view, fn_err *err) {
+fn_status fn_report_write_json(fn_buf *out, const fn_report_view *view, fn_err *err) {
   fn_json_writer w;
   char time[21];
   fn_clock_format(time, view->report->made_ms);

@@ -4,63 +4,65 @@
 enum { MAX_CELLS = 12000, MAX_AXES = 10, FEW_RUNS = 6 };
 
 /* Runs as columns: reads well for few of them. */
-static void write_by_param(fn_buf *out, const fn_runs_view *view, size_t n) {
-  fn_column columns[FEW_RUNS + 1] = {{"parameter", NULL, false}};
-  for (size_t r = 0; r < view->n_runs; r++) columns[r + 1] = (fn_column){view->rows[r].name, NULL, false};
-  fn_table_begin(out, "differing", "Parameters that differ", columns, view->n_runs + 1, false);
+static void write_by_param(fn_buf *out, const fn_report_view *view, size_t n) {
+  fn_html_column columns[FEW_RUNS + 1] = {{"parameter", NULL, false}};
+  for (size_t r = 0; r < view->n_runs; r++) columns[r + 1] = (fn_html_column){view->rows[r].name, NULL, false};
+  fn_html_table_begin(out, "differing", "Parameters that differ", columns, view->n_runs + 1, false);
   for (size_t i = 0; i < n; i++) {
-    fn_table_row(out, -1);
-    fn_table_head(out, view->params[view->differing[i]]);
-    for (size_t r = 0; r < view->n_runs; r++) fn_table_text(out, fn_runs_value(view, view->differing[i], r));
-    fn_table_row_end(out);
+    fn_html_table_row(out, -1);
+    fn_html_table_head(out, view->params[view->differing[i]]);
+    for (size_t r = 0; r < view->n_runs; r++) fn_html_table_text(out, fn_report_param(view, view->differing[i], r));
+    fn_html_table_row_end(out);
   }
-  fn_table_end(out);
+  fn_html_table_end(out);
 }
 
-static fn_status write_by_run(fn_buf *out, const fn_runs_view *view, size_t n, fn_err *err) {
-  FN_AUTO_FREE fn_column *columns = fn_mem_calloc(n + 2, sizeof *columns);
+static fn_status write_by_run(fn_buf *out, const fn_report_view *view, size_t n, fn_err *err) {
+  FN_AUTO_FREE fn_html_column *columns = fn_mem_calloc(n + 2, sizeof *columns);
   double v;
   if (!columns) return fn_err_no_memory(err, "a table");
-  columns[0] = (fn_column){"run", NULL, false};
-  for (size_t i = 0; i < n; i++) columns[i + 1] = (fn_column){view->params[view->differing[i]], NULL, false};
-  columns[n + 1] = (fn_column){view->report->metric ? view->report->metric : "metric", NULL, true};
-  fn_table_begin(out, "differing", "Parameters that differ, and what came of them", columns, n + 2, true);
-  for (size_t r = 0; r < view->n_runs; r++) {
-    fn_table_row(out, (int)r);
-    fn_runs_head(out, view, r, false);
+  columns[0] = (fn_html_column){"run", NULL, false};
+  for (size_t i = 0; i < n; i++) columns[i + 1] = (fn_html_column){view->params[view->differing[i]], NULL, false};
+  columns[n + 1] = (fn_html_column){view->report->metric ? view->report->metric : "metric", NULL, true};
+  fn_html_table_begin(out, "differing", "Parameters that differ, and what came of them", columns, n + 2, true);
+  for (size_t k = 0; k < view->n_runs; k++) {
+    const size_t r = view->order[k];
+    fn_html_table_row(out, (int)r);
+    fn_report_head(out, view, r, false);
     for (size_t i = 0; i < n; i++) {
-      const char *value = fn_runs_value(view, view->differing[i], r);
+      const char *value = fn_report_param(view, view->differing[i], r);
       if (value && fn_str_to_double(&v, fn_str_from(value)))
-        fn_table_value(out, v, value);
+        fn_html_table_value(out, v, value);
       else
-        fn_table_text(out, value);
+        fn_html_table_text(out, value);
     }
-    fn_table_number(out, view->rows[r].score, r == view->best);
-    fn_table_row_end(out);
+    fn_html_table_number(out, view->rows[r].score, r == view->best);
+    fn_html_table_row_end(out);
   }
-  fn_table_end(out);
+  fn_html_table_end(out);
   return FN_OK;
 }
 
-static void write_shared(fn_buf *out, const fn_runs_view *view) {
-  static const fn_column columns[] = {{"parameter", NULL, false}, {"value", NULL, false}};
+static void write_shared(fn_buf *out, const fn_report_view *view) {
+  static const fn_html_column columns[] = {{"parameter", NULL, false}, {"value", NULL, false}};
   const size_t n = view->n_params - view->n_differing;
   if (n == 0) return;
   fn_html_add(out, "<details><summary>%zu parameters%s</summary>\n", n, view->n_runs > 1 ? " that all runs share" : "");
-  fn_table_begin(out, "shared", view->n_runs > 1 ? "Parameters that all runs share" : "Parameters", columns, 2, false);
+  fn_html_table_begin(out, "shared", view->n_runs > 1 ? "Parameters that all runs share" : "Parameters", columns, 2,
+                      false);
   for (size_t p = 0, d = 0; p < view->n_params; p++) {
     for (d = 0; d < view->n_differing && view->differing[d] != p; d++) continue;
     if (d < view->n_differing) continue;
-    fn_table_row(out, -1);
-    fn_table_head(out, view->params[p]);
-    fn_table_text(out, fn_runs_value(view, p, 0));
-    fn_table_row_end(out);
+    fn_html_table_row(out, -1);
+    fn_html_table_head(out, view->params[p]);
+    fn_html_table_text(out, fn_report_param(view, p, 0));
+    fn_html_table_row_end(out);
   }
-  fn_table_end(out);
+  fn_html_table_end(out);
   fn_buf_append_str(out, "</details>\n");
 }
 
-fn_status fn_runs_write_params(fn_buf *out, const fn_runs_view *view, fn_err *err) {
+fn_status fn_report_write_params(fn_buf *out, const fn_report_view *view, fn_err *err) {
   size_t n = view->n_differing;
   if (n > MAX_CELLS / view->n_runs) n = MAX_CELLS / view->n_runs;
   fn_html_section_begin(out, "parameters", view->n_runs > 1 ? "What differs" : "Parameters");
@@ -82,7 +84,7 @@ fn_status fn_runs_write_params(fn_buf *out, const fn_runs_view *view, fn_err *er
   return FN_OK;
 }
 
-fn_status fn_runs_write_parallel(fn_buf *out, const fn_runs_view *view, fn_err *err) {
+fn_status fn_report_write_parallel(fn_buf *out, const fn_report_view *view, fn_err *err) {
   const size_t n_axes = view->n_differing < MAX_AXES ? view->n_differing : MAX_AXES, n = view->n_runs;
   char note[320];
   if (n < 2 || n_axes == 0 || !view->report->metric) return FN_OK;

@@ -17,13 +17,13 @@ typedef struct figures {
   size_t n;
 } figures;
 
-static bool any_has(const fn_runs_view *view, const char *key) {
+static bool any_has(const fn_report_view *view, const char *key) {
   for (size_t r = 0; r < view->n_runs; r++)
-    if (fn_runs_metric(&view->report->runs[r], key)) return true;
+    if (fn_report_find_metric(&view->report->runs[r], key)) return true;
   return false;
 }
 
-static void choose_figures(figures *f, const fn_runs_view *view) {
+static void choose_figures(figures *f, const fn_report_view *view) {
   f->n = 0;
   if (view->report->metric && any_has(view, view->report->metric)) f->keys[f->n++] = view->report->metric;
   for (size_t i = 0; i < FN_COUNT_OF(shown); i++) {
@@ -34,47 +34,48 @@ static void choose_figures(figures *f, const fn_runs_view *view) {
 
 /* The figure with its 95 % interval where one was recorded. */
 static void write_figure(fn_buf *out, const fn_report_run *run, const char *key, bool best) {
-  const fn_report_metric *m = fn_runs_metric(run, key);
+  const fn_report_metric *m = fn_report_find_metric(run, key);
   char low[32], high[32];
-  fn_table_number(out, fn_runs_figure(run, key), best);
+  fn_html_table_number(out, fn_report_figure(run, key), best);
   if (!m || isnan(m->low) || isnan(m->high) || out->failed) return;
   out->length -= strlen("</td>");
   fn_html_add(out, " <small>%s … %s</small></td>", fn_number_text(low, m->low), fn_number_text(high, m->high));
 }
 
-static void write_row(fn_buf *out, const fn_runs_view *view, size_t r, const figures *f) {
+static void write_row(fn_buf *out, const fn_report_view *view, size_t r, const figures *f) {
   const fn_report_run *run = &view->report->runs[r];
   char text[32];
-  fn_table_row(out, (int)r);
-  fn_runs_head(out, view, r, true);
+  fn_html_table_row(out, (int)r);
+  fn_report_head(out, view, r, true);
   fn_html_add(out, "<td class=\"word status-%s\">%s</td>", strcmp(run->status, "FINISHED") == 0 ? "done" : "other",
               run->status);
   for (size_t i = 0; i < f->n; i++) write_figure(out, run, f->keys[i], i == 0 && r == view->best);
   if (run->best_step >= 0)
-    fn_table_number(out, (double)run->best_step, false);
+    fn_html_table_number(out, (double)run->best_step, false);
   else
-    fn_table_text(out, NULL);
+    fn_html_table_text(out, NULL);
   if (run->start_ms > 0) {
     char time[21];
     fn_clock_format(time, run->start_ms);
     time[10] = ' ', time[16] = 0;
-    fn_table_value(out, (double)run->start_ms, time);
+    fn_html_table_value(out, (double)run->start_ms, time);
   } else {
-    fn_table_text(out, NULL);
+    fn_html_table_text(out, NULL);
   }
   if (run->end_ms > 0 && run->start_ms > 0)
-    fn_table_value(out, (double)(run->end_ms - run->start_ms), fn_duration_text(text, run->end_ms - run->start_ms));
+    fn_html_table_value(out, (double)(run->end_ms - run->start_ms),
+                        fn_duration_text(text, run->end_ms - run->start_ms));
   else
-    fn_table_text(out, NULL);
+    fn_html_table_text(out, NULL);
   fn_buf_append_str(out, "<td class=\"word\"><code>");
   fn_html_cut(out, run->data_hash && *run->data_hash ? run->data_hash : "–", 12);
   fn_buf_append_str(out, "</code></td><td class=\"word\"><code>");
   fn_html_cut(out, run->revision && *run->revision ? run->revision : "–", 12);
   fn_buf_append_str(out, "</code></td>");
-  fn_table_row_end(out);
+  fn_html_table_row_end(out);
 }
 
-static void write_verdict(fn_buf *out, const fn_runs_view *view) {
+static void write_verdict(fn_buf *out, const fn_report_view *view) {
   const fn_runs_report *report = view->report;
   char a[32], b[32];
   const char *metric = report->metric ? report->metric : "";
@@ -106,7 +107,7 @@ static void write_verdict(fn_buf *out, const fn_runs_view *view) {
   fn_buf_append_str(out, "</p>\n");
 }
 
-static void write_data_remark(fn_buf *out, const fn_runs_view *view) {
+static void write_data_remark(fn_buf *out, const fn_report_view *view) {
   const fn_report_run *runs = view->report->runs;
   for (size_t r = 1; r < view->n_runs; r++) {
     const char *a = runs[0].data_hash ? runs[0].data_hash : "", *b = runs[r].data_hash ? runs[r].data_hash : "";
@@ -118,54 +119,75 @@ static void write_data_remark(fn_buf *out, const fn_runs_view *view) {
   }
 }
 
-void fn_runs_write_summary(fn_buf *out, const fn_runs_view *view) {
+void fn_report_write_summary(fn_buf *out, const fn_report_view *view) {
   figures f;
-  fn_column columns[MAX_FIGURES + 8];
+  fn_html_column columns[MAX_FIGURES + 8];
   size_t n = 0;
   choose_figures(&f, view);
-  columns[n++] = (fn_column){"run", NULL, false};
-  columns[n++] = (fn_column){"status", NULL, false};
+  columns[n++] = (fn_html_column){"run", NULL, false};
+  columns[n++] = (fn_html_column){"status", NULL, false};
   for (size_t i = 0; i < f.n; i++) {
     const int direction =
         i == 0 && f.keys[0] == view->report->metric ? view->report->direction : fn_report_direction(f.keys[i]);
-    columns[n++] = (fn_column){f.keys[i], direction_words(direction), true};
+    columns[n++] = (fn_html_column){f.keys[i], direction_words(direction), true};
   }
-  columns[n++] = (fn_column){"best step", NULL, true};
-  columns[n++] = (fn_column){"start", "UTC", true};
-  columns[n++] = (fn_column){"duration", NULL, true};
-  columns[n++] = (fn_column){"data", NULL, false};
-  columns[n++] = (fn_column){"source revision", NULL, false};
+  columns[n++] = (fn_html_column){"best step", NULL, true};
+  columns[n++] = (fn_html_column){"start", "UTC", true};
+  columns[n++] = (fn_html_column){"duration", NULL, true};
+  columns[n++] = (fn_html_column){"data", NULL, false};
+  columns[n++] = (fn_html_column){"source revision", NULL, false};
   fn_html_section_begin(out, "runs", "Runs");
   write_verdict(out, view);
   write_data_remark(out, view);
   fn_buf_append_str(out, "<p class=\"script toolbar\"><button type=\"button\" id=\"all\">Draw all</button> <button "
                          "type=\"button\" id=\"none\">Draw "
                          "none</button></p>\n");
-  fn_table_begin(out, "summary",
-                 "Figures of validation are those of the model that was kept; 95 % intervals where one was recorded",
-                 columns, n, true);
-  for (size_t r = 0; r < view->n_runs; r++) write_row(out, view, r, &f);
-  fn_table_end(out);
+  fn_html_table_begin(
+      out, "summary",
+      "Figures of validation are those of the model that was kept; 95 % intervals where one was recorded", columns, n,
+      true);
+  for (size_t i = 0; i < view->n_runs; i++) write_row(out, view, view->order[i], &f);
+  fn_html_table_end(out);
   if (view->n_runs > FN_N_STYLES)
     fn_html_add(out,
                 "<p class=\"hint\">The %d that come first by <code>%s</code> are drawn in lines of their own, the "
                 "others thin and grey.</p>\n",
-                (int)FN_N_STYLES, view->report->metric ? view->report->metric : "");
-  fn_runs_write_notes(out, view);
+                (int)FN_REPORT_N_FIRST, view->report->metric ? view->report->metric : "");
+  fn_report_write_notes(out, view);
   fn_html_section_end(out);
 }
 
-static const char *meaning(const char *status) {
-  static const char *const words[][2] = {
-      {"FAILED", "failed: it ended with an error; its figures are of the steps before"},
-      {"KILLED", "was stopped by a person or a signal; it can go on with --resume"},
-      {"INTERRUPTED", "was interrupted: its process was gone without saying how it ended; it can go on with --resume"},
-      {"RUNNING", "is still running: its figures will change"},
-      {"SCHEDULED", "has not begun"},
-  };
-  for (size_t i = 0; i < FN_COUNT_OF(words); i++)
-    if (strcmp(words[i][0], status) == 0) return words[i][1];
-  return NULL;
+/* Statuses that a reader must know of, and what they mean. */
+static const char *const statuses[][2] = {
+    {"FAILED", "ended with an error; the figures are of the steps before"},
+    {"INTERRUPTED", "the process was gone without saying how it ended; --resume goes on"},
+    {"KILLED", "stopped by a person or a signal; --resume goes on"},
+    {"RUNNING", "still going on: figures will change"},
+    {"SCHEDULED", "not begun"},
+};
+enum { MAX_NAMED = 12, MAX_NOTES = 40 };
+
+/* "FAILED, 2 runs: …: A, B". */
+static void write_named(fn_buf *out, const fn_report_view *view, const char *word, const char *meaning,
+                        bool (*fits)(const fn_report_run *run, const char *word)) {
+  size_t n = 0;
+  for (size_t r = 0; r < view->n_runs; r++) n += fits(&view->report->runs[r], word);
+  if (n == 0) return;
+  fn_html_add(out, "<li><strong>%s</strong>, %zu %s: %s: ", word, n, n == 1 ? "run" : "runs", meaning);
+  for (size_t r = 0, told = 0; r < view->n_runs && told < MAX_NAMED; r++) {
+    if (!fits(&view->report->runs[r], word)) continue;
+    fn_html_add(out, "%s<bdi>%s</bdi>", told++ ? ", " : "", view->rows[r].name);
+  }
+  if (n > MAX_NAMED) fn_html_add(out, " and %zu more", n - MAX_NAMED);
+  fn_buf_append_str(out, ".</li>\n");
+}
+
+static bool has_status(const fn_report_run *run, const char *word) {
+  return strcmp(run->status, word) == 0;
+}
+static bool has_no_metrics(const fn_report_run *run, const char *word) {
+  (void)word;
+  return run->n_metrics == 0;
 }
 
 static const char *tag(const fn_report_run *run, const char *key) {
@@ -174,27 +196,25 @@ static const char *tag(const fn_report_run *run, const char *key) {
   return NULL;
 }
 
-void fn_runs_write_notes(fn_buf *out, const fn_runs_view *view) {
-  bool open = false;
-  for (size_t r = 0; r < view->n_runs; r++) {
-    const fn_report_run *run = &view->report->runs[r];
-    const char *words = meaning(run->status), *note = tag(run, "mlflow.note.content"),
-               *error = tag(run, "fakenews.error");
-    if (!words && !note && !error && run->n_metrics > 0) continue;
-    if (!open) fn_buf_append_str(out, "<h3>Remarks</h3>\n<ul class=\"remarks\">\n");
-    open = true;
-    fn_html_add(out, "<li><bdi>%s</bdi>", view->rows[r].name);
-    if (words) fn_html_add(out, " %s.", words);
-    if (run->n_metrics == 0) fn_buf_append_str(out, " It has no metrics.");
-    if (error) {
-      fn_buf_append_str(out, " Error: ");
-      fn_html_cut(out, error, 500);
-    }
-    if (note) {
-      fn_buf_append_str(out, " Note: ");
-      fn_html_cut(out, note, 500);
-    }
-    fn_buf_append_str(out, "</li>\n");
+static void write_note(fn_buf *out, const fn_report_view *view, size_t r, const char *what, const char *text) {
+  if (!text || !*text) return;
+  fn_html_add(out, "<li><bdi>%s</bdi>, %s: ", view->rows[r].name, what);
+  fn_html_cut(out, text, 500);
+  fn_buf_append_str(out, "</li>\n");
+}
+
+void fn_report_write_notes(fn_buf *out, const fn_report_view *view) {
+  static const char head[] = "<h3>Remarks</h3>\n<ul class=\"remarks\">\n";
+  const size_t begin = out->length;
+  fn_buf_append_str(out, head);
+  for (size_t i = 0; i < FN_COUNT_OF(statuses); i++) write_named(out, view, statuses[i][0], statuses[i][1], has_status);
+  write_named(out, view, "Without metrics", "nothing was measured yet", has_no_metrics);
+  for (size_t r = 0; r < view->n_runs && r < MAX_NOTES; r++) {
+    write_note(out, view, r, "error", tag(&view->report->runs[r], "fakenews.error"));
+    write_note(out, view, r, "note", tag(&view->report->runs[r], "mlflow.note.content"));
   }
-  if (open) fn_buf_append_str(out, "</ul>\n");
+  if (!out->failed && out->length == begin + strlen(head))
+    out->length = begin; /* nothing to remark */
+  else
+    fn_buf_append_str(out, "</ul>\n");
 }

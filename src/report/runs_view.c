@@ -2,7 +2,7 @@
 
 #include <math.h>
 
-enum { MAX_LABEL = 10 };
+enum { MAX_LABEL = 10, N_FIRST = FN_REPORT_N_FIRST };
 
 int fn_report_direction(const char *metric) {
   static const char *const lower[] = {"loss", "brier", "ece", "log_loss", "error", "perplexity"};
@@ -18,24 +18,24 @@ int fn_report_direction(const char *metric) {
   return 0;
 }
 
-const fn_report_metric *fn_runs_metric(const fn_report_run *run, const char *key) {
+const fn_report_metric *fn_report_find_metric(const fn_report_run *run, const char *key) {
   for (size_t i = 0; i < run->n_metrics; i++)
     if (strcmp(run->metrics[i].key, key) == 0) return &run->metrics[i];
   return NULL;
 }
 
-double fn_runs_figure(const fn_report_run *run, const char *key) {
-  const fn_report_metric *m = key ? fn_runs_metric(run, key) : NULL;
+double fn_report_figure(const fn_report_run *run, const char *key) {
+  const fn_report_metric *m = key ? fn_report_find_metric(run, key) : NULL;
   return m ? isnan(m->kept) ? m->last : m->kept : (double)NAN;
 }
 
-const fn_report_split *fn_runs_split(const fn_report_run *run, const char *name) {
+const fn_report_split *fn_report_find_split(const fn_report_run *run, const char *name) {
   for (size_t i = 0; i < run->n_splits; i++)
     if (strcmp(run->splits[i].name, name) == 0) return &run->splits[i];
   return NULL;
 }
 
-void fn_runs_wilson(double *low_out, double *high_out, double k, double n) {
+void fn_report_wilson(double *low_out, double *high_out, double k, double n) {
   const double z = 1.959963984540054, p = n > 0 ? k / n : 0;
   if (!(n > 0)) {
     *low_out = *high_out = (double)NAN;
@@ -60,7 +60,7 @@ static size_t distinct(const char **keys, size_t n) {
   return kept;
 }
 
-fn_status fn_runs_metric_keys(const char ***keys_out, size_t *n_out, const fn_runs_view *view, fn_err *err) {
+fn_status fn_report_metric_keys(const char ***keys_out, size_t *n_out, const fn_report_view *view, fn_err *err) {
   const fn_report_run *runs = view->report->runs;
   size_t n = 0;
   for (size_t r = 0; r < view->n_runs; r++) n += runs[r].n_metrics;
@@ -129,29 +129,31 @@ static void append_cut(char *out, size_t size, const char *text, size_t max) {
   out[at] = 0;
 }
 
-static int by_score(const fn_runs_view *view, size_t a, size_t b) {
+static int by_score(const fn_report_view *view, size_t a, size_t b) {
   const double x = view->rows[a].score, y = view->rows[b].score;
-  if (isnan(x) || isnan(y)) return isnan(x) - isnan(y);
+  if (isnan(x) != isnan(y)) return isnan(x) ? 1 : -1;
+  if (isnan(x)) return a < b ? -1 : 1;
   if (x == y) return a < b ? -1 : 1;
   return (view->report->direction > 0 ? x > y : x < y) ? -1 : 1;
 }
 
-/* Places by the metric; the first twelve get styles of their own, in order of the table. */
-static void rank_runs(fn_runs_view *view) {
+/* Places by the metric; up to twelve runs have styles of their own, of more the first six. */
+static void rank_runs(fn_report_view *view) {
   size_t n_styles = 0;
   view->best = SIZE_MAX;
   for (size_t r = 0; r < view->n_runs; r++) {
-    fn_runs_row *row = &view->rows[r];
+    fn_report_row *row = &view->rows[r];
     size_t before = 0;
     for (size_t other = 0; other < view->n_runs; other++) before += other != r && by_score(view, other, r) < 0;
     row->place = isnan(row->score) ? SIZE_MAX : before;
+    view->order[before] = r;
     row->style = FN_STYLE_CONTEXT;
-    if (before < FN_N_STYLES || view->n_runs <= FN_N_STYLES) row->style = (int)n_styles++ % FN_N_STYLES;
+    if (before < N_FIRST || view->n_runs <= FN_N_STYLES) row->style = (int)n_styles++ % FN_N_STYLES;
     if (before == 0 && !isnan(row->score) && view->report->direction != 0 && view->n_runs > 1) view->best = r;
   }
 }
 
-static fn_status gather_params(fn_runs_view *view, fn_err *err) {
+static fn_status gather_params(fn_report_view *view, fn_err *err) {
   const fn_report_run *runs = view->report->runs;
   size_t n = 0, cells;
   for (size_t r = 0; r < view->n_runs; r++) n += runs[r].n_params;
@@ -178,45 +180,49 @@ static bool same(const char *a, const char *b) {
 }
 
 /* Numbers that are set everywhere first: they are what was searched over; then words; then what some runs lack. */
-static int tells(const fn_runs_view *view, size_t param) {
+static int tells(const fn_report_view *view, size_t param) {
   int kind = 0;
   double v;
   for (size_t r = 0; r < view->n_runs; r++) {
-    const char *value = fn_runs_value(view, param, r);
+    const char *value = fn_report_param(view, param, r);
     if (!value) return 2;
     if (!fn_str_to_double(&v, fn_str_from(value))) kind = 1;
   }
   return kind;
 }
 
-static void find_differing(fn_runs_view *view) {
+static void find_differing(fn_report_view *view) {
   for (int kind = 0; kind < 3; kind++)
     for (size_t p = 0; p < view->n_params; p++) {
       bool differs = false;
       for (size_t r = 1; r < view->n_runs && !differs; r++)
-        differs = !same(fn_runs_value(view, p, r), fn_runs_value(view, p, 0));
+        differs = !same(fn_report_param(view, p, r), fn_report_param(view, p, 0));
       if (differs && tells(view, p) == kind) view->differing[view->n_differing++] = p;
     }
 }
 
-fn_status fn_runs_view_make(fn_runs_view *view_out, const fn_runs_report *report, fn_err *err) {
-  fn_runs_view view = {.report = report, .n_runs = report->n_runs};
+fn_status fn_report_view_make(fn_report_view *view_out, const fn_runs_report *report, fn_err *err) {
+  fn_report_view view = {.report = report, .n_runs = report->n_runs};
   view.rows = fn_mem_calloc(view.n_runs, sizeof *view.rows);
-  if (!view.rows) return fn_err_no_memory(err, "runs");
+  view.order = fn_mem_calloc(view.n_runs, sizeof *view.order);
+  if (!view.rows || !view.order) {
+    fn_report_view_release(&view);
+    return fn_err_no_memory(err, "runs");
+  }
   const size_t skip = common_prefix(report);
   for (size_t r = 0; r < view.n_runs; r++) {
-    fn_runs_row *row = &view.rows[r];
+    fn_report_row *row = &view.rows[r];
     make_letter(row->letter, r);
     snprintf(row->label, sizeof row->label, "%s ", row->letter);
     append_cut(row->label, sizeof row->label, short_name(&report->runs[r]) + skip, MAX_LABEL);
     snprintf(row->name, sizeof row->name, "%s ", row->letter);
     append_cut(row->name, sizeof row->name, short_name(&report->runs[r]), 100);
-    row->score = fn_runs_figure(&report->runs[r], report->metric);
+    row->score = fn_report_figure(&report->runs[r], report->metric);
   }
   rank_runs(&view);
   const fn_status status = gather_params(&view, err);
   if (status != FN_OK) {
-    fn_runs_view_release(&view);
+    fn_report_view_release(&view);
     return status;
   }
   find_differing(&view);
@@ -224,16 +230,17 @@ fn_status fn_runs_view_make(fn_runs_view *view_out, const fn_runs_report *report
   return FN_OK;
 }
 
-void fn_runs_view_release(fn_runs_view *view) {
+void fn_report_view_release(fn_report_view *view) {
   free(view->rows);
+  free(view->order);
   free(view->params);
   free(view->values);
   free(view->differing);
-  *view = (fn_runs_view){0};
+  *view = (fn_report_view){0};
 }
 
-void fn_runs_head(fn_buf *out, const fn_runs_view *view, size_t run, bool with_switch) {
-  const fn_runs_row *row = &view->rows[run];
+void fn_report_head(fn_buf *out, const fn_report_view *view, size_t run, bool with_switch) {
+  const fn_report_row *row = &view->rows[run];
   fn_buf_append_str(out, "<th scope=\"row\">");
   if (with_switch)
     fn_html_add(out, "<input type=\"checkbox\" class=\"script\" checked data-shows=\"%zu\" aria-label=\"Draw run %s\">",

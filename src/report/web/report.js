@@ -4,7 +4,7 @@
 const root = document.documentElement;
 const data = JSON.parse(document.getElementById("data").textContent);
 root.classList.add("js");
-const W = 360, H = 236, L = 44, R = 78, T = 12, B = 32; // line_chart.c has the same numbers
+const W = 360, H = 240, L = 44, R = 84, T = 12, B = 36; // line_chart.c has the same numbers
 const $$ = (selector, from = document) => [...from.querySelectorAll(selector)];
 const off = new Set();
 
@@ -109,14 +109,32 @@ function redraw(chart, mode, window) {
     text.textContent = words(t);
     axes.append(text);
   }
+  const ends = [];
   for (const curve of chart.curves) {
     const group = chart.svg.querySelector(`g[data-run="${curve.run}"]`), raw = group.querySelector(".raw");
     const y = smooth(curve, window);
     group.querySelector(".line").setAttribute("d", path(chart, curve.x, y));
     if (raw) raw.setAttribute("d", path(chart, curve.x, curve.y));
     const mark = group.querySelector(".mark");
-    if (mark) mark.setAttribute("d", "");
+    if (!mark) continue;
+    const shape = mark.dataset.shape ??= mark.getAttribute("d").split("M")[1].replace(/^[\d.-]+ [\d.-]+/, "");
+    let d = "", next = -Infinity, end = null;
+    curve.x.forEach((x, i) => {
+      if (y[i] === null || (chart.log && y[i] <= 0)) return;
+      end = chart.py(y[i]);
+      if (chart.px(x) < next && i + 1 < curve.x.length) return;
+      d += `M${chart.px(x).toFixed(1)} ${end.toFixed(1)}${shape}`;
+      next = chart.px(x) + (W - L - R) / 4;
+    });
+    mark.setAttribute("d", d);
+    const label = chart.svg.querySelector(`g[data-run="${curve.run}"] text.label`);
+    if (label && end !== null) ends.push({ label, y: end + 4 });
   }
+  // labels apart from each other, as fn_svg_spread does it
+  ends.sort((a, b) => a.y - b.y);
+  ends.forEach((e, i) => { e.y = Math.max(e.y, i ? ends[i - 1].y + 12.5 : T + 6); });
+  for (let i = ends.length - 1; i >= 0; i--) ends[i].y = Math.min(ends[i].y, i + 1 < ends.length ? ends[i + 1].y - 12.5 : H - B);
+  for (const e of ends) e.label.setAttribute("y", e.y.toFixed(1));
 }
 function readout(chart, x) {
   let line = chart.svg.querySelector(".cursor"), step = null;

@@ -21,6 +21,9 @@ static void text_is_escaped(void **state) {
   fn_html_cut(&out, "<äöü>", 3);
   assert_string_equal(out.data, "&lt;äö…");
   fn_buf_reset(&out);
+  fn_html_key(&out, "a.b_<c/d", 7);
+  assert_string_equal(out.data, "a.<wbr>b_<wbr>&lt;c/<wbr>…");
+  fn_buf_reset(&out);
   fn_html_json(&out, fn_str_from("{\"a\":\"</script><!--&\"}"));
   assert_string_equal(out.data, "{\"a\":\"\\u003c/script\\u003e\\u003c!--\\u0026\"}");
   fn_buf_reset(&out);
@@ -205,7 +208,7 @@ static void line_chart_of_one_point_and_of_none(void **state) {
   const fn_chart_line lines[] = {{"A <x>", "A <x>", 0, 0, &one}, {"B", "B", 1, 1, &none}};
   const fn_line_chart chart = {"c1", "val/<loss>", NULL, "step", lines, 2};
   assert_ok(fn_line_chart_write(&out, &chart, &err));
-  assert_contains(out.data, "val/&lt;loss&gt;");
+  assert_contains(out.data, "val/<wbr>&lt;loss&gt;");
   assert_contains(out.data, "A &lt;x&gt;: from 0.5 to 0.5");
   assert_contains(out.data, "B: 1 value is no number");
   assert_null(strstr(out.data, "<x>"));
@@ -230,8 +233,8 @@ static void line_chart_is_drawn_like_this(void **state) {
   const fn_chart_line lines[] = {{"A", "A", 1, 7, &s}};
   const fn_line_chart chart = {"c", "m", NULL, "step", lines, 1};
   assert_ok(fn_line_chart_write(&out, &chart, &err));
-  assert_contains(out.data, "<g class=\"series s1 d1\" data-run=\"7\"><path class=\"line\" d=\"M44 195.3l59.5-10.9 "
-                            "59.5-32.8 59.5-54.5 59.5-76.4\"/>");
+  assert_contains(out.data, "<g class=\"series s1 d1\" data-run=\"7\"><path class=\"line\" d=\"M44 195.3l58-10.9 "
+                            "58-32.8 58-54.5 58-76.4\"/>");
   assert_contains(out.data, "<desc id=\"c-d\">m by step, 1 run. A: from 0 to 16, lowest 0 at 0.</desc>");
   fn_series_deinit(&s);
 }

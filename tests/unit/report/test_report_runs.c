@@ -93,8 +93,8 @@ static void an_empty_run(void **state) {
   p.made.runs[1] = (fn_report_run){.id = "00000000000000000000000000000001", .status = "FAILED", .best_step = -1};
   fn_buf_init(&p.out, 0);
   assert_ok(fn_runs_report_write(&p.out, &p.made.report, &err));
-  assert_contains(p.out.data, "failed: it ended with an error");
-  assert_contains(p.out.data, "It has no metrics.");
+  assert_contains(p.out.data, "<strong>FAILED</strong>, 1 run: ended with an error");
+  assert_contains(p.out.data, "<strong>Without metrics</strong>, 1 run");
   assert_contains(p.out.data, "Not all runs have the same data");
   json_decref(data_of(&p));
   fn_buf_reset(&p.out);
