@@ -65,7 +65,8 @@ extern const fn_verb fn_verb_data_prepare, fn_verb_data_stats, fn_verb_data_audi
     fn_verb_model_info, fn_verb_bench, fn_verb_predict, fn_verb_serve, fn_verb_tokenize, fn_verb_config_show,
     fn_verb_config_options, fn_verb_log_list, fn_verb_log_show, fn_verb_log_export, fn_verb_log_rm, fn_verb_log_purge,
     fn_verb_log_replay, fn_verb_runs_list, fn_verb_runs_show, fn_verb_runs_compare, fn_verb_runs_rm,
-    fn_verb_runs_export, fn_verb_runs_sync, fn_verb_keys_add, fn_verb_keys_list, fn_verb_keys_revoke;
+    fn_verb_runs_export, fn_verb_runs_report, fn_verb_runs_sync, fn_verb_keys_add, fn_verb_keys_list,
+    fn_verb_keys_revoke;
 extern const fn_verb fn_verb_registry_add, fn_verb_registry_list, fn_verb_registry_show, fn_verb_registry_alias,
     fn_verb_registry_promote, fn_verb_registry_rollback, fn_verb_registry_download, fn_verb_registry_tag,
     fn_verb_registry_rm;

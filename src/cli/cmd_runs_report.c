@@ -91,7 +91,8 @@ static fn_status find_places(fn_cli_report *f, char **folder_out, char **artifac
   if (strcmp(out, "-") == 0) return FN_OK;
   FN_AUTO_FREE char *folder = fn_str_dup(fn_str_make(out, (size_t)(fn_path_base(out) - out)));
   if (!folder) return fn_err_no_memory(err, "a path");
-  FN_TRY(fn_path_real(folder_out, *folder ? folder : ".", err));
+  const fn_status status = fn_path_real(folder_out, *folder ? folder : ".", err);
+  if (status != FN_OK) return fn_err_prefix(err, status, "--out");
   f->page_folder = *folder_out;
   return FN_OK;
 }
@@ -161,7 +162,7 @@ const fn_verb fn_verb_runs_report = {
     .summary = "runs as a page in one file: curves, differences, test, files",
     .usage = "[RUN …] --out FILE|- [--metric KEY] [--filter TEXT] [key=value …]",
     .flags = flags,
-    .options = "track. net. store.",
+    .options = "track.url track.artifacts",
     .takes_rest = true,
     .examples = "  fakenews runs report latest --out run.html\n"
                 "  fakenews runs report --filter \"params.family = 'bert'\" --out page.html\n"

@@ -84,6 +84,7 @@ const fn_verb *const fn_cli_verbs[] = {
     &fn_verb_runs_compare,
     &fn_verb_runs_rm,
     &fn_verb_runs_export,
+    &fn_verb_runs_report,
     &fn_verb_runs_sync,
     &fn_verb_config_show,
     &fn_verb_config_options,

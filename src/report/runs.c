@@ -1,7 +1,7 @@
 #include "report/runs_internal.h"
 
 static fn_status write_sections(fn_buf *out, const fn_report_view *view, fn_err *err) {
-  const bool parallel = view->n_runs > 1 && view->n_differing > 0 && view->report->metric;
+  const bool parallel = fn_report_has_parallel(view);
   fn_html_link links[12];
   size_t n = 0;
   links[n++] = (fn_html_link){"runs", "Runs"};

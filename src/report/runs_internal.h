@@ -49,6 +49,7 @@ void fn_report_head(fn_buf *out, const fn_report_view *view, size_t run, bool wi
 void fn_report_write_summary(fn_buf *out, const fn_report_view *view);
 void fn_report_write_notes(fn_buf *out, const fn_report_view *view);
 FN_NODISCARD fn_status fn_report_write_params(fn_buf *out, const fn_report_view *view, fn_err *err);
+bool fn_report_has_parallel(const fn_report_view *view);
 FN_NODISCARD fn_status fn_report_write_parallel(fn_buf *out, const fn_report_view *view, fn_err *err);
 FN_NODISCARD fn_status fn_report_write_curves(fn_buf *out, const fn_report_view *view, fn_err *err);
 bool fn_report_has_system(const fn_report_view *view);

@@ -1,7 +1,7 @@
 /* What the runs were started with: what differs first, the rest folded. */
 #include "report/runs_internal.h"
 
-enum { MAX_CELLS = 12000, MAX_AXES = 10, FEW_RUNS = 6 };
+enum { MAX_CELLS = 12000, MAX_AXES = 8, FEW_RUNS = 6 };
 
 /* Runs as columns: reads well for few of them. */
 static void write_by_param(fn_buf *out, const fn_report_view *view, size_t n) {
@@ -84,10 +84,35 @@ fn_status fn_report_write_params(fn_buf *out, const fn_report_view *view, fn_err
   return FN_OK;
 }
 
+/* Parameters that every run has; those that some lack, where there are no others. A run's name is beside its line. */
+static size_t choose_axes(size_t axes[MAX_AXES], size_t *n_left_out, const fn_report_view *view) {
+  size_t n = 0;
+  *n_left_out = 0;
+  for (int lacking = 0; lacking < 2 && n == 0; lacking++) {
+    *n_left_out = 0;
+    for (size_t i = 0; i < view->n_differing; i++) {
+      const size_t p = view->differing[i];
+      bool everywhere = true;
+      for (size_t r = 0; r < view->n_runs && everywhere; r++) everywhere = fn_report_param(view, p, r) != NULL;
+      if (strcmp(view->params[p], "name") == 0) continue;
+      if ((everywhere || lacking) && n < MAX_AXES)
+        axes[n++] = p;
+      else
+        ++*n_left_out;
+    }
+  }
+  return n;
+}
+
+bool fn_report_has_parallel(const fn_report_view *view) {
+  size_t axes[MAX_AXES], n_left_out;
+  return view->n_runs > 1 && view->report->metric && choose_axes(axes, &n_left_out, view) > 0;
+}
+
 fn_status fn_report_write_parallel(fn_buf *out, const fn_report_view *view, fn_err *err) {
-  const size_t n_axes = view->n_differing < MAX_AXES ? view->n_differing : MAX_AXES, n = view->n_runs;
-  char note[320];
-  if (n < 2 || n_axes == 0 || !view->report->metric) return FN_OK;
+  size_t chosen[MAX_AXES], n_left_out;
+  const size_t n_axes = choose_axes(chosen, &n_left_out, view), n = view->n_runs;
+  char note[320], more[120] = "";
   FN_AUTO_FREE const char **labels = fn_mem_calloc(n, sizeof *labels);
   FN_AUTO_FREE const char **scores = fn_mem_calloc(n, sizeof *scores);
   FN_AUTO_FREE char *texts = fn_mem_calloc(n, 32);
@@ -103,13 +128,16 @@ fn_status fn_report_write_parallel(fn_buf *out, const fn_report_view *view, fn_e
   }
   fn_parallel_axis axes[MAX_AXES + 1];
   for (size_t a = 0; a < n_axes; a++)
-    axes[a] = (fn_parallel_axis){view->params[view->differing[a]], view->values + view->differing[a] * n};
+    axes[a] = (fn_parallel_axis){view->params[chosen[a]], view->values + chosen[a] * n};
   axes[n_axes] = (fn_parallel_axis){view->report->metric, scores};
+  if (n_left_out > 0)
+    snprintf(more, sizeof more, " %zu parameters that some runs lack, or that there is no room for, have no axis.",
+             n_left_out);
   snprintf(note, sizeof note, "Each line is a run; the last axis is what came of it (%s).%s",
            view->report->direction < 0   ? "lower is better"
            : view->report->direction > 0 ? "higher is better"
                                          : "direction not known",
-           view->n_differing > n_axes ? " More parameters differ than there are axes for; numbers come first." : "");
+           more);
   const fn_parallel chart = {
       "parallel-chart", "Parameters and what came of them", note, axes, n_axes + 1, labels, styles, ids, n};
   fn_html_section_begin(out, "parallel", "Parallel coordinates");

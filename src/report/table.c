@@ -5,8 +5,8 @@
 void fn_html_table_begin(fn_buf *out, const char *id, const char *caption, const fn_html_column *columns, size_t n,
                          bool sortable) {
   fn_html_add(out,
-              "<div class=\"scroll\" tabindex=\"0\" role=\"group\" aria-labelledby=\"%s-caption\"><table id=\"%s\"",
-              id, id);
+              "<div class=\"scroll\" tabindex=\"0\" role=\"group\" aria-labelledby=\"%s-caption\"><table id=\"%s\"", id,
+              id);
   if (sortable) fn_buf_append_str(out, " class=\"sortable\"");
   fn_html_add(out, "><caption id=\"%s-caption\"><span>%s</span></caption>\n<thead><tr>", id, caption);
   for (size_t i = 0; i < n; i++) {
