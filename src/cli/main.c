@@ -1,6 +1,7 @@
 /* The program: finds the verb, gathers the settings, runs it, turns its status into an exit code. */
 #include "base/file.h"
 #include "cli/args.h"
+#include "cli/secrets.h"
 #include "tensor/device.h"
 #include "train/options.h"
 
@@ -211,6 +212,7 @@ static fn_status run_verb(const fn_verb *verb, size_t n, char **argv, fn_arena *
                   .state = state,
                   .cache = cached};
     status = gather_settings(config, &common, err);
+    if (status == FN_OK) status = fn_cli_resolve_secrets(&cli, config, verb->options, err);
     if (status == FN_OK) status = verb->run(&cli, &args, err);
   }
   fn_config_destroy(config);

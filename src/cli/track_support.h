@@ -5,6 +5,7 @@
 
 #include "cli/cli.h"
 #include "net/options.h"
+#include "store/options.h"
 #include "store/store.h"
 #include "track/options.h"
 #include "track/track.h"
@@ -13,6 +14,7 @@
 /* What artifact stores are reached with: lives as long as cli. */
 typedef struct fn_cli_stores {
   fn_net_options net;
+  fn_bucket_options buckets;
   fn_environment environment;
   fn_store_options options;
 } fn_cli_stores;

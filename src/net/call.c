@@ -363,8 +363,8 @@ static fn_status run_once(fn_call_answer *answer, bool *sunk_out, fn_http *http,
   fn_http_credentials credentials = request->credentials;
   if (!credentials.user && !credentials.bearer && request->n_secret_headers == 0 && url.user)
     credentials = (fn_http_credentials){.user = url.user, .password = url.password};
-  const bool has_credentials =
-      credentials.user || credentials.bearer || request->secret_body || request->n_secret_headers > 0;
+  const bool has_credentials = credentials.user || credentials.bearer || request->secret_body[0] ||
+                               request->secret_body[1] || request->n_secret_headers > 0;
   attempt a = {.http = http, .request = request, .answer = answer, .err = err};
   fn_status status = FN_OK;
   if (has_credentials && !request->machine_service) status = fn_wire_check_plain(&url, http->options, err);
@@ -436,7 +436,7 @@ static void wipe_basic(char *text, const char *user, const char *password) {
 void fn_call_wipe(char *text, const fn_call_request *request) {
   fn_url url = {0};
   wipe_one(text, request->credentials.bearer);
-  wipe_one(text, request->secret_body);
+  for (size_t i = 0; i < FN_COUNT_OF(request->secret_body); i++) wipe_one(text, request->secret_body[i]);
   if (request->credentials.user) wipe_basic(text, request->credentials.user, request->credentials.password);
   if (strchr(request->url, '@') && fn_url_parse(&url, request->url, NULL) == FN_OK && url.user)
     wipe_basic(text, url.user, url.password);

@@ -33,12 +33,12 @@ typedef struct fn_call_request {
   const fn_call_pair *secret_headers; /* headers that are credentials: Authorization, X-Auth-Token … */
   size_t n_secret_headers;
   fn_http_credentials credentials;
-  const char *secret_body; /* a credential inside the body, as it stands there; NULL: none */
-  fn_str body;             /* from memory, or … */
-  int body_file;           /* … where from_file: a descriptor that can be read at any place (pread) */
-  uint64_t body_offset;    /* first byte of it */
-  uint64_t body_length;    /* bytes of it; fewer in the file is an error */
-  bool from_file;          /* the body is the file's part */
+  const char *secret_body[2]; /* credentials inside the body, as they stand there; NULL: none */
+  fn_str body;                /* from memory, or … */
+  int body_file;              /* … where from_file: a descriptor that can be read at any place (pread) */
+  uint64_t body_offset;       /* first byte of it */
+  uint64_t body_length;       /* bytes of it; fewer in the file is an error */
+  bool from_file;             /* the body is the file's part */
   fn_call_redirects redirects;
   size_t max_answer_bytes; /* of a body kept in memory; 0: 1 MiB. A longer one is FN_E_LIMIT */
   double timeout_s; /* for all of it; 0: 120 where body and answer are in memory, else only net.stall_timeout_s acts */

@@ -84,7 +84,7 @@ fn_status fn_aws_from_web_identity(fn_aws_found *found, fn_store *store, const f
                                    .headers = headers,
                                    .n_headers = 1,
                                    .body = fn_buf_str(&body),
-                                   .secret_body = token.data};
+                                   .secret_body = {token.data}};
   FN_AUTO_ANSWER fn_call_answer answer = {0};
   FN_TRY(fn_store_ask(&answer, store, &request, err));
   FN_TRY(fn_call_check(&answer, &request, err));

@@ -62,6 +62,8 @@ struct fn_store {
 /* Each fills store->driver and state; store->uri is the address without a '/' at the end. */
 FN_NODISCARD fn_status fn_store_open_file(fn_store *store, const char *path, fn_err *err);
 FN_NODISCARD fn_status fn_store_open_s3(fn_store *store, const char *rest, fn_err *err);
+FN_NODISCARD fn_status fn_store_open_gs(fn_store *store, const char *rest, fn_err *err);
+FN_NODISCARD fn_status fn_store_open_web(fn_store *store, const char *uri, fn_err *err);
 
 /* Sends an event; FN_E_CANCELLED when the sink said so. */
 FN_NODISCARD fn_status fn_store_tell(const fn_store *store, fn_download_event event, fn_err *err);

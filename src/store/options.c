@@ -3,10 +3,10 @@
 #define AT(member) offsetof(fn_bucket_options, member)
 
 static const fn_option options[] = {
-    {"store.part_mb", FN_OPTION_INT, AT(part_mb), "8", "[5,5120]", false, false,
+    {"store.part_mb", FN_OPTION_INT, AT(part_mb), "8", "[1,5120]", false, false,
      "MiB of one part of a large upload to S3 or Google Cloud Storage: what is sent again when a connection breaks. "
      "S3's "
-     "parts grow where 10,000 of them would not hold the file."},
+     "are 5 at least, and grow where 10,000 of them would not hold the file."},
     {"store.anonymous", FN_OPTION_BOOL, AT(anonymous), "false", NULL, false, false,
      "Ask buckets without credentials: for those that are open to everybody."},
     {"store.s3_endpoint", FN_OPTION_STRING, AT(s3_endpoint), "null", NULL, true, false,

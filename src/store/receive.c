@@ -38,6 +38,10 @@ static void read_head(fn_http_head *head, const fn_call_answer *answer) {
     rest = fn_str_make(rest.data + n + (end != NULL), rest.length - n - (end != NULL));
   }
   head->status = answer->status;
+  /* Google's entity tags have no quotes; the generation tells the same. */
+  fn_str generation;
+  if (!head->etag[0] && fn_call_header(&generation, answer, "x-goog-generation") && generation.length < 64)
+    snprintf(head->etag, sizeof head->etag, "\"%.*s\"", (int)generation.length, generation.data);
   int64_t value;
   if (fn_call_header(&length, answer, "content-length") && fn_str_to_int64(&value, length) && value >= 0)
     head->length = value;

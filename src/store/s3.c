@@ -319,8 +319,8 @@ static fn_status put_open(fn_store *store, const char *key, const char *from_pat
   FN_TRY(fn_sums_check(&sums, &should, from_path, err));
   const fn_download_event begin = {.kind = FN_DOWNLOAD_BEGIN, .text = key, .total = (int64_t)length};
   FN_TRY(fn_store_tell(store, begin, err));
-  if (length > (uint64_t)store->buckets.part_mb << 20)
-    return fn_s3_upload(store, key, from_path, fd, length, &sums, err);
+  const uint64_t part_mb = (uint64_t)(store->buckets.part_mb < 5 ? 5 : store->buckets.part_mb); /* S3's least */
+  if (length > part_mb << 20) return fn_s3_upload(store, key, from_path, fd, length, &sums, err);
   fn_store_call call = {
       .key = key, .from_file = true, .body_file = fd, .body_length = length, .total = (int64_t)length};
   return put_whole(store, &call, &sums, err);

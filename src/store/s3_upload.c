@@ -239,6 +239,7 @@ fn_status fn_s3_upload(fn_store *store, const char *key, const char *from_path, 
   const uint64_t mib = (uint64_t)1 << 20;
   uint64_t part_bytes = (uint64_t)store->buckets.part_mb * mib;
   const uint64_t least = (length + MAX_PARTS - 1) / MAX_PARTS;
+  if (part_bytes < 5 * mib) part_bytes = 5 * mib; /* what S3 takes, but for the last one */
   if (part_bytes < least) part_bytes = (least + mib - 1) / mib * mib;
   if (part_bytes > 5120 * mib)
     return fn_err_set(err, FN_E_LIMIT, "%s: longer than S3 takes (5 TiB in %d parts)", from_path, MAX_PARTS);

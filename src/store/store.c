@@ -28,6 +28,8 @@ static fn_status open_kind(fn_store *store, const char *uri, fn_err *err) {
     return fn_store_open_file(store, path, err);
   }
   if (strncmp(uri, "s3://", 5) == 0) return fn_store_open_s3(store, uri + 5, err);
+  if (strncmp(uri, "gs://", 5) == 0) return fn_store_open_gs(store, uri + 5, err);
+  if (strncmp(uri, "http://", 7) == 0 || strncmp(uri, "https://", 8) == 0) return fn_store_open_web(store, uri, err);
   if (has_scheme(uri))
     return fn_err_set(err, FN_E_UNSUPPORTED,
                       "%.300s: no kind of artifact store; a folder, s3://bucket/…, gs://bucket/… and https://… are",

@@ -1,0 +1,26 @@
+/* Access tokens of Google: application default credentials (docs/stores.md). Internal to src/store. */
+#ifndef FN_STORE_GOOGLE_H
+#define FN_STORE_GOOGLE_H
+
+#include "store/driver.h"
+
+#define FN_GOOGLE_STORAGE "https://www.googleapis.com/auth/devstorage.read_write"
+#define FN_GOOGLE_CLOUD   "https://www.googleapis.com/auth/cloud-platform"
+
+/* What was found, kept until it expires. {0} is empty; release with fn_google_deinit. */
+typedef struct fn_google {
+  char *token;
+  int64_t expires_ms;
+  char *source;        /* where it came from, for messages */
+  char *project;       /* that the credentials belong to; NULL: not known */
+  char *quota_project; /* that is charged for a user's requests; NULL: none */
+} fn_google;
+
+void fn_google_deinit(fn_google *google);
+/* Makes google->token valid for requests in scope: GOOGLE_APPLICATION_CREDENTIALS, gcloud's file, the metadata server;
+ * one that ends within five minutes is fetched anew. FN_E_INVALID names what to set and everything that was tried. */
+FN_NODISCARD fn_status fn_google_token_get(fn_google *google, fn_store *store, const char *scope, fn_err *err);
+/* Forgets a token that a service refused, once it was used; false when there is none. */
+bool fn_google_token_forget(fn_google *google);
+
+#endif

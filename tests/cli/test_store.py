@@ -1,0 +1,409 @@
+"""Artifact stores against stand-ins: Google Cloud Storage, credentials of both clouds, S3's errors, plain web servers.
+tests/judge/test_store.py has moto and botocore."""
+
+import hashlib
+import json
+import random
+
+import pytest
+from cli.cloud_support import Cloud, make_key
+from cli.http_support import Server, ranged, redirect, status, whole
+from cli.store_support import probe
+
+DATA = random.Random(3).randbytes(300_000)
+BIG = random.Random(4).randbytes(2_300_000)  # three pieces of 1 MiB
+PARTS = {"store.part_mb": 1}
+
+
+@pytest.fixture(scope="session")
+def key_folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("key")
+    make_key(folder)
+    return folder
+
+
+@pytest.fixture
+def cloud(key_folder):
+    server = Cloud(key_folder)
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def serve():
+    servers = []
+
+    def start(*steps):
+        servers.append(Server(*steps))
+        return servers[-1]
+
+    yield start
+    for server in servers:
+        server.stop()
+
+
+@pytest.fixture
+def key_file(cloud, key_folder, tmp_path):
+    path = tmp_path / "key.json"
+    path.write_text(json.dumps({
+        "type": "service_account", "project_id": "project-1", "private_key_id": "k1", "client_email": "robot@project-1.iam",
+        "private_key": (key_folder / "private.pem").read_text(), "token_uri": cloud.url + "/token"}))  # fmt: skip
+    return path
+
+
+@pytest.fixture
+def gs(cloud, key_file, tmp_path):
+    def run(verb, *arguments, uri="gs://bucket/pre/fix", env=None, **settings):
+        base = {"STORAGE_EMULATOR_HOST": cloud.host, "GOOGLE_APPLICATION_CREDENTIALS": str(key_file)}
+        done = probe(tmp_path, verb, uri, *arguments, env={**base, **(env or {})}, **settings)
+        for secret in ("ya29", "session-secret", "refresh-secret", "client-secret", "identity-secret"):
+            assert secret not in json.dumps(done), done
+        return done
+
+    return run
+
+
+# ---- Google Cloud Storage
+
+
+@pytest.mark.parametrize("data", [b"", DATA, BIG], ids=["empty", "small", "pieces"])
+def test_gs_put_get_stat(gs, cloud, tmp_path, data):
+    sha = hashlib.sha256(data).hexdigest()
+    (tmp_path / "source").write_bytes(data)
+    done = gs("put", "a b/ü+/%2F?#.bin", tmp_path / "source", sha, **PARTS)
+    assert done["outcome"] == "ok", done
+    assert cloud.objects["pre/fix/a b/ü+/%2F?#.bin"][:2] == (data, {"sha256": sha})
+    assert gs("get", "a b/ü+/%2F?#.bin", tmp_path / "out", sha)["outcome"] == "ok" and (tmp_path / "out").read_bytes() == data
+    assert gs("stat", "a b/ü+/%2F?#.bin")["output"] == f"{len(data)} 1767323045000 {sha}"
+    n_tokens = [p for p in cloud.paths() if p == "POST /token"]
+    assert len(n_tokens) == 3  # one a process
+
+
+def test_gs_write_read_list_remove(gs, cloud):
+    cloud.page = 2
+    for i in range(5):
+        assert gs("write", f"n{i}/x", "y" * i)["outcome"] == "ok"
+    cloud.store("pre/fix/folder/", b"")  # no key of ours
+    cloud.store("pre/fixed", b"")
+    assert [line.split()[0] for line in gs("list")["output"].splitlines()] == [f"n{i}/x" for i in range(5)]
+    assert gs("list", "n1")["output"] == "n1/x 1 1767323045000\n" and gs("list", "none")["output"] == ""
+    assert gs("read", "n2/x")["output"] == "yy"
+    assert gs("remove", "n2/x")["outcome"] == gs("remove", "n2/x")["outcome"] == "ok"
+    assert gs("read", "n2/x")["outcome"] == gs("stat", "n2/x")["outcome"] == "not_found"
+    assert gs("list", uri="gs://other")["outcome"] == "not_found"
+
+
+def test_gs_uploads_survive_bursts_cuts_and_lost_answers(gs, cloud, tmp_path):
+    (tmp_path / "source").write_bytes(BIG)
+    faults = {2: 503, 3: 503, 5: "cut", 7: "lost", 9: 500}
+    cloud.fault = lambda method, path, n: faults.get(n)
+    done = gs("put", "k", tmp_path / "source", **PARTS)
+    assert done["outcome"] == "ok" and cloud.objects["pre/fix/k"][0] == BIG and done["events"].count("retry") >= 4, done
+    assert any(r.headers.get("Content-Range") == f"bytes */{len(BIG)}" for r in cloud.requests)
+
+
+def test_gs_upload_that_broke_off_goes_on_where_it_was(gs, cloud, tmp_path):
+    (tmp_path / "source").write_bytes(BIG)
+    state = tmp_path / "state"
+
+    def fault(method, path, n):
+        ranges = [r.headers.get("Content-Range") for r in cloud.requests]
+        return 503 if any(r and r.startswith(f"bytes {2 << 20}-") for r in ranges) else None
+
+    cloud.fault = fault
+    done = gs("put", "k", tmp_path / "source", "state", state, **PARTS)
+    assert done["outcome"] == "io" and "goes on" in done["message"] and "session" not in done["message"]
+    assert [p.stat().st_mode & 0o777 for p in state.iterdir()] == [0o600]
+    cloud.fault, cloud.requests[:] = (lambda method, path, n: None), []
+    assert gs("put", "k", tmp_path / "source", "state", state, **PARTS)["outcome"] == "ok"
+    sent = [r.headers["Content-Range"] for r in cloud.requests if r.command == "PUT"]
+    assert sent == [f"bytes */{len(BIG)}", f"bytes {2 << 20}-{len(BIG) - 1}/{len(BIG)}"]
+    assert cloud.objects["pre/fix/k"][0] == BIG and list(state.iterdir()) == []
+    # A session that is gone begins anew; without a memory nothing stays open.
+    cloud.fault = fault
+    assert gs("put", "k2", tmp_path / "source", "state", state, **PARTS)["outcome"] == "io"
+    cloud.fault, cloud.requests[:] = (lambda method, path, n: None), []
+    cloud.sessions.clear()
+    assert gs("put", "k2", tmp_path / "source", "state", state, **PARTS)["outcome"] == "ok"
+
+
+def test_gs_download_goes_on_and_notices_a_change(gs, cloud, tmp_path):
+    cloud.store("pre/fix/k", DATA)
+    cloud.fault = lambda method, path, n: "cut" if method == "GET" and n == 2 else None
+    assert gs("get", "k", tmp_path / "out")["outcome"] == "ok" and (tmp_path / "out").read_bytes() == DATA
+    assert [r.headers.get("Range") for r in cloud.requests if r.command == "GET"] == [None, f"bytes={len(DATA) // 2}-"]
+    (tmp_path / "out").unlink()
+    cloud.fault = lambda method, path, n: "cut" if method == "GET" else None
+    assert gs("get", "k", tmp_path / "out", **{"net.retries": 0})["outcome"] == "io" and (tmp_path / "out.part").exists()
+    cloud.store("pre/fix/k", DATA[::-1])
+    cloud.fault = lambda method, path, n: None
+    assert gs("get", "k", tmp_path / "out")["outcome"] == "ok" and (tmp_path / "out").read_bytes() == DATA[::-1]
+
+
+def test_gs_flipped_bits_are_noticed_on_both_ways(gs, cloud, tmp_path):
+    cloud.store("pre/fix/k", DATA)
+    (tmp_path / "source").write_bytes(DATA)
+    cloud.fault = lambda method, path, n: "flip" if "/o/" in path or "/session/" in path else None
+    assert "damaged" in gs("read", "k")["message"] and gs("get", "k", tmp_path / "out")["outcome"] == "io"
+    assert not (tmp_path / "out").exists() and not (tmp_path / "out.part").exists()
+    done = gs("put", "new", tmp_path / "source")
+    assert done["outcome"] == "io" and "damaged" in done["message"] and "pre/fix/new" not in cloud.objects
+    cloud.fault = lambda method, path, n: None
+    assert gs("get", "k", tmp_path / "out", "1" * 64)["outcome"] == "io" and not (tmp_path / "out").exists()
+
+
+def test_gs_expired_token_is_renewed_once(gs, cloud):
+    cloud.store("pre/fix/k", b"x")
+    cloud.fault = lambda method, path, n: cloud.tokens.clear() if n == 2 else None
+    assert gs("read", "k")["output"] == "x" and cloud.paths().count("POST /token") == 2
+    cloud.requests.clear()
+    cloud.fault = lambda method, path, n: cloud.tokens.clear()
+    done = gs("read", "k")
+    assert done["outcome"] == "invalid" and "HTTP 401" in done["message"] and "key.json" in done["message"]
+    assert cloud.paths().count("POST /token") == 2
+    cloud.requests.clear()
+    cloud.fault, cloud.lifetime = (lambda method, path, n: None), 200  # ends within five minutes: fetched for each request
+    assert gs("read", "k", "repeat", 3)["output"] == "xxx" and cloud.paths().count("POST /token") == 3
+
+
+# ---- Google's credentials
+
+
+def test_google_user_and_metadata_credentials(gs, cloud, tmp_path):
+    cloud.store("pre/fix/k", b"x")
+    user = {"type": "authorized_user", "client_id": "id", "client_secret": "client-secret", "refresh_token": "refresh-secret",
+            "quota_project_id": "paid-by", "token_uri": cloud.url + "/token"}  # fmt: skip
+    path = tmp_path / "user.json"
+    path.write_text(json.dumps(user))
+    assert gs("read", "k", env={"GOOGLE_APPLICATION_CREDENTIALS": str(path)})["output"] == "x"
+    assert cloud.requests[-1].headers["x-goog-user-project"] == "paid-by"
+    path.write_text(json.dumps({**user, "refresh_token": "wrong-refresh-token"}))
+    done = gs("read", "k", env={"GOOGLE_APPLICATION_CREDENTIALS": str(path)})
+    assert done["outcome"] == "invalid" and "invalid_grant" in done["message"] and "wrong-refresh" not in done["message"]
+
+
+@pytest.mark.parametrize("text,said", [("{", "no JSON of credentials"), ('{"type": "external_account"}', "external_account"),
+                                       ('{"type": "service_account"}', "client_email"),
+                                       ('{"type": "service_account", "client_email": "a", "private_key": "xyzzy"}', "PEM")])  # fmt: skip
+def test_google_key_files_that_are_none(gs, cloud, tmp_path, text, said):
+    (tmp_path / "bad.json").write_text(text)
+    done = gs("read", "k", env={"GOOGLE_APPLICATION_CREDENTIALS": str(tmp_path / "bad.json")})
+    assert done["outcome"] == "invalid" and said in done["message"] and "bad.json" in done["message"], done
+    assert "xyzzy" not in done["message"]
+
+
+def test_missing_google_credentials_are_named(tmp_path):
+    done = probe(tmp_path, "read", "gs://bucket", "k", env={"NO_GCE_CHECK": "true"})
+    assert done["outcome"] == "invalid"
+    for part in ("gs://bucket: no Google credentials", "set GOOGLE_APPLICATION_CREDENTIALS", "gcloud auth application-default login",
+                 f"{tmp_path}/.config/gcloud/application_default_credentials.json (no such file)", "NO_GCE_CHECK"):  # fmt: skip
+        assert part in done["message"], done
+    done = probe(tmp_path, "read", "gs://bucket", "k", env={"GOOGLE_APPLICATION_CREDENTIALS": str(tmp_path / "none.json")})
+    assert done["outcome"] == "not_found" and "none.json" in done["message"]
+
+
+# ---- AWS's credentials
+
+
+def signed_by(server):
+    """Access key ids and session tokens of the requests to S3's stand-in."""
+    return [(r.headers["Authorization"].split("Credential=")[1].split("/")[0], r.headers.get("X-Amz-Security-Token"))
+            for r in server.requests]  # fmt: skip
+
+
+def test_aws_keys_from_everywhere(serve, cloud, tmp_path):
+    server = serve(whole(b"x", etag=None))
+    place = {"AWS_ENDPOINT_URL_S3": server.url, "AWS_ENDPOINT_URL_STS": cloud.url}
+    (tmp_path / ".aws").mkdir()
+    (tmp_path / ".aws/credentials").write_text("[default]\naws_access_key_id = FILE\naws_secret_access_key = s\n"
+                                               "[work]\naws_access_key_id=WORK\naws_secret_access_key=s\naws_session_token=t\n")
+    (tmp_path / ".aws/config").write_text("[profile conf]\naws_access_key_id = CONF\naws_secret_access_key = s\nregion = eu-west-9\n")
+    (tmp_path / "identity").write_text("identity-secret\n")
+    (tmp_path / "token").write_text("container-secret\n")
+    web = {"AWS_WEB_IDENTITY_TOKEN_FILE": str(tmp_path / "identity"), "AWS_ROLE_ARN": "arn:aws:iam::1:role/WEB"}
+    none = {"AWS_SHARED_CREDENTIALS_FILE": "/none", "AWS_CONFIG_FILE": "/none"}
+    container = {"AWS_CONTAINER_CREDENTIALS_FULL_URI": cloud.url + "/container",
+                 "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE": str(tmp_path / "token")}  # fmt: skip
+    instance = {"AWS_EC2_METADATA_DISABLED": "false", "AWS_EC2_METADATA_SERVICE_ENDPOINT": cloud.url + "/"}
+    cases = [({"AWS_ACCESS_KEY_ID": "ENV", "AWS_SECRET_ACCESS_KEY": "s", "AWS_SESSION_TOKEN": "st", **web}, "ENV", "st"),
+             (web, "AKIAWEB", "token-of-WEB"), ({}, "FILE", None), ({"AWS_PROFILE": "work"}, "WORK", "t"),
+             ({"AWS_PROFILE": "conf"}, "CONF", None), ({**none, **container}, "AKIACONTAINER", "token-of-CONTAINER"),
+             ({**none, **instance}, "AKIAINSTANCE", "token-of-INSTANCE")]  # fmt: skip
+    for env, key, token in cases:
+        done = probe(tmp_path, "read", "s3://bucket", "k", env={**place, **env})
+        assert done["output"] == "x" and signed_by(server)[-1] == (key, token), (env, done)
+    assert "/eu-west-9/s3/" in server.requests[4].headers["Authorization"]
+    cloud.lifetime = 100  # ends within five minutes: asked for again for each request
+    done = probe(tmp_path, "read", "s3://bucket", "k", "repeat", 2, env={**place, **none, **container})
+    assert done["output"] == "xx" and cloud.paths().count("GET /container") == 3
+
+
+def test_missing_aws_credentials_are_named(cloud, tmp_path):
+    (tmp_path / ".aws").mkdir()
+    (tmp_path / ".aws/config").write_text("[profile sso]\nsso_session = x\n")
+    cloud.aws_role = False
+    env = {"AWS_EC2_METADATA_DISABLED": "false", "AWS_EC2_METADATA_SERVICE_ENDPOINT": cloud.url, "AWS_PROFILE": "sso"}
+    done = probe(tmp_path, "read", "s3://bucket", "k", env=env)
+    assert done["outcome"] == "invalid"
+    for part in ("s3://bucket: no AWS credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY", "environment (AWS_ACCESS_KEY_ID",
+                 f"{tmp_path}/.aws/credentials (no such file)", "sso_session of profile sso", "container", "(no role)"):  # fmt: skip
+        assert part in done["message"], done
+
+
+def test_aws_services_that_refuse_tell_no_secret(cloud, tmp_path):
+    (tmp_path / "identity").write_text("wrong-identity")
+    web = {"AWS_WEB_IDENTITY_TOKEN_FILE": str(tmp_path / "identity"), "AWS_ROLE_ARN": "arn:x/WEB", "AWS_ENDPOINT_URL_STS": cloud.url}
+    done = probe(tmp_path, "read", "s3://bucket", "k", env=web)
+    assert done["outcome"] == "invalid" and "InvalidIdentityToken" in done["message"] and "wrong-identity" not in json.dumps(done)
+    done = probe(tmp_path, "read", "s3://bucket", "k", env={**web, "AWS_ENDPOINT_URL_STS": "http://sts.invalid/"})
+    assert done["outcome"] == "invalid" and "unencrypted" in done["message"]
+    env = {"AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://169.254.170.2@evil.invalid/", "AWS_CONTAINER_AUTHORIZATION_TOKEN": "secret"}
+    done = probe(tmp_path, "read", "s3://bucket", "k", env=env)
+    assert done["outcome"] == "invalid" and "only https://" in done["message"]
+
+
+# ---- what S3 may answer
+
+
+@pytest.fixture
+def s3(tmp_path):
+    def run(server, verb, *arguments, uri="s3://bucket", env=None, **settings):
+        keys = {"AWS_ACCESS_KEY_ID": "AKID", "AWS_SECRET_ACCESS_KEY": "sec-ret-key", "AWS_SESSION_TOKEN": "ses-sion-token"}
+        done = probe(tmp_path, verb, uri, *arguments, env={**keys, "AWS_ENDPOINT_URL": server.url, **(env or {})}, **settings)
+        assert "sec-ret-key" not in json.dumps(done) and "ses-sion-token" not in json.dumps(done)
+        return done
+
+    return run
+
+
+def answer(code, body, **headers):
+    data = body.encode()
+    return lambda h: (h.head(code, Content_Length=len(data), **headers), h.wfile.write(data))
+
+
+def test_s3_errors_say_what_to_do(serve, s3):
+    moved = "<Error><Code>PermanentRedirect</Code><Message>use the endpoint</Message><Region>eu-west-3</Region></Error>"
+    done = s3(serve(answer(301, moved)), "read", "k")
+    assert done["outcome"] == "invalid" and "region eu-west-3, not in us-east-1: set AWS_REGION=eu-west-3" in done["message"]
+    done = s3(serve(status(400, x_amz_bucket_region="eu-west-3")), "stat", "k")
+    assert done["outcome"] == "invalid" and "AWS_REGION=eu-west-3" in done["message"]
+    done = s3(serve(answer(403, "<Error><Code>RequestTimeTooSkewed</Code></Error>")), "read", "k")
+    assert "clock" in done["message"]
+    echo = "<Error><Code>AccessDenied</Code><Message>you are ses-sion-token &#x1b;[31m</Message></Error>"
+    done = s3(serve(answer(403, echo)), "read", "k")
+    assert done["outcome"] == "invalid" and "you are *** " in done["message"] and "\x1b" not in done["message"]
+    assert "environment" in done["message"]
+    done = s3(serve(answer(200, "<CompleteMultipartUploadResult>")), "list")
+    assert done["outcome"] == "invalid" and "no XML" in done["message"]
+    done = s3(serve(redirect("file:///etc/passwd")), "read", "k")
+    assert done["outcome"] == "invalid" and "refused" in done["message"]
+    done = s3(serve(whole(b"x" * 2_000_000)), "read", "k")
+    assert done["outcome"] == "limit"
+
+
+def test_s3_lists_page_by_page_and_pass_over_what_is_no_key(serve, s3):
+    def page(*items, next_token=None):
+        rows = "".join(f"<Contents><Key>{k}</Key><LastModified>2013-05-24T00:00:01.000Z</LastModified><Size>{n}</Size></Contents>"
+                       for k, n in items)  # fmt: skip
+        more = f"<IsTruncated>true</IsTruncated><NextContinuationToken>{next_token}</NextContinuationToken>" if next_token else ""
+        return answer(200, f'<?xml version="1.0"?><ListBucketResult xmlns="u">{rows}{more}</ListBucketResult>')
+
+    server = serve(page(("p/a+b%2Bc", 1), ("p/", 0), ("q/x", 2), next_token="t/1=="), page(("p/d%2F%C3%BC", 3), ("p/a%2F..%2Fb", 1)))
+    done = s3(server, "list", uri="s3://bucket/p")
+    assert done["output"] == "a b+c 1 1369353601000\nd/ü 3 1369353601000\n"
+    assert server.paths() == ["/bucket/?encoding-type=url&list-type=2&prefix=p%2F",
+                              "/bucket/?continuation-token=t%2F1%3D%3D&encoding-type=url&list-type=2&prefix=p%2F"]  # fmt: skip
+    done = s3(serve(page(("p/a", 1), next_token="same"), page(("p/b", 1), next_token="same")), "list", uri="s3://bucket/p")
+    assert done["outcome"] == "io" and "not where" in done["message"]
+
+
+def test_s3_expired_keys_are_fetched_again(serve, cloud, tmp_path):
+    server = serve(answer(400, "<Error><Code>ExpiredToken</Code></Error>"), whole(b"x", etag=None))
+    env = {"AWS_ENDPOINT_URL_S3": server.url, "AWS_CONTAINER_CREDENTIALS_FULL_URI": cloud.url + "/container",
+           "AWS_CONTAINER_AUTHORIZATION_TOKEN": "container-secret"}  # fmt: skip
+    assert probe(tmp_path, "read", "s3://bucket", "k", env=env)["output"] == "x"
+    assert cloud.paths() == ["GET /container"] * 2
+
+
+def test_s3_upload_that_fails_at_the_end_in_a_good_answer(serve, s3, tmp_path):
+    (tmp_path / "source").write_bytes(bytes(6_000_000))
+    server = serve(answer(200, "<R><UploadId>u1</UploadId></R>"), status(200, ETag='"1"'), status(200, ETag='"2"'),
+                   answer(200, "<Error><Code>InternalError</Code><Message>sorry</Message></Error>"), status(204))  # fmt: skip
+    done = s3(server, "put", "k", tmp_path / "source", **PARTS)
+    assert done["outcome"] == "io" and "InternalError: sorry" in done["message"]
+    assert [r.command for r in server.requests] == ["POST", "PUT", "PUT", "POST", "DELETE"]
+
+
+def test_s3_plain_http_needs_the_host_to_be_named(tmp_path):
+    env = {"AWS_ACCESS_KEY_ID": "A", "AWS_SECRET_ACCESS_KEY": "B", "AWS_ENDPOINT_URL": "http://minio.invalid:9000"}
+    done = probe(tmp_path, "read", "s3://bucket", "k", env=env)
+    assert done["outcome"] == "invalid" and "net.insecure_hosts=[minio.invalid]" in done["message"]
+    done = probe(tmp_path, "read", "s3://bucket", "k", env=env, **{"net.insecure_hosts": "[minio.invalid]"})
+    assert "resolve" in done["message"]
+    done = probe(tmp_path, "read", "s3://bucket", "k", env=env, **{"store.anonymous": "true"})
+    assert "resolve" in done["message"]  # nothing secret is sent
+
+
+# ---- web servers, addresses
+
+
+def test_web_server_is_read_only(serve, tmp_path):
+    server = serve(ranged(DATA))
+    assert probe(tmp_path, "get", server.url + "/models/", "a b.fnm", tmp_path / "out")["outcome"] == "ok"
+    assert (tmp_path / "out").read_bytes() == DATA and server.paths() == ["/models/a%20b.fnm"]
+    assert probe(tmp_path, "stat", server.url, "x")["output"].startswith(f"{len(DATA)} ")
+    for verb, *more in (["put", "k", tmp_path / "out"], ["write", "k", "x"], ["remove", "k"], ["list"]):
+        done = probe(tmp_path, verb, server.url, *more)
+        assert done["outcome"] == "unsupported" and "read-only" in done["message"]
+    secret = serve(status(401)).url.replace("//", "//me:pass-word@")
+    done = probe(tmp_path, "read", secret, "k")
+    assert done["outcome"] == "invalid" and "pass-word" not in json.dumps(done)
+    server = serve(whole(DATA, send=1000), whole(DATA))
+    assert probe(tmp_path, "get", server.url, "k", tmp_path / "out2")["outcome"] == "ok"
+    assert (tmp_path / "out2").read_bytes() == DATA
+
+
+@pytest.mark.parametrize("uri", ["s3://", "s3://b", "s3://bu..cket", "s3://bucket/../x", "s3://u:p@bucket/x", "gs://b/x", "gs://bucket//x",
+                                 "http://", "https://host/x?y=1", "s3://bucket/a\\b"])  # fmt: skip
+def test_addresses_that_are_none(tmp_path, uri):
+    assert probe(tmp_path, "list", uri)["outcome"] == "invalid"
+
+
+# ---- settings that name a secret
+
+
+def test_secret_of_google_as_a_setting(fakenews, cloud, key_file, tmp_path):
+    database = tmp_path / "from-the-secret.db"
+    cloud.secrets["projects/project-1/secrets/db/versions/latest"] = f"{database}\n".encode()
+    cloud.secrets["projects/other/secrets/db/versions/3"] = f"{database}.3".encode()
+    env = {"GOOGLE_APPLICATION_CREDENTIALS": str(key_file), "CLOUDSDK_API_ENDPOINT_OVERRIDES_SECRETMANAGER": cloud.url + "/"}
+    done = fakenews("keys", "add", "--name", "me", "--role", "admin", "predictions.url=secret:gcp/db", env=env)
+    assert done.code == 0 and database.exists(), done
+    done = fakenews("keys", "add", "--name", "me", "--role", "admin", "predictions.url=secret:gcp/db/versions/3", env={**env, "GOOGLE_CLOUD_PROJECT": "other"})
+    assert done.code == 0 and (tmp_path / "from-the-secret.db.3").exists(), done
+    env_file = {**env, "FAKENEWS_PREDICTIONS_URL": "secret:gcp/projects/other/secrets/db/versions/3"}
+    assert fakenews("keys", "list", env=env_file).code == 0
+    cloud.requests.clear()
+    done = fakenews("config", "show", "predictions.url=secret:gcp/db", env=env)
+    assert "predictions.url: '***'" in done.stdout.replace('"', "'") and "from-the-secret" not in done.stdout and cloud.requests == []
+    # Verbs that do not read the setting ask nobody for it.
+    assert fakenews("runs", "list", env=env_file).code == 2 and cloud.requests == []
+
+
+@pytest.mark.parametrize("reference,code,said", [
+    ("secret:gcp/none", 2, "HTTP 404"), ("secret:aws/x", 2, "secret:gcp/NAME"), ("secret:gcp/a/b", 2, "secret:gcp/NAME"),
+    ("secret:gcp/../../x", 2, "secret:gcp/NAME"), ("secret:gcp/nul", 2, "NUL"), ("secret:gcp/flip", 1, "CRC-32C"),
+])  # fmt: skip
+def test_secrets_that_cannot_be_had(fakenews, cloud, key_file, reference, code, said):
+    cloud.secrets["projects/project-1/secrets/nul/versions/latest"] = b"top-secret\0"
+    cloud.secrets["projects/project-1/secrets/flip/versions/latest"] = b"top-secret"
+    cloud.fault = lambda method, path, n: "flip" if "/flip/" in path else None
+    env = {"GOOGLE_APPLICATION_CREDENTIALS": str(key_file), "CLOUDSDK_API_ENDPOINT_OVERRIDES_SECRETMANAGER": cloud.url}
+    done = fakenews("keys", "list", f"predictions.url={reference}", env=env)
+    assert done.code == code and said in done.stderr and "predictions.url" in done.stderr and "top-secret" not in done.stderr, done
+    assert "ya29" not in done.stderr
+
+
+def test_proxy_cannot_be_a_secret(fakenews):
+    done = fakenews("data", "download", "http://127.0.0.1:9/x", "--out", "d", "net.http_proxy=secret:gcp/x")
+    assert done.code == 2 and "net.http_proxy: a proxy cannot be named by a secret" in done.stderr
