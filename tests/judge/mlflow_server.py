@@ -87,7 +87,7 @@ class Server:
         self.servers, self.order, self.pid = servers, order, None
         self.url = f"http://127.0.0.1:{order['port']}"
 
-    def start(self, wait_s=60):
+    def start(self, wait_s=30):
         self.servers.process.stdin.write(json.dumps(self.order) + "\n")
         self.servers.process.stdin.flush()
         self.pid = int(self.servers.process.stdout.readline())

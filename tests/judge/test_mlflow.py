@@ -1,0 +1,276 @@
+"""MLflow's own server and client judge what trainings tell it, on SQLite and on PostgreSQL: value by value what the local
+store has; a server that is killed in mid-training loses nothing."""
+
+import json
+import math
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+REPO = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(REPO / "tests/cli"))
+from log_support import postgres  # noqa: E402
+from mlflow_server import Servers  # noqa: E402
+from train_support import TINY, bare_environment, prepare, write_corpus  # noqa: E402
+
+TOOLS = Path(os.environ.get("FN_TOOLS", REPO / "build/dev/tests/tools"))
+MOST = sys.float_info.max
+
+
+@pytest.fixture(scope="module")
+def servers(tmp_path_factory):
+    """Begins to import MLflow beside everything else."""
+    servers = Servers(tmp_path_factory.mktemp("mlflow"))
+    yield servers
+    servers.close()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def data(servers, program, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("data")
+    return prepare(program, folder, write_corpus(folder / "rows.csv"))
+
+
+@pytest.fixture(scope="module")
+def sqlite(servers, data):
+    return servers.start("sqlite")
+
+
+@pytest.fixture(scope="module")
+def on_postgres(servers, data):
+    with postgres() as cluster:
+        server = servers.start("postgres", backend=f"postgresql+psycopg2://postgres@/postgres?host={cluster.folder}")
+        yield server
+        server.kill()
+
+
+def client(server):
+    from mlflow import MlflowClient
+
+    return MlflowClient(server.url, server.url)
+
+
+def train(program, folder, data, server, *settings, **env):
+    command = [program, "train", "--data", data, "--init", "scratch", *TINY, "track.sinks=[local,mlflow]", *settings]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=folder,
+                            env=bare_environment(folder, MLFLOW_TRACKING_URI=server.url, **env))
+
+
+def finish(process):
+    out, err = process.communicate(timeout=120)
+    assert process.returncode == 0, err
+    return err
+
+
+def exported(program, folder):
+    """The latest run as the local store has it."""
+    subprocess.run([program, "runs", "export", "latest", "--out", "exported"], check=True, capture_output=True, cwd=folder,
+                   env=bare_environment(folder))
+    out = folder / "exported"
+    run = json.loads((out / "run.json").read_text())
+    points = {}
+    for line in (out / "metrics.jsonl").read_text().splitlines():
+        p = json.loads(line)
+        points.setdefault(p["key"], []).append((p["step"], p["time_ms"], p["value"]))
+    files = {str(p.relative_to(out / "artifacts")): p.read_bytes() for p in (out / "artifacts").rglob("*") if p.is_file()}
+    return run.get("run", run), points, files
+
+
+def same(a, b):
+    return a == b or (isinstance(a, float) and isinstance(b, float) and math.isnan(a) and math.isnan(b))
+
+
+def compare(program, folder, server, tmp_path, experiment="Default"):
+    """Parameters, tags, every point of every metric, every byte of every file."""
+    from mlflow.artifacts import download_artifacts
+
+    c = client(server)
+    run, points, files = exported(program, folder)
+    found = c.search_runs([c.get_experiment_by_name(experiment).experiment_id],
+                          f"tags.`fakenews.run_id` = '{run['run_id']}'")
+    assert len(found) == 1
+    theirs = found[0]
+    assert theirs.data.params == run["params"]
+    for key, value in run["tags"].items():
+        assert theirs.data.tags[key] == value, key
+    assert theirs.info.status == "FINISHED" and theirs.info.run_name == run["name"]
+    assert theirs.info.start_time == run["start_ms"] and abs(theirs.info.end_time - run["end_ms"]) < 5000
+    assert set(theirs.data.metrics) == set(points)
+    for key, ours in points.items():
+        history = [(m.step, m.timestamp, m.value) for m in c.get_metric_history(theirs.info.run_id, key)]
+        assert len(history) == len(ours), key
+        for a, b in zip(sorted(ours), sorted(history)):
+            assert a[:2] == b[:2] and same(a[2], b[2]), (key, a, b)
+    where = Path(download_artifacts(run_id=theirs.info.run_id, tracking_uri=server.url, dst_path=str(tmp_path / "down")))
+    assert {str(p.relative_to(where)): p.read_bytes() for p in where.rglob("*") if p.is_file()} == files
+    dataset = theirs.inputs.dataset_inputs[0]
+    assert dataset.dataset.digest == run["tags"]["fakenews.data.hash"][:36] and dataset.dataset.name == "data"
+    assert {t.key: t.value for t in dataset.tags} == {"mlflow.data.context": "training"}
+    return theirs, points
+
+
+@pytest.mark.parametrize("backend", ["sqlite", "on_postgres"])
+def test_a_training_told_live(request, program, data, tmp_path, backend):
+    server = request.getfixturevalue(backend)
+    finish(train(program, tmp_path, data, server, "track.tags={team: desk}", "track.system_interval_s=1",
+                 MLFLOW_EXPERIMENT_NAME="live"))
+    theirs, points = compare(program, tmp_path, server, tmp_path, "live")
+    assert theirs.data.tags["team"] == "desk" and theirs.data.tags["mlflow.source.type"] == "LOCAL"
+    assert "system/system_memory_usage_megabytes" in points and len(points["train/loss"]) > 20
+
+
+def test_a_server_killed_in_mid_training(program, data, tmp_path, sqlite):
+    """Killed while it is told, back before the end: all is there, once. Killed again and back after the end: `runs sync`."""
+    process = train(program, tmp_path, data, sqlite, "train.epochs=30", "track.flush_ms=50", "track.system_metrics=false")
+    sent = None
+    end = time.monotonic() + 60
+    while time.monotonic() < end and process.poll() is None:
+        sent = next((tmp_path / "runs").glob("2*/track/mlflow.sent"), None)
+        if sent and json.loads(sent.read_text())["offset"] > 8000:
+            break
+        time.sleep(0.01)
+    assert process.poll() is None and sent, "the training was over before the server could be killed"
+    sqlite.kill()
+    time.sleep(0.3)
+    sqlite.start()
+    said = finish(process)
+    assert "the events wait in the run's folder" in said and "events wait for" not in said, said
+    _, points = compare(program, tmp_path, sqlite, tmp_path)
+    assert len(points["train/loss"]) == points["train/loss"][-1][0]
+
+    other = tmp_path / "other"
+    other.mkdir()
+    sqlite.kill()
+    begin = time.monotonic()
+    said = finish(train(program, other, data, sqlite, "track.close_timeout_s=1", "track.system_metrics=false"))
+    assert time.monotonic() - begin < 20 and "bring them there: fakenews runs sync" in said
+    sqlite.start()
+    for _ in range(2):
+        subprocess.run([program, "runs", "sync"], check=True, capture_output=True, cwd=other, env=bare_environment(other))
+    compare(program, other, sqlite, other)
+
+
+def call(server, *arguments):
+    done = subprocess.run([TOOLS / "mlflow_probe", server.url, *map(str, arguments)], capture_output=True, text=True)
+    return done.returncode, done.stdout.strip(), done.stderr
+
+
+def ask(server, *arguments):
+    code, out, err = call(server, *arguments)
+    assert code == 0, err
+    return out
+
+
+def test_values_that_are_hard(sqlite, tmp_path):
+    """Numbers at the ends of their range, texts that are cut, batches beyond every limit."""
+    run = json.loads(ask(sqlite, "create", "0", "hard"))["info"]["run_id"]
+    numbers = ["nan", "inf", "-inf", "0.1", "-0.0", "5e-324", "1.7976931348623157e308", "123456789.123456789", "3"]
+    lines = [f"m\tn\t{x}\t{i}\t{1700000000000 + i}" for i, x in enumerate(numbers)]
+    lines += [f"m\tmany\t{i}\t{i}\t{i}" for i in range(3500)] + ["p\tempty\t", "p\tlong\t" + "ü" * 3500, "t\tt\t" + "x" * 9000]
+    lines += [f"p\tparam{i}\t{i}" for i in range(230)] + [f"t\ttag{i}\t{i}" for i in range(210)]
+    (tmp_path / "lines").write_text("\n".join(lines) + "\n")
+    assert ask(sqlite, "batch", run, tmp_path / "lines") == str(len(lines))
+    assert ask(sqlite, "batch", run, tmp_path / "lines") == str(len(lines))  # harmless to repeat
+    c = client(sqlite)
+    values = [m.value for m in sorted(c.get_metric_history(run, "n"), key=lambda m: m.step)]
+    assert math.isnan(values[0]) and values[1:] == [MOST, -MOST] + [float(x) for x in numbers[3:]]
+    assert [m.value for m in c.get_metric_history(run, "many")] == list(range(3500))
+    found = c.get_run(run).data
+    assert found.params["long"] == "ü" * 3000 and found.params["empty"] == "" and len(found.params) == 232
+    assert found.tags["t"] == "x" * 8000 and len([t for t in found.tags if t.startswith("tag")]) == 210
+    code, _, err = call(sqlite, "batch", "f" * 32, tmp_path / "lines")
+    assert code == 2 and "RESOURCE_DOES_NOT_EXIST" in err
+
+
+def test_experiments_runs_and_their_errors(sqlite):
+    c = client(sqlite)
+    assert call(sqlite, "experiment", "none")[0] == 2
+    made = ask(sqlite, "experiment", "made", "yes").strip('"')
+    assert c.get_experiment_by_name("made").experiment_id == made
+    runs = [json.loads(ask(sqlite, "create", made, f"run {i}"))["info"]["run_id"] for i in range(3)]
+    ask(sqlite, "update", runs[0], "FAILED", 99)
+    assert c.get_run(runs[0]).info.status == "FAILED" and c.get_run(runs[0]).info.end_time == 99
+    found = ask(sqlite, "search", made, "attributes.status = 'RUNNING' and tags.probe = 'yes'")
+    assert all(r in found for r in runs[1:]) and runs[0] not in found
+    c.delete_run(runs[1])
+    assert json.loads(ask(sqlite, "run", runs[1]))["info"]["lifecycle_stage"] == "deleted"
+    c.delete_experiment(made)
+    code, _, err = call(sqlite, "experiment", "made")
+    assert code == 2 and "is deleted; restore it" in err
+    assert ask(sqlite, "version") == f'"{__import__("mlflow").__version__}"'
+
+
+def tree(folder):
+    return {str(p.relative_to(folder)): p.read_bytes() for p in Path(folder).rglob("*") if p.is_file()}
+
+
+def test_files_models_versions_aliases(sqlite, tmp_path):
+    """The registry's calls, each seen by MLflow's client."""
+    c = client(sqlite)
+    folder = tmp_path / "model"
+    (folder / "deep").mkdir(parents=True)
+    (folder / "MLmodel").write_text("flavors: {}\n")
+    (folder / "deep" / "ä b%.bin").write_bytes(os.urandom(3 << 20))
+    (folder / "empty").write_bytes(b"")
+    run = json.loads(ask(sqlite, "create", "0", "files"))["info"]
+    ask(sqlite, "put", run["artifact_uri"], "m", folder)
+    assert sorted(line.rsplit(" ", 1)[0] for line in ask(sqlite, "list", run["artifact_uri"], "m").split("\n")) == [
+        "m/MLmodel", "m/deep/ä b%.bin", "m/empty"]
+    ask(sqlite, "get", run["artifact_uri"], "m", tmp_path / "back")
+    assert tree(tmp_path / "back") == tree(folder)
+    code, _, err = call(sqlite, "get", run["artifact_uri"], "nothing", tmp_path / "none")
+    assert code == 2 and "404" in err and not (tmp_path / "none").exists()
+    code, _, err = call(sqlite, "get", run["artifact_uri"], "m", tmp_path / "back")
+    assert code == 2 and "is there already" in err
+
+    ask(sqlite, "model", "news", "what it is for")
+    ask(sqlite, "model", "news")  # there already: fine
+    source, model = (x.strip('"') for x in ask(sqlite, "model-put", run["run_id"], "classifier", folder, "{}").split())
+    assert c.get_logged_model(model).status.name == "READY" and c.get_logged_model(model).source_run_id == run["run_id"]
+    ask(sqlite, "version-create", "news", source, run["run_id"], model)
+    ask(sqlite, "version-create", "news", run["artifact_uri"] + "/m", run["run_id"])
+    assert [json.loads(v)["version"] for v in ask(sqlite, "version-list", "news").split(" {")[:1]] == ["2"]
+    for number in (1, 2):
+        where = ask(sqlite, "version-files", "news", number).strip('"')
+        ask(sqlite, "get", where, "", tmp_path / f"v{number}")
+        assert tree(tmp_path / f"v{number}") == tree(folder)
+    assert c.get_model_version("news", "1").description == "a description"
+    assert c.get_model_version("news", "1").tags == {"size": "small"}
+    ask(sqlite, "alias-set", "news", "best", 1)
+    assert c.get_model_version_by_alias("news", "best").version == "1"
+    assert json.loads(ask(sqlite, "alias-get", "news", "best"))["version"] == "1"
+    ask(sqlite, "alias-set", "news", "best", 2)
+    assert c.get_model_version_by_alias("news", "best").version == "2"
+    for alias, words in (("v3", "reserved"), ("latest", "reserved")):
+        code, _, err = call(sqlite, "alias-set", "news", alias, 1)
+        assert code == 2 and words in err
+    for arguments in (("alias-get", "news", "gone"), ("alias-get", "gone", "best"), ("alias-set", "news", "x", 9),
+                      ("version-get", "news", 9), ("version-delete", "news", 9)):
+        code, _, err = call(sqlite, *arguments)
+        assert code == 2 and err.startswith("not_found"), err
+    ask(sqlite, "alias-delete", "news", "best")
+    ask(sqlite, "alias-delete", "news", "best")
+    ask(sqlite, "version-tag", "news", 1, "gate", "passed")
+    ask(sqlite, "version-describe", "news", 1, "other words")
+    ask(sqlite, "model-tag", "news", "team", "desk")
+    assert c.get_model_version("news", "1").tags["gate"] == "passed"
+    assert c.get_model_version("news", "1").description == "other words" and c.get_registered_model("news").tags == {"team": "desk"}
+    ask(sqlite, "version-delete", "news", 2)
+    ask(sqlite, "model-delete", "news")
+    assert call(sqlite, "version-get", "news", 1)[0] == 2
+
+
+def test_files_beside_the_server(servers, tmp_path):
+    """An experiment whose files stand in a folder: they are written there, and MLflow reads them."""
+    server = servers.start("folder", root=str(tmp_path / "files"))
+    run = json.loads(ask(server, "create", "0", "files"))["info"]
+    (tmp_path / "a.txt").write_text("hello")
+    ask(server, "put", run["artifact_uri"], "deep/a.txt", tmp_path / "a.txt")
+    c = client(server)
+    assert [f.path for f in c.list_artifacts(run["run_id"], "deep")] == ["deep/a.txt"]
+    assert Path(c.download_artifacts(run["run_id"], "deep/a.txt", str(tmp_path))).read_text() == "hello"
+    server.kill()
