@@ -258,7 +258,7 @@ const fn_verb fn_verb_registry_add = {
     .summary = "a version of a run: packed, calibrated, measured, with card and gates; what is there already is kept",
     .usage = "RUN [--name NAME] [--data DIR] [key=value …]",
     .flags = flags,
-    .options = "dtype registry. track.url track.artifacts calibrate. eval. linear. infer. device. net.",
+    .options = "dtype registry. track. calibrate. eval. linear. infer. device. net.",
     .takes_rest = true,
     .examples = "  fakenews registry add runs/latest --name fake-news\n",
     .run = run,

@@ -246,7 +246,7 @@ const fn_verb fn_verb_registry_promote = {
     .summary = "point an alias at the best version, or at a named one, if it passes its gates; exit code 4 if not",
     .usage = "NAME [RUN|VERSION] --alias ALIAS [--metric NAME] [--dry-run] [--force --reason TEXT] [key=value …]",
     .flags = flags,
-    .options = "registry. track.url track.artifacts net.",
+    .options = "registry. track. net.",
     .takes_rest = true,
     .examples = "  fakenews registry promote fake-news --alias best\n"
                 "  fakenews registry promote fake-news 3 --alias production registry.gate_max_p95_ms=20\n",

@@ -1,18 +1,11 @@
 #include "cli/model_names.h"
 
+#include "track/mlflow_environment.h"
+
 #include <stdlib.h>
 
 static void on_note(void *arg, const char *text) {
   fn_cli_warn(arg, "%s", text);
-}
-
-fn_mlflow_options fn_cli_mlflow_options(const char *uri, const fn_cli_stores *stores) {
-  return (fn_mlflow_options){.uri = uri,
-                             .user = getenv("MLFLOW_TRACKING_USERNAME"),
-                             .password = getenv("MLFLOW_TRACKING_PASSWORD"),
-                             .token = getenv("MLFLOW_TRACKING_TOKEN"),
-                             .net = &stores->net,
-                             .store = &stores->options};
 }
 
 fn_status fn_cli_model_source_init(fn_cli_model_source *s, const fn_cli *cli, fn_err *err) {
@@ -31,7 +24,11 @@ fn_status fn_cli_model_source_init(fn_cli_model_source *s, const fn_cli *cli, fn
                       "registry.uri (MLFLOW_REGISTRY_URI) %.100s: the address of an MLflow server, http(s)://…, is "
                       "expected; the registry of a database is named by track.url",
                       uri);
-  if (is_server) s->mlflow = fn_cli_mlflow_options(uri, &s->stores);
+  if (is_server) {
+    FN_TRY(fn_mlflow_from_environment(&s->mlflow, uri, &s->stores.environment, err));
+    s->mlflow.net = &s->stores.net;
+    s->mlflow.store = &s->stores.options;
+  }
   if (cli->cache) {
     s->cache = fn_path_join(cli->cache, "models");
     if (s->cache == NULL) return fn_err_no_memory(err, "a path");

@@ -19,9 +19,6 @@ typedef struct fn_cli_model_source {
 FN_NODISCARD fn_status fn_cli_model_source_init(fn_cli_model_source *source_out, const fn_cli *cli, fn_err *err);
 void fn_cli_model_source_deinit(fn_cli_model_source *source);
 
-/* An MLflow server with the credentials of the environment (MLFLOW_TRACKING_USERNAME, _PASSWORD, _TOKEN). */
-fn_mlflow_options fn_cli_mlflow_options(const char *uri, const fn_cli_stores *stores);
-
 /* The path that a name stands for, fetched where it is not here; malloc'd. A path, or a name of the Hub, is given back
  * as it is. */
 FN_NODISCARD fn_status fn_cli_fetch_model(char **path_out, const fn_cli *cli, const char *name, fn_model_want want,

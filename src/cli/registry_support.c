@@ -3,6 +3,7 @@
 #include "cli/log_support.h"
 #include "cli/model_names.h"
 #include "track/mirror.h"
+#include "track/mlflow_environment.h"
 #include "track/model_uri.h"
 
 #include <math.h>
@@ -109,16 +110,17 @@ static fn_status bring(const fn_mirror *m, fn_cli_registry *r, const char *name,
   return status;
 }
 
-static fn_status mirror(fn_cli_registry *r, const char *uri, const char *name, int64_t version, const char *alias,
-                        fn_err *err) {
-  fn_track_options track;
+static fn_status mirror(fn_cli_registry *r, const char *uri, const char *experiment, const char *name, int64_t version,
+                        const char *alias, fn_err *err) {
   const char *tmp = getenv("TMPDIR");
   char scratch[80];
-  FN_TRY(fn_config_fill(&track, r->cli->config, &fn_track_option_table, err));
+  fn_mlflow_options options;
+  FN_TRY(fn_mlflow_from_environment(&options, uri, &r->stores.environment, err));
+  options.net = &r->stores.net;
+  options.store = &r->stores.options;
   snprintf(scratch, sizeof scratch, "%.40s/fakenews-XXXXXX", tmp && strlen(tmp) <= 40 ? tmp : "/tmp");
   if (mkdtemp(scratch) == NULL) return fn_err_set(err, FN_E_IO, "no temporary folder can be made (TMPDIR)");
-  const fn_mlflow_options options = fn_cli_mlflow_options(uri, &r->stores);
-  fn_mirror m = {.tracking = r->tracking, .experiment = track.experiment, .scratch = scratch};
+  fn_mirror m = {.tracking = r->tracking, .experiment = experiment, .scratch = scratch};
   fn_status status = fn_mlflow_open(&m.mlflow, &options, err);
   if (status == FN_OK) status = bring(&m, r, name, version, alias, err);
   fn_mlflow_close(m.mlflow);
@@ -128,8 +130,14 @@ static fn_status mirror(fn_cli_registry *r, const char *uri, const char *name, i
 
 fn_status fn_cli_mirror(fn_cli_registry *r, const char *name, int64_t version, const char *alias, fn_err *err) {
   fn_err why = {0};
-  if (r->options.mirror == NULL) return FN_OK;
-  if (mirror(r, r->options.mirror, name, version, alias, &why) == FN_OK) return FN_OK;
+  fn_track_options track;
+  FN_TRY(fn_config_fill(&track, r->cli->config, &fn_track_option_table, err));
+  const char *uri = r->options.mirror ? r->options.mirror : track.uri;
+  const char *experiment = fn_environment_get(&r->stores.environment, "MLFLOW_EXPERIMENT_NAME");
+  if (experiment == NULL || fn_config_layer_of(r->cli->config, "track.experiment") != FN_CONFIG_DEFAULT)
+    experiment = track.experiment;
+  if (uri == NULL || strcmp(uri, "none") == 0) return FN_OK;
+  if (mirror(r, uri, experiment, name, version, alias, &why) == FN_OK) return FN_OK;
   return fn_err_set(
       err, FN_E_PARTIAL,
       "the registry has the change, its mirror has not: %s (the same command, or any later one about this "

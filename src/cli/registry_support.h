@@ -34,8 +34,8 @@ FN_NODISCARD fn_status fn_cli_wants_json(bool *json_out, const fn_cli *cli, cons
 /* A table of gates, at most 80 columns. */
 void fn_cli_print_gates(fn_buf *out, const fn_gates *gates);
 
-/* Brings a change to the MLflow server of registry.mirror; nothing where there is none. What fails is a warning and
- * FN_E_PARTIAL: the registry itself has the change. version 0 with an alias: the alias was removed. */
+/* Brings a change to the MLflow server of registry.mirror, else of track.uri; nothing where there is none. What fails
+ * is a warning and FN_E_PARTIAL: the registry itself has the change. version 0 with an alias: the alias was removed. */
 FN_NODISCARD fn_status fn_cli_mirror(fn_cli_registry *registry, const char *name, int64_t version, const char *alias,
                                      fn_err *err);
 

@@ -1,0 +1,144 @@
+"""MLflow judges versions of the registry: its own server takes the mirror, its loader and PyTorch give our logits."""
+
+import json
+import math
+import socket
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "cli"))
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+from infer_support import make_models  # noqa: E402
+from mlflow_server import Servers  # noqa: E402
+from registry_support import Place  # noqa: E402
+
+TEXTS = ["the council said officials figures percent budget survey water", "shocking secret they hide miracle truth wake",
+         "water city people year new health school", "insiders banned proof exposed council review"]
+
+
+@pytest.fixture(scope="module")
+def servers(tmp_path_factory):
+    servers = Servers(tmp_path_factory.mktemp("mlflow"))
+    yield servers
+    servers.close()
+
+
+@pytest.fixture(scope="module")
+def place(servers, program, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("registry")
+    make_models(program, folder)
+    return Place(program, folder)
+
+
+@pytest.fixture(scope="module")
+def server(servers, place):
+    server = servers.start("registry")
+    mirror = f"registry.mirror={server.url}"
+    place.registry("add", "bert", mirror)
+    place.registry("add", "linear", mirror)
+    place.registry("promote", "fake-news", "1", "--alias", "best", mirror)
+    return server
+
+
+@pytest.fixture(scope="module")
+def client(server):
+    import mlflow
+
+    mlflow.set_tracking_uri(server.url)
+    mlflow.set_registry_uri(server.url)
+    return mlflow.MlflowClient(tracking_uri=server.url, registry_uri=server.url)
+
+
+def logits(components):
+    """Of fake against real, as Transformers computes it with what MLflow loaded. Our models were given the title alone
+    here: an empty text leaves nothing behind the first part."""
+    import torch
+
+    model, tokenizer = components["model"], components["tokenizer"]
+    with torch.no_grad():
+        out = model.eval()(**tokenizer(TEXTS, padding=True, truncation=True, max_length=48, return_tensors="pt")).logits
+    assert model.config.id2label == {0: "real", 1: "fake"}
+    return [float(row[1] - row[0]) for row in out]
+
+
+def answers(place, model):
+    rows = "\n".join(json.dumps({"title": text}) for text in TEXTS)
+    (place.folder / "rows.jsonl").write_text(rows + "\n")
+    return [json.loads(line) for line in place.run("predict", "--model", model, "rows.jsonl").stdout.splitlines()]
+
+
+def check(place, components, capsys):
+    theirs = logits(components)
+    ours = answers(place, "bert/model")
+    for row, logit in zip(ours, theirs, strict=True):
+        p = row["probabilities"]
+        assert math.log(p["fake"] / p["real"]) == pytest.approx(logit, abs=2e-5)
+    packed = answers(place, "models:/fake-news/1")
+    same = sum(row["label"] == ("fake" if logit > 0 else "real") for row, logit in zip(packed, theirs, strict=True))
+    with capsys.disabled():
+        print(f"\nint8: {same} of {len(TEXTS)} labels are those of MLflow's model")
+    assert same == len(TEXTS)
+
+
+def test_mlflow_loads_the_aliased_version_from_its_server(place, client, capsys):
+    import mlflow
+
+    check(place, mlflow.transformers.load_model("models:/fake-news@best", return_type="components"), capsys)
+
+
+def test_mlflow_loads_a_version_by_its_path(place, client, capsys):
+    import mlflow
+
+    place.registry("download", "fake-news@best", "--out", "best")
+    pipeline = mlflow.transformers.load_model(str(place.folder / "best"))
+    assert {answer["label"] for answer in pipeline(TEXTS)} <= {"real", "fake"}
+    check(place, {"model": pipeline.model, "tokenizer": pipeline.tokenizer}, capsys)
+
+
+def test_the_server_has_versions_tags_alias_and_the_run(place, client):
+    best = client.get_model_version_by_alias("fake-news", "best")
+    ours = {v["version"]: v for v in map(json.loads, place.registry("list").stdout.splitlines())}
+    assert best.tags["fakenews.version"] == "1" and best.tags["fakenews.digest"] == ours[1]["digest"]
+    assert float(best.tags["fakenews.test.f1_weighted"]) == pytest.approx(ours[1]["test_f1_weighted"], rel=1e-5)
+    assert best.status == "READY" and client.get_run(best.run_id).info.status == "FINISHED"
+    versions = client.search_model_versions("name = 'fake-news'")
+    assert sorted(v.tags["fakenews.version"] for v in versions) == ["1", "2"]
+
+
+def test_each_change_arrives_once(place, server, client):
+    mirror = f"registry.mirror={server.url}"
+    place.registry("add", "bert", mirror)  # there already, here and there
+    assert len(client.search_model_versions("name = 'fake-news'")) == 2
+    place.registry("alias", "fake-news@canary", "2", mirror)
+    assert client.get_model_version_by_alias("fake-news", "canary").tags["fakenews.version"] == "2"
+    place.registry("tag", "fake-news/2", "--key", "team", "--value", "north", mirror)
+    assert client.get_model_version_by_alias("fake-news", "canary").tags["team"] == "north"
+    place.registry("alias", "fake-news@canary", "--delete", mirror)
+    with pytest.raises(Exception, match="canary"):
+        client.get_model_version_by_alias("fake-news", "canary")
+
+
+def test_models_come_from_the_server(place, server):
+    """registry.uri instead of the database of this folder."""
+    elsewhere = place.folder / "elsewhere"
+    elsewhere.mkdir()
+    for name in ("rows.jsonl", "bert"):
+        (elsewhere / name).symlink_to(place.folder / name)
+    answers(place, "models:/fake-news@best")
+    done = Place(place.program, elsewhere).run("predict", "--model", "models:/fake-news@best", "rows.jsonl",
+                                               MLFLOW_REGISTRY_URI=server.url)
+    here = answers(place, "models:/fake-news@best")
+    assert [json.loads(line)["probabilities"] for line in done.stdout.splitlines()] == [a["probabilities"] for a in here]
+    done = Place(place.program, elsewhere).run("predict", "--model", "models:/fake-news@none", "rows.jsonl", code=2,
+                                               MLFLOW_REGISTRY_URI=server.url)
+    assert "none" in done.stderr
+
+
+def test_a_mirror_that_is_away_holds_nothing_up(place):
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{s.getsockname()[1]}"
+    done = place.registry("alias", "fake-news@away", "2", f"registry.mirror={url}", "net.retries=0", code=3)
+    assert "its mirror has not" in done.stderr and place.alias("away") == 2
