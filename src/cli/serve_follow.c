@@ -91,7 +91,7 @@ fn_status fn_serve_follow_start(fn_serve_follow *f, fn_server *server, fn_err *e
   if (!f->uri.alias[0]) return FN_OK; /* a number does not move */
   const fn_follow_options options = {.uri = &f->uri,
                                      .source = &f->source.source,
-                                     .every_ms = f->source.registry.follow_s * 1000,
+                                     .every_ms = (int64_t)(f->source.registry.follow_s * 1e3),
                                      .take = take,
                                      .tell = tell,
                                      .arg = f};

@@ -9,7 +9,7 @@ static const fn_option options[] = {
     {"registry.mirror", FN_OPTION_STRING, AT(mirror), "null", NULL, true, false,
      "MLflow server (http(s)://…) whose registry gets each version that is added, and each alias where it is moved "
      "to."},
-    {"registry.follow_s", FN_OPTION_INT, AT(follow_s), "30", "[1,86400]", false, false,
+    {"registry.follow_s", FN_OPTION_FLOAT, AT(follow_s), "30", "[0.1,86400]", false, false,
      "`serve --model models:/NAME@ALIAS` asks so often (seconds, a fifth more or less at random) where the alias "
      "stands."},
     {"registry.gate_metric", FN_OPTION_ENUM, AT(gate_metric), "f1_weighted", "f1_weighted|f1_macro|accuracy|roc_auc",

@@ -8,7 +8,7 @@
 typedef struct fn_registry_options {
   const char *uri;    /* where models:/ names are looked up; NULL: in the store of runs; http(s)://: an MLflow server */
   const char *mirror; /* MLflow server that gets what is added, promoted and moved; NULL: none */
-  int64_t follow_s;   /* how often a server asks where its alias stands */
+  double follow_s;    /* how often a server asks where its alias stands */
   /* gates of promote */
   int gate_metric;          /* of the test split: f1_weighted, f1_macro, accuracy, roc_auc */
   double gate_min;          /* of it */

@@ -51,7 +51,6 @@ fn_status fn_version_origin(char out[65], const fn_version_source *s, fn_err *er
   fn_sha256_init(&sha);
   add_text(&sha, settings);
   add_text(&sha, data);
-  add_text(&sha, s->run_id ? s->run_id : "");
   FN_TRY(add_files(&sha, s->model, err));
   fn_sha256_get(&sha, digest);
   fn_hex_format(out, digest, sizeof digest);

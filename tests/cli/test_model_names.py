@@ -1,0 +1,116 @@
+"""Names of models that are not paths: models:/, runs:/, http://, file:// wherever a verb takes a model."""
+
+import json
+
+import pytest
+from registry_support import Place, copy_place, make_place
+
+
+@pytest.fixture(scope="module")
+def made(program, tmp_path_factory):
+    place = make_place(program, tmp_path_factory.mktemp("names"))
+    place.registry("alias", "fake-news@best", 1)
+    rows = "".join(json.dumps({"title": t}) + "\n" for t in ("water city council", "shocking secret cure"))
+    (place.folder / "rows.jsonl").write_text(rows)
+    return place
+
+
+@pytest.fixture
+def place(made, tmp_path):
+    return copy_place(made, tmp_path)
+
+
+def answers(place, model, *settings, **more):
+    done = place.run("predict", "--model", model, "rows.jsonl", *settings, **more)
+    return [json.loads(line)["probabilities"] for line in done.stdout.splitlines()], done.stderr
+
+
+def cached(place):
+    return [p for p in (place.folder / ".cache/fakenews/models").rglob("*") if p.is_file()]
+
+
+@pytest.mark.parametrize("name, version", [("models:/fake-news@best", 1), ("models:/fake-news/2", 2),
+                                           ("models:/fake-news/latest", 3), ("models:///fake-news/LATEST", 3)])
+def test_versions_answer(place, name, version):
+    place.registry("download", f"fake-news/{version}", "--out", "whole")
+    assert answers(place, name) == answers(place, "whole/fakenews/model.fnm")
+    assert answers(place, name)[1] == ""
+
+
+def test_every_verb_takes_them(place):
+    best = "models:/fake-news@best"
+    assert json.loads(place.run("model", "info", best, "--json").stdout)["packed"]
+    place.run("evaluate", "--model", best, "--data", "data", "eval.baselines=false", "eval.resamples=10")
+    place.run("calibrate", "--model", best, "--data", "data", "--out", "-")
+    place.run("explain", "--model", best, "--text", "water city council. shocking secret cure.")
+    place.run("bench", "--model", best, "--tokens", "16", "device.threads=1")
+    place.run("serve", "--check", "--model", best, "serve.port=0", "predictions.url=none")
+    place.run("quantize", "--model", best, "--linear", "models:/fake-news/2", "--out", "both.fnm")  # of directories
+    assert json.loads(place.run("model", "info", "both.fnm", "--json").stdout)["family"] == "bert+linear"
+    tokens = place.run("tokenize", "--tokenizer", best, "rows.jsonl").stdout
+    assert tokens == place.run("tokenize", "--tokenizer", "bert/model", "rows.jsonl").stdout
+    place.run("train", "--data", "data", "--init", best, "--out", "further", "train.max_steps=2", "train.max_tokens=48",
+              "track.sinks=[]")
+    assert json.loads((place.folder / "further/run.json").read_text())["init_hash"]
+
+
+def test_copies_are_whole_and_mended(place):
+    before = answers(place, "models:/fake-news@best")
+    copies = cached(place)
+    assert {p.name for p in copies} == {"model.fnm", "calibration.json", "card.json", "gates.json"}
+    packed = next(p for p in copies if p.name == "model.fnm")
+    packed.chmod(0o644)
+    packed.write_bytes(packed.read_bytes()[:1000])
+    assert answers(place, "models:/fake-news@best") == before
+    assert not [p for p in (place.folder / ".cache").rglob("*") if "tmp" in p.name or p.name.endswith(".part")]
+
+
+def test_runs_and_their_files(place):
+    runs = {r["name"]: r["run_id"] for r in map(json.loads, place.run("runs", "list").stdout.splitlines())}
+    by_path = answers(place, "bert/model")
+    assert answers(place, f"runs:/{runs['bert']}") == by_path
+    assert answers(place, f"runs:/{runs['bert'][:10]}/model") == by_path
+    assert "nothing" in place.run("predict", "--model", f"runs:/{runs['bert']}/nothing", "rows.jsonl", code=2).stderr
+    assert "0123" in place.run("predict", "--model", "runs:/0123456789", "rows.jsonl", code=2).stderr
+
+
+def test_a_folder_by_its_file_address(place):
+    assert answers(place, f"file://{place.folder}/bert/model") == answers(place, "bert/model")
+
+
+def test_a_registry_that_is_away_leaves_the_last_copy(place):
+    before, _ = answers(place, "models:/fake-news@best")
+    away = "track.url=postgresql://nobody@127.0.0.1:1/none"
+    # the copies are those of another registry: none is taken for this one's
+    assert "127.0.0.1" in place.run("predict", "--model", "models:/fake-news@best", "rows.jsonl", away, code=1).stderr
+    damaged = place.content("version:fake-news/3", "fakenews/model.fnm")
+    damaged.chmod(0o644)
+    damaged.write_bytes(b"x" * damaged.stat().st_size)
+    place.registry("alias", "fake-news@best", 3)
+    got, said = answers(place, "models:/fake-news@best")
+    assert got == before and "SHA-256" in said and "version 1" in said
+    assert "SHA-256" in place.run("predict", "--model", "models:/fake-news/3", "rows.jsonl", code=1).stderr
+
+
+@pytest.mark.parametrize("name, says", [
+    ("models:/fake-news", "models:/NAME@ALIAS"),
+    ("models:/fake-news/0", "models:/NAME@ALIAS"),
+    ("models:/fake-news/x", "models:/NAME@ALIAS"),
+    ("models:/@best", "models:/NAME@ALIAS"),
+    ("models:/fake-news@", "models:/NAME@ALIAS"),
+    ("models:/../x/1", "cannot be a model's name"),
+    ("models:/fake-news@v1", "taken for a version"),
+    ("models:/fake-news@none", "it has best"),
+    ("models:/fake-news/7", "its newest is 3"),
+    ("models:/mews@best", "which has fake-news"),
+    ("runs:/", "runs:/RUN"),
+])
+def test_bad_names_are_explained(made, name, says):
+    assert says in made.run("predict", "--model", name, "rows.jsonl", code=2).stderr
+
+
+def test_where_there_is_no_registry(made, program, tmp_path):
+    place = Place(program, tmp_path)
+    assert "tracking.db" in place.run("predict", "--model", "models:/fake-news@best", "x", code=2).stderr
+    done = place.run("predict", "--model", "models:/fake-news@best", "x", code=2, MLFLOW_REGISTRY_URI="sqlite:///x.db")
+    assert "track.url" in done.stderr
