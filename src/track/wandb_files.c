@@ -41,7 +41,22 @@ static fn_status nest(json_t **out, const fn_wandb_item *items, size_t n, fn_err
   return FN_OK;
 }
 
-/* Each key with desc and value, as W&B has it; the values as JSON, which is YAML. */
+/* JSON is YAML, but for YAML 1.1 (PyYAML) 1e-05 is a text and 1.0e-05 a number. */
+static void append_yaml(fn_buf *out, fn_str json) {
+  bool text = false, number = false, dot = false;
+  for (size_t i = 0; i < json.length; i++) {
+    const char c = json.data[i];
+    if (c == '"') text = !text;
+    if (text && c == '\\' && i + 1 < json.length) fn_buf_append_char(out, json.data[i++]);
+    const bool digit = c >= '0' && c <= '9';
+    dot = number && (dot || c == '.');
+    if (!text && number && (c == 'e' || c == 'E') && !dot) fn_buf_append_str(out, ".0");
+    number = !text && (digit || (number && c == '.'));
+    fn_buf_append_char(out, json.data[i]);
+  }
+}
+
+/* Each key with desc and value, as W&B has it. */
 static fn_status write_config(fn_wandb_sink *s, fn_err *err) {
   fn_arena arena;
   fn_arena_init(&arena);
@@ -60,9 +75,13 @@ static fn_status write_config(fn_wandb_sink *s, fn_err *err) {
   json_object_foreach(root, key, value) {
     fn_buf_append_json(&text, fn_str_from(key));
     fn_buf_append_str(&text, ":\n    desc: null\n    value: ");
+    FN_AUTO_BUF fn_buf json;
+    fn_buf_init(&json, MAX_FILE);
     fn_json_writer w;
-    fn_json_begin(&w, &text, 0);
+    fn_json_begin(&w, &json, 0);
     fn_json_value(&w, NULL, value);
+    FN_TRY(fn_buf_check(&json, "config.yaml", err));
+    append_yaml(&text, fn_buf_str(&json));
     fn_buf_append_char(&text, '\n');
   }
   return write_file(s, "config.yaml", &text, err);
