@@ -1,92 +1,12 @@
 /* fakenews data download: progress and remarks on stderr, the paths of the files on stdout. */
 #include "cli/cli.h"
+#include "cli/transfer.h"
 #include "data/fetch.h"
 #include "data/input.h"
 
 #include <stdlib.h>
 
-enum { REDRAW_MS = 100, PLAIN_LINE_S = 10, MAX_INPUTS = 4 };
-
-typedef struct shown {
-  const fn_cli *cli;
-  uint64_t begin_ns, begin_bytes; /* of the attempt that runs */
-  uint64_t shown_ns;              /* latest drawing or line */
-} shown;
-
-/* "12.3 MB" */
-static void size_text(char out[32], uint64_t bytes) {
-  static const char *const units[] = {"B", "kB", "MB", "GB", "TB"};
-  double value = (double)bytes;
-  size_t unit = 0;
-  while (value >= 999.95 && unit + 1 < FN_COUNT_OF(units)) value /= 1000, unit++;
-  snprintf(out, 32, unit ? "%.1f %s" : "%.0f %s", value, units[unit]);
-}
-
-static void on_begin(shown *s, const fn_download_event *e) {
-  s->begin_ns = s->shown_ns = fn_clock_ns();
-  s->begin_bytes = e->n_bytes;
-  char done[32], all[32];
-  size_text(done, e->n_bytes);
-  size_text(all, e->total > 0 ? (uint64_t)e->total : 0);
-  fn_cli_progress_end(s->cli);
-  fprintf(stderr, "%s", e->text);
-  if (e->total >= 0) fprintf(stderr, ", %s", all);
-  if (e->n_bytes > 0) fprintf(stderr, "; goes on after %s", done);
-  fputc('\n', stderr);
-}
-
-static bool is_time_to_show(const shown *s, uint64_t now) {
-  return now - s->shown_ns >= (s->cli->tty_err ? REDRAW_MS * 1000000ull : PLAIN_LINE_S * 1000000000ull);
-}
-
-static void on_data(shown *s, const fn_download_event *e) {
-  const uint64_t now = fn_clock_ns();
-  if (!is_time_to_show(s, now)) return;
-  const double seconds = (double)(now - s->begin_ns) / 1e9;
-  const double rate = seconds > 0 ? (double)(e->n_bytes - s->begin_bytes) / seconds : 0;
-  char done[32], all[32], speed[32], left[32], head[96], tail[96];
-  size_text(done, e->n_bytes);
-  size_text(all, e->total > 0 ? (uint64_t)e->total : 0);
-  size_text(speed, (uint64_t)rate);
-  const bool known = e->total > 0;
-  snprintf(head, sizeof head, known ? "%s of %s  " : "%s  ", done, all);
-  if (known && rate > 0)
-    snprintf(tail, sizeof tail, "%s/s  ETA %s", speed,
-             fn_cli_duration(left, (double)((uint64_t)e->total - e->n_bytes) / rate));
-  else
-    snprintf(tail, sizeof tail, "%s/s", speed);
-  if (s->cli->tty_err)
-    fn_cli_bar(s->cli, head, tail, known ? (double)e->n_bytes / (double)e->total : -1);
-  else
-    fprintf(stderr, "%s%s\n", head, tail);
-  s->shown_ns = now;
-}
-
-static void on_local_work(shown *s, const char *what, const fn_download_event *e) {
-  const uint64_t now = fn_clock_ns();
-  if (!s->cli->tty_err || !is_time_to_show(s, now)) return;
-  s->shown_ns = now;
-  char head[64], done[32];
-  size_text(done, e->n_bytes);
-  snprintf(head, sizeof head, "%s %s  ", what, done);
-  fn_cli_bar(s->cli, head, "", e->total > 0 ? (double)e->n_bytes / (double)e->total : -1);
-}
-
-static bool on_event(void *arg, const fn_download_event *e) {
-  shown *s = arg;
-  const bool go_on = !fn_cli_stop_requested();
-  if (s->cli->quiet) return go_on;
-  switch (e->kind) {
-  case FN_DOWNLOAD_BEGIN: on_begin(s, e); break;
-  case FN_DOWNLOAD_DATA: on_data(s, e); break;
-  case FN_DOWNLOAD_RETRY: fn_cli_note(s->cli, "%s; next attempt in %.1f s", e->text, e->wait_s); break;
-  case FN_DOWNLOAD_NOTE: fn_cli_note(s->cli, "%s", e->text); break;
-  case FN_DOWNLOAD_CHECK: on_local_work(s, "checking", e); break;
-  case FN_DOWNLOAD_UNPACK: on_local_work(s, "unpacking", e); break;
-  case FN_DOWNLOAD_WAIT: break;
-  }
-  return go_on;
-}
+enum { MAX_INPUTS = 4 };
 
 /* A path as a shell takes it. */
 static void append_argument(fn_buf *out, const char *path) {
@@ -182,14 +102,15 @@ static void append_labels(fn_buf *out, const fn_fetch_result *r) {
 }
 
 /* What was done and what comes next, on stderr. */
-static fn_status explain(const shown *s, const fn_fetch_result *r, const char *folder, double seconds, fn_err *err) {
+static fn_status explain(const fn_cli_transfer *s, const fn_fetch_result *r, const char *folder, double seconds,
+                         fn_err *err) {
   const fn_receipt *receipt = &r->download.receipt;
   FN_AUTO_BUF fn_buf text;
   FN_AUTO_BUF fn_buf next;
   fn_buf_init(&text, 1 << 20);
   fn_buf_init(&next, 1 << 20);
   char size[32], time[32];
-  size_text(size, receipt->size_bytes);
+  fn_cli_size_text(size, receipt->size_bytes);
   if (r->download.already)
     fn_buf_printf(&text, "complete since an earlier call, nothing was fetched; --replace fetches it again\n");
   else
@@ -221,7 +142,7 @@ static fn_status run(const fn_cli *cli, const fn_cli_args *args, fn_err *err) {
     return fn_err_set(err, FN_E_INVALID, "data download takes one of welfake, kaggle:OWNER/NAME or an address");
   fn_net_options options;
   FN_TRY(fn_config_fill(&options, cli->config, &fn_net_option_table, err));
-  shown s = {.cli = cli, .begin_ns = fn_clock_ns()};
+  fn_cli_transfer s = {.cli = cli, .begin_ns = fn_clock_ns()};
   const char *folder = fn_cli_get(args, "--out");
   const fn_fetch_request request = {.what = args->rest[0],
                                     .folder = folder,
@@ -232,7 +153,7 @@ static fn_status run(const fn_cli *cli, const fn_cli_args *args, fn_err *err) {
                                     .kaggle_folder = cli->kaggle,
                                     .agent = "fakenews/" FN_VERSION,
                                     .now_ms = fn_clock_unix_ms(),
-                                    .sink = {on_event, &s}};
+                                    .sink = fn_cli_transfer_sink(&s)};
   const uint64_t begin = fn_clock_ns();
   fn_fetch_result result;
   fn_status status = fn_fetch_run(&result, &request, &options, err);

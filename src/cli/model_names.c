@@ -57,6 +57,7 @@ fn_status fn_cli_fetch_model(char **path_out, const fn_cli *cli, const char *nam
     return *path_out ? FN_OK : fn_err_no_memory(err, "path of the model");
   }
   fn_status status = fn_cli_model_source_init(&source, cli, err);
+  fn_cli_stores_show(&source.stores, cli);
   if (status == FN_OK) status = fn_model_fetch(&place, &uri, want, &source.source, err);
   fn_cli_model_source_deinit(&source);
   FN_TRY(status);

@@ -24,6 +24,7 @@ fn_status fn_cli_open_registry(fn_cli_registry *r, const fn_cli *cli, fn_cli_ope
   *r = (fn_cli_registry){.cli = cli};
   FN_TRY(fn_config_fill(&r->options, cli->config, &fn_registry_option_table, err));
   FN_TRY(fn_cli_stores_init(&r->stores, cli, err));
+  fn_cli_stores_show(&r->stores, cli);
   FN_TRY(fn_cli_open_tracking(&r->tracking, cli, &r->stores, mode, err));
   if (gethostname(host, sizeof host - 1) != 0) host[0] = '\0';
   const fn_registry_actor actor = {user_name(), host};

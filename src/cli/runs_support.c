@@ -4,6 +4,7 @@
 
 fn_status fn_cli_runs_open(fn_cli_runs *runs_out, const fn_cli *cli, fn_cli_open_mode mode, fn_err *err) {
   FN_TRY(fn_cli_stores_init(&runs_out->stores, cli, err));
+  fn_cli_stores_show(&runs_out->stores, cli);
   return fn_cli_open_tracking(&runs_out->tracking, cli, &runs_out->stores, mode, err);
 }
 

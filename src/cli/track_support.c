@@ -20,6 +20,11 @@ fn_status fn_cli_stores_init(fn_cli_stores *s, const fn_cli *cli, fn_err *err) {
   return FN_OK;
 }
 
+void fn_cli_stores_show(fn_cli_stores *s, const fn_cli *cli) {
+  s->transfer = (fn_cli_transfer){.cli = cli, .brief = true, .begin_ns = fn_clock_ns()};
+  s->options.sink = fn_cli_transfer_sink(&s->transfer);
+}
+
 const char *fn_cli_track_url(const fn_track_options *options) {
   return options->url ? options->url : "runs/tracking.db";
 }

@@ -4,6 +4,7 @@
 #define FN_CLI_TRACK_SUPPORT_H
 
 #include "cli/cli.h"
+#include "cli/transfer.h"
 #include "net/options.h"
 #include "store/options.h"
 #include "store/store.h"
@@ -17,9 +18,13 @@ typedef struct fn_cli_stores {
   fn_bucket_options buckets;
   fn_environment environment;
   fn_store_options options;
+  fn_cli_transfer transfer; /* with fn_cli_stores_show */
 } fn_cli_stores;
 /* stores_out must not move afterwards. */
 FN_NODISCARD fn_status fn_cli_stores_init(fn_cli_stores *stores_out, const fn_cli *cli, fn_err *err);
+/* What is fetched and put is shown on stderr, and stops when the user asks for it: for verbs that wait for it, not for
+ * the end of a training, which is kept whatever happens. */
+void fn_cli_stores_show(fn_cli_stores *stores, const fn_cli *cli);
 /* The variables of this process. */
 fn_environment fn_cli_environment(void);
 

@@ -3,6 +3,8 @@
 import http.client
 import json
 import os
+import resource
+import signal
 import subprocess
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -13,15 +15,24 @@ TOOLS = os.environ.get("FN_TOOLS", str(REPO / "build/dev/tests/tools"))
 FAST = {"net.backoff_s": "0.01", "net.stall_timeout_s": "2", "net.retries": "3"}
 
 
-def probe(home, verb, uri, *arguments, env=None, **settings):
-    """One verb of a store with a clean environment; what store_probe tells, as a dictionary."""
+def probe(home, verb, uri, *arguments, env=None, limit=None, user=None, **settings):
+    """One verb of a store with a clean environment; what store_probe tells, as a dictionary. limit: bytes of the longest
+    file it may write; user: whom root becomes first."""
     words = [str(part) for pair in {**FAST, **settings}.items() for part in pair]
     environment = {"PATH": os.environ["PATH"], "HOME": str(home), "AWS_EC2_METADATA_DISABLED": "true", **(env or {})}
     for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS"):
         if name in os.environ:
             environment[name] = os.environ[name]
-    done = subprocess.run([f"{TOOLS}/store_probe", verb, uri, *map(str, arguments), *words], capture_output=True, text=True,
-                          env=environment, timeout=120)
+
+    def prepare():
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        if limit:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+        if user and os.geteuid() == 0:
+            os.setuid(user)
+
+    done = subprocess.run([f"{TOOLS}/store_probe", verb, str(uri), *map(str, arguments), *words], capture_output=True, text=True,
+                          env=environment, timeout=120, preexec_fn=prepare)
     assert done.returncode == 0 and done.stderr == "", done
     return json.loads(done.stdout)
 

@@ -4,6 +4,8 @@ tests/judge/test_store.py has moto and botocore."""
 import hashlib
 import json
 import random
+import threading
+import time
 
 import pytest
 from cli.cloud_support import Cloud, make_key
@@ -407,3 +409,63 @@ def test_secrets_that_cannot_be_had(fakenews, cloud, key_file, reference, code, 
 def test_proxy_cannot_be_a_secret(fakenews):
     done = fakenews("data", "download", "http://127.0.0.1:9/x", "--out", "d", "net.http_proxy=secret:gcp/x")
     assert done.code == 2 and "net.http_proxy: a proxy cannot be named by a secret" in done.stderr
+
+
+# ---- folders
+
+
+def test_full_disk_leaves_nothing_half(tmp_path, serve):
+    (tmp_path / "source").write_bytes(DATA)
+    store = tmp_path / "store"
+    done = probe(tmp_path, "put", store, "a/k", tmp_path / "source", limit=100_000)
+    assert done["outcome"] == "io" and "cannot be written" in done["message"], done
+    assert [p for p in store.rglob("*") if p.is_file()] == []
+    server = serve(ranged(DATA))
+    done = probe(tmp_path, "get", server.url, "k", tmp_path / "out", limit=100_000)
+    assert done["outcome"] == "io" and "what is there is kept" in done["message"] and not (tmp_path / "out").exists()
+    assert probe(tmp_path, "get", server.url, "k", tmp_path / "out")["outcome"] == "ok"
+    assert (tmp_path / "out").read_bytes() == DATA and server.headers("Range")[-1] == "bytes=100000-"
+
+
+def test_large_files_of_a_folder_are_checked_too(tmp_path):
+    data = BIG * 3
+    (tmp_path / "source").write_bytes(data)
+    assert probe(tmp_path, "put", tmp_path / "store", "k", tmp_path / "source", hashlib.sha256(data).hexdigest())["outcome"] == "ok"
+    done = probe(tmp_path, "get", tmp_path / "store", "k", tmp_path / "out", "0" * 64)
+    assert done["outcome"] == "io" and hashlib.sha256(data).hexdigest() in done["message"] and not (tmp_path / "out").exists()
+
+
+def test_folder_that_can_only_be_read_says_so(tmp_path):
+    """As somebody who may not write everywhere, which root may."""
+    (tmp_path / "store").mkdir()
+    (tmp_path / "store/k").write_text("x")
+    (tmp_path / "store").chmod(0o555)
+    tmp_path.chmod(0o755)
+    for parent in list(tmp_path.parents)[:2]:
+        parent.chmod(0o755)
+    done = probe(tmp_path, "write", tmp_path / "store", "a/b", "text", user=65534)
+    assert done["outcome"] == "invalid" and "this store can only be read" in done["message"], done
+    assert probe(tmp_path, "read", tmp_path / "store", "k", user=65534)["output"] == "x"
+
+
+def test_two_processes_fetch_one_file(tmp_path, serve):
+    """The second waits for the first, and both have it."""
+    slow = threading.Event()
+
+    def step(h):
+        h.head(200, Content_Length=len(DATA), ETag='"v1"')
+        h.wfile.write(DATA[:1000])
+        slow.wait(5)
+        h.wfile.write(DATA[1000:])
+
+    server = serve(step, ranged(DATA))
+    results = []
+    threads = [threading.Thread(target=lambda: results.append(probe(tmp_path, "get", server.url, "k", tmp_path / "out"))) for _ in "ab"]
+    for thread in threads:
+        thread.start()
+        time.sleep(0.4)
+    slow.set()
+    for thread in threads:
+        thread.join()
+    assert [r["outcome"] for r in results] == ["ok", "ok"] and (tmp_path / "out").read_bytes() == DATA
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["out"]
