@@ -20,10 +20,10 @@ fn_status fn_cli_model_source_init(fn_cli_model_source *s, const fn_cli *cli, fn
   const char *uri = s->registry.uri ? s->registry.uri : getenv("MLFLOW_REGISTRY_URI");
   const bool is_server = uri && strncmp(uri, "http", 4) == 0;
   if (uri && *uri && !is_server)
-    return fn_err_set(err, FN_E_INVALID,
-                      "registry.uri (MLFLOW_REGISTRY_URI) %.100s: the address of an MLflow server, http(s)://…, is "
-                      "expected; the registry of a database is named by track.url",
-                      uri);
+    return fn_err_set(
+        err, FN_E_INVALID,
+        "registry.uri (MLFLOW_REGISTRY_URI): the address of an MLflow server, http(s)://…, is expected; the "
+        "registry of a database is named by track.url");
   if (is_server) {
     FN_TRY(fn_mlflow_from_environment(&s->mlflow, uri, &s->stores.environment, err));
     s->mlflow.net = &s->stores.net;

@@ -102,6 +102,9 @@ FN_NODISCARD fn_status fn_registry_reserve(int64_t *version_out, bool *found_out
  * another process was faster with the same origin, *version_out is that one's number. */
 FN_NODISCARD fn_status fn_registry_publish(int64_t *version_out, fn_registry *registry, const fn_version_info *info,
                                            fn_err *err);
+/* Numbers that were given out before a time and came to nothing, max at most: their process is gone. */
+FN_NODISCARD fn_status fn_registry_unfinished(int64_t *versions_out, size_t *n_out, size_t max, fn_registry *registry,
+                                              const char *name, int64_t before_ms, fn_err *err);
 /* It came to nothing. */
 void fn_registry_abandon(fn_registry *registry, const char *name, int64_t version);
 

@@ -99,6 +99,30 @@ fn_status fn_registry_publish(int64_t *version_out, fn_registry *r, const fn_ver
   return FN_OK;
 }
 
+typedef struct numbers {
+  int64_t *items;
+  size_t n, max;
+} numbers;
+
+static fn_status take_number(void *arg, const fn_sql_value *v, size_t n, fn_err *err) {
+  numbers *x = arg;
+  (void)err;
+  if (n == 1 && x->n < x->max) x->items[x->n++] = v[0].integer;
+  return FN_OK;
+}
+
+fn_status fn_registry_unfinished(int64_t *versions_out, size_t *n_out, size_t max, fn_registry *r, const char *name,
+                                 int64_t before_ms, fn_err *err) {
+  const fn_sql_value values[] = {fn_sql_text(name), fn_sql_int(before_ms)};
+  numbers x = {.items = versions_out, .max = max};
+  FN_TRY(fn_sql_query(r->sql,
+                      "SELECT version FROM registry_versions WHERE name = $1 AND state = 0 AND created_ms < $2"
+                      " ORDER BY version LIMIT 1000",
+                      values, 2, take_number, &x, err));
+  *n_out = x.n;
+  return FN_OK;
+}
+
 void fn_registry_abandon(fn_registry *r, const char *name, int64_t version) {
   const fn_sql_value values[] = {fn_sql_text(name), fn_sql_int(version)};
   if (fn_sql_begin(r->sql, NULL) != FN_OK) return;

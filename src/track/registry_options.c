@@ -3,10 +3,10 @@
 #define AT(member) offsetof(fn_registry_options, member)
 
 static const fn_option options[] = {
-    {"registry.uri", FN_OPTION_STRING, AT(uri), "null", NULL, true, false,
+    {"registry.uri", FN_OPTION_STRING, AT(uri), "null", NULL, true, true,
      "Where models:/NAME@ALIAS is looked up. null: in the store of runs (track.url); http(s)://…: the registry of an "
      "MLflow server. MLFLOW_REGISTRY_URI sets it too."},
-    {"registry.mirror", FN_OPTION_STRING, AT(mirror), "null", NULL, true, false,
+    {"registry.mirror", FN_OPTION_STRING, AT(mirror), "null", NULL, true, true,
      "MLflow server (http(s)://…) whose registry gets each version that is added, and each alias where it is moved "
      "to."},
     {"registry.follow_s", FN_OPTION_FLOAT, AT(follow_s), "30", "[0.1,86400]", false, false,

@@ -71,6 +71,21 @@ static fn_status make_folder(char **out, const char *scratch, fn_err *err) {
   return FN_OK;
 }
 
+enum { MAX_UNFINISHED = 100, UNFINISHED_MS = 24 * 3600 * 1000 };
+
+/* What processes that were killed have left: nobody makes a version for a day. */
+static void sweep(fn_registry *registry, fn_tracking *tracking, const char *name) {
+  int64_t versions[MAX_UNFINISHED];
+  size_t n = 0;
+  char owner[320];
+  if (fn_registry_unfinished(versions, &n, MAX_UNFINISHED, registry, name, fn_clock_unix_ms() - UNFINISHED_MS, NULL))
+    return;
+  for (size_t i = 0; i < n; i++) {
+    snprintf(owner, sizeof owner, "version:%s/%lld", name, (long long)versions[i]);
+    if (fn_tracking_drop_owner(tracking, owner, NULL) == FN_OK) fn_registry_abandon(registry, name, versions[i]);
+  }
+}
+
 fn_status fn_version_add(int64_t *version_out, bool *found_out, fn_registry *registry, fn_tracking *tracking,
                          const fn_version_source *s, const char *scratch, fn_err *err) {
   char origin[65], owner[320];
@@ -80,6 +95,7 @@ fn_status fn_version_add(int64_t *version_out, bool *found_out, fn_registry *reg
   FN_TRY(fn_version_origin(origin, s, err));
   FN_TRY(fn_registry_reserve(&version, &found, registry, s->name, origin, err));
   if (found) return *version_out = version, *found_out = true, FN_OK;
+  sweep(registry, tracking, s->name);
   const int64_t number = version;
   snprintf(owner, sizeof owner, "version:%s/%lld", s->name, (long long)number);
   fn_status status = make_folder(&folder, scratch, err);

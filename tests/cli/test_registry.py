@@ -291,6 +291,11 @@ def test_killed_in_the_middle(place):
     assert added["version"] >= 4
     place.registry("download", f"fake-news/{added['version']}", "--out", "whole")
     assert files(place.folder / "whole") == LAYOUT
+    place.database("UPDATE registry_versions SET created_ms = created_ms - 86500000 WHERE state = 0")  # a day later
+    place.registry("add", "bert", "eval.resamples=10")
+    assert place.database("SELECT COUNT(*) FROM registry_versions WHERE state = 0") == [(0,)]
+    owners = {owner for (owner,) in place.database("SELECT DISTINCT owner FROM artifacts") if owner.startswith("version:")}
+    assert len(owners) == len(place.registry("list").stdout.splitlines())
 
 
 def test_tables_fit_a_terminal(place):

@@ -1,13 +1,17 @@
 """`fakenews serve --model models:/NAME@ALIAS`: the model is swapped when the alias moves, and stays when it cannot be."""
 
+import hashlib
+import json
 import shutil
+import subprocess
 import threading
 import time
 
 import pytest
+from log_support import postgres
 from registry_support import copy_place, make_place
 from serve_support import Served, TEXT
-from train_support import wait_for
+from train_support import bare_environment, wait_for
 
 NAME = "models:/fake-news@best"
 
@@ -107,7 +111,6 @@ def test_a_version_that_is_no_model_is_refused_once(place):
     good = bad.read_bytes()
     data = bytearray(good)
     data[-1] ^= 1  # of a tensor: the header's checksum still holds
-    import hashlib
     digest = hashlib.sha256(data).hexdigest()
     target = place.folder / "runs/artifacts/sha256" / digest[:2] / digest
     target.parent.mkdir(exist_ok=True)
@@ -157,3 +160,38 @@ def test_killed_and_started_without_a_registry(place):
     shutil.rmtree(place.folder / ".cache")
     done = place.run("serve", "--check", "--model", NAME, "predictions.url=none", code=2)
     assert "runs/tracking.db" in done.stderr
+
+
+def test_on_postgresql(place):
+    """The same with the team's database: many promote at once, the database goes away and comes back."""
+    with postgres() as cluster:
+        url = f"track.url={cluster.url}"
+        for run, settings in (("bert", []), ("linear", []), ("bert", ["dtype=f32"])):
+            place.registry("add", run, url, "eval.baselines=false", *settings)
+        place.registry("promote", "fake-news", 1, "--alias", "best", url)
+        with serve(place, arguments=[url]) as server:
+            assert version_of(server) == 1
+            command = [str(place.program), "registry", "promote", "fake-news", "--alias", "best", url]
+            running = [subprocess.Popen([*command[:4], str(1 + i % 3), *command[4:]], cwd=place.folder, text=True,
+                                        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+                                        env=bare_environment(place.folder)) for i in range(6)]
+            for process in running:
+                _, err = process.communicate(timeout=60)
+                assert process.returncode == 0 or (process.returncode == 4 and "somebody else" in err), err
+            shown = json.loads(place.registry("show", "fake-news", url).stdout)
+            at = 0
+            for change in shown["changes"]:
+                if change["action"] == "promote":
+                    assert change["from"] == at
+                    at = change["to"]
+            wait_for(lambda: version_of(server) == at, 20)
+            cluster.stop()
+            wait_for(lambda: '"registry_away"' in server.log, 20)
+            assert server.post("/v1/classify", {"title": "Moon is rented", "text": TEXT}).status == 200
+            cluster.start()
+            wait_for(lambda: '"registry_back"' in server.log, 20)
+            place.registry("alias", "fake-news@best", at % 3 + 1, url)
+            wait_for(lambda: version_of(server) == at % 3 + 1, 20)
+            cluster.stop()
+            done = place.run("predict", "--model", NAME, "--title", "Moon is rented", url)
+            assert "the last copy is used" in done.stderr and json.loads(done.stdout)["model"]

@@ -142,3 +142,35 @@ def test_a_mirror_that_is_away_holds_nothing_up(place):
         url = f"http://127.0.0.1:{s.getsockname()[1]}"
     done = place.registry("alias", "fake-news@away", "2", f"registry.mirror={url}", "net.retries=0", code=3)
     assert "its mirror has not" in done.stderr and place.alias("away") == 2
+
+
+def test_serve_follows_an_alias_of_the_server(place, servers, server, client):
+    import time
+
+    from serve_support import Served
+
+    def wait_for(condition):
+        end = time.monotonic() + 20
+        while not condition():
+            assert time.monotonic() < end, service.log
+            time.sleep(0.05)
+
+    def version():
+        return service.get("/v1/model").json["registry"]["version"]
+
+    first = int(client.get_model_version_by_alias("fake-news", "best").version)
+    second = next(int(v.version) for v in client.search_model_versions("name = 'fake-news'") if int(v.version) != first)
+    url = server.url.replace("127.0.0.1", "localhost")  # Served takes the first address with digits in the log for its own
+    settings = (f"registry.uri={url}", "registry.follow_s=0.2", "predictions.url=none", "serve.log_format=json",
+                "net.retries=0")
+    with Served(place.program, place.folder, *settings, model="models:/fake-news@best") as service:
+        assert version() == first
+        client.set_registered_model_alias("fake-news", "best", second)
+        wait_for(lambda: version() == second)
+        server.kill()
+        wait_for(lambda: '"registry_away"' in service.log)
+        assert service.post("/v1/classify", {"title": "Moon is rented", "text": "It is."}).status == 200
+    with Served(place.program, place.folder, *settings, model="models:/fake-news@best") as service:
+        assert version() == second and '"registry_away"' in service.log
+    server.start()
+    client.set_registered_model_alias("fake-news", "best", first)

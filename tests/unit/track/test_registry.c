@@ -90,6 +90,13 @@ static void test_versions_count(void **state) {
   assert_ok(fn_registry_reserve(&version, &found, registry, "news", "o9", &err));
   assert_int_equal(version, 4);
   assert_int_equal(at("LATEST"), 3); /* nobody sees what is not whole */
+  int64_t left[4];
+  size_t n_left = 0;
+  assert_ok(fn_registry_unfinished(left, &n_left, 4, registry, "news", fn_clock_unix_ms() - 10000, &err));
+  assert_int_equal(n_left, 0);
+  assert_ok(fn_registry_unfinished(left, &n_left, 4, registry, "news", fn_clock_unix_ms() + 10000, &err));
+  assert_int_equal(n_left, 1);
+  assert_int_equal(left[0], 4);
   fn_registry_abandon(registry, "news", 4);
   assert_int_equal(add("news", "o4"), 4);
   assert_int_equal(at(NULL), 4);
@@ -115,7 +122,7 @@ static void test_aliases(void **state) {
   (void)state;
   fn_err err = {0};
   for (int i = 1; i <= 3; i++) {
-    char origin[8];
+    char origin[16];
     snprintf(origin, sizeof origin, "o%d", i);
     add("news", origin);
   }
