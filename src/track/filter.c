@@ -40,8 +40,8 @@ static const struct {
     {"Created", FN_ATTRIBUTE_START_TIME},    {"end_time", FN_ATTRIBUTE_END_TIME},
 };
 
-static const char *const comparators[FN_N_COMPARATORS] = {"=",  "!=",   ">",     ">=", "<",
-                                                          "<=", "LIKE", "ILIKE", "IN", "NOT IN"};
+static const char *const comparators[FN_N_COMPARATORS] = {
+    "=", "!=", ">", ">=", "<", "<=", "LIKE", "ILIKE", "IN", "NOT IN", "IS NULL", "IS NOT NULL"};
 
 bool fn_field_is_number(const fn_field *field) {
   return field->kind == FN_FIELD_METRIC ||
@@ -183,6 +183,19 @@ static bool take_mark(reader *r, const char *mark) {
   return true;
 }
 
+/* Two or three words with space between them; third may be NULL. */
+static bool take_words(reader *r, const char *first, const char *second, const char *third) {
+  const size_t begin = r->at;
+  const char *const words[] = {first, second, third};
+  for (size_t i = 0; i < 3 && words[i]; i++) {
+    skip_space(r);
+    if (take_word(r, words[i])) continue;
+    r->at = begin;
+    return false;
+  }
+  return true;
+}
+
 static bool take_comparator(fn_comparator *out, reader *r) {
   static const fn_comparator marks[] = {FN_COMPARE_NE, FN_COMPARE_GE, FN_COMPARE_LE,
                                         FN_COMPARE_EQ, FN_COMPARE_GT, FN_COMPARE_LT};
@@ -192,10 +205,9 @@ static bool take_comparator(fn_comparator *out, reader *r) {
   for (size_t i = 0; i < FN_COUNT_OF(words); i++)
     if (take_word(r, comparators[words[i]])) return *out = words[i], true;
   const size_t begin = r->at;
-  if (take_word(r, "NOT")) {
-    skip_space(r);
-    if (take_word(r, "IN")) return *out = FN_COMPARE_NOT_IN, true;
-  }
+  if (take_words(r, "NOT", "IN", NULL)) return *out = FN_COMPARE_NOT_IN, true;
+  if (take_words(r, "IS", "NULL", NULL)) return *out = FN_COMPARE_IS_NULL, true;
+  if (take_words(r, "IS", "NOT", "NULL")) return *out = FN_COMPARE_IS_NOT_NULL, true;
   r->at = begin;
   return false;
 }
@@ -204,18 +216,26 @@ static bool takes_list(const fn_field *f) {
   return f->kind == FN_FIELD_DATASET || (f->kind == FN_FIELD_ATTRIBUTE && f->attribute == FN_ATTRIBUTE_RUN_ID);
 }
 
+static bool may_be_null(const fn_field *f) {
+  return f->kind == FN_FIELD_PARAM || f->kind == FN_FIELD_TAG;
+}
+
+static bool takes(const fn_field *f, fn_comparator c) {
+  if (fn_field_is_number(f)) return c <= FN_COMPARE_LE;
+  if (c >= FN_COMPARE_IS_NULL) return may_be_null(f);
+  if (c >= FN_COMPARE_IN) return takes_list(f);
+  return c <= FN_COMPARE_NE || c >= FN_COMPARE_LIKE;
+}
+
 static fn_status read_comparator(fn_clause *c, reader *r, fn_err *err) {
   skip_space(r);
   const reader begin = *r;
-  const bool found = take_comparator(&c->comparator, r);
-  if (fn_field_is_number(&c->field))
-    return found && c->comparator <= FN_COMPARE_LE ? FN_OK
-                                                   : fail(&begin, err, "numbers are compared by = != > >= < <=");
-  if (found && (c->comparator <= FN_COMPARE_NE || c->comparator == FN_COMPARE_LIKE ||
-                c->comparator == FN_COMPARE_ILIKE || (c->comparator >= FN_COMPARE_IN && takes_list(&c->field))))
-    return FN_OK;
-  return takes_list(&c->field) ? fail(&begin, err, "this field is compared by = != LIKE ILIKE IN or NOT IN")
-                               : fail(&begin, err, "text is compared by = != LIKE or ILIKE");
+  if (take_comparator(&c->comparator, r) && takes(&c->field, c->comparator)) return FN_OK;
+  if (fn_field_is_number(&c->field)) return fail(&begin, err, "numbers are compared by = != > >= < <=");
+  if (takes_list(&c->field)) return fail(&begin, err, "this field is compared by = != LIKE ILIKE IN or NOT IN");
+  return may_be_null(&c->field)
+             ? fail(&begin, err, "text is compared by = != LIKE ILIKE, or IS NULL or IS NOT NULL stands here")
+             : fail(&begin, err, "text is compared by = != LIKE or ILIKE");
 }
 
 static fn_status read_number(fn_clause *c, reader *r, fn_err *err) {
@@ -251,6 +271,7 @@ static fn_status read_list(fn_clause *c, reader *r, fn_err *err) {
 }
 
 static fn_status read_value(fn_clause *c, reader *r, fn_err *err) {
+  if (c->comparator >= FN_COMPARE_IS_NULL) return FN_OK;
   skip_space(r);
   if (fn_field_is_number(&c->field)) return read_number(c, r, err);
   if (c->comparator >= FN_COMPARE_IN) return read_list(c, r, err);

@@ -43,6 +43,8 @@ typedef enum fn_comparator {
   FN_COMPARE_ILIKE,
   FN_COMPARE_IN,
   FN_COMPARE_NOT_IN,
+  FN_COMPARE_IS_NULL, /* the run has no such parameter or tag */
+  FN_COMPARE_IS_NOT_NULL,
   FN_N_COMPARATORS
 } fn_comparator;
 

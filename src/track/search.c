@@ -190,8 +190,14 @@ static fn_status put_clause(statement *s, const fn_clause *c, const gone *g, fn_
     put_number_test(s, column.data, c, true);
     return FN_OK;
   }
-  fn_buf_printf(&s->text, "r.number IN (SELECT run FROM %s WHERE key = ", table_of(c->field.kind));
+  fn_buf_printf(&s->text,
+                "r.number %s (SELECT run FROM %s WHERE key = ", c->comparator == FN_COMPARE_IS_NULL ? "NOT IN" : "IN",
+                table_of(c->field.kind));
   put_value(s, fn_sql_str(key_of(&c->field)));
+  if (c->comparator >= FN_COMPARE_IS_NULL) {
+    put(s, ")");
+    return FN_OK;
+  }
   put(s, " AND ");
   if (c->field.kind == FN_FIELD_METRIC)
     put_number_test(s, "latest", c, false);
