@@ -1,7 +1,7 @@
 /* The search syntax of runs: the first line an order, the rest a filter. What is accepted keeps its bounds: comparisons
  * that fit their fields, strings inside what was given; what is refused says why. */
-#include "track/filter.h"
 #include "fuzz.h"
+#include "track/filter.h"
 
 #include <math.h>
 #include <string.h>
