@@ -1,6 +1,6 @@
 """MLflow's own server, started as often as a test wants: its modules take many seconds to import, so one process imports
 them once and every server is a fork of it. What runs in the fork is what `mlflow server --serve-artifacts` runs: uvicorn
-with mlflow.server.fastapi_app.
+with mlflow.server.fastapi_app (before 3.x: the Flask application alone).
 
 As a program: reads lines of JSON {"backend", "artifacts", "port"}, answers each with the process id.
 As a module: Servers().
@@ -14,6 +14,8 @@ import subprocess
 import sys
 import time
 import urllib.request
+from importlib import import_module
+from importlib.util import find_spec
 
 
 def serve(order):
@@ -22,17 +24,24 @@ def serve(order):
     os.environ["_MLFLOW_SERVER_ARTIFACT_ROOT"] = order.get("root", "mlflow-artifacts:/")
     os.environ["_MLFLOW_SERVER_ARTIFACT_DESTINATION"] = order["artifacts"]
     os.environ["_MLFLOW_SERVER_SERVE_ARTIFACTS"] = "true"
-    import uvicorn
-    from mlflow.server.fastapi_app import app
     from mlflow.server.handlers import initialize_backend_stores
 
     initialize_backend_stores(order["backend"], order["backend"], os.environ["_MLFLOW_SERVER_ARTIFACT_ROOT"])
-    uvicorn.run(app, host="127.0.0.1", port=order["port"], log_level="warning")
+    if find_spec("mlflow.server.fastapi_app"):
+        import uvicorn
+        from mlflow.server.fastapi_app import app
+
+        uvicorn.run(app, host="127.0.0.1", port=order["port"], log_level="warning")
+    else:  # 2.x
+        from mlflow.server import app
+        from werkzeug.serving import run_simple
+
+        run_simple("127.0.0.1", order["port"], app, threaded=True)
 
 
 def main():
     os.environ["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"] = "false"
-    import mlflow.server.fastapi_app  # noqa: F401
+    import_module("mlflow.server.fastapi_app" if find_spec("mlflow.server.fastapi_app") else "mlflow.server")
 
     print("ready", flush=True)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for a server that was killed

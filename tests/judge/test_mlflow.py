@@ -24,7 +24,7 @@ MOST = sys.float_info.max
 @pytest.fixture(scope="module")
 def servers(tmp_path_factory):
     """Begins to import MLflow beside everything else."""
-    servers = Servers(tmp_path_factory.mktemp("mlflow"))
+    servers = Servers(tmp_path_factory.mktemp("mlflow"), os.environ.get("FN_MLFLOW_PYTHON", sys.executable))
     yield servers
     servers.close()
 
