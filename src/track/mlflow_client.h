@@ -79,7 +79,8 @@ typedef fn_status (*fn_mlflow_run_emit)(void *arg, const fn_mlflow_run *run, fn_
 FN_NODISCARD fn_status fn_mlflow_run_search(fn_mlflow *mlflow, const char *experiment_id, const char *filter,
                                             size_t max, fn_mlflow_run_emit emit, void *arg, fn_err *err);
 /* Any number of each, sent in as many requests as MLflow's limits ask for (1,000 in all, 1,000 metrics, 100 parameters,
- * 100 tags, 1 MB); values beyond its lengths are cut. What was sent before is harmless to send again. After a failure
+ * 100 tags, 1 MB); values beyond its lengths are cut. What was sent before is harmless to send again (a NaN
+ * is refused by servers before 3.x, which have it). After a failure
  * *n_sent (may be NULL) counts what arrived: parameters first, then tags, then metrics. */
 FN_NODISCARD fn_status fn_mlflow_log_batch(size_t *n_sent, fn_mlflow *mlflow, const char *run_id,
                                            const fn_track_pair *params, size_t n_params, const fn_track_pair *tags,

@@ -260,6 +260,11 @@ static bool is_refusal(const fn_mlflow_sender *s, fn_status status) {
   return status == FN_E_INVALID && f->http >= 400 && f->http < 500 && !f->refused_access && !f->temporary;
 }
 
+/* Servers before 3.x do not see that a NaN is the NaN they have, and tell what their database said. */
+static bool is_there_already(const fn_track_event *e, const char *why) {
+  return e->kind == FN_TRACK_METRIC && (strstr(why, "UNIQUE constraint failed: metrics.") || strstr(why, "metric_pk"));
+}
+
 /* Sends events; of those that are refused together, halves, until the single ones that are refused are left out. */
 static fn_status send_values(fn_mlflow_sender *s, size_t from, size_t to, fn_err *err) {
   if (from == to) return FN_OK;
@@ -270,7 +275,7 @@ static fn_status send_values(fn_mlflow_sender *s, size_t from, size_t to, fn_err
   if (refused || status == FN_E_NOT_FOUND) FN_TRY(check_run(s, err)); /* of a run that is gone everything is refused */
   if (!refused) return fn_err_set(err, status, "%s", why.message);
   if (to - from == 1) {
-    reject(s, why.message);
+    if (!is_there_already(&s->events[from], why.message)) reject(s, why.message);
     return FN_OK;
   }
   const size_t middle = from + (to - from) / 2;

@@ -16,6 +16,7 @@ import time
 import urllib.request
 from importlib import import_module
 from importlib.util import find_spec
+from pathlib import Path
 
 
 def serve(order):
@@ -107,6 +108,8 @@ class Server:
                     if answer.status == 200:
                         return
             except OSError:
+                if not Path(f"/proc/{self.pid}").exists():
+                    break
                 time.sleep(0.05)
         raise AssertionError("no server: " + (self.servers.folder / "mlflow-server.log").read_text()[-2000:])
 

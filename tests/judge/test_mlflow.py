@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import time
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -159,6 +160,12 @@ def call(server, *arguments):
     return done.returncode, done.stdout.strip(), done.stderr
 
 
+def is_old(server):
+    """A server before 3.x (FN_MLFLOW_PYTHON), which today's client of MLflow can ask less."""
+    with urllib.request.urlopen(server.url + "/version") as answer:
+        return answer.read().startswith(b"2.")
+
+
 def ask(server, *arguments):
     code, out, err = call(server, *arguments)
     assert code == 0, err
@@ -174,7 +181,9 @@ def test_values_that_are_hard(sqlite, tmp_path):
     lines += [f"p\tparam{i}\t{i}" for i in range(230)] + [f"t\ttag{i}\t{i}" for i in range(210)]
     (tmp_path / "lines").write_text("\n".join(lines) + "\n")
     assert ask(sqlite, "batch", run, tmp_path / "lines") == str(len(lines))
-    assert ask(sqlite, "batch", run, tmp_path / "lines") == str(len(lines))  # harmless to repeat
+    if is_old(sqlite):
+        (tmp_path / "lines").write_text("\n".join(lines[3:]) + "\n")  # it does not know a NaN or an infinity again
+    assert int(ask(sqlite, "batch", run, tmp_path / "lines")) >= len(lines) - 3  # harmless to repeat
     c = client(sqlite)
     values = [m.value for m in sorted(c.get_metric_history(run, "n"), key=lambda m: m.step)]
     assert math.isnan(values[0]) and values[1:] == [MOST, -MOST] + [float(x) for x in numbers[3:]]
@@ -201,7 +210,26 @@ def test_experiments_runs_and_their_errors(sqlite):
     c.delete_experiment(made)
     code, _, err = call(sqlite, "experiment", "made")
     assert code == 2 and "is deleted; restore it" in err
-    assert ask(sqlite, "version") == f'"{__import__("mlflow").__version__}"'
+    with urllib.request.urlopen(sqlite.url + "/version") as answer:
+        assert ask(sqlite, "version") == f'"{answer.read().decode()}"'
+
+
+@pytest.mark.parametrize("backend", ["sqlite", "on_postgres"])
+def test_everything_sent_twice(request, tmp_path, backend):
+    """What a lost answer, a crash, a restored folder send again is there once."""
+    server = request.getfixturevalue(backend)
+    lines = ["s\tRUNNING\t1", "p\tlr\t0.1", "t\tteam\tdesk", "m\tx\tnan\t3\t1", "m\tx\tinf\t4\t1"]
+    lines += [f"m\tloss\t{i / 7!r}\t{i}\t{i}" for i in range(1500)] + [f"a\tf.txt\t{tmp_path}/lines", "s\tFINISHED\t9"]
+    (tmp_path / "lines").write_text("\n".join(lines))
+    for _ in range(3):
+        done = subprocess.run([TOOLS / "sink_probe", "mlflow", tmp_path, "uri", server.url, "close", "30000"],
+                              input="\n".join(lines) + "\n", capture_output=True, text=True)
+        assert json.loads(done.stdout)["close"] == "", done.stdout
+        (tmp_path / "track" / "mlflow.sent").unlink()
+    c = client(server)
+    run, = c.search_runs([c.get_experiment_by_name("probe").experiment_id])
+    assert [m.value for m in c.get_metric_history(run.info.run_id, "loss")] == [i / 7 for i in range(1500)]
+    assert len(c.get_metric_history(run.info.run_id, "x")) == 2 and run.info.status == "FINISHED"
 
 
 def tree(folder):
@@ -223,15 +251,17 @@ def test_files_models_versions_aliases(sqlite, tmp_path):
     ask(sqlite, "get", run["artifact_uri"], "m", tmp_path / "back")
     assert tree(tmp_path / "back") == tree(folder)
     code, _, err = call(sqlite, "get", run["artifact_uri"], "nothing", tmp_path / "none")
-    assert code == 2 and "404" in err and not (tmp_path / "none").exists()
+    assert (code == 1 and "500" in err if is_old(sqlite) else code == 2 and "404" in err) and not (tmp_path / "none").exists()
     code, _, err = call(sqlite, "get", run["artifact_uri"], "m", tmp_path / "back")
     assert code == 2 and "is there already" in err
 
     ask(sqlite, "model", "news", "what it is for")
     ask(sqlite, "model", "news")  # there already: fine
-    source, model = (x.strip('"') for x in ask(sqlite, "model-put", run["run_id"], "classifier", folder, "{}").split())
-    assert c.get_logged_model(model).status.name == "READY" and c.get_logged_model(model).source_run_id == run["run_id"]
-    ask(sqlite, "version-create", "news", source, run["run_id"], model)
+    source, *model = (x.strip('"') for x in ask(sqlite, "model-put", run["run_id"], "classifier", folder, "{}").split())
+    assert len(model) == (not is_old(sqlite))
+    for logged in model:
+        assert c.get_logged_model(logged).status.name == "READY" and c.get_logged_model(logged).source_run_id == run["run_id"]
+    ask(sqlite, "version-create", "news", source, run["run_id"], *model)
     ask(sqlite, "version-create", "news", run["artifact_uri"] + "/m", run["run_id"])
     assert [json.loads(v)["version"] for v in ask(sqlite, "version-list", "news").split(" {")[:1]] == ["2"]
     for number in (1, 2):
@@ -271,6 +301,9 @@ def test_files_beside_the_server(servers, tmp_path):
     (tmp_path / "a.txt").write_text("hello")
     ask(server, "put", run["artifact_uri"], "deep/a.txt", tmp_path / "a.txt")
     c = client(server)
+    assert (tmp_path / "files" / "0" / run["run_id"] / "artifacts" / "deep" / "a.txt").read_text() == "hello"
+    if is_old(server):
+        return
     assert [f.path for f in c.list_artifacts(run["run_id"], "deep")] == ["deep/a.txt"]
     assert Path(c.download_artifacts(run["run_id"], "deep/a.txt", str(tmp_path))).read_text() == "hello"
     server.kill()
