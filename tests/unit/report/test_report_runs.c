@@ -1,7 +1,7 @@
 /* The report of runs, from one to two hundred, with texts that try to break out of it. */
 #include "made_runs.h"
 
-#include "../test.h"
+#include "../failing.h"
 
 typedef struct page {
   made_runs made;
@@ -156,6 +156,30 @@ static void refusals(void **state) {
   release(&p);
 }
 
+/* Each allocation fails once: the call says that memory is short, and nothing is lost. */
+static void memory_is_short(void **state) {
+  (void)state;
+  page p;
+  const made_options options = {3, 12, 3, 0, false};
+  made_init(&p.made, &options);
+  for (size_t i = 1;; i++) {
+    fn_err err = {0};
+    fn_buf_init(&p.out, 0);
+    n_failed = 0;
+    countdown = i;
+    const fn_status status = fn_runs_report_write(&p.out, &p.made.report, &err);
+    countdown = 0;
+    fn_buf_deinit(&p.out);
+    if (n_failed == 0) {
+      assert_ok(status);
+      assert_true(i > 100);
+      break;
+    }
+    assert_status(status, FN_E_NO_MEMORY);
+  }
+  made_deinit(&p.made);
+}
+
 static void directions(void **state) {
   (void)state;
   assert_int_equal(fn_report_direction("val/loss"), -1);
@@ -172,7 +196,7 @@ int main(void) {
       cmocka_unit_test(three_runs),        cmocka_unit_test(one_run_alone),
       cmocka_unit_test(an_empty_run),      cmocka_unit_test(hostile_text_stays_text),
       cmocka_unit_test(pages_are_bounded), cmocka_unit_test(refusals),
-      cmocka_unit_test(directions),
+      cmocka_unit_test(directions),        cmocka_unit_test(memory_is_short),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
