@@ -90,7 +90,8 @@ static fn_status take_run(void *arg, const fn_run_view *view, fn_err *err) {
   for (size_t i = 0; i < view->n_metrics; i++) {
     const fn_run_metric *m = &view->metrics[i];
     const double none = (double)NAN;
-    metrics[i] = (fn_report_metric){keep(f, m->key), m->last, m->min, m->max, none, none, none, m->n, m->last_step};
+    metrics[i] =
+        (fn_report_metric){keep(f, m->key), m->last, m->min, m->max, none, none, none, m->n, m->last_step, NULL};
     if (!metrics[i].key) return fn_err_no_memory(err, "runs");
   }
   run->metrics = metrics;
@@ -349,6 +350,39 @@ static fn_status take_curves(filler *f, fn_report_run *run, const key_rank *keys
 
 /* ---- versions in the registry ---- */
 
+/* Intervals of the card: the version was measured on the rows that the run was tested on, whole publishers drawn. They
+ * are of the packed model; the page says of which version. */
+static void take_intervals(filler *f, fn_report_run *run, const fn_version_info *version) {
+  FN_AUTO_JSON json_t *card = NULL;
+  json_t *system = NULL, *pair = NULL;
+  const char *key;
+  size_t i;
+  char text[300];
+  fn_report_metric *metrics = NULL;
+  if (!version->card || fn_json_parse(&card, fn_str_from(version->card), "card", NULL) != FN_OK) return;
+  const json_t *figures = json_object_get(card, "figures"), *data = json_object_get(figures, "data");
+  const char *hash = json_string_value(json_object_get(data, "hash")),
+             *split = json_string_value(json_object_get(data, "split"));
+  if (!hash || !split || !run->data_hash || strcmp(hash, run->data_hash) != 0 || strcmp(split, "test") != 0) return;
+  snprintf(text, sizeof text, "of models:/%.200s/%lld, by publishers", version->name, (long long)version->version);
+  memcpy(&metrics, &run->metrics, sizeof metrics); /* ours: take_run made them */
+  json_array_foreach(json_object_get(figures, "systems"), i, system) {
+    const char *name = json_string_value(json_object_get(system, "name"));
+    if (!name || strcmp(name, "model") != 0) continue;
+    json_object_foreach(json_object_get(json_object_get(system, "metrics"), "intervals"), key, pair) {
+      const json_t *low = json_array_get(pair, 0), *high = json_array_get(pair, 1);
+      for (size_t k = 0; k < run->n_metrics; k++) {
+        fn_report_metric *m = &metrics[k];
+        if (strncmp(m->key, "test/", 5) != 0 || strcmp(m->key + 5, key) != 0) continue;
+        if (!isnan(m->low) || !json_is_number(low) || !json_is_number(high)) continue;
+        m->low = json_number_value(low);
+        m->high = json_number_value(high);
+        m->interval_of = keep(f, text);
+      }
+    }
+  }
+}
+
 static fn_status take_version(void *arg, const fn_version_info *version, fn_err *err) {
   filler *f = arg;
   for (size_t r = 0; r < f->n_runs; r++) {
@@ -360,6 +394,7 @@ static fn_status take_version(void *arg, const fn_version_info *version, fn_err 
              version->aliases && *version->aliases ? " (" : "", version->aliases ? version->aliases : "",
              version->aliases && *version->aliases ? ")" : "");
     if (!models) return fn_err_no_memory(err, "models");
+    take_intervals(f, run, version);
     for (size_t i = 0; i < run->n_models; i++) models[i] = run->models[i];
     models[run->n_models] = keep(f, text);
     run->models = models;

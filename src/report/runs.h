@@ -15,6 +15,7 @@ typedef struct fn_report_metric {
   double kept;           /* at the best step, which is the model that was kept; NaN: no value there */
   double low, high;      /* 95 % interval of `kept` or `last`; NaN: none was recorded */
   int64_t n, last_step;
+  const char *interval_of; /* what the interval is of, where that is not the run: a version, by publishers; else NULL */
 } fn_report_metric;
 
 typedef struct fn_report_curve {

@@ -8,6 +8,7 @@ enum { MAX_MATRICES = 24, MAX_METRIC_CELLS = 12000 };
 typedef struct quality {
   double accuracy, low, high;
   bool by_groups; /* the interval was recorded with the run; else it is Wilson's over rows */
+  const char *interval_of;
   double majority, ece, loss, roc_auc;
   int64_t n_rows;
 } quality;
@@ -37,6 +38,7 @@ static void find_quality(quality *q, const fn_report_run *run, const char *split
   if (m && !isnan(m->low) && !isnan(m->high)) {
     q->low = m->low, q->high = m->high;
     q->by_groups = true;
+    q->interval_of = m->interval_of;
   }
 }
 
@@ -59,7 +61,10 @@ static void write_interval(fn_buf *out, const quality *q) {
     return;
   }
   fn_html_add(out, "<td class=\"number\">%s … %s <small>%s</small></td>", fn_number_text(a, q->low),
-              fn_number_text(b, q->high), q->by_groups ? "recorded with the run" : "by rows");
+              fn_number_text(b, q->high),
+              q->interval_of ? q->interval_of
+              : q->by_groups ? "recorded with the run"
+                             : "by rows");
 }
 
 static void write_row(fn_buf *out, const fn_report_view *view, size_t r, const char *split, const quality *q) {

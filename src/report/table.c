@@ -11,7 +11,7 @@ void fn_html_table_begin(fn_buf *out, const char *id, const char *caption, const
   fn_html_add(out, "><caption id=\"%s-caption\"><span>%s</span></caption>\n<thead><tr>", id, caption);
   for (size_t i = 0; i < n; i++) {
     fn_buf_append_str(out, columns[i].number ? "<th scope=\"col\" class=\"number\">" : "<th scope=\"col\">");
-    fn_html_key(out, columns[i].title, 80);
+    (columns[i].number ? fn_html_cut : fn_html_key)(out, columns[i].title, columns[i].number ? 40 : 80);
     if (columns[i].hint) fn_html_add(out, " <small>%s</small>", columns[i].hint);
     fn_buf_append_str(out, "</th>");
   }

@@ -2,9 +2,11 @@
 
 import json
 import math
+import os
 import re
 import shutil
 import signal
+import sqlite3
 import subprocess
 from html.parser import HTMLParser
 from pathlib import Path
@@ -14,6 +16,7 @@ import pytest
 from train_support import TINY, bare_environment, kill_after, prepare
 
 REPO = Path(__file__).resolve().parents[2]
+FAULT = Path(os.environ.get("FN_TOOLS", REPO / "build/dev/tests/tools")).resolve() / "libfault.so"
 HOSTILE = """</script><script>alert(1)</script>"'><img src=x onerror=alert(1)>"""
 RUNS = {"low": ["--init", "scratch", *TINY, "train.log_every=1"],
         "high": ["--init", "scratch", *TINY, "train.learning_rate=5e-3", f"track.tags={{mlflow.note.content: {json.dumps(HOSTILE)}}}"],
@@ -136,6 +139,29 @@ def test_links_lead_to_the_files(report, tracked, tmp_path):
         assert found and all(f.is_file() and "sha256" in f.parts for f in found)
     finally:
         (tracked / "gone").rename(kept)
+
+
+def test_versions_of_the_registry(fakenews, tracked, tmp_path):
+    """The version that came of a run is its lineage, and its card has an interval over publishers."""
+    store = tmp_path / "copy"
+    shutil.copytree(tracked / "runs", store)
+    place = [f"track.url={store / 'tracking.db'}", f"track.artifacts={store / 'artifacts'}"]
+    done = fakenews("registry", "add", "words", "--name", "news", "registry.gate_min=0", *place)
+    assert done.code == 0 and fakenews("registry", "alias", "news@best", "1", *place).code == 0, done
+    page = Page(fakenews("runs", "report", "words", "low", "--out", "-", *place).stdout)
+    card = json.loads(sqlite3.connect(store / "tracking.db").execute("SELECT card FROM registry_versions").fetchone()[0])
+    low, high = card["figures"]["systems"][0]["metrics"]["intervals"]["accuracy"]
+    assert "models:/news/1 (best)" in page.text
+    assert f"{low:.4g} … {high:.4g} of models:/news/1, by publishers" in page.text and "by rows" in page.text
+
+
+def test_disk_full_keeps_the_page_that_was(report, tmp_path):
+    out = tmp_path / "page.html"
+    out.write_text("old")
+    done = report("low", "--out", str(out), code=1, env={
+        "LD_PRELOAD": str(FAULT), "FN_FAULT_IO": "1", "FN_FAULT_PATH": "page.html", "FN_FAULT_CALLS": "write", "FN_FAULT_ERROR": "ENOSPC",
+        "FN_FAULT_FOR_GOOD": "1", "ASAN_OPTIONS": "verify_asan_link_order=0"})
+    assert "No space left" in done.stderr and out.read_text() == "old" and list(tmp_path.iterdir()) == [out]
 
 
 def test_runs_by_filter_and_ranking(report, tracked):

@@ -101,7 +101,7 @@ static inline void made_curves(made_runs *m, fn_report_run *run, size_t r, const
   for (size_t k = 0; k < n_test; k++) {
     const double v = made_value(r, 4 + k, 0, 1) * (k == 1 ? 1.1 : 0.9);
     metrics[n_keys + k] = (fn_report_metric){
-        made_text(m, "test/%s", made_metric_names[k]), v, v, v, none, none, none, 1, (int64_t)o->n_steps};
+        made_text(m, "test/%s", made_metric_names[k]), v, v, v, none, none, none, 1, (int64_t)o->n_steps, NULL};
     if (k == 1 && r == 0) metrics[n_keys + k].low = v - 0.03, metrics[n_keys + k].high = v + 0.02;
   }
   run->metrics = metrics;
