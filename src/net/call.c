@@ -156,13 +156,12 @@ static fn_status check_request(const fn_call_request *r, fn_err *err) {
   for (size_t i = 0; i < r->n_headers + r->n_secret_headers; i++) {
     const fn_call_pair *h = i < r->n_headers ? &r->headers[i] : &r->secret_headers[i - r->n_headers];
     if (!is_token(h->name) || !is_value(h->value))
-      return fn_err_set(err, FN_E_INVALID, "%.300s: the header %.60s holds what no header may (a line break?)", r->url,
+      return fn_err_set(err, FN_E_INVALID, "the header %.60s holds what no header may (a line break?)",
                         h->name && *h->name ? h->name : "without a name");
   }
   const fn_http_credentials *c = &r->credentials;
   if ((c->bearer && !is_value(c->bearer)) || (c->user && !is_value(c->user)) || (c->password && !is_value(c->password)))
-    return fn_err_set(err, FN_E_INVALID, "%.300s: the credentials hold a line break or another control character",
-                      r->url);
+    return fn_err_set(err, FN_E_INVALID, "the credentials hold a line break or another control character");
   return FN_OK;
 }
 
@@ -301,7 +300,8 @@ static fn_status make_url(fn_url *url_out, const fn_call_request *r, fn_err *err
     fn_url_encode(&text, fn_str_from(r->query[i].value), "");
     separator = '&';
   }
-  if (text.failed) return fn_err_set(err, FN_E_INVALID, "%.60s…: an address of more than %d bytes", r->url, FN_URL_MAX);
+  if (text.failed && strlen(r->url) <= FN_URL_MAX && r->n_query == 0) return fn_err_no_memory(err, "an address");
+  if (text.failed) return fn_err_set(err, FN_E_INVALID, "an address of more than %d bytes", FN_URL_MAX);
   FN_TRY(fn_url_parse(url_out, text.data, err));
   if (url_out->scheme != FN_URL_FILE) return FN_OK;
   (void)fn_err_set(err, FN_E_INVALID, "%.500s: requests go to http:// and https:// only", url_out->text);
@@ -391,7 +391,7 @@ fn_status fn_call_pause(fn_http *http, const fn_call_request *request, const fn_
   const double wait_s = fn_wire_backoff(o, n_failures, answer->retry_after_s);
   if (request->on_retry) request->on_retry(request->arg, why, wait_s);
   if (fn_wire_sleep(wait_s, go_on, request)) return FN_OK;
-  return fn_err_set(err, FN_E_CANCELLED, "%.*s: stopped", SHOWN_URL(answer->url ? answer->url : request->url));
+  return fn_err_set(err, FN_E_CANCELLED, "%.*s: stopped", SHOWN_URL(answer->url ? answer->url : "a request"));
 }
 
 fn_status fn_call_retry(fn_call_answer *answer, fn_http *http, const fn_call_request *request, fn_err *err) {

@@ -53,11 +53,26 @@ static bool take(fn_url *url, const fn_curl *curl, CURLU *handle) {
   return ok && url->host && url->path && url->text;
 }
 
+/* An address that is refused, as it may be shown: what stands before an '@' may be a password. */
+static const char *without_user(char out[301], const char *text) {
+  const char *slashes = strstr(text, "//"), *begin = slashes ? slashes + 2 : text;
+  const char *end = begin + strcspn(begin, "/?#"), *at = NULL;
+  for (const char *p = begin; p < end; p++)
+    if (*p == '@') at = p;
+  if (at)
+    snprintf(out, 301, "%.*s***%.250s", begin - text < 40 ? (int)(begin - text) : 40, text, at);
+  else
+    snprintf(out, 301, "%.300s", text);
+  return out;
+}
+
 fn_status fn_url_parse(fn_url *url_out, const char *text, fn_err *err) {
   const fn_curl *curl;
+  char shown[301];
   FN_TRY(fn_curl_get(&curl, err));
   if (strlen(text) > FN_URL_MAX)
-    return fn_err_set(err, FN_E_INVALID, "%.60s…: an address of more than %d bytes", text, FN_URL_MAX);
+    return fn_err_set(err, FN_E_INVALID, "%.60s…: an address of more than %d bytes", without_user(shown, text),
+                      FN_URL_MAX);
   CURLU *handle = curl->url();
   if (!handle) return fn_err_no_memory(err, "an address");
   fn_url url = {0};
@@ -66,7 +81,8 @@ fn_status fn_url_parse(fn_url *url_out, const char *text, fn_err *err) {
   if (!ok) {
     fn_url_deinit(&url);
     return fn_err_set(err, FN_E_INVALID,
-                      "\"%.300s\" is no address that can be fetched; http://…, https://… and file:///… are", text);
+                      "\"%s\" is no address that can be fetched; http://…, https://… and file:///… are",
+                      without_user(shown, text));
   }
   *url_out = url;
   return FN_OK;

@@ -110,8 +110,8 @@ static fn_status from_environment(fn_aws *aws, const fn_store *store, fn_buf *tr
   return FN_OK;
 }
 
-static fn_status from_section(fn_aws *aws, fn_str text, const char *section, char *path, fn_buf *tried, fn_err *err) {
-  FN_AUTO_FREE char *owned = path;
+static fn_status from_section(fn_aws *aws, fn_str text, const char *section, const char *path, fn_buf *tried,
+                              fn_err *err) {
   FN_AUTO_BUF fn_buf id, secret, token;
   fn_buf_init(&id, MAX_FILE), fn_buf_init(&secret, MAX_FILE), fn_buf_init(&token, MAX_FILE);
   if (!path) return fn_buf_append_str(tried, ", ~/.aws (no home folder)"), FN_OK;
@@ -149,12 +149,14 @@ static void name_unknown_ways(const fn_aws *aws, const fn_store *store, fn_buf *
 
 static fn_status from_files(fn_aws *aws, const fn_store *store, fn_buf *tried, fn_err *err) {
   read_files(aws, store);
-  FN_TRY(from_section(aws, fn_buf_str(&aws->credentials), profile(store), credentials_path(store), tried, err));
+  FN_AUTO_FREE char *credentials = credentials_path(store);
+  FN_AUTO_FREE char *config = config_path(store);
+  FN_TRY(from_section(aws, fn_buf_str(&aws->credentials), profile(store), credentials, tried, err));
   if (aws->id) return FN_OK;
   char section[256];
   snprintf(section, sizeof section, "profile %s", profile(store));
   const bool plain = strcmp(profile(store), "default") == 0 && !fn_ini_has_section(fn_buf_str(&aws->config), section);
-  FN_TRY(from_section(aws, fn_buf_str(&aws->config), plain ? "default" : section, config_path(store), tried, err));
+  FN_TRY(from_section(aws, fn_buf_str(&aws->config), plain ? "default" : section, config, tried, err));
   if (!aws->id) name_unknown_ways(aws, store, tried);
   return FN_OK;
 }

@@ -39,17 +39,17 @@ static fn_status open_kind(fn_store *store, const char *uri, fn_err *err) {
 
 fn_status fn_store_open(fn_store **store_out, const char *uri, const fn_store_options *options, fn_err *err) {
   if (!*uri || strlen(uri) > FN_URL_MAX)
-    return fn_err_set(err, FN_E_INVALID, "\"%.60s\": the address of an artifact store has 1 to %d bytes", uri,
-                      FN_URL_MAX);
+    return fn_err_set(err, FN_E_INVALID, "the address of an artifact store has 1 to %d bytes, not %zu", FN_URL_MAX,
+                      strlen(uri));
   fn_store *store = fn_mem_calloc(1, sizeof *store);
-  if (!store) return fn_err_no_memory(err, uri);
+  if (!store) return fn_err_no_memory(err, "an artifact store");
   store->options = *options;
   if (!store->options.agent) store->options.agent = "fakenews";
   store->buckets = options->buckets ? *options->buckets : (fn_bucket_options){.part_mb = 8};
   size_t n = strlen(uri);
   while (n > 1 && uri[n - 1] == '/') n--;
   store->uri = fn_str_dup(fn_str_make(uri, n));
-  const fn_status status = store->uri ? open_kind(store, uri, err) : fn_err_no_memory(err, uri);
+  const fn_status status = store->uri ? open_kind(store, uri, err) : fn_err_no_memory(err, "an artifact store");
   if (status != FN_OK) {
     fn_http_destroy(store->http);
     free(store->uri);

@@ -233,3 +233,11 @@ def test_hostile_heads(serve):
         answer = call("GET", serve(raw(data)).url)
         assert answer["outcome"] == "io" or answer["status"] == 0 or answer["body"] in ("", "abc"), answer
         assert len(answer["message"]) < 600
+
+
+@pytest.mark.parametrize("url", [f"http://me:{SECRET}@host:99999/", f"ftp://me:{SECRET}@host/", f"http://me:{SECRET}@/", f"http://{SECRET}@[/"])
+def test_addresses_that_are_refused_show_no_password(url):
+    answer = call("GET", url)
+    assert answer["outcome"] == "invalid" and SECRET not in answer["message"], answer
+    answer = call("GET", f"http://me:{SECRET}@127.0.0.1:1/" + "x" * 9000)
+    assert answer["outcome"] == "invalid" and SECRET not in answer["message"]
