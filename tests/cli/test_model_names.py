@@ -1,9 +1,13 @@
 """Names of models that are not paths: models:/, runs:/, http://, file:// wherever a verb takes a model."""
 
 import json
+import shutil
 
 import pytest
+from http_support import Server, whole
 from registry_support import Place, copy_place, make_place
+
+HTTP = ("net.retries=0",)
 
 
 @pytest.fixture(scope="module")
@@ -72,6 +76,22 @@ def test_runs_and_their_files(place):
     assert answers(place, f"runs:/{runs['bert'][:10]}/model") == by_path
     assert "nothing" in place.run("predict", "--model", f"runs:/{runs['bert']}/nothing", "rows.jsonl", code=2).stderr
     assert "0123" in place.run("predict", "--model", "runs:/0123456789", "rows.jsonl", code=2).stderr
+
+
+def test_a_file_behind_http_and_its_last_copy(place):
+    place.registry("download", "fake-news/1", "--out", "whole")
+    packed = (place.folder / "whole/fakenews/model.fnm").read_bytes()
+    expected = answers(place, "whole/fakenews/model.fnm")[0]
+    server = Server(whole(packed))
+    url = f"{server.url}/models/best.fnm"
+    try:
+        assert answers(place, url, *HTTP) == (expected, "")
+    finally:
+        server.stop()
+    got, said = answers(place, url, *HTTP)
+    assert got == expected and "the last copy is used" in said
+    shutil.rmtree(place.folder / ".cache")
+    assert "best.fnm" in place.run("predict", "--model", url, "rows.jsonl", *HTTP, code=1).stderr
 
 
 def test_a_folder_by_its_file_address(place):

@@ -174,3 +174,32 @@ def test_serve_follows_an_alias_of_the_server(place, servers, server, client):
         assert version() == second and '"registry_away"' in service.log
     server.start()
     client.set_registered_model_alias("fake-news", "best", first)
+
+
+def test_models_and_versions_in_a_bucket(place, server, tmp_path):
+    """Files of the registry in S3 (track.artifacts), and models by their s3:// address."""
+    from test_store import Moto
+
+    moto = Moto(tmp_path)
+    try:
+        bucket = ("track.url=team.db", "track.artifacts=s3://bucket/artifacts")
+        place.registry("add", "bert", *bucket, **moto.env)
+        place.registry("promote", "fake-news", "--alias", "best", *bucket, **moto.env)
+        answers(place, "bert/model")  # writes rows.jsonl
+        expected = place.run("predict", "--model", "models:/fake-news@best", "rows.jsonl", *bucket, **moto.env).stdout
+        place.registry("download", "fake-news@best", "--out", "fetched", *bucket, **moto.env)
+        for path in (place.folder / "fetched").rglob("*"):
+            if path.is_file():
+                moto.s3.upload_file(str(path), "bucket", f"models/{path.relative_to(place.folder / 'fetched')}")
+        packed, folder = "s3://bucket/models/fakenews/model.fnm", "s3://bucket/models/model"
+        assert place.run("predict", "--model", packed, "rows.jsonl", **moto.env).stdout == expected
+        moto.free_actions(10**9)  # its check of signatures cannot take an encoded prefix (test_store.py)
+        theirs = [json.loads(line)["probabilities"] for line in
+                  place.run("predict", "--model", folder, "rows.jsonl", **moto.env).stdout.splitlines()]
+        assert theirs == [row["probabilities"] for row in answers(place, "bert/model")]
+    finally:
+        moto.stop()
+    done = place.run("predict", "--model", packed, "rows.jsonl", "net.retries=0", **moto.env)
+    assert done.stdout == expected and "the last copy is used" in done.stderr
+    done = place.run("predict", "--model", "models:/fake-news@best", "rows.jsonl", *bucket, "net.retries=0", **moto.env)
+    assert done.stdout == expected  # the copy of the version is whole: the bucket is not asked

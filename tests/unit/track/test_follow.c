@@ -1,0 +1,221 @@
+/* Names of models, copies, and a follower: its thread is made by pthread_create inside fn_follow_start. */
+#include "../test.h"
+#include "track/follow.h"
+#include "track/registry.h"
+#include "track/tracking.h"
+
+#include <stdatomic.h>
+#include <time.h>
+
+static char folder[64];
+static char *cache, *database, *artifacts;
+static fn_tracking *tracking;
+static fn_registry *registry;
+static fn_tracking_options tracking_options;
+static fn_model_source source;
+
+static char *below(const char *name) {
+  char *path = fn_path_join(folder, name);
+  assert_non_null(path);
+  return path;
+}
+
+static int begin(void **state) {
+  (void)state;
+  fn_err err = {0};
+  snprintf(folder, sizeof folder, "/tmp/fn-test-follow-XXXXXX");
+  if (!mkdtemp(folder)) return 1;
+  cache = below("cache");
+  database = below("tracking.db");
+  artifacts = below("artifacts");
+  tracking_options = (fn_tracking_options){.url = database, .artifacts = artifacts};
+  source = (fn_model_source){.tracking = &tracking_options, .cache = cache};
+  if (fn_tracking_open(&tracking, &tracking_options, &err) != FN_OK) return 1;
+  return fn_registry_open(&registry, fn_tracking_sql(tracking), NULL, false, &err) == FN_OK ? 0 : 1;
+}
+
+static int end(void **state) {
+  (void)state;
+  fn_registry_close(registry);
+  fn_tracking_close(tracking);
+  free(cache);
+  free(database);
+  free(artifacts);
+  return fn_dir_remove(folder, NULL) == FN_OK ? 0 : 1;
+}
+
+/* A version whose packed file says which it is. */
+static void add(int64_t expected) {
+  fn_err err = {0};
+  int64_t version = 0;
+  bool found = false;
+  char text[32], owner[64], origin[16];
+  snprintf(text, sizeof text, "model %d", (int)expected);
+  snprintf(origin, sizeof origin, "o%d", (int)expected);
+  FN_AUTO_FREE char *file = below("file");
+  assert_ok(fn_registry_reserve(&version, &found, registry, "news", origin, &err));
+  assert_int_equal(version, expected);
+  assert_ok(fn_file_write(file, text, strlen(text), &err));
+  snprintf(owner, sizeof owner, "version:news/%d", (int)expected);
+  assert_ok(fn_tracking_put(tracking, owner, "fakenews/model.fnm", file, &err));
+  const fn_version_info info = {.name = "news", .version = version, .digest = origin, .card = "{}"};
+  assert_ok(fn_registry_publish(&version, registry, &info, &err));
+}
+
+static void move(int64_t version) {
+  fn_err err = {0};
+  const fn_alias_move m = {.name = "news", .alias = "best", .version = version, .expected = -1, .action = "alias"};
+  assert_ok(fn_registry_move_alias(registry, &m, &err));
+}
+
+static void test_names(void **state) {
+  (void)state;
+  fn_model_uri u;
+  fn_err err = {0};
+  static const char *const bad[] = {"models:",
+                                    "models:/",
+                                    "models:/a",
+                                    "models:/a/",
+                                    "models:/a@",
+                                    "models:/a/0",
+                                    "models:/a/-1",
+                                    "models:/a/x",
+                                    "models:/@b",
+                                    "models:/a@latest",
+                                    "models:/a/1/extra",
+                                    "models:/a@v1",
+                                    "models:/a b/1",
+                                    "models:/../1",
+                                    "runs:",
+                                    "runs:/",
+                                    "runs://"};
+  for (size_t i = 0; i < FN_COUNT_OF(bad); i++) assert_int_equal(fn_model_uri_parse(&u, bad[i], &err), FN_E_INVALID);
+  static const char *const paths[] = {"model.fnm", "a/b", "/x", "", "modelsx", "C:/x", "owner/name"};
+  for (size_t i = 0; i < FN_COUNT_OF(paths); i++) {
+    assert_ok(fn_model_uri_parse(&u, paths[i], &err));
+    assert_int_equal(u.form, FN_MODEL_PATH);
+  }
+  assert_ok(fn_model_uri_parse(&u, "models:/a.b-c/12", &err));
+  assert_string_equal(u.name, "a.b-c");
+  assert_int_equal(u.version, 12);
+  assert_ok(fn_model_uri_parse(&u, "models:/a@b", &err));
+  assert_string_equal(u.alias, "b");
+  assert_ok(fn_model_uri_parse(&u, "runs:/abc/x/y.fnm", &err));
+  assert_string_equal(u.name, "abc");
+  assert_string_equal(u.path, "x/y.fnm");
+  assert_ok(fn_model_uri_parse(&u, "runs:/abc", &err));
+  assert_string_equal(u.path, "model");
+  assert_ok(fn_model_uri_parse(&u, "s3://bucket/x.fnm", &err));
+  assert_int_equal(u.form, FN_MODEL_STORE);
+}
+
+typedef struct seen {
+  atomic_int n_taken, n_moved, n_refused, n_away, n_back;
+  atomic_llong version;
+  atomic_bool refuses;
+} seen;
+
+static fn_status take(void *arg, const char *path, fn_err *err) {
+  seen *s = arg;
+  FN_AUTO_BUF fn_buf text = {0};
+  if (atomic_load(&s->refuses)) return fn_err_set(err, FN_E_INVALID, "no good");
+  FN_TRY(fn_file_read(&text, path, 100, err));
+  atomic_fetch_add(&s->n_taken, 1);
+  return FN_OK;
+}
+
+static void tell(void *arg, fn_follow_what what, const fn_follow_state *state, const char *text) {
+  seen *s = arg;
+  atomic_store(&s->version, state->version);
+  if (text == NULL) return;
+  atomic_int *const counts[] = {[FN_FOLLOW_MOVED] = &s->n_moved,
+                                [FN_FOLLOW_AWAY] = &s->n_away,
+                                [FN_FOLLOW_BACK] = &s->n_back,
+                                [FN_FOLLOW_FETCH] = &s->n_refused,
+                                [FN_FOLLOW_REFUSED] = &s->n_refused};
+  atomic_fetch_add(counts[what], 1);
+}
+
+static void pass(int ms) {
+  const struct timespec t = {0, ms * 1000000};
+  nanosleep(&t, NULL);
+}
+
+static void wait_for(const atomic_int *count, int n) {
+  for (int i = 0; i < 500 && atomic_load(count) < n; i++) pass(10);
+  assert_true(atomic_load(count) >= n);
+}
+
+static void test_follows(void **state) {
+  (void)state;
+  fn_err err = {0};
+  fn_model_uri uri;
+  fn_model_place place, last;
+  fn_follow *follow;
+  seen s = {.n_taken = 0};
+  for (int64_t v = 1; v <= 3; v++) add(v);
+  move(1);
+  assert_ok(fn_model_uri_parse(&uri, "models:/news@best", &err));
+  assert_ok(fn_model_fetch(&place, &uri, FN_WANT_ANSWERS, &source, &err));
+  assert_int_equal(place.version, 1);
+  const fn_follow_options options = {
+      .uri = &uri, .source = &source, .every_ms = 10, .take = take, .tell = tell, .arg = &s};
+  assert_ok(fn_follow_start(&follow, &options, &place, &err));
+  fn_model_place_deinit(&place);
+  move(2);
+  wait_for(&s.n_moved, 1);
+  assert_int_equal(atomic_load(&s.version), 2);
+  assert_ok(fn_model_last(&last, &uri, FN_WANT_ANSWERS, &source, &err));
+  assert_int_equal(last.version, 2);
+  fn_model_place_deinit(&last);
+  atomic_store(&s.refuses, true);
+  move(3);
+  wait_for(&s.n_refused, 1);
+  pass(100);
+  assert_int_equal(atomic_load(&s.n_refused), 1); /* not tried again */
+  assert_int_equal(atomic_load(&s.version), 2);
+  assert_ok(fn_model_last(&last, &uri, FN_WANT_ANSWERS, &source, &err));
+  assert_int_equal(last.version, 2);
+  fn_model_place_deinit(&last);
+  atomic_store(&s.refuses, false);
+  move(1);
+  wait_for(&s.n_moved, 2);
+  fn_follow_stop(follow);
+  assert_int_equal(atomic_load(&s.version), 1);
+  assert_int_equal(atomic_load(&s.n_taken), 2);
+}
+
+static void test_goes_on_without_a_registry(void **state) {
+  (void)state;
+  fn_err err = {0};
+  fn_model_uri uri;
+  fn_model_place place;
+  fn_follow *follow;
+  seen s = {.n_taken = 0};
+  FN_AUTO_FREE char *away = below("away.db");
+  add(1);
+  move(1);
+  assert_ok(fn_model_uri_parse(&uri, "models:/news@best", &err));
+  assert_ok(fn_model_fetch(&place, &uri, FN_WANT_ANSWERS, &source, &err));
+  const fn_follow_options options = {
+      .uri = &uri, .source = &source, .every_ms = 10, .take = take, .tell = tell, .arg = &s};
+  assert_ok(fn_path_rename(database, away, &err));
+  assert_ok(fn_follow_start(&follow, &options, &place, &err));
+  wait_for(&s.n_away, 1);
+  pass(100);
+  assert_int_equal(atomic_load(&s.n_away), 1);
+  assert_ok(fn_path_rename(away, database, &err));
+  wait_for(&s.n_back, 1);
+  fn_follow_stop(follow);
+  fn_model_place_deinit(&place);
+  assert_int_equal(atomic_load(&s.n_taken), 0);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_names),
+      cmocka_unit_test_setup_teardown(test_follows, begin, end),
+      cmocka_unit_test_setup_teardown(test_goes_on_without_a_registry, begin, end),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
