@@ -147,7 +147,7 @@ static fn_status settle(fn_status status, const char *target, fn_err *err) {
 static fn_status get_from_database(fn_tracking *tracking, const fn_model_uri *u, const found *f, const char *part,
                                    const char *folder, fn_err *err) {
   char owner[320];
-  bool usable;
+  bool usable = false;
   FN_AUTO_FREE char *target = fn_path_join(folder, part);
   if (target == NULL) return fn_err_no_memory(err, "a path");
   snprintf(owner, sizeof owner, "version:%s/%lld", u->name, (long long)f->version);
