@@ -79,7 +79,13 @@ static fn_status find_run(add *a, const char *name, fn_err *err) {
     if (fn_tracking_find(a->run_id, a->r.tracking, a->folder, NULL) != FN_OK) return a->run_id[0] = '\0', FN_OK;
     return fn_tracking_get_run(a->r.tracking, a->run_id, keep_run, a, err);
   }
-  FN_TRY(fn_tracking_find(a->run_id, a->r.tracking, name, err));
+  const fn_status status = fn_tracking_find(a->run_id, a->r.tracking, name, err);
+  if (status == FN_E_NOT_FOUND)
+    return fn_err_set(err, status,
+                      "no run \"%.100s\": accepted are an id or its first digits, a name, a run folder, latest, or the "
+                      "Hugging Face directory of a model",
+                      name);
+  FN_TRY(status);
   FN_TRY(fn_tracking_get_run(a->r.tracking, a->run_id, keep_run, a, err));
   return a->folder && fn_path_is_dir(a->folder) ? FN_OK : fetch_run(a, err);
 }
@@ -199,13 +205,24 @@ static fn_status report(add *a, const char *name, int64_t version, bool found, b
   return fn_cli_print(fn_buf_str(&out), err);
 }
 
+/* A folder begins a registry; for the name of a run there must be a store that has it: no file is made for a mistake.
+ */
+static fn_status open_registry(add *a, const char *name, fn_err *err) {
+  if (!fn_path_is_dir(name)) {
+    fn_tracking *there = NULL;
+    FN_TRY(fn_cli_open_tracking(&there, a->cli, NULL, FN_CLI_OPEN_READ, err));
+    fn_tracking_close(there);
+  }
+  return fn_cli_open_registry(&a->r, a->cli, FN_CLI_OPEN_MAKE, err);
+}
+
 static fn_status add_version(add *a, const fn_cli_args *args, const char *name, bool json, fn_err *err) {
   fn_tensor_options tensor;
   fn_device *device;
   int64_t version = 0;
   bool found = false;
   FN_TRY(fill(a, err));
-  FN_TRY(fn_cli_open_registry(&a->r, a->cli, FN_CLI_OPEN_MAKE, err));
+  FN_TRY(open_registry(a, args->rest[0], err));
   FN_TRY(make_scratch(a, err));
   FN_TRY(find_run(a, args->rest[0], err));
   FN_TRY(find_model(a, err));

@@ -234,13 +234,14 @@ static fn_status append_version(fn_buf *out, const fn_version_info *v, fn_err *e
   fn_buf_printf(out, "%s/%lld%s%s%s\n", v->name, (long long)v->version, v->aliases[0] ? "  (" : "", v->aliases,
                 v->aliases[0] ? ")" : "");
   fn_buf_printf(out, "  %-22s%s by %s@%s\n", "added", time, v->user, v->host);
-  fn_buf_printf(out, "  %-22s%.56s\n", "digest", v->digest); /* the JSON has all of it */
+  fn_buf_printf(out, "  %-22s%.12s\n", "digest", v->digest); /* the JSON has all of it */
   fn_buf_append_str(out, "\nlineage\n");
   fn_buf_printf(out, "  %-22s%s\n", "model", text_at(lineage, "model"));
-  fn_buf_printf(out, "  %-22s%s%s%s\n", "run", v->run_name[0] ? v->run_name : "-", v->run_id[0] ? "  " : "", v->run_id);
-  fn_buf_printf(out, "  %-22s%.56s\n", "configuration", text_at(json_object_get(lineage, "configuration"), "sha256"));
-  fn_buf_printf(out, "  %-22s%s\n", "trained on", text_at(data, "trained_on"));
-  fn_buf_printf(out, "  %-22s%s\n", "measured on", text_at(data, "measured_on"));
+  fn_buf_printf(out, "  %-22s%s%s%.12s\n", "run", v->run_name[0] ? v->run_name : "-", v->run_id[0] ? "  " : "",
+                v->run_id);
+  fn_buf_printf(out, "  %-22s%.12s\n", "configuration", text_at(json_object_get(lineage, "configuration"), "sha256"));
+  fn_buf_printf(out, "  %-22s%.12s\n", "trained on", text_at(data, "trained_on"));
+  fn_buf_printf(out, "  %-22s%.12s\n", "measured on", text_at(data, "measured_on"));
   fn_buf_append_str(out, "\nfigures\n");
   append_figures(out, card);
   const json_t *limits = json_object_get(card, "limits");

@@ -59,6 +59,21 @@ static fn_status list_run(void *arg, const fn_run_view *run, fn_err *err) {
   return fn_table_cell(&l->table, fn_runs_time(text, run->info.start_ms), err);
 }
 
+static fn_status check_column(const char *column, fn_err *err) {
+  static const char *const kinds[] = {"metric", "param", "tag"};
+  static const char *const plain[] = {"user", "user_id", "experiment", "folder", "parent", "run_id", "end_time"};
+  const bool has_dot = strchr(column, '.') != NULL;
+  for (size_t i = 0; has_dot && i < FN_COUNT_OF(kinds); i++)
+    if (strncmp(column, kinds[i], strlen(kinds[i])) == 0) return FN_OK;
+  const char *name = has_dot && strncmp(column, "attr", 4) == 0 ? strchr(column, '.') + 1 : column;
+  for (size_t i = 0; i < FN_COUNT_OF(plain); i++)
+    if (strcmp(name, plain[i]) == 0) return FN_OK;
+  return fn_err_set(err, FN_E_INVALID,
+                    "--columns: \"%.80s\" is none; metrics.%.80s, params.%.80s or tags.%.80s is meant, or one of "
+                    "experiment, user, folder, parent, run_id, end_time",
+                    column, column, column, column);
+}
+
 /* Words of all --columns, parted by commas. */
 static fn_status read_columns(listing *l, const fn_cli_args *args, fn_err *err) {
   size_t n = 0;
@@ -70,6 +85,7 @@ static fn_status read_columns(listing *l, const fn_cli_args *args, fn_err *err) 
         return fn_err_set(err, FN_E_LIMIT, "--columns: %d columns at most", (int)MAX_COLUMNS);
       if (length) l->columns[l->n_columns++] = fn_arena_strndup(&l->arena, at, length);
       if (length && !l->columns[l->n_columns - 1]) return fn_err_no_memory(err, "--columns");
+      if (length) FN_TRY(check_column(l->columns[l->n_columns - 1], err));
       at += length + (at[length] == ',');
     }
   for (size_t i = 0; n == 0 && i < FN_COUNT_OF(usual_columns); i++) l->columns[l->n_columns++] = usual_columns[i];
@@ -160,7 +176,8 @@ static const fn_cli_flag list_flags[] = {
     {.name = "--experiment", .value = "NAME", .help = "only runs of these experiments", .repeats = true},
     {.name = "--columns",
      .value = "FIELD,…",
-     .help = "what is shown beside id, name, status and times: metrics.NAME, params.NAME, tags.NAME, experiment, user",
+     .help = "what is shown beside id, name, status and times: metrics.NAME (its last value), params.NAME, tags.NAME, "
+             "experiment, user, folder, parent",
      .repeats = true},
     {.name = "--max", .value = "N", .help = "runs at most; default 1000, 0: all"},
     {.name = "--deleted", .help = "those that were removed by `runs rm` too"},

@@ -13,9 +13,11 @@ size_t fn_cli_help_width(void) {
 /* "  name      text", the text wrapped beside it, or below on a narrow terminal. */
 static void entry(fn_buf *out, const char *name, size_t name_width, const char *text) {
   const size_t width = fn_cli_help_width();
-  fn_buf_printf(out, "  %-*s", (int)name_width, name);
+  size_t columns = 0;
+  for (const char *at = name; *at; at++) columns += ((unsigned char)*at & 0xC0) != 0x80;
+  fn_buf_printf(out, "  %s%*s", name, columns < name_width ? (int)(name_width - columns) : 0, "");
   size_t indent = name_width + 3;
-  if (width < NARROW || strlen(name) > name_width) {
+  if (width < NARROW || columns > name_width) {
     indent = 6;
     while (out->length && out->data[out->length - 1] == ' ') out->length--;
     fn_buf_printf(out, "\n%*s", (int)indent, "");

@@ -299,11 +299,20 @@ static void write_calibration(fn_json_writer *w, const json_t *calibration) {
   fn_json_bool(w, "has_sets", json_array_size(sets) > 0);
 }
 
+/* What a registry calls the model: its name, version and alias; nothing for a file or a directory. */
+static void write_registered(fn_json_writer *w, const json_t *registry) {
+  const char *alias = text_of(registry, "alias");
+  fn_json_text(w, "registered", json_is_object(registry) ? text_of(registry, "name") : NULL);
+  write_plain(w, "registered_version", json_object_get(registry, "version"));
+  fn_json_text(w, "registered_alias", alias && *alias ? alias : NULL);
+}
+
 void fn_page_view_card(fn_json_writer *w, const json_t *model) {
   const json_t *card = json_object_get(model, "card");
   const json_t *labels = json_object_get(model, "labels");
   fn_json_object(w, "card");
   fn_json_text(w, "id", text_of(model, "id"));
+  write_registered(w, json_object_get(model, "registry"));
   fn_json_text(w, "checksum", text_of(model, "checksum"));
   fn_json_text(w, "family", text_of(model, "family"));
   fn_json_text(w, "reads", text_of(model, "reads"));

@@ -128,6 +128,11 @@ static fn_status find(finding *f, fn_tracking *t, const char *name, fn_err *err)
     FN_TRY(fn_sql_query(t->sql,
                         "SELECT id, name FROM runs WHERE name = $1 AND deleted = 0 ORDER BY start_ms DESC LIMIT 5",
                         &value, 1, take_candidate, f, err));
+  if (f->n == 0) /* runs/<UTC time>-<name>: the part that was given to the training */
+    FN_TRY(fn_sql_query(t->sql,
+                        "SELECT id, name FROM runs WHERE substr(name, 20, 2) = 'Z-' AND substr(name, 22) = $1 AND"
+                        " deleted = 0 ORDER BY start_ms DESC LIMIT 5",
+                        &value, 1, take_candidate, f, err));
   if (f->n > 0 || !fn_path_exists(name)) return FN_OK;
   FN_AUTO_FREE char *folder = NULL;
   FN_TRY(fn_path_real(&folder, name, err));

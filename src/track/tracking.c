@@ -90,7 +90,10 @@ static fn_status make_folder(const char *url, fn_err *err) {
 static fn_status open_database(fn_tracking *t, const fn_tracking_options *o, fn_err *err) {
   const fn_sql_options options = {.read_only = o->read_only, .busy_ms = o->busy_ms};
   if (!o->read_only) FN_TRY(make_folder(o->url, err));
-  FN_TRY(fn_sql_open(&t->sql, o->url, &options, err));
+  const fn_status status = fn_sql_open(&t->sql, o->url, &options, err);
+  if (status == FN_E_NOT_FOUND)
+    return fn_err_set(err, status, "%s: no runs and no registry are kept here (track.url)", o->url);
+  FN_TRY(status);
   return fn_sql_get_kind(t->sql) == FN_SQL_SQLITE
              ? fn_sql_migrate(t->sql, "tracking", steps_sqlite, FN_COUNT_OF(steps_sqlite), err)
              : fn_sql_migrate(t->sql, "tracking", steps_postgresql, FN_COUNT_OF(steps_postgresql), err);

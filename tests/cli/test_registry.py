@@ -261,6 +261,9 @@ def test_no_registry_and_a_newer_one(place, program, tmp_path):
     empty = tmp_path / "empty"
     empty.mkdir()
     assert "tracking.db" in Place(program, empty).registry("list", code=2).stderr
+    assert "no runs are kept here" in Place(program, empty).registry("add", "runs/latest", code=2).stderr
+    said = Place(program, empty).run("predict", "--model", "models:/fake-news@best", "--text", "x", code=2).stderr
+    assert "no runs and no registry are kept here" in said and not any(empty.iterdir())
     place.database("UPDATE schema_version SET version = 99 WHERE name = 'registry'")
     assert "99" in place.registry("add", "bert", code=2).stderr
 

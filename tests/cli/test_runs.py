@@ -210,6 +210,7 @@ def test_tables_fit_the_terminal(program, tracked, width):
     (["list", "--max", "many"], "--max takes a number of runs"),
     (["list", "track.url=mysql://h/d"], "accepted are a path, sqlite:PATH and postgresql://"),
     (["list", "track.url=nowhere.db"], "nowhere.db: no runs are kept here (track.url)"),
+    (["list", "--columns", "val/loss"], "metrics.val/loss, params.val/loss or tags.val/loss is meant"),
     (["show", "nothing"], "no run \"nothing\": accepted are an id or its first digits, a name, a run folder, or latest"),
     (["show"], "runs show takes one run"),
 ])

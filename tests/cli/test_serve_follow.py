@@ -83,6 +83,8 @@ def test_the_alias_moves_back_and_forth_under_load(place):
         assert metric(server, "fakenews_reloads_total") == 3
         registry = server.get("/v1/model").json["registry"]
         assert registry["name"] == "fake-news" and registry["alias"] == "best" and registry["asked_at"]
+        page = server.get("/card", Accept="text/html").body.decode()
+        assert f"<dd>fake-news, version {registry['version']}, by its alias <code>best</code></dd>" in page
         assert server.log.count('"registry_moved"') == 3
 
 

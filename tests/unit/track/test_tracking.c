@@ -222,13 +222,18 @@ static void test_find(void **state) {
   fn_err err = {0};
   fn_tracking *t = store_open(false);
   char found[FN_RUN_ID_LENGTH], real[200];
-  fn_run_info info = {.id = ID_C, .name = "third", .user = "", .folder = realpath(store_folder, real), .start_ms = 2};
+  fn_run_info info = {.id = ID_C,
+                      .name = "2026-11-26T21-54-11Z-third",
+                      .user = "",
+                      .folder = realpath(store_folder, real),
+                      .start_ms = 2};
   assert_non_null(info.folder);
   store_add(t, ID_A, "same", 1);
   store_add(t, ID_B, "same", 3);
   assert_ok(fn_tracking_run_begin(t, &info, &err));
   assert_found(t, ID_A, ID_A);
   assert_found(t, "aaaa0", ID_A);
+  assert_found(t, "2026-11-26T21-54-11Z-third", ID_C);
   assert_found(t, "third", ID_C);
   assert_found(t, store_folder, ID_C);
   assert_found(t, "latest", ID_B);
