@@ -283,43 +283,52 @@ static fn_status choose_keys(key_rank **keys_out, size_t *n_out, filler *f, fn_e
   qsort(keys, kept, sizeof *keys, by_rank);
   f->n_hidden_keys = kept > FN_REPORT_MAX_CURVES ? kept - FN_REPORT_MAX_CURVES : 0;
   *n_out = kept - f->n_hidden_keys;
+  qsort(keys, *n_out, sizeof *keys, by_key);
   *keys_out = keys;
   return FN_OK;
 }
 
 typedef struct drawing {
   fn_report_run *run;
-  fn_report_curve *curves;
-  fn_report_metric *metrics;
-  size_t last; /* where the key before was found */
-  double best; /* lowest val/loss yet, where the run does not say its best step */
-  bool finds_best;
+  fn_report_curve *curves;   /* in order of key */
+  fn_report_metric *metrics; /* in order of key, as the store gave them */
+  size_t last;               /* where the key before was found: points of a step come in the order of the keys */
+  double best;               /* lowest val/loss yet, where the run does not say its best step */
+  bool finds_best, draws;
 } drawing;
+
+static int compare_curve(const void *key, const void *curve) {
+  return strcmp(key, ((const fn_report_curve *)curve)->key);
+}
+static int compare_metric(const void *key, const void *metric) {
+  return strcmp(key, ((const fn_report_metric *)metric)->key);
+}
+
+static fn_status draw_point(drawing *d, const fn_metric_point *point, fn_err *err) {
+  const size_t n = d->run->n_curves;
+  fn_report_curve *curve = NULL;
+  if (d->last + 1 < n && strcmp(d->curves[d->last + 1].key, point->key) == 0)
+    curve = &d->curves[d->last + 1];
+  else if (n > 0)
+    curve = bsearch(point->key, d->curves, n, sizeof *d->curves, compare_curve);
+  if (!curve) return FN_OK;
+  d->last = (size_t)(curve - d->curves);
+  return fn_series_add(&curve->series, point->step, point->value, err);
+}
 
 static fn_status take_point(void *arg, const fn_metric_point *point, fn_err *err) {
   drawing *d = arg;
-  const size_t n = d->run->n_curves;
-  if (d->finds_best && strcmp(point->key, "val/loss") == 0 && point->value < d->best) {
+  const bool validation = strncmp(point->key, "val/", 4) == 0;
+  if (validation && d->finds_best && strcmp(point->key, "val/loss") == 0 && point->value < d->best) {
     d->best = point->value;
     d->run->best_step = point->step;
   }
-  for (size_t k = 0; k < n; k++) {
-    const size_t i = (d->last + k) % n; /* points of a step come in the order of the keys */
-    if (strcmp(d->curves[i].key, point->key) != 0) continue;
-    d->last = i + 1;
-    return fn_series_add(&d->curves[i].series, point->step, point->value, err);
+  /* A metric of validation at the step whose model was kept. */
+  if (validation && !d->finds_best && point->step == d->run->best_step) {
+    fn_report_metric *m = bsearch(point->key, d->metrics, d->run->n_metrics, sizeof *d->metrics, compare_metric);
+    if (m) m->kept = point->value;
   }
-  return FN_OK;
-}
-
-/* A metric of validation at the step whose model was kept. */
-static fn_status take_kept(void *arg, const fn_metric_point *point, fn_err *err) {
-  const drawing *d = arg;
-  (void)err;
-  if (point->step != d->run->best_step || strncmp(point->key, "val/", 4) != 0) return FN_OK;
-  for (size_t i = 0; i < d->run->n_metrics; i++)
-    if (strcmp(d->metrics[i].key, point->key) == 0) d->metrics[i].kept = point->value;
-  return FN_OK;
+  return d->draws ? draw_point(d, point, err) : FN_OK;
 }
 
 static int64_t points_of(const fn_report_run *run, const char *key) {
@@ -329,7 +338,7 @@ static int64_t points_of(const fn_report_run *run, const char *key) {
 }
 
 static fn_status take_curves(filler *f, fn_report_run *run, const key_rank *keys, size_t n, fn_err *err) {
-  drawing d = {.run = run, .best = (double)INFINITY, .finds_best = run->best_step < 0};
+  drawing d = {.run = run, .best = (double)INFINITY, .finds_best = run->best_step < 0, .draws = true};
   d.curves = fn_arena_alloc(&f->arena, n, sizeof *d.curves);
   if (!d.curves) return fn_err_no_memory(err, "curves");
   memcpy(&d.metrics, &run->metrics, sizeof d.metrics); /* ours: take_run made them */
@@ -341,11 +350,9 @@ static fn_status take_curves(filler *f, fn_report_run *run, const key_rank *keys
   run->curves = d.curves;
   run->n_curves = n;
   FN_TRY(fn_tracking_history(f->tracking, run->id, NULL, take_point, &d, err));
-  if (run->best_step < 0) return FN_OK;
-  for (size_t i = 0; i < run->n_metrics; i++)
-    if (strncmp(run->metrics[i].key, "val/", 4) == 0)
-      FN_TRY(fn_tracking_history(f->tracking, run->id, run->metrics[i].key, take_kept, &d, err));
-  return FN_OK;
+  if (!d.finds_best || run->best_step < 0) return FN_OK;
+  d.finds_best = d.draws = false; /* now that the step is known */
+  return fn_tracking_history(f->tracking, run->id, NULL, take_point, &d, err);
 }
 
 /* ---- versions in the registry ---- */
