@@ -313,7 +313,8 @@ static fn_status draw_point(drawing *d, const fn_metric_point *point, fn_err *er
     curve = bsearch(point->key, d->curves, n, sizeof *d->curves, compare_curve);
   if (!curve) return FN_OK;
   d->last = (size_t)(curve - d->curves);
-  return fn_series_add(&curve->series, point->step, point->value, err);
+  const int64_t second = d->run->start_ms < point->time_ms ? (point->time_ms - d->run->start_ms) / 1000 : 0;
+  return fn_series_add(&curve->series, fn_report_by_time(curve->key) ? second : point->step, point->value, err);
 }
 
 static fn_status take_point(void *arg, const fn_metric_point *point, fn_err *err) {

@@ -52,6 +52,10 @@ static bool make_axes(plot *p, const fn_line_chart *chart, bool log) {
     }
   }
   if (x0 > x1) return false;
+  if (x0 == x1) { /* one step: there is none before the first */
+    if (x0 > 0) x0 -= 1;
+    x1 += 1;
+  }
   fn_axis_make(&p->x, x0, x1, false, true, 5);
   fn_axis_make(&p->y, y0, y1, log, false, 6);
   return true;
@@ -234,11 +238,12 @@ fn_status fn_line_chart_write(fn_buf *out, const fn_line_chart *chart, fn_err *e
   }
   FN_AUTO_FREE double *ends = fn_mem_calloc(chart->n_lines, sizeof *ends);
   if (!ends) return fn_err_no_memory(err, "a chart");
-  fn_html_add(out,
-              "<svg viewBox=\"0 0 %d %d\" role=\"img\" aria-labelledby=\"%s-t %s-d\" data-log=\"%d\"><title "
-              "id=\"%s-t\">%s</title>"
-              "<desc id=\"%s-d\">",
-              WIDTH, HEIGHT, chart->id, chart->id, p.y.log, chart->id, chart->title, chart->id);
+  fn_html_add(
+      out,
+      "<svg viewBox=\"0 0 %d %d\" role=\"img\" aria-labelledby=\"%s-t %s-d\" data-log=\"%d\" data-x=\"%s\"><title "
+      "id=\"%s-t\">%s</title>"
+      "<desc id=\"%s-d\">",
+      WIDTH, HEIGHT, chart->id, chart->id, p.y.log, chart->x_name, chart->id, chart->title, chart->id);
   describe(out, chart, p.y.log);
   fn_buf_append_str(out, "</desc>\n");
   draw_grid(out, &p, chart->x_name);

@@ -72,6 +72,8 @@ size_t fn_report_buckets(size_t n_runs, size_t n_keys);
 /* Window for fn_series_init: what is noisy (training, machine) is smoothed where it has many points, validation never.
  */
 size_t fn_report_window(const char *key, int64_t n_points);
+/* Whether a curve goes over seconds since the run began instead of steps: what the machine did. */
+bool fn_report_by_time(const char *key);
 /* Where a key stands in the report; keys with a low rank are drawn first, SIZE_MAX: not drawn. */
 size_t fn_report_curve_rank(const char *key);
 

@@ -28,6 +28,10 @@ size_t fn_report_window(const char *key, int64_t n_points) {
   return 1 + (size_t)n_points / 40;
 }
 
+bool fn_report_by_time(const char *key) {
+  return strncmp(key, "system/", 7) == 0;
+}
+
 size_t fn_report_buckets(size_t n_runs, size_t n_keys) {
   const size_t curves = n_runs * n_keys, n = ALL_BUCKETS / (curves ? curves : 1);
   return n > MAX_BUCKETS ? MAX_BUCKETS : n < MIN_BUCKETS ? MIN_BUCKETS : n;
@@ -63,12 +67,12 @@ static fn_status write_chart(fn_buf *out, const fn_report_view *view, const char
     if (!s || s->n_points + s->n_bad == 0) continue;
     lines[n++] = (fn_chart_line){view->rows[r].label, view->rows[r].name, view->rows[r].style, (int)r, s};
   }
-  const fn_line_chart chart = {id, key, note_of(key), "step", lines, n};
+  const fn_line_chart chart = {id, key, note_of(key), fn_report_by_time(key) ? "second" : "step", lines, n};
   return fn_line_chart_write(out, &chart, err);
 }
 
 static bool is_system(const char *key) {
-  return fn_report_curve_rank(key) == SYSTEM_RANK;
+  return fn_report_by_time(key);
 }
 
 typedef struct chosen {

@@ -101,6 +101,8 @@ def test_curves_are_the_run_folders(page, tracked):
         assert said["x"] == [s for s, _ in kept], key
         assert all(math.isclose(a, b, rel_tol=1e-5) for a, (_, b) in zip(said["y"], kept)), key
     assert all(f"{key}" in page.text for key in page.data["curves"])
+    times = [c["x"] for key, curves in page.data["curves"].items() if key.startswith("system/") for c in curves]
+    assert times and all(x == sorted(x) and 0 <= x[0] <= x[-1] < 60 for x in times if x), "seconds, not steps"
 
 
 def test_accuracy_never_stands_alone(page, report):

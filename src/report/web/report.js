@@ -80,7 +80,7 @@ function scale(chart, log) {
       if (y === null) return;
       x0 = Math.min(x0, curve.x[i]); x1 = Math.max(x1, curve.x[i]); y0 = Math.min(y0, y); y1 = Math.max(y1, y);
     });
-  if (x0 === x1) { x0 -= 1; x1 += 1; }
+  if (x0 === x1) { if (x0 > 0) x0 -= 1; x1 += 1; }
   chart.log = log && y0 > 0;
   if (chart.log) {
     const room = y0 < y1 ? (y1 / y0) ** 0.04 : 2;
@@ -155,7 +155,7 @@ function readout(chart, x) {
   }
   line.setAttribute("d", `M${chart.px(step).toFixed(1)} ${T}V${H - B}`);
   chart.step = step;
-  chart.said.textContent = `step ${step}: ${said.join(" · ")}`;
+  chart.said.textContent = `${chart.svg.dataset.x} ${step}: ${said.join(" · ")}`;
 }
 for (const figure of $$("figure.chart")) {
   const svg = figure.querySelector("svg[data-log]"), curves = svg && data.curves[figure.querySelector("h3").textContent];
