@@ -17,7 +17,8 @@ enum {
 size_t fn_report_curve_rank(const char *key) {
   for (size_t i = 0; i < FN_COUNT_OF(telling); i++)
     if (strcmp(telling[i], key) == 0) return i;
-  if (strncmp(key, "system/", 7) == 0) return SYSTEM_RANK;
+  if (fn_report_by_time(key)) /* processor, memory and GPU before disk and network */
+    return SYSTEM_RANK + (strstr(key, "cpu") ? 0 : strstr(key, "memory") ? 1 : strstr(key, "gpu") ? 2 : 3);
   if (strncmp(key, "val/", 4) == 0) return N_IN_SIGHT + 1;
   return OTHER_RANK;
 }
