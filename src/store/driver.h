@@ -80,7 +80,7 @@ FN_NODISCARD fn_status fn_store_ask(fn_call_answer *answer, fn_store *store, con
                                     fn_err *err);
 /* For a driver's call: one attempt of a request whose address and headers it made; body, sink and events are added. */
 FN_NODISCARD fn_status fn_store_perform(fn_call_answer *answer, fn_store *store, const fn_store_call *call,
-                                        fn_call_request *request, fn_err *err);
+                                        const fn_call_request *request, fn_err *err);
 /* Attempts until an answer is final; FN_OK with any status that is. */
 FN_NODISCARD fn_status fn_store_run(fn_call_answer *answer, fn_store *store, const fn_store_call *call, fn_err *err);
 /* The same; FN_OK for 2xx only, else what the driver's explain says. */

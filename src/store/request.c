@@ -38,24 +38,25 @@ fn_status fn_store_ask(fn_call_answer *answer, fn_store *store, const fn_call_re
   return fn_call_retry(answer, store->http, &r, err);
 }
 
-fn_status fn_store_perform(fn_call_answer *answer, fn_store *store, const fn_store_call *call, fn_call_request *request,
-                           fn_err *err) {
+fn_status fn_store_perform(fn_call_answer *answer, fn_store *store, const fn_store_call *call,
+                           const fn_call_request *request, fn_err *err) {
   context c = {.store = store, .call = call};
-  request->method = call->method;
-  request->body = call->body;
-  request->from_file = call->from_file;
-  request->body_file = call->body_file;
-  request->body_offset = call->body_offset;
-  request->body_length = call->body_length;
-  request->max_answer_bytes = call->max_answer_bytes;
-  request->sink = call->sink ? on_data : NULL;
-  request->tick = on_tick;
-  request->on_retry = on_retry;
-  request->arg = &c;
-  const fn_status status = fn_call_run(answer, store->http, request, err);
+  fn_call_request r = *request;
+  r.method = call->method;
+  r.body = call->body;
+  r.from_file = call->from_file;
+  r.body_file = call->body_file;
+  r.body_offset = call->body_offset;
+  r.body_length = call->body_length;
+  r.max_answer_bytes = call->max_answer_bytes;
+  r.sink = call->sink ? on_data : NULL;
+  r.tick = on_tick;
+  r.on_retry = on_retry;
+  r.arg = &c;
+  const fn_status status = fn_call_run(answer, store->http, &r, err);
   /* What a server echoes in an error's text is not to be shown by whoever explains it. */
   if (status == FN_OK && (answer->status < 200 || answer->status > 299) && answer->body.data) {
-    fn_call_wipe(answer->body.data, request);
+    fn_call_wipe(answer->body.data, &r);
     answer->body.length = strlen(answer->body.data);
   }
   return status;

@@ -193,8 +193,8 @@ static fn_status complete(upload *u, fn_err *err) {
   const fn_status status = fn_store_expect(&answer, u->store, &call, err);
   if (status == FN_E_NOT_FOUND) { /* an attempt whose answer was lost may have completed it */
     fn_store_entry entry;
-    const bool is_there = u->store->driver->stat(&entry, u->store, u->key, NULL) == FN_OK;
-    return is_there && fn_digest_equal(entry.sha256, u->sums->sha256) ? FN_OK : status;
+    const bool stored = u->store->driver->stat(&entry, u->store, u->key, NULL) == FN_OK;
+    return stored && fn_digest_equal(entry.sha256, u->sums->sha256) ? FN_OK : status;
   }
   FN_TRY(status);
   /* The answer's head may have left before the work was done: a failure then stands in a body of status 200. */

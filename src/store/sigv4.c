@@ -20,10 +20,10 @@ static int by_encoded(const void *a, const void *b) {
 }
 
 void fn_sigv4_query(fn_buf *out, const fn_sigv4 *r) {
-  fn_call_pair pairs[FN_SIGV4_PAIRS];
+  fn_call_pair pairs[FN_SIGV4_PAIRS] = {{NULL, NULL}};
   FN_AUTO_BUF fn_buf text; /* "name\0value\0" … */
   fn_buf_init(&text, 1 << 16);
-  size_t starts[2 * FN_SIGV4_PAIRS];
+  size_t starts[2 * FN_SIGV4_PAIRS] = {0};
   for (size_t i = 0; i < r->n_query && i < FN_SIGV4_PAIRS; i++) {
     starts[2 * i] = text.length;
     fn_url_encode(&text, fn_str_from(r->query[i].name), "");
@@ -69,7 +69,7 @@ static bool same_name(const fn_call_pair *a, const fn_call_pair *b) {
 }
 
 static void signed_names(fn_buf *out, const fn_sigv4 *r) {
-  const fn_call_pair *sorted[FN_SIGV4_PAIRS];
+  const fn_call_pair *sorted[FN_SIGV4_PAIRS] = {NULL};
   const size_t n = sort_headers(sorted, r);
   for (size_t i = 0; i < n; i++) {
     if (i && same_name(sorted[i], sorted[i - 1])) continue;
@@ -90,7 +90,7 @@ static void append_value(fn_buf *out, const char *text) {
 }
 
 void fn_sigv4_canonical(fn_buf *out, const fn_sigv4 *r) {
-  const fn_call_pair *sorted[FN_SIGV4_PAIRS];
+  const fn_call_pair *sorted[FN_SIGV4_PAIRS] = {NULL};
   const size_t n = sort_headers(sorted, r);
   fn_buf_printf(out, "%s\n%s\n", r->method, *r->path ? r->path : "/");
   fn_sigv4_query(out, r);
