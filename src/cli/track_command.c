@@ -2,20 +2,38 @@
 
 #include "cli/cli.h"
 
-#include <pwd.h>
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { MAX_COMMAND = 1 << 16 };
+enum { MAX_COMMAND = 1 << 16, MAX_PASSWD = 1 << 20 };
 
-const char *fn_cli_user_name(void) {
-  static const char *const variables[] = {"LOGNAME", "USER"};
-  for (size_t i = 0; i < FN_COUNT_OF(variables); i++) {
-    const char *value = getenv(variables[i]);
-    if (value && *value && fn_utf8_valid(fn_str_from(value), NULL)) return value;
+/* Lines "name:password:uid:…". */
+static void find_in_passwd(char *out, size_t size, long long uid) {
+  FN_AUTO_BUF fn_buf text;
+  fn_buf_init(&text, MAX_PASSWD + 16);
+  if (fn_file_read(&text, "/etc/passwd", MAX_PASSWD, NULL) != FN_OK || text.length == 0) return;
+  for (const char *line = text.data; *line; line += strcspn(line, "\n"), line += *line == '\n') {
+    const size_t name = strcspn(line, ":\n");
+    const char *second = line[name] == ':' ? line + name + 1 : NULL;
+    const char *third = second ? second + strcspn(second, ":\n") : NULL;
+    int64_t number;
+    if (!third || *third != ':' || !fn_str_to_int64(&number, fn_str_make(third + 1, strcspn(third + 1, ":\n"))))
+      continue;
+    if (number != uid || name >= size || !fn_utf8_valid(fn_str_make(line, name), NULL)) continue;
+    memcpy(out, line, name);
+    out[name] = '\0';
+    return;
   }
-  const struct passwd *entry = getpwuid(geteuid());
-  return entry && entry->pw_name ? entry->pw_name : "";
+}
+
+void fn_cli_user_name(char *out, size_t size) {
+  static const char *const variables[] = {"LOGNAME", "USER"};
+  out[0] = '\0';
+  for (size_t i = 0; i < FN_COUNT_OF(variables) && !out[0]; i++) {
+    const char *value = getenv(variables[i]);
+    if (value && strlen(value) < size && fn_utf8_valid(fn_str_from(value), NULL)) memcpy(out, value, strlen(value) + 1);
+  }
+  if (!out[0]) find_in_passwd(out, size, (long long)geteuid());
 }
 
 static bool is_secret(fn_str key) {

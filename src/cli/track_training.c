@@ -16,6 +16,7 @@ struct fn_cli_tracked {
   fn_cli_stores stores;
   fn_arena arena; /* texts of `options` that are not cli's, and of `run` */
   fn_run_info run;
+  char user[128];
   const char *folder;  /* of the run, absolute */
   fn_config *saved;    /* settings of the run, with track.* as it was given now; NULL before it begins */
   fn_tracker *tracker; /* NULL: not begun, or it could not be */
@@ -163,7 +164,8 @@ static fn_status identify(bool *known, fn_cli_tracked *t, fn_err *err) {
   if (!*known) FN_TRY(make_identity(t, err));
   t->run.experiment_name = t->options.experiment;
   t->run.name = fn_path_base(t->folder);
-  t->run.user = fn_cli_user_name();
+  fn_cli_user_name(t->user, sizeof t->user);
+  t->run.user = t->user;
   t->run.folder = t->folder;
   if (t->options.parent) snprintf(t->run.parent, sizeof t->run.parent, "%s", t->options.parent);
   return FN_OK;

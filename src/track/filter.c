@@ -142,7 +142,7 @@ static bool find_kind(fn_field_kind *out, fn_str name) {
 
 static fn_status read_field(fn_field *field_out, reader *r, fn_err *err) {
   fn_field field = {.key = {NULL, 0}};
-  fn_str name;
+  fn_str name = {NULL, 0};
   skip_space(r);
   const reader begin = *r; /* errors show where the field begins */
   if (next(r) == '`' || next(r) == '"') {

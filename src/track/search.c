@@ -327,10 +327,11 @@ static fn_run_metric read_metric(const char *key, const fn_sql_value *v) {
 /* v: of each joined metric six values, of the others one; NULL where the run has none. */
 static fn_status take_joined(found *r, finding *f, const fn_sql_value *v, fn_err *err) {
   const size_t n = f->joining->n;
-  fn_track_pair *params = fn_arena_alloc(&f->arena, 2 * n, sizeof *params), *tags = params + n;
+  fn_track_pair *params = fn_arena_alloc(&f->arena, n, sizeof *params);
+  fn_track_pair *tags = fn_arena_alloc(&f->arena, n, sizeof *tags);
   fn_run_metric *metrics = fn_arena_alloc(&f->arena, n, sizeof *metrics);
   fn_run_view *view = &r->joined;
-  if (!params || !metrics) return fn_err_no_memory(err, "runs");
+  if (!params || !tags || !metrics) return fn_err_no_memory(err, "runs");
   for (size_t i = 0; i < n; i++) {
     const char *key = f->joining->keys[i];
     if (f->joining->fields[i].kind == FN_FIELD_METRIC) {

@@ -198,11 +198,9 @@ static fn_status log_events(void *self, const fn_track_event *events, size_t n, 
 static fn_status close_sink(void *self, uint64_t deadline_ns, fn_err *err) {
   local *s = self;
   fn_err why = {0};
-  fn_status status = FN_OK;
   (void)deadline_ns; /* a lock of another process is waited for as long as one statement does */
   s->retry_ns = 0;
-  if (!s->hopeless) status = be_open(s, &why);
-  if (status == FN_OK && s->tracking) status = write_kept(s, &why);
+  if (!s->hopeless && be_open(s, &why) == FN_OK) (void)!write_kept(s, &why); /* what is left says it */
   if (s->n_kept == 0 && s->n_lost == 0) return FN_OK;
   return fn_err_set(err, FN_E_IO,
                     "%zu parameters, metrics and files of the run are not in the local store (%.300s); the run folder "

@@ -224,8 +224,11 @@ fn_status fn_tracking_row(fn_run_row *row_out, fn_tracking *t, const char *id, f
 }
 
 fn_status fn_tracking_row_active(fn_run_row *row_out, fn_tracking *t, const char *id, fn_err *err) {
-  FN_TRY(fn_tracking_row(row_out, t, id, err));
-  return row_out->deleted ? fn_err_set(err, FN_E_INVALID, "run %.40s is deleted; it takes nothing more", id) : FN_OK;
+  fn_run_row row = {.number = -1};
+  FN_TRY(fn_tracking_row(&row, t, id, err));
+  if (row.deleted) return fn_err_set(err, FN_E_INVALID, "run %.40s is deleted; it takes nothing more", id);
+  *row_out = row;
+  return FN_OK;
 }
 
 static bool is_run_id(const char *id) {
