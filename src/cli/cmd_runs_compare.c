@@ -135,9 +135,14 @@ static fn_status short_cell(fn_table *t, const char *text, size_t width, fn_err 
   return fn_table_cell(t, cut.data ? cut.data : "", err);
 }
 
+/* Of "2026-11-26T21-54-11Z-words" what tells it from others: a column is too narrow for both. */
+static const char *given_name(const char *name) {
+  return strlen(name) > 21 && name[10] == 'T' && strncmp(name + 19, "Z-", 2) == 0 ? name + 21 : name;
+}
+
 static fn_status name_rows(const comparison *c, fn_table *t, size_t from, size_t n, fn_err *err) {
   FN_TRY(fn_table_cell(t, "run", err));
-  for (size_t r = from; r < from + n; r++) FN_TRY(short_cell(t, c->runs[r].info.name, VALUE_WIDTH, err));
+  for (size_t r = from; r < from + n; r++) FN_TRY(short_cell(t, given_name(c->runs[r].info.name), VALUE_WIDTH, err));
   FN_TRY(fn_table_cell(t, "status", err));
   for (size_t r = from; r < from + n; r++) FN_TRY(fn_table_cell(t, fn_run_status_names[c->runs[r].info.status], err));
   for (size_t i = 0; i < c->n_params; i++) {
@@ -153,12 +158,14 @@ static fn_status name_rows(const comparison *c, fn_table *t, size_t from, size_t
 static fn_status metric_rows(const comparison *c, fn_table *t, size_t from, size_t n, fn_err *err) {
   for (size_t i = 0; i < c->n_metrics; i++) {
     const size_t best = best_of(c, c->metrics[i]);
+    const fn_run_metric *top = best == SIZE_MAX ? NULL : fn_runs_metric(&c->runs[best], c->metrics[i]);
     FN_TRY(short_cell(t, c->metrics[i], KEY_WIDTH, err));
     for (size_t r = from; r < from + n; r++) {
       const fn_run_metric *m = fn_runs_metric(&c->runs[r], c->metrics[i]);
       char number[32] = "-", text[40];
       if (m) fn_runs_number(number, m->last);
-      snprintf(text, sizeof text, "%s%s", number, r == best ? " *" : "");
+      const bool as_good = m && top && !isnan(m->last) && !(m->last < top->last || m->last > top->last);
+      snprintf(text, sizeof text, "%s%s", number, as_good ? " *" : "");
       FN_TRY(fn_table_cell(t, text, err));
     }
   }

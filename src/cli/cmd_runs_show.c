@@ -67,7 +67,9 @@ static fn_status metrics_table(page *p, fn_err *err) {
   fn_table_column(&table, "last", true);
   if (p->text_curves) fn_table_column(&table, "curve", false);
   for (size_t i = 0; i < FN_COUNT_OF(titles); i++) fn_table_column(&table, titles[i], true);
-  for (size_t i = 0; i < run->n_metrics && status == FN_OK; i++) status = metric_row(p, &table, i, err);
+  for (int of_machine = 0; of_machine < 2; of_machine++) /* what the model is worth before what the machine did */
+    for (size_t i = 0; i < run->n_metrics && status == FN_OK; i++)
+      if ((strncmp(run->metrics[i].key, "system/", 7) == 0) == of_machine) status = metric_row(p, &table, i, err);
   if (status == FN_OK) fn_table_format(&p->out, &table, page_width(p), 2, 0, p->cli->color && p->cli->tty_out);
   fn_table_deinit(&table);
   fn_arena_deinit(&arena);
