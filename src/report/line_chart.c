@@ -41,7 +41,7 @@ static fn_status choose_log(bool *log_out, const fn_line_chart *chart, fn_err *e
 
 /* False when there is nothing to draw. */
 static bool make_axes(plot *p, const fn_line_chart *chart, bool log) {
-  double x0 = INFINITY, x1 = -INFINITY, y0 = INFINITY, y1 = -INFINITY;
+  double x0 = (double)INFINITY, x1 = -(double)INFINITY, y0 = (double)INFINITY, y1 = -(double)INFINITY;
   for (size_t i = 0; i < chart->n_lines; i++) {
     const fn_series *s = chart->lines[i].series;
     for (size_t k = 0; k < s->n; k++) {
@@ -87,7 +87,7 @@ static void draw_path(fn_buf *out, const plot *p, const char *cls, const fn_poin
 
 /* A few marks along the line, so that it is known by its shape too: at its ends and at equal steps between. */
 static void draw_marks(fn_buf *out, const plot *p, int style, const fn_point *points, size_t n) {
-  double next = -INFINITY;
+  double next = -(double)INFINITY;
   const double apart = (double)(WIDTH - LEFT - RIGHT) / N_MARKS;
   fn_buf_append_str(out, "<path class=\"mark\" d=\"");
   for (size_t i = 0; i < n; i++) {

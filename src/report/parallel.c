@@ -33,7 +33,7 @@ static size_t word_index(const scale *s, const char *text) {
 }
 
 static fn_status make_scale(scale *s, const fn_parallel_axis *axis, size_t n, fn_err *err) {
-  double low = INFINITY, high = -INFINITY, v;
+  double low = (double)INFINITY, high = -(double)INFINITY, v;
   bool whole = true;
   *s = (scale){.number = true};
   for (size_t i = 0; i < n; i++) {
