@@ -1,5 +1,6 @@
 #define _XOPEN_SOURCE 700 /* nftw */
 #include "base/file.h"
+#include "base/sha256.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -8,6 +9,8 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#define TEMPORARY ".tmp-"
 
 /* After a stat that failed: is it sure that there is nothing? */
 static bool is_missing(void) {
@@ -57,6 +60,35 @@ fn_status fn_dir_create(const char *path, fn_err *err) {
       return fn_err_errno(err, errno == ENOENT ? EIO : errno, "%s: cannot make this folder", copy);
     if (last) return FN_OK;
     *p = '/';
+  }
+}
+
+fn_status fn_dir_create_beside(char **folder_out, const char *path, fn_err *err) {
+  unsigned char random[8];
+  char digits[2 * sizeof random + 1];
+  FN_AUTO_BUF fn_buf name;
+  fn_buf_init(&name, 1 << 16);
+  FN_TRY(fn_random_bytes(random, sizeof random, err));
+  fn_hex_format(digits, random, sizeof random);
+  fn_buf_printf(&name, "%s%s%s", path, TEMPORARY, digits);
+  FN_TRY(fn_buf_check(&name, "a path", err));
+  FN_TRY(fn_dir_create(name.data, err));
+  *folder_out = FN_STEAL(name.data);
+  return FN_OK;
+}
+
+void fn_dir_sweep(const char *parent, int64_t before_ms) {
+  FN_AUTO_FREE char **names = NULL;
+  size_t n = 0;
+  struct stat st;
+  if (fn_dir_list(&names, &n, parent, NULL) != FN_OK) return;
+  for (size_t i = 0; i < n; i++) {
+    if (!strstr(names[i], TEMPORARY)) continue;
+    FN_AUTO_FREE char *path = fn_path_join(parent, names[i]);
+    if (!path || lstat(path, &st) != 0 || !S_ISDIR(st.st_mode)) continue;
+    if ((int64_t)st.st_mtim.tv_sec * 1000 + st.st_mtim.tv_nsec / 1000000 >= before_ms) continue;
+    const fn_status removed = fn_dir_remove(path, NULL);
+    (void)removed;
   }
 }
 

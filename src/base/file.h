@@ -51,6 +51,12 @@ FN_NODISCARD fn_status fn_path_real(char **path_out, const char *path, fn_err *e
 const char *fn_path_base(const char *path);
 /* Creates path and its parents (0777 & ~umask); an existing folder is fine. */
 FN_NODISCARD fn_status fn_dir_create(const char *path, fn_err *err);
+/* Makes a new folder beside a path, for what is renamed to the path when it is whole: "PATH.tmp-" and 16 random digits,
+ * so that processes of one number (containers) do not meet in it. Parents are made too. malloc'd. */
+FN_NODISCARD fn_status fn_dir_create_beside(char **folder_out, const char *path, fn_err *err);
+/* Removes those of such folders in `parent` that were last changed before a time (Unix, ms): processes that were killed
+ * left them. What cannot be removed stays. */
+void fn_dir_sweep(const char *parent, int64_t before_ms);
 /* Removes path and all below it; does not follow links; a missing path is fine. */
 FN_NODISCARD fn_status fn_dir_remove(const char *path, fn_err *err);
 /* Names in a folder (without . and ..), sorted by bytes. names_out is one allocation of n pointers plus their text:

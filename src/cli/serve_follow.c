@@ -4,9 +4,10 @@
 
 #include <stdlib.h>
 
-/* A server that cannot reach its registry starts with what it had: any reason is one to go on answering. */
+/* A server that cannot reach its registry starts with what it had. A registry that answers, and has no such model or a
+ * damaged one, is believed. */
 static fn_status take_last(fn_serve_follow *f, fn_status status, const fn_err *why, fn_err *err) {
-  if (fn_model_last(&f->place, &f->uri, FN_WANT_ANSWERS, &f->source.source, NULL) != FN_OK)
+  if (status != FN_E_IO || fn_model_last(&f->place, &f->uri, FN_WANT_ANSWERS, &f->source.source, NULL) != FN_OK)
     return fn_err_set(err, status, "%s", why->message);
   f->place.stale = true;
   return FN_OK;

@@ -2,7 +2,9 @@
 #include "track/tracking_internal.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { PIECE = 1 << 20, MAX_DEPTH = 32, MAX_FILES = 1 << 20, MAX_OWNER = 600 };
@@ -33,9 +35,17 @@ static fn_status hash_pieces(fn_artifact *out, FILE *file, const char *path, fn_
 }
 
 static fn_status hash_file(fn_artifact *out, const char *path, fn_err *err) {
-  FILE *file = fopen(path, "re");
-  if (!file) return fn_err_errno(err, errno, "%s", path);
-  const fn_status status = hash_pieces(out, file, path, err);
+  struct stat st;
+  const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a FIFO would wait for its writer for ever */
+  FILE *file = fd < 0 ? NULL : fdopen(fd, "r");
+  if (!file) {
+    const fn_status status = fn_err_errno(err, errno, "%s", path);
+    if (fd >= 0) close(fd);
+    return status;
+  }
+  fn_status status = fstat(fd, &st) == 0 ? FN_OK : fn_err_errno(err, errno, "%s", path);
+  if (status == FN_OK && !S_ISREG(st.st_mode)) status = fn_err_set(err, FN_E_INVALID, "%s: not a regular file", path);
+  if (status == FN_OK) status = hash_pieces(out, file, path, err);
   fclose(file);
   return status;
 }
@@ -77,19 +87,43 @@ fn_status fn_tracking_link(fn_tracking *t, const char *owner, const char *path, 
                     values, 4, NULL, err);
 }
 
+/* Whether a content is in the store already, and undamaged as far as can be told: by the checksum that the store keeps,
+ * else by reading the file of a local store; what neither tells is put once more. */
+static fn_status find_content(bool *found, fn_tracking *t, const char *key, const fn_artifact *artifact, fn_err *err) {
+  fn_store_entry entry;
+  *found = false;
+  const fn_status status = fn_store_stat(&entry, t->store, key, err);
+  if (status == FN_E_NOT_FOUND) {
+    if (err) *err = (fn_err){0};
+    return FN_OK;
+  }
+  FN_TRY(status);
+  if (entry.size_bytes != (uint64_t)artifact->n_bytes) return FN_OK;
+  if (entry.sha256[0]) return *found = strcmp(entry.sha256, artifact->sha256) == 0, FN_OK;
+  if (fn_store_is_uri(fn_store_uri(t->store))) return FN_OK;
+  fn_artifact stored = {.path = key};
+  FN_AUTO_FREE char *path = fn_path_join(fn_store_uri(t->store), key);
+  if (!path) return fn_err_no_memory(err, "a path");
+  *found = hash_file(&stored, path, NULL) == FN_OK && strcmp(stored.sha256, artifact->sha256) == 0;
+  return FN_OK;
+}
+
 static fn_status put_file(fn_tracking *t, const char *owner, const char *path, const char *source, fn_err *err) {
   fn_artifact artifact = {.path = path};
   char key[96];
-  fn_store_entry entry;
+  bool found;
   FN_TRY(check_path(path, err));
   FN_TRY(hash_file(&artifact, source, err));
   FN_TRY(open_store(t, err));
   content_key(key, artifact.sha256);
-  const fn_status there = fn_store_stat(&entry, t->store, key, err);
-  if (there != FN_OK && there != FN_E_NOT_FOUND) return there;
-  if (there != FN_OK || entry.size_bytes != (uint64_t)artifact.n_bytes)
-    FN_TRY(fn_store_put(t->store, key, source, artifact.sha256, err));
-  return fn_tracking_link(t, owner, path, &artifact, err);
+  FN_TRY(find_content(&found, t, key, &artifact, err));
+  if (!found) FN_TRY(fn_store_put(t->store, key, source, artifact.sha256, err));
+  FN_TRY(fn_tracking_link(t, owner, path, &artifact, err));
+  /* Whoever dropped the same content before it was named here (a purge, an add that lost) has left none. */
+  fn_store_entry entry;
+  const fn_status status = fn_store_stat(&entry, t->store, key, err);
+  if (status != FN_E_NOT_FOUND) return status;
+  return fn_store_put(t->store, key, source, artifact.sha256, err);
 }
 
 static fn_status put_tree(fn_tracking *t, const char *owner, const char *path, const char *source, int depth,
@@ -120,12 +154,35 @@ typedef struct listing {
   fn_artifact *list;
   size_t n, capacity;
   fn_arena arena;
+  const char *owner;
+  bool any_path; /* to remove rows, not to write files: a path that leads out of a folder is taken too */
 } listing;
+
+static bool is_sha256(const char *digits) {
+  for (size_t i = 0; i < 64; i++)
+    if (!(digits[i] >= '0' && digits[i] <= '9') && !(digits[i] >= 'a' && digits[i] <= 'f')) return false;
+  return true;
+}
+
+/* A database is shared, so its rows are other people's: no path in it may lead out of the folder that it is joined to.
+ */
+static fn_status check_row(const char *owner, const fn_sql_value *v, fn_err *err) {
+  FN_AUTO_FREE char *path = fn_str_dup(v[0].bytes);
+  if (!path) return fn_err_no_memory(err, "artifacts");
+  if (strlen(path) != v[0].bytes.length)
+    return fn_err_set(err, FN_E_INVALID, "the artifacts of %s: a path with a zero byte", owner);
+  const fn_status status = check_path(path, err);
+  if (status == FN_OK && v[2].integer >= 0 && is_sha256(v[1].bytes.data)) return FN_OK;
+  if (status == FN_OK) (void)fn_err_set(err, FN_E_INVALID, "artifact \"%.200s\": no length and SHA-256", path);
+  return fn_err_prefix(err, status == FN_E_NO_MEMORY ? status : FN_E_INVALID, "the row in the table artifacts of %s",
+                       owner);
+}
 
 static fn_status take_artifact(void *arg, const fn_sql_value *v, size_t n, fn_err *err) {
   listing *l = arg;
   void *list = l->list;
   if (n != 3 || v[1].bytes.length != 64) return FN_OK;
+  if (!l->any_path) FN_TRY(check_row(l->owner, v, err));
   FN_TRY(fn_mem_grow(&list, &l->capacity, l->n + 1, sizeof *l->list, MAX_FILES, "artifacts", err));
   l->list = list;
   fn_artifact *a = &l->list[l->n];
@@ -149,6 +206,7 @@ static int by_path(const void *a, const void *b) {
 static fn_status load(listing *l, fn_tracking *t, const char *owner, const char *prefix, fn_err *err) {
   const fn_sql_value value = fn_sql_text(owner);
   fn_arena_init(&l->arena);
+  l->owner = owner;
   FN_TRY(fn_sql_query(t->sql,
                       "SELECT path, sha256, n_bytes FROM artifacts WHERE owner = $1 ORDER BY path LIMIT 1000000",
                       &value, 1, take_artifact, l, err));
@@ -201,15 +259,12 @@ static fn_status get_listed(fn_tracking *t, const listing *l, const char *prefix
   if (l->n == 1 && l->list[0].path[skip] == '\0') return get_one(t, &l->list[0], target, err);
   if (skip) skip++;
   if (fn_path_exists(target)) return fn_err_set(err, FN_E_INVALID, "%s: exists already; name a new folder", target);
-  FN_AUTO_BUF fn_buf temporary;
-  fn_buf_init(&temporary, 1 << 16);
-  fn_buf_printf(&temporary, "%s.tmp-%ld", target, (long)getpid());
-  FN_TRY(fn_buf_check(&temporary, "a path", err));
-  FN_TRY(fn_dir_create(temporary.data, err));
-  fn_status status = get_folder(t, l, skip, temporary.data, err);
-  if (status == FN_OK) status = fn_path_rename(temporary.data, target, err);
+  FN_AUTO_FREE char *temporary = NULL;
+  FN_TRY(fn_dir_create_beside(&temporary, target, err));
+  fn_status status = get_folder(t, l, skip, temporary, err);
+  if (status == FN_OK) status = fn_path_rename(temporary, target, err);
   if (status != FN_OK) {
-    const fn_status removed = fn_dir_remove(temporary.data, NULL);
+    const fn_status removed = fn_dir_remove(temporary, NULL);
     (void)removed;
   }
   return status;
@@ -247,7 +302,7 @@ static fn_status drop_content(fn_tracking *t, const char *sha256, fn_err *err) {
 }
 
 fn_status fn_tracking_drop_owner(fn_tracking *t, const char *owner, fn_err *err) {
-  listing l = {.n = 0};
+  listing l = {.any_path = true};
   const fn_sql_value value = fn_sql_text(owner);
   fn_status status = load(&l, t, owner, "", err);
   if (status == FN_OK) status = fn_sql_run(t->sql, "DELETE FROM artifacts WHERE owner = $1", &value, 1, NULL, err);

@@ -232,14 +232,12 @@ fn_status fn_mlflow_get(fn_mlflow *m, const char *root, const char *path, const 
   } else if (status == FN_OK && f.n == 1 && strcmp(f.paths[0], path) == 0) {
     status = get_file(m, root, path, target, err);
   } else if (status == FN_OK) {
-    FN_AUTO_BUF fn_buf part;
-    fn_buf_init(&part, 64 * 1024);
-    fn_buf_printf(&part, "%s.part.%ld", target, (long)getpid());
-    status = fn_buf_check(&part, "a path", err);
-    if (status == FN_OK) status = fetch_all(m, root, path, part.data, &f, err);
-    if (status == FN_OK) status = fn_path_rename(part.data, target, err);
-    if (status != FN_OK && !part.failed && fn_dir_remove(part.data, NULL) != FN_OK)
-      (void)fn_err_prefix(err, status, "%s stays behind", part.data);
+    FN_AUTO_FREE char *part = NULL;
+    status = fn_dir_create_beside(&part, target, err);
+    if (status == FN_OK) status = fetch_all(m, root, path, part, &f, err);
+    if (status == FN_OK) status = fn_path_rename(part, target, err);
+    if (status != FN_OK && part && fn_dir_remove(part, NULL) != FN_OK)
+      (void)fn_err_prefix(err, status, "%s stays behind", part);
   }
   for (size_t i = 0; i < f.n; i++) free(f.paths[i]);
   free(f.paths);

@@ -1,5 +1,7 @@
 #include "base/hash.h"
 #include "net/digest.h"
+#include "net/url.h"
+#include "sql/sql.h"
 #include "store/store.h"
 #include "track/model_uri.h"
 #include "track/registry.h"
@@ -37,11 +39,55 @@ static fn_status check_cache(const fn_model_source *s, const char *text, fn_err 
                     text);
 }
 
+/* An address without what it is asked with: user, password, and of the query all but the parameters that say which
+ * database is meant. */
+static fn_status append_address(fn_buf *out, const char *url, fn_err *err) {
+  static const char *const places[] = {"host=", "hostaddr=", "port=", "dbname=", "service="};
+  const char *authority = strstr(url, "://");
+  authority = authority ? authority + 3 : url;
+  const size_t n = strcspn(authority, "/?#");
+  const char *host = authority;
+  for (size_t i = 0; i < n; i++)
+    if (authority[i] == '@') host = authority + i + 1;
+  const size_t rest = strcspn(host, "?#");
+  fn_buf_append(out, url, (size_t)(authority - url));
+  fn_buf_append(out, host, rest);
+  for (const char *p = host + rest; *p && *p != '#'; p += strcspn(p, "&#")) {
+    p++; /* '?' or '&' */
+    for (size_t i = 0; i < FN_COUNT_OF(places); i++)
+      if (strncmp(p, places[i], strlen(places[i])) == 0) fn_buf_printf(out, "?%.*s", (int)strcspn(p, "&#"), p);
+  }
+  return fn_buf_check(out, "an address", err);
+}
+
+/* A file by its place from the root, as "runs/tracking.db" is another one in each folder. */
+static fn_status append_database(fn_buf *out, const char *url, fn_err *err) {
+  fn_sql_kind kind;
+  if (!fn_sql_kind_of(&kind, url) || kind != FN_SQL_SQLITE) return append_address(out, url, err);
+  const char *path = fn_str_starts_with(fn_str_from(url), "sqlite:") ? url + strlen("sqlite:") : url;
+  const char *base = fn_path_base(path);
+  FN_AUTO_FREE char *folder =
+      base == path ? fn_str_dup(fn_str_from(".")) : fn_str_dup(fn_str_make(path, (size_t)(base - path)));
+  FN_AUTO_FREE char *real = NULL;
+  if (!folder) return fn_err_no_memory(err, "a path");
+  if (fn_path_real(&real, folder, NULL) != FN_OK) { /* not there now: as it is written, from here */
+    FN_AUTO_FREE char *here = NULL;
+    FN_TRY(fn_path_real(&here, ".", err));
+    real = fn_path_join(here, folder);
+    if (!real) return fn_err_no_memory(err, "a path");
+  }
+  fn_buf_printf(out, "%s/%s", real, base);
+  return fn_buf_check(out, "a path", err);
+}
+
 /* CACHE/registry/<digits>/<name> */
 static fn_status model_folder(char **out, const fn_model_uri *u, const fn_model_source *s, fn_err *err) {
   char key[17];
   FN_TRY(check_cache(s, u->text, err));
-  short_hash(key, s->mlflow ? s->mlflow->uri : s->tracking->url);
+  FN_AUTO_BUF fn_buf address;
+  fn_buf_init(&address, 1 << 16);
+  FN_TRY(s->mlflow ? append_address(&address, s->mlflow->uri, err) : append_database(&address, s->tracking->url, err));
+  short_hash(key, address.data);
   FN_AUTO_FREE char *registries = NULL;
   FN_TRY(join(&registries, s->cache, "registry", key, err));
   *out = fn_path_join(registries, u->name);
@@ -378,20 +424,26 @@ static fn_status take_key(void *arg, const fn_store_entry *e, fn_err *err) {
   return FN_OK;
 }
 
+/* What a bucket lists is other people's: it must stay below the folder of the copy. */
+static fn_status check_listed(const char *key, const char *where, fn_err *err) {
+  const char *why = "";
+  if (fn_name_is_inside(fn_str_from(key), &why)) return FN_OK;
+  return fn_err_set(err, FN_E_INVALID, "%.300s lists \"%.200s\", which %s", where, key, why);
+}
+
 static fn_status get_all(fn_store *store, const keys *k, const char *folder, fn_err *err) {
-  FN_AUTO_BUF fn_buf temporary;
-  fn_buf_init(&temporary, 1 << 16);
-  fn_buf_printf(&temporary, "%s.tmp-%ld", folder, (long)getpid());
-  FN_TRY(fn_buf_check(&temporary, "a path", err));
-  FN_TRY(fn_dir_remove(temporary.data, err));
-  FN_TRY(fn_dir_create(temporary.data, err));
+  FN_AUTO_FREE char *temporary = NULL;
+  FN_TRY(fn_dir_create_beside(&temporary, folder, err));
   fn_status status = FN_OK;
   for (size_t i = 0; i < k->n && status == FN_OK; i++) {
-    FN_AUTO_FREE char *target = fn_path_join(temporary.data, k->list[i]);
-    status = target ? fn_store_get(store, k->list[i], target, NULL, err) : fn_err_no_memory(err, "a path");
+    FN_AUTO_FREE char *target = NULL;
+    status = check_listed(k->list[i], fn_store_uri(store), err);
+    if (status == FN_OK) target = fn_path_join(temporary, k->list[i]);
+    if (status == FN_OK)
+      status = target ? fn_store_get(store, k->list[i], target, NULL, err) : fn_err_no_memory(err, "a path");
   }
-  if (status == FN_OK) status = fn_path_rename(temporary.data, folder, err);
-  if (status != FN_OK && fn_dir_remove(temporary.data, NULL) != FN_OK) return status;
+  if (status == FN_OK) status = fn_path_rename(temporary, folder, err);
+  if (status != FN_OK && fn_dir_remove(temporary, NULL) != FN_OK) return status;
   return settle(status, folder, err);
 }
 

@@ -9,7 +9,7 @@ import time
 
 import pytest
 from log_support import postgres
-from registry_support import copy_place, make_place
+from registry_support import Place, copy_place, make_place
 from serve_support import Served, TEXT
 from train_support import bare_environment, wait_for
 
@@ -153,13 +153,27 @@ def test_killed_and_started_without_a_registry(place):
         model = server.get("/v1/model").json["id"]
         server.process.kill()
         server.process.wait()
-    shutil.rmtree(place.folder / "runs")
+    database = place.folder / "runs/tracking.db"
+    shutil.move(database, place.folder / "kept.db")
+    database.mkdir()  # there, and cannot be read
     with serve(place) as server:
         answer = server.post("/v1/classify", {"title": "Moon is rented", "text": TEXT})
         assert answer.status == 200 and answer.json["model"] == model
         assert version_of(server) == 3 and server.get("/v1/model").json["registry"]["asked_at"] is None
         assert '"registry_away"' in server.log
-    shutil.rmtree(place.folder / ".cache")
+    # a folder that has no registry does not answer with the copy of another one
+    elsewhere = Place(place.program, place.folder / "elsewhere")
+    elsewhere.folder.mkdir()
+    cache = {"XDG_CACHE_HOME": str(place.folder / ".cache")}
+    done = elsewhere.run("serve", "--check", "--model", NAME, "predictions.url=none", code=2, **cache)
+    assert "runs/tracking.db" in done.stderr
+    # nor one whose registry says that there is no such alias
+    database.rmdir()
+    shutil.move(place.folder / "kept.db", database)
+    place.registry("alias", "fake-news@best", "--delete")
+    done = place.run("serve", "--check", "--model", NAME, "predictions.url=none", code=2)
+    assert "best" in done.stderr
+    shutil.rmtree(place.folder / "runs")
     done = place.run("serve", "--check", "--model", NAME, "predictions.url=none", code=2)
     assert "runs/tracking.db" in done.stderr
 

@@ -6,6 +6,7 @@
 
 #include <stdatomic.h>
 #include <time.h>
+#include <unistd.h>
 
 static char folder[64];
 static char *cache, *database, *artifacts;
@@ -185,6 +186,43 @@ static void test_follows(void **state) {
   assert_int_equal(atomic_load(&s.n_taken), 2);
 }
 
+static bool has_last(const char *url, fn_status *status_out) {
+  fn_err err = {0};
+  fn_model_uri uri;
+  fn_model_place place;
+  const fn_tracking_options options = {.url = url, .artifacts = artifacts};
+  const fn_model_source other = {.tracking = &options, .cache = cache};
+  assert_ok(fn_model_uri_parse(&uri, "models:/news@best", &err));
+  *status_out = fn_model_last(&place, &uri, FN_WANT_ANSWERS, &other, &err);
+  if (*status_out == FN_OK) fn_model_place_deinit(&place);
+  return *status_out == FN_OK;
+}
+
+/* One registry by its place, however it is written; another one of the same words has other copies. */
+static void test_copies_of_two_registries_do_not_meet(void **state) {
+  (void)state;
+  fn_err err = {0};
+  fn_model_uri uri;
+  fn_model_place place;
+  fn_status status;
+  add(1);
+  move(1);
+  assert_ok(fn_model_uri_parse(&uri, "models:/news@best", &err));
+  assert_ok(fn_model_fetch(&place, &uri, FN_WANT_ANSWERS, &source, &err));
+  fn_model_place_deinit(&place);
+  FN_AUTO_FREE char *before = NULL, *elsewhere = below("elsewhere"), *detour = below("elsewhere/../tracking.db");
+  assert_ok(fn_path_real(&before, ".", &err));
+  assert_ok(fn_dir_create(elsewhere, &err));
+  assert_int_equal(chdir(folder), 0);
+  assert_true(has_last("tracking.db", &status));
+  assert_true(has_last("sqlite:tracking.db", &status));
+  assert_true(has_last(detour, &status));
+  assert_int_equal(chdir(elsewhere), 0);
+  assert_false(has_last("tracking.db", &status));
+  assert_status(status, FN_E_NOT_FOUND);
+  assert_int_equal(chdir(before), 0);
+}
+
 static void test_goes_on_without_a_registry(void **state) {
   (void)state;
   fn_err err = {0};
@@ -215,6 +253,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_names),
       cmocka_unit_test_setup_teardown(test_follows, begin, end),
+      cmocka_unit_test_setup_teardown(test_copies_of_two_registries_do_not_meet, begin, end),
       cmocka_unit_test_setup_teardown(test_goes_on_without_a_registry, begin, end),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,6 +1,7 @@
 /* The local store of runs: what is written is what is read, and what is refused. */
 #include "store.h"
 #include "track/source_revision.h"
+#include "track/tracking_internal.h"
 
 #include <float.h>
 #include <math.h>
@@ -413,6 +414,64 @@ static void test_damaged_artifact_is_named(void **state) {
   fn_tracking_close(t);
 }
 
+/* What stands in the store already is looked at before it is relied on. */
+static void test_damaged_content_is_put_again(void **state) {
+  (void)state;
+  fn_err err = {0};
+  char path[200];
+  fn_tracking *t = store_open(false);
+  store_add(t, ID_A, "r", 1);
+  store_add(t, ID_B, "s", 1);
+  write_file("a", "abc");
+  snprintf(path, sizeof path, "%s/a", store_folder);
+  assert_ok(fn_tracking_put(t, "run:" ID_A, "x/a", path, &err));
+  char content[200];
+  snprintf(content, sizeof content, "artifacts/sha256/ba/%s", ABC);
+  write_file(content, "abd");
+  assert_ok(fn_tracking_put(t, "run:" ID_B, "x/a", path, &err));
+  snprintf(path, sizeof path, "%s/out", store_folder);
+  assert_ok(fn_tracking_get(t, "run:" ID_A, "x/a", path, &err));
+  assert_content(path, "abc");
+  fn_tracking_close(t);
+}
+
+static void add_row(const char *path, const char *sha256) {
+  fn_err err = {0};
+  fn_sql *sql = NULL;
+  const fn_sql_value values[] = {fn_sql_text("run:" ID_A), fn_sql_text(path), fn_sql_text(sha256), fn_sql_int(3)};
+  assert_ok(fn_sql_open(&sql, store_url, NULL, &err));
+  assert_ok(fn_sql_run(sql, "INSERT INTO artifacts (owner, path, sha256, n_bytes) VALUES ($1, $2, $3, $4)", values, 4,
+                       NULL, &err));
+  fn_sql_close(sql);
+}
+
+/* Rows of a shared database are other people's: none leads out of the folder that is asked for. */
+static void test_rows_that_lead_elsewhere(void **state) {
+  (void)state;
+  static const char *const bad[] = {"../evil", "/tmp/fn-evil-of-a-test", "x/../../evil", "./x", "x\\y"};
+  fn_err err = {0};
+  char source[200], out[200], evil[200];
+  fn_tracking *t = store_open(false);
+  store_add(t, ID_A, "r", 1);
+  write_file("a", "abc");
+  snprintf(source, sizeof source, "%s/a", store_folder);
+  snprintf(out, sizeof out, "%s/out", store_folder);
+  snprintf(evil, sizeof evil, "%s/evil", store_folder);
+  for (size_t i = 0; i < FN_COUNT_OF(bad); i++) {
+    assert_ok(fn_tracking_put(t, "run:" ID_A, "a", source, &err));
+    add_row(bad[i], ABC);
+    assert_status(fn_tracking_get(t, "run:" ID_A, "", out, &err), FN_E_INVALID);
+    assert_contains(err.message, "run:" ID_A);
+    assert_contains(err.message, bad[i]);
+    assert_false(fn_path_exists(out));
+    assert_false(fn_path_exists(evil));
+    assert_ok(fn_tracking_drop_owner(t, "run:" ID_A, &err)); /* and it can be removed */
+  }
+  add_row("b", "../../../../etc/passwd..........................................");
+  assert_status(fn_tracking_get(t, "run:" ID_A, "", out, &err), FN_E_INVALID);
+  fn_tracking_close(t);
+}
+
 static void test_purge(void **state) {
   (void)state;
   fn_err err = {0};
@@ -556,6 +615,8 @@ int main(void) {
       TEST(test_damaged_artifact_is_named),
       TEST(test_purge),
       TEST(test_bad_artifact_paths),
+      TEST(test_damaged_content_is_put_again),
+      TEST(test_rows_that_lead_elsewhere),
       TEST(test_bad_stores),
       TEST(test_source_revision),
   };
