@@ -32,7 +32,7 @@ lambda-zip: ## one static program and the bundled model for AWS Lambda, build/la
 	@$(if $(NO_INSTALL),,tools/deps.sh build lambda $(if $(ARM),aarch64) &&) $(if $(ARM),tools/aarch64.sh &&) tools/lambda_zip.sh $(if $(ARM),aarch64)
 
 #@ To work on it
-.PHONY: dev test judge judge-long check ci fix docs
+.PHONY: dev test judge judge-long judge-mlflow2 check ci fix docs
 dev: ## build/dev: with assertions, tests and warnings as errors
 	@$(call build,dev,test)
 test: dev venv-light ## unit, command-line and meta tests, and the light judges (PyArrow, tokenizers, scikit-learn)
@@ -42,6 +42,11 @@ judge: dev venv-heavy ## the heavy judges: PyTorch and Transformers; the page in
 	@tests/run.sh judge
 judge-long: dev venv-heavy ## judges that take long: every text and code point for the tokenizer, every set for the linear family
 	@tests/run.sh long
+judge-mlflow2: dev venv-heavy ## an MLflow server 2.x judges what trainings tell it (downloads 300 MB into build/venv-mlflow2)
+	@tools/deps.sh judge
+	@[ -x build/venv-mlflow2/bin/mlflow ] || { python3 -m venv build/venv-mlflow2 && build/venv-mlflow2/bin/pip install --quiet \
+	  --disable-pip-version-check --no-deps --only-binary :all: -r tests/requirements-mlflow2.txt; }
+	@FN_MLFLOW_PYTHON=$(CURDIR)/build/venv-mlflow2/bin/python tests/run.sh tests/judge/test_mlflow.py
 check: check-format check-clang check-tidy check-cppcheck check-asan check-tsan test ## everything: format, two compilers, linters, sanitizers, fuzz corpora, tests
 ci: ## what continuous integration runs
 	@.ci/run
