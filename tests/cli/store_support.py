@@ -15,7 +15,7 @@ TOOLS = os.environ.get("FN_TOOLS", str(REPO / "build/dev/tests/tools"))
 FAST = {"net.backoff_s": "0.01", "net.stall_timeout_s": "2", "net.retries": "3"}
 
 
-def probe(home, verb, uri, *arguments, env=None, limit=None, user=None, **settings):
+def probe(home, verb, uri, *arguments, env=None, limit=None, user=None, program=f"{TOOLS}/store_probe", **settings):
     """One verb of a store with a clean environment; what store_probe tells, as a dictionary. limit: bytes of the longest
     file it may write; user: whom root becomes first."""
     words = [str(part) for pair in {**FAST, **settings}.items() for part in pair]
@@ -31,7 +31,7 @@ def probe(home, verb, uri, *arguments, env=None, limit=None, user=None, **settin
         if user and os.geteuid() == 0:
             os.setuid(user)
 
-    done = subprocess.run([f"{TOOLS}/store_probe", verb, str(uri), *map(str, arguments), *words], capture_output=True, text=True,
+    done = subprocess.run([program, verb, str(uri), *map(str, arguments), *words], capture_output=True, text=True,
                           env=environment, timeout=120, preexec_fn=prepare)
     assert done.returncode == 0 and done.stderr == "", done
     return json.loads(done.stdout)

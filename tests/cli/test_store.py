@@ -4,13 +4,16 @@ tests/judge/test_store.py has moto and botocore."""
 import hashlib
 import json
 import random
+import shutil
+import tempfile
 import threading
 import time
+from pathlib import Path
 
 import pytest
 from cli.cloud_support import Cloud, make_key
 from cli.http_support import Server, ranged, redirect, status, whole
-from cli.store_support import probe
+from cli.store_support import TOOLS, probe
 
 DATA = random.Random(3).randbytes(300_000)
 BIG = random.Random(4).randbytes(2_300_000)  # three pieces of 1 MiB
@@ -435,17 +438,19 @@ def test_large_files_of_a_folder_are_checked_too(tmp_path):
     assert done["outcome"] == "io" and hashlib.sha256(data).hexdigest() in done["message"] and not (tmp_path / "out").exists()
 
 
-def test_folder_that_can_only_be_read_says_so(tmp_path):
-    """As somebody who may not write everywhere, which root may."""
-    (tmp_path / "store").mkdir()
-    (tmp_path / "store/k").write_text("x")
-    (tmp_path / "store").chmod(0o555)
-    tmp_path.chmod(0o755)
-    for parent in list(tmp_path.parents)[:2]:
-        parent.chmod(0o755)
-    done = probe(tmp_path, "write", tmp_path / "store", "a/b", "text", user=65534)
-    assert done["outcome"] == "invalid" and "this store can only be read" in done["message"], done
-    assert probe(tmp_path, "read", tmp_path / "store", "k", user=65534)["output"] == "x"
+def test_folder_that_can_only_be_read_says_so():
+    """As somebody who may not write everywhere, which root may; outside of folders that only we may enter."""
+    with tempfile.TemporaryDirectory(dir="/tmp") as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        program = shutil.copy(f"{TOOLS}/store_probe", folder)
+        (folder / "store").mkdir()
+        (folder / "store/k").write_text("x")
+        (folder / "store").chmod(0o555)
+        done = probe(folder, "write", folder / "store", "a/b", "text", user=65534, program=program)
+        assert done["outcome"] == "invalid" and "this store can only be read" in done["message"], done
+        assert probe(folder, "read", folder / "store", "k", user=65534, program=program)["output"] == "x"
+        (folder / "store").chmod(0o755)
 
 
 def test_two_processes_fetch_one_file(tmp_path, serve):
