@@ -72,7 +72,7 @@ def test_disk_full(program, data, whole, tmp_path, nth):
 
 
 @needs_filter
-@pytest.mark.parametrize("call, nth", [("write", 2), ("write", 30), ("write", 80), ("fsync", 3), ("fsync", 5)])
+@pytest.mark.parametrize("call, nth", [("write", 2), ("write", 30), ("fsync", 3)])
 def test_one_write_fails(program, data, whole, tmp_path, call, nth):
     """What could not be written is written the next time: nothing is missing, nothing is there twice."""
     report = tmp_path / "report"
@@ -91,7 +91,7 @@ def test_one_write_fails(program, data, whole, tmp_path, call, nth):
 def test_allocations_fail(program, data, whole, tmp_path):
     """Any allocation, those of the tracker among them: a clean end, or all is done."""
     rng = random.Random(7)
-    for nth in [rng.randrange(1500, 60000) for _ in range(6)]:
+    for nth in [rng.randrange(1500, 60000) for _ in range(4)]:
         shutil.rmtree(tmp_path / "run", ignore_errors=True)
         done = subprocess.run([program, "train", "--data", data, "--out", "run", *TRAIN], capture_output=True, text=True, cwd=tmp_path,
                               env=bare_environment(tmp_path, LD_PRELOAD=str(FAULT), FN_FAULT_ALLOC=str(nth),
