@@ -8,8 +8,12 @@ bool fn_store_is_uri(const char *text) {
   return false;
 }
 
-/* "scheme://" of any kind: a path would hardly begin so, and a folder named s4: is not what was meant. */
+/* "scheme://" of any kind, or a known one with a slash less: a path would hardly begin so, and a folder named s3: is
+ * not what was meant. */
 static bool has_scheme(const char *text) {
+  static const char *const known[] = {"s3:", "gs:", "http:", "https:"};
+  for (size_t i = 0; i < FN_COUNT_OF(known); i++)
+    if (strncmp(text, known[i], strlen(known[i])) == 0) return true;
   const char *end = strstr(text, "://");
   if (!end || end == text) return false;
   for (const char *p = text; p < end; p++)

@@ -160,6 +160,8 @@ static void test_addresses(void **state) {
   expect_file(uri, "1");
   assert_status(fn_store_open(&store, uri, &options, &err), FN_E_INVALID); /* a file */
   assert_status(fn_store_open(&store, "s4://bucket", &options, &err), FN_E_UNSUPPORTED);
+  assert_status(fn_store_open(&store, "s3:/bucket", &options, &err), FN_E_UNSUPPORTED);
+  assert_status(fn_store_open(&store, "gs:bucket", &options, &err), FN_E_UNSUPPORTED);
   assert_contains(err.message, "s3://bucket/");
   assert_status(fn_store_open(&store, "file://host/path", &options, &err), FN_E_INVALID);
   assert_status(fn_store_open(&store, "", &options, &err), FN_E_INVALID);
