@@ -1,13 +1,10 @@
 /* Files of runs and of model versions: kept once by their content under sha256/ab/abcd…, named by a table. */
+#include "track/file_hash.h"
 #include "track/tracking_internal.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-enum { PIECE = 1 << 20, MAX_DEPTH = 32, MAX_FILES = 1 << 20, MAX_OWNER = 600 };
+enum { MAX_DEPTH = 32, MAX_FILES = 1 << 20, MAX_OWNER = 600 };
 
 /* ---- contents ---- */
 
@@ -19,35 +16,6 @@ static fn_status open_store(fn_tracking *t, fn_err *err) {
 
 static void content_key(char key[96], const char *sha256) {
   snprintf(key, 96, "sha256/%.2s/%s", sha256, sha256);
-}
-
-static fn_status hash_pieces(fn_artifact *out, FILE *file, const char *path, fn_err *err) {
-  FN_AUTO_FREE unsigned char *piece = malloc(PIECE);
-  unsigned char digest[FN_SHA256_BYTES];
-  fn_sha256 sha;
-  if (!piece) return fn_err_no_memory(err, path);
-  fn_sha256_init(&sha);
-  for (size_t n; (n = fread(piece, 1, PIECE, file)) > 0; out->n_bytes += (int64_t)n) fn_sha256_add(&sha, piece, n);
-  if (ferror(file)) return fn_err_errno(err, errno, "%s", path);
-  fn_sha256_get(&sha, digest);
-  fn_hex_format(out->sha256, digest, sizeof digest);
-  return FN_OK;
-}
-
-static fn_status hash_file(fn_artifact *out, const char *path, fn_err *err) {
-  struct stat st;
-  const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a FIFO would wait for its writer for ever */
-  FILE *file = fd < 0 ? NULL : fdopen(fd, "r");
-  if (!file) {
-    const fn_status status = fn_err_errno(err, errno, "%s", path);
-    if (fd >= 0) close(fd);
-    return status;
-  }
-  fn_status status = fstat(fd, &st) == 0 ? FN_OK : fn_err_errno(err, errno, "%s", path);
-  if (status == FN_OK && !S_ISREG(st.st_mode)) status = fn_err_set(err, FN_E_INVALID, "%s: not a regular file", path);
-  if (status == FN_OK) status = hash_pieces(out, file, path, err);
-  fclose(file);
-  return status;
 }
 
 /* ---- putting ---- */
@@ -104,7 +72,8 @@ static fn_status find_content(bool *found, fn_tracking *t, const char *key, cons
   fn_artifact stored = {.path = key};
   FN_AUTO_FREE char *path = fn_path_join(fn_store_uri(t->store), key);
   if (!path) return fn_err_no_memory(err, "a path");
-  *found = hash_file(&stored, path, NULL) == FN_OK && strcmp(stored.sha256, artifact->sha256) == 0;
+  *found = fn_file_sha256(stored.sha256, &stored.n_bytes, path, NULL) == FN_OK &&
+           strcmp(stored.sha256, artifact->sha256) == 0;
   return FN_OK;
 }
 
@@ -113,7 +82,7 @@ static fn_status put_file(fn_tracking *t, const char *owner, const char *path, c
   char key[96];
   bool found;
   FN_TRY(check_path(path, err));
-  FN_TRY(hash_file(&artifact, source, err));
+  FN_TRY(fn_file_sha256(artifact.sha256, &artifact.n_bytes, source, err));
   FN_TRY(open_store(t, err));
   content_key(key, artifact.sha256);
   FN_TRY(find_content(&found, t, key, &artifact, err));

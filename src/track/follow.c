@@ -85,6 +85,11 @@ static bool is_left(fn_follow *f, int64_t version, const char *digest) {
   return true;
 }
 
+/* Whether a refusal says more of this machine at this moment (memory, descriptors, disk) than of the version. */
+static bool may_pass(fn_status status) {
+  return status == FN_E_NO_MEMORY || status == FN_E_IO || status == FN_E_LIMIT || status == FN_E_INTERNAL;
+}
+
 static void take(fn_follow *f, int64_t version, const char *digest) {
   fn_err err = {0};
   fn_model_place place;
@@ -100,7 +105,7 @@ static void take(fn_follow *f, int64_t version, const char *digest) {
   }
   status = strcmp(place.path, f->path) == 0 ? FN_OK : f->options.take(f->options.arg, place.path, &err);
   if (status != FN_OK) {
-    note_bad(f, version, digest, true);
+    note_bad(f, version, digest, !may_pass(status));
     fail(f, FN_FOLLOW_REFUSED, err.message);
     fn_model_place_deinit(&place);
     return;

@@ -1,8 +1,10 @@
 #include "base/hash.h"
+#include "infer/infer.h"
 #include "net/digest.h"
 #include "net/url.h"
 #include "sql/sql.h"
 #include "store/store.h"
+#include "track/model_copy.h"
 #include "track/model_uri.h"
 #include "track/registry.h"
 #include "track/version_make.h"
@@ -13,7 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { MAX_FILES = 100000 };
+enum { MAX_FILES = 100000, MAX_ATTEMPTS = 3 };
 
 /* ---- folders ---- */
 
@@ -154,63 +156,38 @@ static fn_status ask_server(found *f, fn_mlflow *mlflow, const fn_model_uri *u, 
   return FN_OK;
 }
 
-typedef struct sizes {
-  const char *folder;
-  bool same;
-  size_t n;
-} sizes;
+/* What fn_copy_make asks for. */
+typedef struct wanted {
+  fn_tracking *tracking;
+  fn_mlflow *mlflow;
+  const char *owner, *part; /* owner: of the artifacts; root: of the server's files */
+  const char *root;
+} wanted;
 
-static fn_status compare_size(void *arg, const fn_artifact *a, fn_err *err) {
-  sizes *x = arg;
-  struct stat st;
-  FN_AUTO_FREE char *path = fn_path_join(x->folder, a->path);
-  if (path == NULL) return fn_err_no_memory(err, "a path");
-  if (stat(path, &st) != 0 || st.st_size != a->n_bytes) x->same = false;
-  x->n++;
-  return FN_OK;
+static fn_status get_artifacts(void *arg, const char *target, fn_err *err) {
+  const wanted *w = arg;
+  return fn_tracking_get(w->tracking, w->owner, w->part, target, err);
 }
 
-/* Whether a copy is as long as what was stored, file by file; one that is not is removed. */
-static fn_status check_copy(bool *usable, fn_tracking *tracking, const char *owner, const char *part,
-                            const char *folder, fn_err *err) {
-  sizes x = {.folder = folder, .same = true};
-  FN_AUTO_FREE char *target = fn_path_join(folder, part);
-  if (target == NULL) return fn_err_no_memory(err, "a path");
-  *usable = false;
-  if (!fn_path_exists(target)) return FN_OK;
-  FN_TRY(fn_tracking_list(tracking, owner, part, compare_size, &x, err));
-  *usable = x.same && x.n > 0;
-  return *usable ? FN_OK : fn_dir_remove(target, err);
-}
-
-/* Somebody else may have put the same copy there meanwhile. */
-static fn_status settle(fn_status status, const char *target, fn_err *err) {
-  if (status == FN_OK || status == FN_E_NOT_FOUND || !fn_path_exists(target)) return status;
-  if (err) *err = (fn_err){0};
-  return FN_OK;
+static fn_status get_files(void *arg, const char *target, fn_err *err) {
+  const wanted *w = arg;
+  return fn_mlflow_get(w->mlflow, w->root, w->part, target, err);
 }
 
 static fn_status get_from_database(fn_tracking *tracking, const fn_model_uri *u, const found *f, const char *part,
-                                   const char *folder, fn_err *err) {
+                                   const char *target, fn_err *err) {
   char owner[320];
-  bool usable = false;
-  FN_AUTO_FREE char *target = fn_path_join(folder, part);
-  if (target == NULL) return fn_err_no_memory(err, "a path");
   snprintf(owner, sizeof owner, "version:%s/%lld", u->name, (long long)f->version);
-  FN_TRY(check_copy(&usable, tracking, owner, part, folder, err));
-  if (usable) return FN_OK;
-  FN_TRY(fn_dir_create(folder, err));
-  return settle(fn_tracking_get(tracking, owner, part, target, err), target, err);
+  wanted w = {.tracking = tracking, .owner = owner, .part = part};
+  return fn_copy_make(target, get_artifacts, &w, err);
 }
 
 static fn_status get_from_server(fn_mlflow *mlflow, const fn_model_uri *u, const found *f, const char *part,
-                                 const char *folder, fn_err *err) {
-  FN_AUTO_FREE char *target = fn_path_join(folder, part), *root = NULL;
-  if (target == NULL) return fn_err_no_memory(err, "a path");
-  if (fn_path_exists(target)) return FN_OK;
-  FN_TRY(fn_dir_create(folder, err));
+                                 const char *target, fn_err *err) {
+  FN_AUTO_FREE char *root = NULL;
   FN_TRY(fn_mlflow_version_files(&root, mlflow, u->name, f->version, err));
-  return settle(fn_mlflow_get(mlflow, root, part, target, err), target, err);
+  wanted w = {.mlflow = mlflow, .root = root, .part = part};
+  return fn_copy_make(target, get_files, &w, err);
 }
 
 typedef struct backend {
@@ -231,10 +208,16 @@ static fn_status ask(found *f, const backend *b, const fn_model_uri *u, fn_err *
   return b->mlflow ? ask_server(f, b->mlflow, u, err) : ask_database(f, b->tracking, u, err);
 }
 
+/* A copy that is not what it was when it was fetched is fetched anew. */
 static fn_status get_part(const backend *b, const fn_model_uri *u, const found *f, const char *part, const char *folder,
                           fn_err *err) {
-  return b->mlflow ? get_from_server(b->mlflow, u, f, part, folder, err)
-                   : get_from_database(b->tracking, u, f, part, folder, err);
+  bool whole;
+  FN_AUTO_FREE char *target = fn_path_join(folder, part);
+  if (target == NULL) return fn_err_no_memory(err, "a path");
+  FN_TRY(fn_copy_check(&whole, target, err));
+  if (whole) return FN_OK;
+  return b->mlflow ? get_from_server(b->mlflow, u, f, part, target, err)
+                   : get_from_database(b->tracking, u, f, part, target, err);
 }
 
 /* What is used of a copy that has the part; NULL when memory is short. */
@@ -257,6 +240,7 @@ static fn_status fetch_version(fn_model_place *place, const backend *b, const fn
   if (want == FN_WANT_ANSWERS) status = get_part(b, u, &f, "fakenews", folder, err);
   if (status == FN_E_NOT_FOUND) status = get_part(b, u, &f, FN_VERSION_MODEL, folder, err);
   if (status != FN_OK) return fn_err_prefix(err, status, "version %lld of %s", (long long)f.version, u->name);
+  fn_copy_tidy(models);
   place->path = path_of(folder, want);
   place->version = f.version;
   snprintf(place->name, sizeof place->name, "%s", u->name);
@@ -268,6 +252,23 @@ static bool is_away(fn_status status) {
   return status == FN_E_IO;
 }
 
+/* A version that cannot be loaded does not become the last good one; whoever asked for it is told so when it loads it.
+ */
+static fn_status remember_good(const fn_model_uri *u, const fn_model_place *place, const fn_model_source *s,
+                               fn_err *err) {
+  fn_model_place last;
+  fn_classifier *classifier = NULL;
+  if (!u->alias[0]) return FN_OK;
+  if (fn_model_last(&last, u, FN_WANT_ANSWERS, s, NULL) == FN_OK) {
+    const bool same = strcmp(last.path, place->path) == 0;
+    fn_model_place_deinit(&last);
+    if (same) return FN_OK;
+  }
+  if (fn_classifier_load(&classifier, place->path, NULL) != FN_OK) return FN_OK;
+  fn_classifier_destroy(classifier);
+  return fn_model_remember(u, place, s, err);
+}
+
 static fn_status fetch_registry(fn_model_place *place, const fn_model_uri *u, fn_model_want want,
                                 const fn_model_source *s, fn_err *err) {
   backend b = {0};
@@ -275,7 +276,7 @@ static fn_status fetch_registry(fn_model_place *place, const fn_model_uri *u, fn
   fn_status status = open_backend(&b, s, &why);
   if (status == FN_OK) status = fetch_version(place, &b, u, want, s, &why);
   close_backend(&b);
-  if (status == FN_OK) return s->unproven ? FN_OK : fn_model_remember(u, place, s, err);
+  if (status == FN_OK) return s->unproven ? FN_OK : remember_good(u, place, s, err);
   if (is_away(status) && !s->unproven && fn_model_last(place, u, want, s, NULL) == FN_OK) {
     char text[1200];
     place->stale = true;
@@ -310,6 +311,16 @@ fn_status fn_model_remember(const fn_model_uri *u, const fn_model_place *place, 
   return fn_link_replace(link, label, err);
 }
 
+/* path: inside the folder of a copy, whose first part is what was sealed. */
+static fn_status check_last(const char *copy, const char *path, fn_err *err) {
+  bool whole;
+  const char *part = path + strlen(copy) + 1;
+  FN_AUTO_FREE char *sealed = fn_str_dup(fn_str_make(path, strlen(copy) + 1 + strcspn(part, "/")));
+  if (sealed == NULL) return fn_err_no_memory(err, "a path");
+  FN_TRY(fn_copy_check(&whole, sealed, err));
+  return whole ? FN_OK : fn_err_set(err, FN_E_NOT_FOUND, "%s: the copy is damaged", sealed);
+}
+
 fn_status fn_model_last(fn_model_place *place_out, const fn_model_uri *u, fn_model_want want, const fn_model_source *s,
                         fn_err *err) {
   FN_AUTO_FREE char *link = NULL, *folder = NULL;
@@ -335,6 +346,7 @@ fn_status fn_model_last(fn_model_place *place_out, const fn_model_uri *u, fn_mod
   FN_AUTO_FREE char *path = copy ? path_of(copy, want) : NULL;
   if (path == NULL) return fn_err_no_memory(err, "a path");
   if (!label[0] || !fn_path_exists(path)) return fn_err_set(err, FN_E_NOT_FOUND, "%s: there is no copy", u->text);
+  FN_TRY(check_last(copy, path, err));
   *place_out = (fn_model_place){.version = strtoll(label, NULL, 10)};
   snprintf(place_out->name, sizeof place_out->name, "%s", u->name);
   place_out->path = FN_STEAL(path);
@@ -393,12 +405,11 @@ static fn_status fetch_run(char **path, fn_tracking *tracking, const fn_model_ur
   FN_AUTO_FREE char *folder = NULL, *copy = NULL;
   FN_TRY(join(&folder, s->cache, "runs", id, err));
   FN_TRY(join(&copy, folder, key, u->path, err));
-  if (!fn_path_exists(copy)) {
-    FN_AUTO_FREE char *parent = fn_str_dup(fn_str_make(copy, (size_t)(strrchr(copy, '/') - copy)));
-    if (parent == NULL) return fn_err_no_memory(err, "a path");
-    FN_TRY(fn_dir_create(parent, err));
-    FN_TRY(settle(fn_tracking_get(tracking, owner, u->path, copy, err), copy, err));
-  }
+  bool whole;
+  FN_TRY(fn_copy_check(&whole, copy, err));
+  wanted w = {.tracking = tracking, .owner = owner, .part = u->path};
+  if (!whole) FN_TRY(fn_copy_make(copy, get_artifacts, &w, err));
+  fn_copy_tidy(folder);
   *path = FN_STEAL(copy);
   return FN_OK;
 }
@@ -410,6 +421,12 @@ typedef struct keys {
   char **list;
   size_t n, capacity;
 } keys;
+
+static void keys_deinit(keys *k) {
+  for (size_t i = 0; i < k->n; i++) free(k->list[i]);
+  free(k->list);
+  fn_buf_deinit(&k->stamp);
+}
 
 static fn_status take_key(void *arg, const fn_store_entry *e, fn_err *err) {
   keys *k = arg;
@@ -431,60 +448,99 @@ static fn_status check_listed(const char *key, const char *where, fn_err *err) {
   return fn_err_set(err, FN_E_INVALID, "%.300s lists \"%.200s\", which %s", where, key, why);
 }
 
-static fn_status get_all(fn_store *store, const keys *k, const char *folder, fn_err *err) {
-  FN_AUTO_FREE char *temporary = NULL;
-  FN_TRY(fn_dir_create_beside(&temporary, folder, err));
-  fn_status status = FN_OK;
-  for (size_t i = 0; i < k->n && status == FN_OK; i++) {
+typedef struct listed {
+  fn_store *store;
+  const char *key;
+  const keys *keys;
+  bool changed; /* meanwhile: it is worth another attempt */
+} listed;
+
+static fn_status list_keys(keys *k, fn_store *store, const char *key, fn_err *err);
+
+/* The files as they were listed, or FN_E_IO: whoever puts a new model there meanwhile must leave no mixture here. */
+static fn_status get_all(void *arg, const char *folder, fn_err *err) {
+  listed *l = arg;
+  keys after = {.n = 0};
+  fn_status status = fn_dir_create(folder, err);
+  for (size_t i = 0; i < l->keys->n && status == FN_OK; i++) {
     FN_AUTO_FREE char *target = NULL;
-    status = check_listed(k->list[i], fn_store_uri(store), err);
-    if (status == FN_OK) target = fn_path_join(temporary, k->list[i]);
+    status = check_listed(l->keys->list[i], fn_store_uri(l->store), err);
+    if (status == FN_OK) target = fn_path_join(folder, l->keys->list[i]);
     if (status == FN_OK)
-      status = target ? fn_store_get(store, k->list[i], target, NULL, err) : fn_err_no_memory(err, "a path");
+      status = target ? fn_store_get(l->store, l->keys->list[i], target, NULL, err) : fn_err_no_memory(err, "a path");
   }
-  if (status == FN_OK) status = fn_path_rename(temporary, folder, err);
-  if (status != FN_OK && fn_dir_remove(temporary, NULL) != FN_OK) return status;
-  return settle(status, folder, err);
+  if (status == FN_OK) status = list_keys(&after, l->store, l->key, err);
+  l->changed = status == FN_OK && !fn_str_is(fn_buf_str(&after.stamp), l->keys->stamp.data);
+  if (l->changed)
+    status = fn_err_set(err, FN_E_IO, "%.300s: the files changed while they were fetched", fn_store_uri(l->store));
+  keys_deinit(&after);
+  return status;
+}
+
+static fn_status list_keys(keys *k, fn_store *store, const char *key, fn_err *err) {
+  fn_store_entry entry;
+  fn_buf_init(&k->stamp, 0);
+  if (key != NULL) {
+    FN_TRY(fn_store_stat(&entry, store, key, err));
+    entry.key = key;
+    FN_TRY(take_key(k, &entry, err));
+  } else {
+    FN_TRY(fn_store_list(store, "", take_key, k, err));
+    if (k->n == 0) return fn_err_set(err, FN_E_NOT_FOUND, "%s: there is nothing here", fn_store_uri(store));
+  }
+  return fn_buf_check(&k->stamp, "files", err);
+}
+
+static fn_status fetch_listed(char **folder_out, bool *changed_out, fn_store *store, const keys *k, const char *key,
+                              const char *base, fn_err *err) {
+  char stamp[17];
+  bool whole;
+  short_hash(stamp, k->stamp.data);
+  FN_AUTO_FREE char *folder = fn_path_join(base, stamp);
+  FN_AUTO_FREE char *link = fn_path_join(base, "current");
+  if (folder == NULL || link == NULL) return fn_err_no_memory(err, "a path");
+  FN_TRY(fn_copy_check(&whole, folder, err));
+  listed l = {.store = store, .key = key, .keys = k};
+  fn_status status = whole ? FN_OK : fn_copy_make(folder, get_all, &l, err);
+  *changed_out = l.changed;
+  FN_TRY(status);
+  FN_TRY(fn_link_replace(link, stamp, err));
+  fn_copy_tidy(base);
+  *folder_out = FN_STEAL(folder);
+  return FN_OK;
 }
 
 /* The copy of what is at the address now. base: CACHE/stores/<digits>. */
 static fn_status fetch_now(char **folder_out, const char *address, const char *key, const char *base,
                            const fn_model_source *s, fn_err *err) {
   fn_store *store = NULL;
-  keys k = {0};
-  char stamp[17];
-  fn_store_entry entry;
-  fn_buf_init(&k.stamp, 0);
+  bool changed = true;
   fn_status status = fn_store_open(&store, address, s->store, err);
-  if (status == FN_OK) {
-    if (key != NULL) {
-      status = fn_store_stat(&entry, store, key, err);
-      if (status == FN_OK) entry.key = key;
-      if (status == FN_OK) status = take_key(&k, &entry, err);
-    } else {
-      status = fn_store_list(store, "", take_key, &k, err);
-      if (status == FN_OK && k.n == 0) status = fn_err_set(err, FN_E_NOT_FOUND, "%s: there is nothing here", address);
-    }
+  for (int attempt = 0; attempt < MAX_ATTEMPTS && changed && (status == FN_OK || attempt > 0); attempt++) {
+    keys k = {.n = 0};
+    changed = false;
+    status = list_keys(&k, store, key, err);
+    if (status == FN_OK) status = fetch_listed(folder_out, &changed, store, &k, key, base, err);
+    keys_deinit(&k);
   }
-  if (status == FN_OK) status = fn_buf_check(&k.stamp, "files", err);
-  if (status == FN_OK) status = fn_dir_create(base, err);
-  if (status == FN_OK) {
-    short_hash(stamp, k.stamp.data);
-    char *folder = fn_path_join(base, stamp);
-    FN_AUTO_FREE char *link = fn_path_join(base, "current");
-    status = folder && link ? FN_OK : fn_err_no_memory(err, "a path");
-    if (status == FN_OK && !fn_path_exists(folder)) status = get_all(store, &k, folder, err);
-    if (status == FN_OK) status = fn_link_replace(link, stamp, err);
-    if (status == FN_OK)
-      *folder_out = folder;
-    else
-      free(folder);
-  }
-  for (size_t i = 0; i < k.n; i++) free(k.list[i]);
-  free(k.list);
-  fn_buf_deinit(&k.stamp);
   fn_store_close(store);
   return status;
+}
+
+/* The copy that was taken last; FN_E_NOT_FOUND when there is none, or it is not what it was. */
+static fn_status last_copy(char **folder_out, const char *base, fn_err *err) {
+  char stamp[64];
+  bool whole = false;
+  FN_AUTO_FREE char *link = fn_path_join(base, "current");
+  const ssize_t n = link ? readlink(link, stamp, sizeof stamp - 1) : -1;
+  if (n <= 0) return fn_err_set(err, FN_E_NOT_FOUND, "there is no copy");
+  stamp[n] = '\0';
+  FN_AUTO_FREE char *folder = fn_path_join(base, stamp);
+  if (folder == NULL) return fn_err_no_memory(err, "a path");
+  FN_TRY(fn_copy_check(&whole, folder, err));
+  if (!whole) return fn_err_set(err, FN_E_NOT_FOUND, "the last copy is damaged");
+  *folder_out = FN_STEAL(folder);
+  return FN_OK;
 }
 
 static fn_status fetch_store(fn_model_place *place, const fn_model_uri *u, const fn_model_source *s, fn_err *err) {
@@ -504,9 +560,7 @@ static fn_status fetch_store(fn_model_place *place, const fn_model_uri *u, const
   if (address == NULL) return fn_err_no_memory(err, "an address");
   fn_status status = fetch_now(&folder, address, is_file ? slash + 1 : NULL, base, s, &why);
   if (status != FN_OK) {
-    folder = fn_path_join(base, "current");
-    if (!is_away(status) || folder == NULL || !fn_path_exists(folder))
-      return fn_err_set(err, status, "%s", why.message);
+    if (!is_away(status) || last_copy(&folder, base, NULL) != FN_OK) return fn_err_set(err, status, "%s", why.message);
     char text[1200];
     snprintf(text, sizeof text, "%.200s: no answer, the last copy is used (%.900s)", u->text, why.message);
     tell(s, text);

@@ -8,8 +8,8 @@
  * Copies stand in a cache folder, one folder each, which appears by rename when it is whole and checked:
  *   registry/<digits of the registry's address>/<name>/<version>-<digits of its digest>/{fakenews,model}
  *   stores/<digits of the address>/<digits of size, time and checksum>/<name>
- * Beside them a link says where an alias led last ("@best"), or an address ("current"): that copy is taken when the
- * registry or the store does not answer. */
+ * Beside each stands its seal (track/model_copy.h), beside them a link that says where an alias led last ("@best"), or
+ * an address ("current"): that copy is taken when the registry or the store does not answer. */
 #ifndef FN_TRACK_MODEL_URI_H
 #define FN_TRACK_MODEL_URI_H
 

@@ -61,11 +61,15 @@ def test_every_verb_takes_them(place):
 def test_copies_are_whole_and_mended(place):
     before = answers(place, "models:/fake-news@best")
     copies = cached(place)
-    assert {p.name for p in copies} == {"model.fnm", "calibration.json", "card.json", "gates.json"}
+    assert {p.name for p in copies} == {"model.fnm", "calibration.json", "card.json", "gates.json", "fakenews.checked"}
     packed = next(p for p in copies if p.name == "model.fnm")
     packed.chmod(0o644)
-    packed.write_bytes(packed.read_bytes()[:1000])
-    assert answers(place, "models:/fake-news@best") == before
+    good = packed.read_bytes()
+    for bad in (good[:1000], good[:-2000] + bytes(2000)):  # the second is as long, and loads
+        packed.write_bytes(bad)
+        assert answers(place, "models:/fake-news@best") == before
+        assert packed.read_bytes() == good
+        packed.chmod(0o644)
     assert not [p for p in (place.folder / ".cache").rglob("*") if "tmp" in p.name or p.name.endswith(".part")]
 
 
@@ -92,6 +96,22 @@ def test_a_file_behind_http_and_its_last_copy(place):
     assert got == expected and "the last copy is used" in said
     shutil.rmtree(place.folder / ".cache")
     assert "best.fnm" in place.run("predict", "--model", url, "rows.jsonl", *HTTP, code=1).stderr
+
+
+def test_a_file_that_changes_while_it_is_fetched(place):
+    """Nothing is kept under the name of what was there before."""
+    packed = {}
+    for version in (1, 2):
+        place.registry("download", f"fake-news/{version}", "--out", f"whole{version}")
+        packed[version] = (place.folder / f"whole{version}/fakenews/model.fnm").read_bytes()
+    server = Server(whole(packed[1]), whole(packed[2]))  # asked for, then fetched
+    url = f"{server.url}/models/best.fnm"
+    try:
+        assert answers(place, url, *HTTP) == answers(place, "whole2/fakenews/model.fnm")
+        server.steps = [whole(packed[1])]  # and back
+        assert answers(place, url, *HTTP) == answers(place, "whole1/fakenews/model.fnm")
+    finally:
+        server.stop()
 
 
 def test_a_folder_by_its_file_address(place):

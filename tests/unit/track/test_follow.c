@@ -4,7 +4,9 @@
 #include "track/registry.h"
 #include "track/tracking.h"
 
+#include <fcntl.h>
 #include <stdatomic.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -114,11 +116,16 @@ typedef struct seen {
   atomic_int n_taken, n_moved, n_refused, n_away, n_back;
   atomic_llong version;
   atomic_bool refuses;
+  atomic_int n_short; /* so often there is no memory */
 } seen;
 
 static fn_status take(void *arg, const char *path, fn_err *err) {
   seen *s = arg;
   FN_AUTO_BUF fn_buf text = {0};
+  if (atomic_load(&s->n_short) > 0) {
+    atomic_fetch_sub(&s->n_short, 1);
+    return fn_err_no_memory(err, "a model");
+  }
   if (atomic_load(&s->refuses)) return fn_err_set(err, FN_E_INVALID, "no good");
   FN_TRY(fn_file_read(&text, path, 100, err));
   atomic_fetch_add(&s->n_taken, 1);
@@ -179,9 +186,11 @@ static void test_follows(void **state) {
   assert_int_equal(last.version, 2);
   fn_model_place_deinit(&last);
   atomic_store(&s.refuses, false);
+  atomic_store(&s.n_short, 2);
   move(1);
-  wait_for(&s.n_moved, 2);
+  wait_for(&s.n_moved, 2); /* what was of the moment is tried again */
   fn_follow_stop(follow);
+  assert_int_equal(atomic_load(&s.n_refused), 3);
   assert_int_equal(atomic_load(&s.version), 1);
   assert_int_equal(atomic_load(&s.n_taken), 2);
 }
@@ -209,6 +218,8 @@ static void test_copies_of_two_registries_do_not_meet(void **state) {
   move(1);
   assert_ok(fn_model_uri_parse(&uri, "models:/news@best", &err));
   assert_ok(fn_model_fetch(&place, &uri, FN_WANT_ANSWERS, &source, &err));
+  assert_false(has_last(database, &status)); /* it was not loaded: nobody knows whether it is good */
+  assert_ok(fn_model_remember(&uri, &place, &source, &err));
   fn_model_place_deinit(&place);
   FN_AUTO_FREE char *before = NULL, *elsewhere = below("elsewhere"), *detour = below("elsewhere/../tracking.db");
   assert_ok(fn_path_real(&before, ".", &err));
@@ -221,6 +232,102 @@ static void test_copies_of_two_registries_do_not_meet(void **state) {
   assert_false(has_last("tracking.db", &status));
   assert_status(status, FN_E_NOT_FOUND);
   assert_int_equal(chdir(before), 0);
+}
+
+/* As if a disk, or somebody, had changed one byte of a copy. */
+static void damage(const char *path) {
+  fn_err err = {0};
+  FN_AUTO_BUF fn_buf text = {0};
+  fn_buf_init(&text, 0);
+  assert_ok(fn_file_read(&text, path, 1000, &err));
+  text.data[0] ^= 1;
+  FILE *file = fopen(path, "r+");
+  assert_non_null(file);
+  assert_int_equal(fwrite(text.data, 1, text.length, file), text.length);
+  assert_int_equal(fclose(file), 0);
+}
+
+static void test_damaged_copies_are_noticed(void **state) {
+  (void)state;
+  fn_err err = {0};
+  fn_model_uri uri;
+  fn_model_place place, again, last;
+  FN_AUTO_BUF fn_buf text;
+  fn_buf_init(&text, 0);
+  add(1);
+  move(1);
+  assert_ok(fn_model_uri_parse(&uri, "models:/news@best", &err));
+  assert_ok(fn_model_fetch(&place, &uri, FN_WANT_ANSWERS, &source, &err));
+  assert_ok(fn_model_remember(&uri, &place, &source, &err));
+  damage(place.path);
+  assert_status(fn_model_last(&last, &uri, FN_WANT_ANSWERS, &source, &err), FN_E_NOT_FOUND);
+  assert_ok(fn_model_fetch(&again, &uri, FN_WANT_ANSWERS, &source, &err)); /* anew */
+  assert_string_equal(again.path, place.path);
+  assert_ok(fn_file_read(&text, again.path, 100, &err));
+  assert_string_equal(text.data, "model 1");
+  assert_ok(fn_model_last(&last, &uri, FN_WANT_ANSWERS, &source, &err));
+  fn_model_place_deinit(&last);
+  /* what has other times and the same bytes stays; a file more does not */
+  const struct timespec times[2] = {{1000, 0}, {1000, 0}};
+  assert_int_equal(utimensat(AT_FDCWD, again.path, times, 0), 0);
+  assert_ok(fn_model_last(&last, &uri, FN_WANT_ANSWERS, &source, &err));
+  fn_model_place_deinit(&last);
+  FN_AUTO_FREE char *more = fn_str_dup(fn_str_from(again.path));
+  more[strlen(more) - 1] = 'x';
+  assert_ok(fn_file_write(more, "", 0, &err));
+  assert_status(fn_model_last(&last, &uri, FN_WANT_ANSWERS, &source, &err), FN_E_NOT_FOUND);
+  fn_model_place_deinit(&place);
+  fn_model_place_deinit(&again);
+}
+
+/* The whole folder of a version. */
+static void age(const char *version_folder, int days) {
+  const struct timespec past = {time(NULL) - (time_t)days * 86400, 0}, times[2] = {past, past};
+  static const char *const parts[] = {"fakenews", "fakenews.checked", ""};
+  for (size_t i = 0; i < FN_COUNT_OF(parts); i++) {
+    FN_AUTO_FREE char *path = fn_path_join(version_folder, parts[i]);
+    assert_int_equal(utimensat(AT_FDCWD, path, times, 0), 0);
+  }
+}
+
+static char *fetch_number(int64_t version) {
+  fn_err err = {0};
+  fn_model_uri uri;
+  fn_model_place place;
+  char name[64];
+  snprintf(name, sizeof name, "models:/news/%d", (int)version);
+  assert_ok(fn_model_uri_parse(&uri, name, &err));
+  assert_ok(fn_model_fetch(&place, &uri, FN_WANT_ANSWERS, &source, &err));
+  place.path[strlen(place.path) - strlen("/fakenews/model.fnm")] = '\0';
+  return place.path;
+}
+
+static void test_unused_copies_go(void **state) {
+  (void)state;
+  fn_err err = {0};
+  fn_model_uri uri;
+  fn_model_place place;
+  for (int64_t v = 1; v <= 4; v++) add(v);
+  move(1);
+  assert_ok(fn_model_uri_parse(&uri, "models:/news@best", &err));
+  assert_ok(fn_model_fetch(&place, &uri, FN_WANT_ANSWERS, &source, &err));
+  assert_ok(fn_model_remember(&uri, &place, &source, &err));
+  fn_model_place_deinit(&place);
+  FN_AUTO_FREE char *linked = fetch_number(1), *old = fetch_number(2), *young = fetch_number(3);
+  FN_AUTO_FREE char *left = NULL, *begun = NULL;
+  assert_ok(fn_dir_create_beside(&left, old, &err));
+  assert_ok(fn_dir_create_beside(&begun, old, &err));
+  age(linked, 30);
+  age(old, 15);
+  age(young, 13);
+  const struct timespec times[2] = {{1000, 0}, {1000, 0}};
+  assert_int_equal(utimensat(AT_FDCWD, left, times, 0), 0);
+  free(fetch_number(4));
+  assert_false(fn_path_exists(old));
+  assert_false(fn_path_exists(left));
+  assert_true(fn_path_exists(linked)); /* the last good one */
+  assert_true(fn_path_exists(young));
+  assert_true(fn_path_exists(begun));
 }
 
 static void test_goes_on_without_a_registry(void **state) {
@@ -254,6 +361,8 @@ int main(void) {
       cmocka_unit_test(test_names),
       cmocka_unit_test_setup_teardown(test_follows, begin, end),
       cmocka_unit_test_setup_teardown(test_copies_of_two_registries_do_not_meet, begin, end),
+      cmocka_unit_test_setup_teardown(test_damaged_copies_are_noticed, begin, end),
+      cmocka_unit_test_setup_teardown(test_unused_copies_go, begin, end),
       cmocka_unit_test_setup_teardown(test_goes_on_without_a_registry, begin, end),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
