@@ -98,7 +98,7 @@ static bool goes_on(void *arg) {
 typedef struct outcome {
   uint64_t n_sent, n_waiting;
   int64_t n_rejected;
-  char uri[512], rejection[400];
+  char uri[512], rejection[sizeof((fn_err *)0)->message];
 } outcome;
 
 /* False when somebody asked to stop, or the server asks for longer than net.max_wait_s. */
@@ -115,22 +115,40 @@ static bool wait_a_while(const fn_net_options *net, int64_t n_failures, const fn
   return !fn_cli_stop_requested();
 }
 
+/* Whether another attempt is made after a failure; each file that waits has one at least. */
+static bool is_tried_again(fn_mlflow_sender *sender, const fn_mlflow_sent *sent, int64_t *n_failures,
+                           uint64_t *n_files_failed, uint64_t n_waiting, const fn_mlflow *mlflow,
+                           const fn_net_options *net) {
+  if (fn_cli_stop_requested()) return false;
+  if (sent->only_files && !sent->temporary) {
+    fn_mlflow_sender_hurry(sender);
+    return ++*n_files_failed < n_waiting;
+  }
+  if (!sent->temporary || *n_failures >= net->retries) return false;
+  ++*n_failures;
+  fn_mlflow_sender_hurry(sender);
+  return wait_a_while(net, *n_failures, fn_mlflow_last_failure(mlflow));
+}
+
 static fn_status send_all(outcome *o, fn_journal *journal, fn_mlflow *mlflow, const fn_net_options *net, fn_err *err) {
   fn_mlflow_sender *sender = NULL;
   fn_status status = fn_mlflow_sender_create(&sender, mlflow, journal, NULL, err);
   int64_t n_failures = 0;
-  for (size_t n = 1; status == FN_OK && n > 0;) {
-    status = fn_mlflow_send_some(&n, sender, err);
-    o->n_sent += n;
-    if (status == FN_OK) n_failures = 0;
-    const fn_mlflow_failure *f = fn_mlflow_last_failure(mlflow);
-    if (status == FN_E_IO && f->temporary && n_failures++ < net->retries && wait_a_while(net, n_failures, f)) {
+  uint64_t n_files_failed = 0;
+  for (bool more = true; status == FN_OK && more;) {
+    fn_mlflow_sent sent;
+    status = fn_mlflow_send_some(&sent, sender, err);
+    o->n_sent += sent.n_events;
+    more = sent.more;
+    if (status == FN_OK && sent.n_events > 0) n_failures = 0, n_files_failed = 0;
+    if (status != FN_OK &&
+        is_tried_again(sender, &sent, &n_failures, &n_files_failed, fn_journal_n_waiting(journal), mlflow, net)) {
       status = FN_OK;
-      n = 1;
+      more = true;
     }
     if (status == FN_OK && fn_cli_stop_requested()) status = fn_err_set(err, FN_E_CANCELLED, "stopped");
   }
-  if (sender) (void)snprintf(o->rejection, sizeof o->rejection, "%.399s", fn_mlflow_sender_rejection(sender));
+  if (sender) (void)snprintf(o->rejection, sizeof o->rejection, "%s", fn_mlflow_sender_rejection(sender));
   fn_mlflow_sender_destroy(sender);
   return status;
 }

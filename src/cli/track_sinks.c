@@ -39,7 +39,8 @@ static fn_status make_mlflow(fn_sink *sink_out, const fn_cli_track_context *c, f
   fn_mlflow_sink_options options = {.run = &run,
                                     .folder = c->folder,
                                     .run_id = fn_environment_get(environment, "MLFLOW_RUN_ID"),
-                                    .max_bytes = (uint64_t)c->options->spool_mb << 20};
+                                    .max_bytes = (uint64_t)c->options->spool_mb << 20,
+                                    .interrupted = fn_cli_stop_requested};
   FN_TRY(fn_mlflow_from_environment(&options.server, c->options->uri, environment, err));
   if (!options.server.uri) {
     FN_TRY(fn_journal_uri(&known, c->folder, "mlflow", err));

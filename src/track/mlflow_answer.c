@@ -38,8 +38,7 @@ fn_status fn_mlflow_parse(json_t **answer_out, fn_str body, const char *what, fn
   return FN_OK;
 }
 
-/* The server's words on one line: cut, without control characters and tags of HTML. */
-static void clean(char *out, size_t size, fn_str text) {
+void fn_mlflow_clean(char *out, size_t size, fn_str text) {
   size_t n = 0;
   bool space = true, tag = false;
   for (size_t i = 0; i < text.length && n + 5 < size;) {
@@ -103,8 +102,8 @@ fn_status fn_mlflow_judge(fn_mlflow_failure *failure, int http, fn_str body, con
               json_is_string(json_object_get(object, "error_code"));
   const char *code = json ? fn_mlflow_text(object, "error_code") : "", *message = fn_mlflow_text(object, "message");
   char text[400], shown[sizeof failure->code];
-  clean(shown, sizeof shown, fn_str_from(code));
-  clean(text, sizeof text, json ? fn_str_from(message) : body);
+  fn_mlflow_clean(shown, sizeof shown, fn_str_from(code));
+  fn_mlflow_clean(text, sizeof text, json ? fn_str_from(message) : body);
   memcpy(failure->code, shown, sizeof shown);
   failure->refused_access = http == 401 || http == 403;
   fn_status status = status_of(http, code, json, message);
@@ -169,7 +168,7 @@ fn_status fn_mlflow_read_files(const json_t **files_out, const json_t *answer, f
     const char *name = fn_mlflow_text(json_array_get(files, i), "path"), *why = "it has more than one part";
     if (strchr(name, '/') || !fn_name_is_inside(fn_str_from(name), &why)) {
       char shown[120];
-      clean(shown, sizeof shown, fn_str_from(name));
+      fn_mlflow_clean(shown, sizeof shown, fn_str_from(name));
       return fn_err_set(err, FN_E_INVALID, "MLflow: the server lists a file with the name \"%s\": %s", shown, why);
     }
   }

@@ -46,6 +46,8 @@ typedef struct fn_mlflow_failure {
 FN_NODISCARD fn_status fn_mlflow_open(fn_mlflow **mlflow_out, const fn_mlflow_options *options, fn_err *err);
 void fn_mlflow_close(fn_mlflow *mlflow);
 const fn_mlflow_failure *fn_mlflow_last_failure(const fn_mlflow *mlflow);
+/* Seconds in which nothing moved on the way of the file that fn_mlflow_put is sending; for tick, on the same thread. */
+double fn_mlflow_still_s(const fn_mlflow *mlflow);
 /* The address without credentials, no '/' at its end: what may be shown and kept. */
 const char *fn_mlflow_uri(const fn_mlflow *mlflow);
 /* "3.17.2"; "" when the server does not tell. Asked once. */

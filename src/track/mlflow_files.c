@@ -185,6 +185,9 @@ static fn_status put_folder(fn_mlflow *m, const char *root, const char *path, co
 }
 
 fn_status fn_mlflow_put(fn_mlflow *m, const char *root, const char *path, const char *source, fn_err *err) {
+  m->failure = (fn_mlflow_failure){0};
+  m->moved_ns = fn_clock_ns();
+  m->moved_bytes = 0;
   return fn_path_is_dir(source) ? put_folder(m, root, path, source, 0, err) : put_file(m, root, path, source, err);
 }
 

@@ -67,10 +67,20 @@ const char *fn_mlflow_uri(const fn_mlflow *mlflow) {
   return mlflow->uri;
 }
 
-static bool on_tick(void *arg, uint64_t n_sent, uint64_t n_received) {
-  (void)n_sent, (void)n_received;
-  const fn_mlflow *m = arg;
+bool fn_mlflow_tick(fn_mlflow *m, uint64_t n_bytes) {
+  if (n_bytes != m->moved_bytes) {
+    m->moved_bytes = n_bytes;
+    m->moved_ns = fn_clock_ns();
+  }
   return !m->options.tick || m->options.tick(m->options.tick_arg);
+}
+
+double fn_mlflow_still_s(const fn_mlflow *m) {
+  return (double)(fn_clock_ns() - m->moved_ns) / 1e9;
+}
+
+static bool on_tick(void *arg, uint64_t n_sent, uint64_t n_received) {
+  return fn_mlflow_tick(arg, n_sent + n_received);
 }
 
 void fn_mlflow_prepare(fn_call_request *request, fn_mlflow *m) {
@@ -88,7 +98,8 @@ fn_status fn_mlflow_run_call(fn_call_answer *answer, fn_mlflow *m, const fn_call
   fn_status status =
       m->options.once ? fn_call_run(answer, m->http, request, err) : fn_call_retry(answer, m->http, request, err);
   if (status != FN_OK) {
-    m->failure.temporary = status == FN_E_IO;
+    /* a redirect, or an answer that is too long: something else stands there for now */
+    m->failure.temporary = status == FN_E_IO || status == FN_E_LIMIT || (answer->status >= 300 && answer->status < 400);
     return fn_err_prefix(err, status, "MLflow, %s", what);
   }
   fn_err told = {0};

@@ -17,6 +17,7 @@ struct fn_mlflow {
   char *uri, *user, *password, *token;
   fn_http *http;
   fn_mlflow_failure failure;
+  uint64_t moved_ns, moved_bytes; /* when bytes moved last, and the count by then */
   bool asked_version;
   char version[32];
 };
@@ -29,6 +30,10 @@ FN_NODISCARD fn_status fn_mlflow_ask(json_t **answer_out, fn_mlflow *mlflow, con
  * turn: s text (NULL: left out), i int64_t. */
 FN_NODISCARD fn_status fn_mlflow_post(json_t **answer_out, fn_mlflow *mlflow, const char *method, const char *path,
                                       fn_err *err, const char *format, ...);
+/* Of the bytes of a request so far: notes when they move, and asks whether to go on. */
+bool fn_mlflow_tick(fn_mlflow *mlflow, uint64_t n_bytes);
+/* A stranger's words on one line: cut, without control characters, marks of direction and tags of HTML. */
+void fn_mlflow_clean(char *out, size_t size, fn_str text);
 /* Credentials, tick, limits of a request; url and the rest are the caller's. */
 void fn_mlflow_prepare(fn_call_request *request, fn_mlflow *mlflow);
 /* Runs it (with further attempts unless options.once) and turns what is no success into an error; `what` stands in it:

@@ -2,7 +2,7 @@
 
 #include "net/net.h"
 
-enum { MAX_LINES = 1000, MAX_TAGS = 4 };
+enum { MAX_LINES = 1000 };
 
 /* Parts of a line that is a parameter, a tag or a metric, gathered for one batch. */
 typedef struct gathered {
@@ -29,6 +29,12 @@ struct fn_mlflow_sender {
   gathered batch;
   data_tags data;
   char parent[FN_RUN_ID_LENGTH + 32]; /* the parent's id at the server */
+  /* files */
+  bool at_file, gave_way;
+  uint64_t n_put_back; /* in a row */
+  uint64_t n_waiting_then, n_file_failures, next_file_ns;
+  fn_err file_failure;
+  bool file_temporary;
   char rejection[sizeof((fn_err *)0)->message];
 };
 
@@ -178,7 +184,7 @@ static fn_status read_events(fn_mlflow_sender *s, fn_err *err) {
     const size_t i = s->n_events;
     fn_status status = fn_journal_parse(&s->events[i], &s->owners[i], fn_str_make(s->lines.data + at, length), err);
     if (status == FN_E_NO_MEMORY) return status;
-    if (status != FN_OK) { /* damaged: stands as an event that says nothing */
+    if (status != FN_OK) { /* damaged: stands as an event that says nothing, and is counted when its turn is over */
       s->events[i] = (fn_track_event){.kind = FN_TRACK_TAG};
       s->owners[i] = NULL;
     }
@@ -302,26 +308,100 @@ static fn_status send_data(fn_mlflow_sender *s, fn_err *err) {
   return FN_OK;
 }
 
-static fn_status send_file(fn_mlflow_sender *s, const fn_track_event *e, fn_err *err) {
+/* ---- files ---- */
+
+static const double FIRST_WAIT_S = 0.5, LAST_WAIT_S = 60;
+
+void fn_mlflow_sender_hurry(fn_mlflow_sender *s) {
+  s->next_file_ns = 0;
+}
+
+bool fn_mlflow_sender_gives_way(fn_mlflow_sender *s, double still_s) {
+  if (!s->at_file || fn_mlflow_still_s(s->mlflow) < still_s) return false;
+  s->gave_way = fn_journal_n_waiting(s->journal) > s->n_waiting_then;
+  return s->gave_way;
+}
+
+/* FN_E_INVALID: a file that will never be there to be sent. */
+static fn_status find_file(char **path_out, const fn_mlflow_sender *s, const fn_track_event *e, fn_err *err) {
   const char *why = "";
+  if (!fn_name_is_inside(fn_str_from(e->key), &why)) return fn_err_set(err, FN_E_INVALID, "%s: %s", e->key, why);
   FN_AUTO_FREE char *path = fn_path_join(fn_journal_folder(s->journal), e->value);
   if (!path) return fn_err_no_memory(err, "a path");
+  if (!fn_path_exists(path)) return fn_err_set(err, FN_E_INVALID, "%s is not there any more", path);
+  *path_out = FN_STEAL(path);
+  return FN_OK;
+}
+
+/* FN_OK also for a file that is left out for good. */
+static fn_status send_file(fn_mlflow_sender *s, const fn_track_event *e, fn_err *err) {
+  FN_AUTO_FREE char *path = NULL;
   fn_err failure = {0};
-  fn_status status;
-  if (!fn_name_is_inside(fn_str_from(e->key), &why))
-    status = fn_err_set(&failure, FN_E_INVALID, "%s: %s", e->key, why);
-  else if (!fn_path_exists(path))
-    status = fn_err_set(&failure, FN_E_INVALID, "%s is not there any more", path);
-  else
+  fn_status status = find_file(&path, s, e, &failure);
+  bool for_good = status == FN_E_INVALID;
+  if (status == FN_OK) {
+    s->at_file = true;
+    s->gave_way = false;
+    s->n_waiting_then = fn_journal_n_waiting(s->journal);
     status = fn_mlflow_put(s->mlflow, fn_journal_remote_of(s->journal)->artifact_uri, e->key, path, &failure);
+    s->at_file = false;
+    for_good = is_refusal(s, status);
+  }
   if (status == FN_OK) return FN_OK;
-  const fn_mlflow_failure *f = fn_mlflow_last_failure(s->mlflow);
-  if ((status == FN_E_INVALID || status == FN_E_UNSUPPORTED) && !f->refused_access && !f->temporary) {
-    reject(s, failure.message);
+  if (status == FN_E_CANCELLED && s->gave_way)
+    return fn_err_set(err, FN_E_IO, "%s: nothing moves on the way of the file %s", fn_mlflow_uri(s->mlflow), e->key);
+  if (!for_good) return fn_err_set(err, status, "%s", failure.message);
+  reject(s, failure.message);
+  return FN_OK;
+}
+
+/* How many bytes the line of event i has. */
+static size_t line_bytes(const fn_mlflow_sender *s, size_t i) {
+  return s->bytes[i] - (i > 0 ? s->bytes[i - 1] : 0);
+}
+
+/* To the end of what waits. A crash in between sends the file twice, which replaces itself. */
+static fn_status put_back(fn_mlflow_sender *s, size_t i, fn_err *err) {
+  FN_TRY(fn_journal_append(s->journal, &s->events[i], 1, err));
+  return fn_journal_advance(s->journal, line_bytes(s, i), 1, err);
+}
+
+static fn_status tell_file_failure(fn_mlflow_sent *sent, const fn_mlflow_sender *s, fn_err *err) {
+  const uint64_t now = fn_clock_ns();
+  sent->only_files = true;
+  sent->temporary = s->file_temporary;
+  sent->wait_s = s->next_file_ns > now ? (double)(s->next_file_ns - now) / 1e9 : 0;
+  return fn_err_set(err, s->file_failure.status, "%s", s->file_failure.message);
+}
+
+/* Nothing but files waits: the first of them. */
+static fn_status send_next_file(fn_mlflow_sent *sent, fn_mlflow_sender *s, fn_err *err) {
+  s->n_put_back = 0;
+  if (fn_clock_ns() < s->next_file_ns) return tell_file_failure(sent, s, err);
+  const fn_status status = send_file(s, &s->events[0], &s->file_failure);
+  if (status == FN_OK) {
+    s->n_file_failures = s->next_file_ns = 0;
+    FN_TRY(fn_journal_advance(s->journal, s->bytes[0], 1, err));
+    sent->n_events = 1;
+    sent->more = true;
     return FN_OK;
   }
-  return fn_err_set(err, status, "%s", failure.message);
+  sent->only_files = true;
+  if (status == FN_E_CANCELLED || status == FN_E_NO_MEMORY)
+    return fn_err_set(err, status, "%s", s->file_failure.message);
+  const fn_mlflow_failure *f = fn_mlflow_last_failure(s->mlflow);
+  double wait = FIRST_WAIT_S;
+  for (uint64_t i = 0; i < s->n_file_failures && wait < LAST_WAIT_S; i++) wait *= 2;
+  if (wait < f->retry_after_s) wait = f->retry_after_s;
+  if (wait > LAST_WAIT_S) wait = LAST_WAIT_S;
+  s->n_file_failures++;
+  s->file_temporary = f->temporary || (status == FN_E_IO && s->gave_way);
+  s->next_file_ns = fn_clock_ns() + (uint64_t)(wait * 1e9);
+  FN_TRY(put_back(s, 0, err));
+  return tell_file_failure(sent, s, err);
 }
+
+/* ---- states, and all of it ---- */
 
 static fn_status send_status(fn_mlflow_sender *s, const fn_track_event *e, fn_err *err) {
   const bool goes_on = e->status == FN_RUN_RUNNING || e->status == FN_RUN_SCHEDULED;
@@ -341,30 +421,52 @@ static bool is_value(const fn_track_event *e) {
   return e->kind == FN_TRACK_METRIC || e->kind == FN_TRACK_PARAM || e->kind == FN_TRACK_TAG;
 }
 
-fn_status fn_mlflow_send_some(size_t *sent_out, fn_mlflow_sender *s, fn_err *err) {
-  *sent_out = 0;
+static void count_damaged(fn_mlflow_sender *s, size_t from, size_t to) {
+  for (size_t i = from; i < to; i++)
+    if (!s->owners[i]) reject(s, "a line of track/mlflow.jsonl is no event (it is damaged)");
+}
+
+/* Values as far as they stand together, or one state, or a file that is put back. */
+static fn_status send_next(size_t *next_out, fn_mlflow_sent *sent, fn_mlflow_sender *s, size_t at, fn_err *err) {
+  const fn_track_event *e = &s->events[at];
+  size_t end = at;
+  while (end < s->n_events && is_value(&s->events[end])) end++;
+  *next_out = end > at ? end : at + 1;
+  if (e->kind == FN_TRACK_ARTIFACT) {
+    s->n_put_back++;
+    return put_back(s, at, err);
+  }
+  s->n_put_back = 0;
+  if (end > at) {
+    FN_TRY(send_values(s, at, end, err));
+    FN_TRY(send_data(s, err));
+    count_damaged(s, at, end);
+  } else {
+    FN_TRY(send_status(s, e, err));
+  }
+  FN_TRY(
+      fn_journal_advance(s->journal, s->bytes[*next_out - 1] - (at > 0 ? s->bytes[at - 1] : 0), *next_out - at, err));
+  sent->n_events += *next_out - at;
+  return FN_OK;
+}
+
+static bool are_files(const fn_mlflow_sender *s) {
+  for (size_t i = 0; i < s->n_events; i++)
+    if (s->events[i].kind != FN_TRACK_ARTIFACT) return false;
+  return true;
+}
+
+fn_status fn_mlflow_send_some(fn_mlflow_sent *sent, fn_mlflow_sender *s, fn_err *err) {
+  *sent = (fn_mlflow_sent){0};
   FN_TRY(read_events(s, err));
   if (s->n_events == 0) return FN_OK;
-  FN_TRY(ensure_run(s, err));
-  size_t done = 0;
-  fn_status status = FN_OK;
-  while (status == FN_OK && done < s->n_events) {
-    size_t end = done;
-    while (end < s->n_events && is_value(&s->events[end])) end++;
-    const fn_track_event *e = &s->events[done];
-    if (end > done)
-      status = send_values(s, done, end, err);
-    else if (e->kind == FN_TRACK_ARTIFACT)
-      status = send_file(s, e, err);
-    else
-      status = send_status(s, e, err);
-    if (end > done && status == FN_OK) status = send_data(s, err);
-    if (status != FN_OK) break;
-    const size_t next = end > done ? end : done + 1, before = done > 0 ? s->bytes[done - 1] : 0;
-    status = fn_journal_advance(s->journal, s->bytes[next - 1] - before, next - done, err);
-    if (status == FN_OK) *sent_out += next - done;
-    done = next;
-  }
+  fn_status status = ensure_run(s, err);
+  const uint64_t n_waiting = fn_journal_n_waiting(s->journal);
+  if (status == FN_OK && are_files(s) && (s->n_events == n_waiting || s->n_put_back >= n_waiting))
+    return send_next_file(sent, s, err);
+  for (size_t at = 0; status == FN_OK && at < s->n_events;) status = send_next(&at, sent, s, at, err);
   if (status == FN_E_NOT_FOUND) s->known = false;
+  sent->more = status == FN_OK;
+  sent->temporary = fn_mlflow_last_failure(s->mlflow)->temporary;
   return status;
 }

@@ -14,10 +14,28 @@ FN_NODISCARD fn_status fn_mlflow_sender_create(fn_mlflow_sender **sender_out, fn
                                                const char *run_id, fn_err *err);
 void fn_mlflow_sender_destroy(fn_mlflow_sender *sender);
 
-/* Sends what comes next, a thousand events at most: *sent_out of them are done with (0 when nothing waits). A failure
- * leaves the rest waiting; call again later. Events that the server will never take (another value for a parameter, a
- * key it does not allow, a file that is gone) are counted in fn_journal_remote.n_rejected and left out. */
-FN_NODISCARD fn_status fn_mlflow_send_some(size_t *sent_out, fn_mlflow_sender *sender, fn_err *err);
+/* What an attempt came to. */
+typedef struct fn_mlflow_sent {
+  size_t n_events; /* that are done with */
+  bool more;       /* something may be sent at once: call again */
+  bool only_files; /* it failed at a file, and nothing but files waits; other events that come now can be sent */
+  bool temporary;  /* the same may succeed later without anybody's doing */
+  double wait_s;   /* only_files: until the next file is tried */
+} fn_mlflow_sent;
+
+/* Sends what comes next, a thousand events at most. A failure leaves the rest waiting; call again later. Events that
+ * the server will never take (another value for a parameter, a key it does not allow, a file that is gone) and lines
+ * that are no events are counted in fn_journal_remote.n_rejected and left out.
+ *
+ * Values and states go before files, which are put back behind them, and never wait for one: a file that cannot be
+ * stored now (no network, no credentials, a place that is not reached) stays in the journal, and is tried again, the
+ * others first, after a wait that doubles up to a minute. */
+FN_NODISCARD fn_status fn_mlflow_send_some(fn_mlflow_sent *sent_out, fn_mlflow_sender *sender, fn_err *err);
+/* The next attempt at a file is not waited for. */
+void fn_mlflow_sender_hurry(fn_mlflow_sender *sender);
+/* For the client's tick: whether the file on its way should give place, because it has not moved for still_s seconds
+ * and other events came meanwhile. */
+bool fn_mlflow_sender_gives_way(fn_mlflow_sender *sender, double still_s);
 /* Why the latest event was rejected; "": none was. */
 const char *fn_mlflow_sender_rejection(const fn_mlflow_sender *sender);
 

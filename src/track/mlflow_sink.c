@@ -10,19 +10,28 @@
 /* Seconds between attempts: doubled from the first to the last, cut at random by a quarter at most. What a server asks
  * for (Retry-After) counts up to the bound. */
 static const double FIRST_WAIT_S = 0.5, LAST_WAIT_S = 60, MAX_ASKED_WAIT_S = 600, TIMEOUT_S = 30;
+/* How long a file may stand still on its way while other events wait. */
+static const double STILL_S = 2, CLOSING_STILL_S = 0.5;
+/* What is left of the wait at the end when somebody asks to stop. */
+enum { INTERRUPTED_MS = 1000 };
 
 typedef struct mlflow_sink {
   fn_mlflow *mlflow;
   fn_journal *journal;
   fn_mlflow_sender *sender;
+  bool (*interrupted)(void);
   pthread_t thread;
   bool started;
   pthread_mutex_t mutex;
   pthread_cond_t wake, idle; /* the sender has work or is to end; it has nothing to do, or failed */
   /* under mutex */
   bool closing, stopping, failed;
-  uint64_t n_failures; /* in a row */
-  fn_err failure;      /* the latest */
+  bool hopeless;               /* at the end: what waits will not arrive by waiting longer */
+  bool only_files;             /* failed: at files, the rest is there */
+  uint64_t n_logged;           /* calls */
+  uint64_t n_lasting_failures; /* at files in a row, while closing */
+  uint64_t n_failures;         /* in a row */
+  fn_err failure;              /* the latest */
 } mlflow_sink;
 
 /* ---- the thread that sends ---- */
@@ -30,9 +39,9 @@ typedef struct mlflow_sink {
 static bool goes_on(void *arg) {
   mlflow_sink *s = arg;
   pthread_mutex_lock(&s->mutex);
-  const bool stopping = s->stopping;
+  const bool stopping = s->stopping, closing = s->closing;
   pthread_mutex_unlock(&s->mutex);
-  return !stopping;
+  return !stopping && !fn_mlflow_sender_gives_way(s->sender, closing ? CLOSING_STILL_S : STILL_S);
 }
 
 static double wait_after(const mlflow_sink *s, uint64_t n_failures) {
@@ -45,11 +54,14 @@ static double wait_after(const mlflow_sink *s, uint64_t n_failures) {
   return wait;
 }
 
-/* Sleeps until woken to end, or the time is over; with the mutex held. */
+/* Sleeps until woken to end, something comes that does not wait for the files that failed, or the time is over; with
+ * the mutex held. */
 static void sleep_locked(mlflow_sink *s, double seconds) {
   const uint64_t end = fn_clock_ns() + (uint64_t)(seconds * 1e9);
   const bool was_closing = s->closing;
-  while (!s->stopping && s->closing == was_closing && fn_clock_ns() < end) {
+  const uint64_t n_logged = s->n_logged;
+  while (!s->stopping && s->closing == was_closing && !(s->only_files && s->n_logged != n_logged) &&
+         fn_clock_ns() < end) {
     struct timespec at;
     clock_gettime(CLOCK_REALTIME, &at);
     at.tv_nsec += 200 * 1000 * 1000;
@@ -65,27 +77,46 @@ static void note_failure(mlflow_sink *s, fn_status status, const fn_err *err) {
   s->failure.status = status;
 }
 
+/* At the end: whether another attempt at once is of use, after a failure that time does not mend. Each file has one. */
+static bool is_tried_again(mlflow_sink *s, const fn_mlflow_sent *sent) {
+  if (sent->only_files && ++s->n_lasting_failures < fn_journal_n_waiting(s->journal)) return true;
+  s->hopeless = true;
+  return false;
+}
+
+static void after_failure(mlflow_sink *s, const fn_mlflow_sent *sent, bool was_closing) {
+  if (was_closing && !sent->temporary && is_tried_again(s, sent)) {
+    fn_mlflow_sender_hurry(s->sender);
+    return;
+  }
+  pthread_cond_broadcast(&s->idle);
+  sleep_locked(s, sent->only_files ? sent->wait_s : wait_after(s, s->n_failures));
+}
+
 static void *send_all(void *arg) {
   mlflow_sink *s = arg;
+  bool was_closing = false;
   pthread_mutex_lock(&s->mutex);
   while (!s->stopping) {
+    if (s->closing && !was_closing) fn_mlflow_sender_hurry(s->sender);
+    was_closing = s->closing;
+    const uint64_t n_logged = s->n_logged;
     pthread_mutex_unlock(&s->mutex);
-    size_t n = 0;
+    fn_mlflow_sent sent;
     fn_err err = {0};
-    const fn_status status = fn_mlflow_send_some(&n, s->sender, &err);
+    const fn_status status = fn_mlflow_send_some(&sent, s->sender, &err);
     pthread_mutex_lock(&s->mutex);
-    if (status == FN_OK) {
-      s->failed = false;
-      s->n_failures = 0;
-    } else if (status != FN_E_CANCELLED) {
-      note_failure(s, status, &err);
+    if (status == FN_OK && sent.n_events > 0) s->n_failures = s->n_lasting_failures = 0;
+    if (status == FN_OK && sent.more) continue;
+    if (status != FN_OK) {
+      s->only_files = sent.only_files;
+      if (status != FN_E_CANCELLED) note_failure(s, status, &err);
+      if (!s->stopping && !(sent.only_files && s->n_logged != n_logged)) after_failure(s, &sent, was_closing);
+      continue;
     }
-    if (n > 0 && status == FN_OK) continue;
+    s->failed = s->only_files = false;
     pthread_cond_broadcast(&s->idle);
-    if (status != FN_OK)
-      sleep_locked(s, wait_after(s, s->n_failures));
-    else if (!s->stopping && fn_journal_n_waiting(s->journal) == 0)
-      pthread_cond_wait(&s->wake, &s->mutex);
+    if (!s->stopping && fn_journal_n_waiting(s->journal) == 0) pthread_cond_wait(&s->wake, &s->mutex);
   }
   pthread_mutex_unlock(&s->mutex);
   return NULL;
@@ -108,7 +139,8 @@ static fn_status state(mlflow_sink *s, fn_err *err) {
   fn_status status = FN_OK;
   pthread_mutex_lock(&s->mutex);
   if (s->failed)
-    status = fn_err_set(err, s->failure.status, "%s; the events wait in the run's folder", s->failure.message);
+    status = fn_err_set(err, s->failure.status, "%s; the %s wait in the run's folder", s->failure.message,
+                        s->only_files ? "files" : "events");
   pthread_mutex_unlock(&s->mutex);
   return status;
 }
@@ -122,13 +154,20 @@ static fn_status sink_log(void *self, const fn_track_event *events, size_t n, fn
     }
   FN_TRY(fn_journal_append(s->journal, events, n, err));
   pthread_mutex_lock(&s->mutex);
+  s->n_logged += n > 0;
   pthread_cond_broadcast(&s->wake);
   pthread_mutex_unlock(&s->mutex);
   return state(s, err);
 }
 
 static void wait_idle_locked(mlflow_sink *s, uint64_t deadline_ns) {
-  while (fn_journal_n_waiting(s->journal) > 0 && fn_clock_ns() < deadline_ns) {
+  bool interrupted = false;
+  while (fn_journal_n_waiting(s->journal) > 0 && !s->hopeless && fn_clock_ns() < deadline_ns) {
+    if (!interrupted && s->interrupted && s->interrupted()) {
+      interrupted = true;
+      const uint64_t soon = fn_clock_ns() + INTERRUPTED_MS * 1000000ull;
+      if (soon < deadline_ns) deadline_ns = soon;
+    }
     struct timespec at;
     clock_gettime(CLOCK_REALTIME, &at);
     at.tv_nsec += 50 * 1000 * 1000;
@@ -145,9 +184,9 @@ static fn_status outcome(mlflow_sink *s, fn_err *err) {
   if (thinned > 0)
     (void)snprintf(left_out, sizeof left_out, "; %llu points of metrics were left out (track.spool_mb)", thinned);
   if (n > 0)
-    return fn_err_set(err, FN_E_IO, "%llu events wait for %s (%.600s)%s; bring them there: fakenews runs sync %s", n,
-                      fn_mlflow_uri(s->mlflow), s->failed ? s->failure.message : "time was up", left_out,
-                      fn_journal_folder(s->journal));
+    return fn_err_set(err, FN_E_IO, "%llu %s wait for %s (%.600s)%s; bring them there: fakenews runs sync %s", n,
+                      s->only_files ? "files" : "events", fn_mlflow_uri(s->mlflow),
+                      s->failed ? s->failure.message : "time was up", left_out, fn_journal_folder(s->journal));
   if (rejected > 0)
     return fn_err_set(err, FN_E_INVALID, "%s refuses %lld events: %.600s%s", fn_mlflow_uri(s->mlflow), rejected,
                       fn_mlflow_sender_rejection(s->sender), left_out);
@@ -194,6 +233,7 @@ static fn_status start(mlflow_sink *s, const fn_mlflow_sink_options *options, fn
   server.timeout_s = TIMEOUT_S;
   server.tick = goes_on;
   server.tick_arg = s;
+  s->interrupted = options->interrupted;
   FN_TRY(fn_mlflow_open(&s->mlflow, &server, err));
   const fn_journal_options journal = {.folder = options->folder,
                                       .name = "mlflow",

@@ -11,9 +11,10 @@
 typedef struct fn_mlflow_sink_options {
   fn_mlflow_options server; /* strings are copied; .once, .tick and .timeout_s are the sink's */
   const fn_run_info *run;
-  const char *folder; /* of the run, absolute */
-  const char *run_id; /* a run of the server that takes the events; NULL: a new one */
-  uint64_t max_bytes; /* of events that wait */
+  const char *folder;        /* of the run, absolute */
+  const char *run_id;        /* a run of the server that takes the events; NULL: a new one */
+  uint64_t max_bytes;        /* of events that wait */
+  bool (*interrupted)(void); /* asked, while the end waits for the server, whether somebody wants it over; NULL: no */
 } fn_mlflow_sink_options;
 
 /* FN_E_INVALID for an address that is none; FN_E_REFUSED while another process sends this run's events. Nothing is

@@ -2,19 +2,31 @@
 
 #include "store/store.h"
 
-static fn_status open_root(fn_store **store_out, const fn_mlflow *m, const char *root, fn_err *err) {
+/* The store asks the client's tick, as the server's own requests do. */
+static bool on_event(void *arg, const fn_download_event *event) {
+  fn_mlflow *m = arg;
+  const fn_download_sink *outer = &m->options.store->sink;
+  if (outer->event && !outer->event(outer->arg, event)) return false;
+  return fn_mlflow_tick(m, event->kind == FN_DOWNLOAD_DATA ? event->n_bytes : m->moved_bytes);
+}
+
+static fn_status open_root(fn_store **store_out, fn_mlflow *m, const char *root, fn_err *err) {
+  char shown[200];
+  fn_mlflow_clean(shown, sizeof shown, fn_str_from(root));
   if (!m->options.store)
-    return fn_err_set(err, FN_E_UNSUPPORTED, "%s: the files stand in %.200s, which is not reached from here", m->uri,
-                      root);
+    return fn_err_set(err, FN_E_UNSUPPORTED, "%s: the files stand in %s, which is not reached from here", m->uri,
+                      shown);
   fn_str text = fn_str_from(root);
   bool known = fn_str_starts_with(text, "s3://") || fn_str_starts_with(text, "gs://") ||
                fn_str_starts_with(text, "file:") || *root == '/';
   if (!known)
     return fn_err_set(err, FN_E_UNSUPPORTED,
-                      "%s: the files stand in %.200s; mlflow-artifacts:, s3://, gs://, file: and absolute paths are "
+                      "%s: the files stand in %s; mlflow-artifacts:, s3://, gs://, file: and absolute paths are "
                       "reached (a server with --serve-artifacts hands all of them through)",
-                      m->uri, root);
-  return fn_store_open(store_out, root, m->options.store, err);
+                      m->uri, shown);
+  fn_store_options options = *m->options.store;
+  options.sink = (fn_download_sink){on_event, m};
+  return fn_store_open(store_out, root, &options, err);
 }
 
 /* What the store says counts for whoever waits as a failure of the server. */

@@ -13,8 +13,8 @@ LIMITS = {"metrics": 1000, "params": 100, "tags": 100}
 
 
 class FakeMlflow:
-    def __init__(self, faults=(), token=None, port=0):
-        self.faults, self.token = list(faults), token
+    def __init__(self, faults=(), token=None, port=0, root=None):
+        self.faults, self.token, self.root, self.authorizations = list(faults), token, root, set()
         self.runs, self.experiments, self.requests, self.seen_faults = {}, {}, [], []
         self.lock = threading.Lock()
         owner = self
@@ -78,6 +78,7 @@ class FakeMlflow:
                 query = {k: v[0] for k, v in urllib.parse.parse_qs(url.query).items()}
                 with owner.lock:
                     owner.requests.append((self.command, path))
+                    owner.authorizations.add(self.headers.get("Authorization"))
                     fault, _, place = owner.faults[0].partition("@") if owner.faults else ("", "", "")
                     if place and place != path:
                         fault = ""
@@ -150,7 +151,7 @@ class FakeMlflow:
             run_id = f"{len(self.runs) + 1:032x}"
             self.runs[run_id] = {"run_id": run_id, "experiment_id": v["experiment_id"], "run_name": v.get("run_name"),
                                  "status": "RUNNING", "start_time": v["start_time"], "lifecycle_stage": "active",
-                                 "artifact_uri": f"mlflow-artifacts:/{v['experiment_id']}/{run_id}/artifacts",
+                                 "artifact_uri": self.root or f"mlflow-artifacts:/{v['experiment_id']}/{run_id}/artifacts",
                                  "params": {}, "tags": {t["key"]: t["value"] for t in v.get("tags", [])},
                                  "metrics": [], "metrics_as_sent": [], "statuses": [], "files": {}, "inputs": []}
             return 200, {"run": self.info(self.runs[run_id])}
