@@ -10,6 +10,7 @@ enum { MIN_WIDTH = 20, USUAL_WIDTH = 80, MIN_BAR = 5, MAX_BAR = 40 };
 
 FN_PRINTF(4, 0)
 static void say(const fn_cli *cli, const char *kind, const char *color, const char *format, va_list args) {
+  flockfile(stderr); /* whole lines, also when the tracker's thread has something to say */
   fn_cli_progress_end(cli);
   if (cli->color && cli->tty_err)
     fprintf(stderr, "%s%s:\033[0m ", color, kind);
@@ -17,6 +18,7 @@ static void say(const fn_cli *cli, const char *kind, const char *color, const ch
     fprintf(stderr, "%s: ", kind);
   vfprintf(stderr, format, args);
   fputc('\n', stderr);
+  funlockfile(stderr);
 }
 
 void fn_cli_note(const fn_cli *cli, const char *format, ...) {
