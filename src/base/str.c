@@ -255,6 +255,15 @@ void fn_buf_append_double(fn_buf *buf, double value) {
   if (value == 0 && signbit(value)) fn_buf_append_str(buf, ".0"); /* "-0" would read back as the integer 0 */
 }
 
+void fn_buf_append_utf8(fn_buf *buf, fn_str text) {
+  for (size_t bad; !fn_utf8_valid(text, &bad);) {
+    fn_buf_append(buf, text.data, bad);
+    fn_buf_append_str(buf, "\xEF\xBF\xBD");
+    text = fn_str_make(text.data + bad + 1, text.length - bad - 1);
+  }
+  fn_buf_append(buf, text.data, text.length);
+}
+
 void fn_buf_append_json(fn_buf *buf, fn_str text) {
   fn_buf_append_char(buf, '"');
   size_t start = 0, i = 0;

@@ -67,6 +67,8 @@ void fn_buf_printf(fn_buf *buf, const char *format, ...) FN_PRINTF(2, 3);
 void fn_buf_append_double(fn_buf *buf, double value);
 /* A JSON string with its quotes. Bytes that are not valid UTF-8 become U+FFFD. */
 void fn_buf_append_json(fn_buf *buf, fn_str text);
+/* Bytes that are not valid UTF-8 become U+FFFD. */
+void fn_buf_append_utf8(fn_buf *buf, fn_str text);
 /* Text for HTML, between tags or inside a quoted attribute: & < > " ' as references; bytes that are not UTF-8, and
  * control characters that HTML forbids, become U+FFFD. */
 void fn_buf_append_html(fn_buf *buf, fn_str text);

@@ -1,5 +1,5 @@
-/* fakenews runs sync: brings what an MLflow server missed of trainings to it. */
-#include "cli/runs_support.h"
+/* fakenews runs sync: brings what an MLflow server and the store of files missed of trainings to them. */
+#include "cli/runs_sync_files.h"
 #include "track/journal.h"
 #include "track/mlflow_environment.h"
 #include "track/mlflow_send.h"
@@ -43,21 +43,24 @@ static bool has_journal(const char *folder) {
   return path && fn_path_exists(path);
 }
 
+static bool waits(const char *folder) {
+  return (has_journal(folder) && fn_journal_waits(folder, "mlflow")) || fn_file_listing_exists(folder);
+}
+
 static fn_status on_run(void *arg, const fn_run_view *run, fn_err *err) {
   sync_job *job = arg;
   const char *folder = run->info.folder;
-  return *folder && fn_journal_waits(folder, "mlflow") ? add_folder(job, folder, err) : FN_OK;
+  return *folder && waits(folder) ? add_folder(job, folder, err) : FN_OK;
 }
 
 /* A folder, or what names a run in the store. */
 static fn_status add_named(sync_job *job, const char *name, fn_err *err) {
-  if (has_journal(name)) return add_folder(job, name, err);
+  if (has_journal(name) || fn_file_listing_exists(name)) return add_folder(job, name, err);
   fn_cli_runs runs;
   char id[FN_RUN_ID_LENGTH];
   fn_err why = {0};
   if (fn_cli_runs_open(&runs, job->cli, FN_CLI_OPEN_READ, &why) != FN_OK)
-    return fn_err_set(err, FN_E_NOT_FOUND, "%.300s: is no run folder with events for an MLflow server (%s)", name,
-                      why.message);
+    return fn_err_set(err, FN_E_NOT_FOUND, "%.300s: is no run folder that something waits in (%s)", name, why.message);
   const size_t before = job->n;
   fn_status status = fn_tracking_find(id, runs.tracking, name, err);
   if (status == FN_OK) status = fn_tracking_get_run(runs.tracking, id, on_run, job, err);
@@ -83,7 +86,7 @@ static fn_status add_all(sync_job *job, fn_err *err) {
   for (size_t i = 0; i < n; i++) {
     FN_AUTO_FREE char *folder = fn_path_join("runs", names[i]);
     if (!folder) return fn_err_no_memory(err, "a path");
-    if (has_journal(folder) && fn_journal_waits(folder, "mlflow")) FN_TRY(add_folder(job, folder, err));
+    if (waits(folder)) FN_TRY(add_folder(job, folder, err));
   }
   return FN_OK;
 }
@@ -204,24 +207,44 @@ static void show(sync_job *job, const char *folder, const outcome *o, fn_status 
   fn_buf_append_char(out, '\n');
 }
 
+static void note_failure(sync_job *job, const char *folder, fn_status status, const fn_err *why) {
+  if (status == FN_OK) return;
+  if (job->worst == FN_OK)
+    job->worst = status, job->first = *why;
+  else
+    fn_cli_warn(job->cli, "%s: %s", folder, why->message);
+}
+
+static void sync_events(sync_job *job, const char *folder) {
+  outcome o = {0};
+  fn_err why = {0};
+  const fn_status status = sync_run(&o, job, folder, &why);
+  if (status == FN_E_REFUSED) {
+    fn_cli_note(job->cli, "%s", why.message); /* its training sends itself */
+    return;
+  }
+  show(job, folder, &o, status, &why);
+  note_failure(job, folder, status, &why);
+}
+
+static void sync_files(sync_job *job, const char *folder) {
+  fn_cli_files_sync o = {.cli = job->cli, .stores = &job->stores, .options = &job->options, .folder = folder};
+  fn_err why = {0};
+  const fn_status status = fn_cli_sync_files(&o, &why);
+  if (status == FN_E_REFUSED) {
+    fn_cli_note(job->cli, "%s", why.message); /* its training stores them itself */
+    return;
+  }
+  fn_cli_sync_files_show(&job->out, &o, job->json, status == FN_OK ? NULL : why.message);
+  note_failure(job, folder, status, &why);
+}
+
 static fn_status sync_all(sync_job *job, fn_err *err) {
   for (size_t i = 0; i < job->n && !fn_cli_stop_requested(); i++) {
-    outcome o = {0};
-    fn_err why = {0};
-    const fn_status status = sync_run(&o, job, job->folders[i], &why);
-    if (status == FN_E_REFUSED) {
-      fn_cli_note(job->cli, "%s", why.message); /* its training sends itself */
-      continue;
-    }
-    show(job, job->folders[i], &o, status, &why);
-    if (status == FN_OK) continue;
-    if (job->worst == FN_OK) job->first = why;
-    if (job->worst == FN_OK)
-      job->worst = status;
-    else
-      fn_cli_warn(job->cli, "%s: %s", job->folders[i], why.message);
+    if (fn_file_listing_exists(job->folders[i])) sync_files(job, job->folders[i]);
+    if (has_journal(job->folders[i]) && !fn_cli_stop_requested()) sync_events(job, job->folders[i]);
   }
-  if (job->n == 0) fn_cli_note(job->cli, "nothing waits for an MLflow server");
+  if (job->n == 0) fn_cli_note(job->cli, "nothing waits");
   FN_TRY(fn_buf_check(&job->out, "runs", err));
   FN_TRY(fn_cli_print(fn_buf_str(&job->out), err));
   return job->worst == FN_OK ? FN_OK : fn_err_set(err, job->worst, "%s", job->first.message);
@@ -232,6 +255,7 @@ static fn_status sync_runs(const fn_cli *cli, const fn_cli_args *args, fn_err *e
   fn_buf_init(&job.out, 0);
   fn_status status = fn_config_fill(&job.options, cli->config, &fn_track_option_table, err);
   if (status == FN_OK) status = fn_cli_stores_init(&job.stores, cli, err);
+  if (status == FN_OK) fn_cli_stores_show(&job.stores, cli);
   for (size_t i = 0; status == FN_OK && i < args->n_rest; i++) status = add_named(&job, args->rest[i], err);
   if (status == FN_OK && args->n_rest == 0) status = add_all(&job, err);
   if (status == FN_OK) status = sync_all(&job, err);
@@ -249,10 +273,10 @@ static const fn_cli_flag sync_flags[] = {
 const fn_verb fn_verb_runs_sync = {
     .name = "runs",
     .sub = "sync",
-    .summary = "brings what an MLflow server missed of trainings to it",
+    .summary = "brings what an MLflow server or the store of files missed of trainings to it",
     .usage = "[RUN …] [key=value …]",
     .flags = sync_flags,
-    .options = "track. net.",
+    .options = "track. net. store.",
     .takes_rest = true,
     .examples = "  fakenews runs sync\n"
                 "  fakenews runs sync runs/tiny track.uri=https://mlflow.example.org\n",

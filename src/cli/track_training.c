@@ -4,6 +4,7 @@
 #include "track/source_revision.h"
 #include "train/record.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -17,10 +18,11 @@ struct fn_cli_tracked {
   fn_arena arena; /* texts of `options` that are not cli's, and of `run` */
   fn_run_info run;
   char user[128];
-  const char *folder;  /* of the run, absolute */
-  fn_config *saved;    /* settings of the run, with track.* as it was given now; NULL before it begins */
-  fn_tracker *tracker; /* NULL: not begun, or it could not be */
-  uint64_t step_ns;    /* end of the latest step or pause */
+  const char *folder;   /* of the run, absolute */
+  fn_config *saved;     /* settings of the run, with track.* as it was given now; NULL before it begins */
+  fn_tracker *tracker;  /* NULL: not begun, or it could not be */
+  uint64_t step_ns;     /* end of the latest step or pause */
+  atomic_bool may_stop; /* whoever asks to stop now means the transfers at the end, for the training is over */
 };
 
 /* ---- what is told ---- */
@@ -376,9 +378,17 @@ static void tell_files_end(const fn_cli_tracked *t, bool whole) {
   }
 }
 
+/* Asked by stores on the threads of sinks. */
+static bool goes_on(void *arg, const fn_download_event *event) {
+  const fn_cli_tracked *t = arg;
+  (void)event;
+  return !atomic_load(&t->may_stop) || !fn_cli_stop_requested();
+}
+
 void fn_cli_tracked_finish(fn_cli_tracked *t, fn_status status) {
   if (!t) return;
   if (t->tracker) {
+    atomic_store(&t->may_stop, !fn_cli_stop_requested());
     tell_files_end(t, status == FN_OK);
     fn_tracker_finish(t->tracker,
                       status == FN_OK            ? FN_RUN_FINISHED
@@ -421,11 +431,22 @@ static fn_status check_parent(const fn_track_options *o, fn_err *err) {
                     o->parent);
 }
 
+/* Before the training, for afterwards they would be lost. */
+static fn_status check_tags(const fn_track_options *o, fn_err *err) {
+  for (size_t i = 0; i < o->tags.n; i++) {
+    const fn_status status = fn_track_check_key(o->tags.keys[i], "tag", err);
+    if (status != FN_OK) return fn_err_prefix(err, status, "track.tags");
+  }
+  return FN_OK;
+}
+
 static fn_status set_up(bool *any, fn_cli_tracked *t, fn_err *err) {
   FN_TRY(fn_config_fill(&t->options, t->cli->config, &fn_track_option_table, err));
   FN_TRY(fn_cli_stores_init(&t->stores, t->cli, err));
   FN_TRY(check_sinks(any, t, err));
+  t->stores.options.sink = (fn_download_sink){.event = goes_on, .arg = t};
   FN_TRY(check_parent(&t->options, err));
+  FN_TRY(check_tags(&t->options, err));
   if (!*any || !t->options.required || !fn_track_has_sink(&t->options, "local")) return FN_OK;
   fn_tracking *tracking = NULL;
   const fn_status status = fn_cli_open_tracking(&tracking, t->cli, &t->stores, FN_CLI_OPEN_MAKE, err);

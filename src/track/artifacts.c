@@ -57,10 +57,10 @@ fn_status fn_tracking_link(fn_tracking *t, const char *owner, const char *path, 
 
 /* Whether a content is in the store already, and undamaged as far as can be told: by the checksum that the store keeps,
  * else by reading the file of a local store; what neither tells is put once more. */
-static fn_status find_content(bool *found, fn_tracking *t, const char *key, const fn_artifact *artifact, fn_err *err) {
+static fn_status find_content(bool *found, fn_store *store, const char *key, const fn_artifact *artifact, fn_err *err) {
   fn_store_entry entry;
   *found = false;
-  const fn_status status = fn_store_stat(&entry, t->store, key, err);
+  const fn_status status = fn_store_stat(&entry, store, key, err);
   if (status == FN_E_NOT_FOUND) {
     if (err) *err = (fn_err){0};
     return FN_OK;
@@ -68,25 +68,31 @@ static fn_status find_content(bool *found, fn_tracking *t, const char *key, cons
   FN_TRY(status);
   if (entry.size_bytes != (uint64_t)artifact->n_bytes) return FN_OK;
   if (entry.sha256[0]) return *found = strcmp(entry.sha256, artifact->sha256) == 0, FN_OK;
-  if (fn_store_is_uri(fn_store_uri(t->store))) return FN_OK;
+  if (fn_store_is_uri(fn_store_uri(store))) return FN_OK;
   fn_artifact stored = {.path = key};
-  FN_AUTO_FREE char *path = fn_path_join(fn_store_uri(t->store), key);
+  FN_AUTO_FREE char *path = fn_path_join(fn_store_uri(store), key);
   if (!path) return fn_err_no_memory(err, "a path");
   *found = fn_file_sha256(stored.sha256, &stored.n_bytes, path, NULL) == FN_OK &&
            strcmp(stored.sha256, artifact->sha256) == 0;
   return FN_OK;
 }
 
+fn_status fn_content_put(fn_artifact *artifact, fn_store *store, const char *source, fn_err *err) {
+  char key[96];
+  bool found;
+  FN_TRY(fn_file_sha256(artifact->sha256, &artifact->n_bytes, source, err));
+  content_key(key, artifact->sha256);
+  FN_TRY(find_content(&found, store, key, artifact, err));
+  return found ? FN_OK : fn_store_put(store, key, source, artifact->sha256, err);
+}
+
 static fn_status put_file(fn_tracking *t, const char *owner, const char *path, const char *source, fn_err *err) {
   fn_artifact artifact = {.path = path};
   char key[96];
-  bool found;
   FN_TRY(check_path(path, err));
-  FN_TRY(fn_file_sha256(artifact.sha256, &artifact.n_bytes, source, err));
   FN_TRY(open_store(t, err));
+  FN_TRY(fn_content_put(&artifact, t->store, source, err));
   content_key(key, artifact.sha256);
-  FN_TRY(find_content(&found, t, key, &artifact, err));
-  if (!found) FN_TRY(fn_store_put(t->store, key, source, artifact.sha256, err));
   FN_TRY(fn_tracking_link(t, owner, path, &artifact, err));
   /* Whoever dropped the same content before it was named here (a purge, an add that lost) has left none. */
   fn_store_entry entry;

@@ -1,5 +1,7 @@
 #include "track/sink_local.h"
 
+#include "track/file_queue.h"
+
 #include <stdlib.h>
 
 enum { RETRY_MS = 3000, BUSY_MS = 2000, BEAT_MS = 30000, MAX_KEPT = 1 << 20, MAX_KEPT_BYTES = 64 << 20 };
@@ -11,8 +13,9 @@ typedef struct local {
   int64_t resume_step;
   fn_arena texts;        /* of the options */
   fn_tracking *tracking; /* NULL: not open */
-  bool hopeless;         /* what is there can never take this run */
-  fn_err why;            /* hopeless */
+  fn_file_queue *files;
+  bool hopeless; /* what is there can never take this run */
+  fn_err why;    /* hopeless */
   uint64_t retry_ns, beat_ns;
   fn_track_event *kept; /* [n_kept] what could not be written yet */
   size_t n_kept, kept_capacity;
@@ -66,23 +69,60 @@ typedef struct gathering {
   size_t n_params, n_tags, n_points;
 } gathering;
 
-static fn_status write_gathered(local *s, gathering *g, fn_err *err) {
-  if (g->n_params) FN_TRY(fn_tracking_log_params(s->tracking, s->run.id, g->params, g->n_params, err));
-  g->n_params = 0;
-  if (g->n_tags) FN_TRY(fn_tracking_set_tags(s->tracking, s->run.id, g->tags, g->n_tags, err));
-  g->n_tags = 0;
-  if (g->n_points) FN_TRY(fn_tracking_log_metrics(s->tracking, s->run.id, g->points, g->n_points, err));
-  g->n_points = 0;
-  return FN_OK;
+/* A failure that does not pass loses what it met, and no more: the first is told. */
+static fn_status put_up_with(fn_status status, fn_status *first, fn_err *why, const fn_err *met) {
+  if (status == FN_OK) return FN_OK;
+  if (*first == FN_OK) *first = status, *why = *met;
+  return may_pass(status) ? status : FN_OK;
 }
 
-static fn_status write_now(local *s, const fn_track_event *e, fn_err *err) {
-  char owner[64];
-  if (e->kind == FN_TRACK_STATUS)
-    return e->status == FN_RUN_RUNNING ? FN_OK
-                                       : fn_tracking_run_end(s->tracking, s->run.id, e->status, e->time_ms, err);
-  snprintf(owner, sizeof owner, "run:%s", s->run.id);
-  return fn_tracking_put(s->tracking, owner, e->key, e->value, err);
+typedef fn_status (*pair_writer)(fn_tracking *tracking, const char *id, const fn_track_pair *pairs, size_t n,
+                                 fn_err *err);
+
+/* Together, or where one of them is refused one by one. Written twice they are the same. */
+static fn_status write_pairs(const local *s, pair_writer write, const fn_track_pair *pairs, size_t *n, fn_err *err) {
+  fn_status status = *n ? write(s->tracking, s->run.id, pairs, *n, err) : FN_OK;
+  if (status != FN_OK && !may_pass(status) && *n > 1) {
+    fn_status first = FN_OK;
+    fn_err why = {0}, met = {0};
+    for (size_t i = 0; i < *n; i++)
+      if (put_up_with(write(s->tracking, s->run.id, &pairs[i], 1, &met), &first, &why, &met) != FN_OK) break;
+    status = first == FN_OK ? FN_OK : fn_err_set(err, first, "%s", why.message);
+  }
+  if (!may_pass(status)) *n = 0;
+  return status;
+}
+
+static fn_status write_points(const local *s, const fn_metric_point *points, size_t *n, fn_err *err) {
+  fn_status status = *n ? fn_tracking_log_metrics(s->tracking, s->run.id, points, *n, err) : FN_OK;
+  if (status != FN_OK && !may_pass(status) && *n > 1) {
+    fn_status first = FN_OK;
+    fn_err why = {0}, met = {0};
+    for (size_t i = 0; i < *n; i++)
+      if (put_up_with(fn_tracking_log_metrics(s->tracking, s->run.id, &points[i], 1, &met), &first, &why, &met) !=
+          FN_OK)
+        break;
+    status = first == FN_OK ? FN_OK : fn_err_set(err, first, "%s", why.message);
+  }
+  if (!may_pass(status)) *n = 0;
+  return status;
+}
+
+/* A failure that passes ends it: all of it comes again then. */
+static fn_status write_gathered(const local *s, gathering *g, fn_err *err) {
+  fn_status first = FN_OK;
+  fn_err why = {0}, met = {0};
+  fn_status status =
+      put_up_with(write_pairs(s, fn_tracking_log_params, g->params, &g->n_params, &met), &first, &why, &met);
+  if (status == FN_OK)
+    status = put_up_with(write_pairs(s, fn_tracking_set_tags, g->tags, &g->n_tags, &met), &first, &why, &met);
+  if (status == FN_OK) status = put_up_with(write_points(s, g->points, &g->n_points, &met), &first, &why, &met);
+  if (status != FN_OK) return fn_err_set(err, status, "%s", met.message);
+  return first == FN_OK ? FN_OK : fn_err_set(err, first, "%s", why.message);
+}
+
+static fn_status write_status(const local *s, const fn_track_event *e, fn_err *err) {
+  return e->status == FN_RUN_RUNNING ? FN_OK : fn_tracking_run_end(s->tracking, s->run.id, e->status, e->time_ms, err);
 }
 
 static void gather(gathering *g, const fn_track_event *e) {
@@ -92,13 +132,6 @@ static void gather(gathering *g, const fn_track_event *e) {
   if (e->kind == FN_TRACK_METRIC) g->points[g->n_points++] = (fn_metric_point){e->key, e->number, e->step, e->time_ms};
 }
 
-/* A failure that does not pass loses what it met, and no more: the first is told. */
-static fn_status put_up_with(fn_status status, fn_status *first, fn_err *why, const fn_err *met) {
-  if (status == FN_OK) return FN_OK;
-  if (*first == FN_OK) *first = status, *why = *met;
-  return may_pass(status) ? status : FN_OK;
-}
-
 /* Writes events up to the first that cannot be written now; *n_done of them need not come again. */
 static fn_status write_events(size_t *n_done, local *s, const fn_track_event *events, size_t n, gathering *g,
                               fn_err *err) {
@@ -106,9 +139,7 @@ static fn_status write_events(size_t *n_done, local *s, const fn_track_event *ev
   fn_err why = {0}, met = {0};
   *n_done = 0;
   for (size_t i = 0; i <= n; i++) {
-    const bool is_gathered = i < n && (events[i].kind == FN_TRACK_PARAM || events[i].kind == FN_TRACK_TAG ||
-                                       events[i].kind == FN_TRACK_METRIC);
-    if (is_gathered) {
+    if (i < n && events[i].kind != FN_TRACK_STATUS) {
       gather(g, &events[i]);
       continue;
     }
@@ -116,7 +147,7 @@ static fn_status write_events(size_t *n_done, local *s, const fn_track_event *ev
     g->n_params = g->n_tags = g->n_points = 0;
     *n_done = i;
     if (i == n) break;
-    if (put_up_with(write_now(s, &events[i], &met), &first, &why, &met) != FN_OK) break;
+    if (put_up_with(write_status(s, &events[i], &met), &first, &why, &met) != FN_OK) break;
     *n_done = i + 1;
   }
   return first == FN_OK ? FN_OK : fn_err_set(err, first, "%s", why.message);
@@ -152,6 +183,7 @@ static bool keep_one(local *s, const fn_track_event *e) {
 
 static void keep(local *s, const fn_track_event *events, size_t n) {
   for (size_t i = 0; i < n; i++) {
+    if (events[i].kind == FN_TRACK_ARTIFACT) continue; /* `files` has it */
     const size_t bytes = s->kept_texts.used_bytes + s->n_kept * sizeof *s->kept;
     if ((events[i].kind == FN_TRACK_METRIC && bytes >= MAX_KEPT_BYTES) || !keep_one(s, &events[i])) s->n_lost++;
   }
@@ -179,9 +211,34 @@ static fn_status beat(local *s, fn_err *err) {
   return FN_OK;
 }
 
+/* ---- files ---- */
+
+static void hand_over_files(local *s, const fn_track_event *events, size_t n) {
+  for (size_t i = 0; i < n; i++)
+    if (events[i].kind == FN_TRACK_ARTIFACT &&
+        fn_file_queue_add(s->files, events[i].key, events[i].value, NULL) != FN_OK)
+      s->n_lost++;
+}
+
+/* Names what is stored by now. */
+static fn_status name_files(local *s, fn_err *err) {
+  char owner[64];
+  fn_artifact artifact;
+  fn_status first = FN_OK;
+  fn_err why = {0}, met = {0};
+  snprintf(owner, sizeof owner, "run:%s", s->run.id);
+  while (fn_file_queue_next(&artifact, s->files)) {
+    if (put_up_with(fn_tracking_link(s->tracking, owner, artifact.path, &artifact, &met), &first, &why, &met) != FN_OK)
+      break;
+    fn_file_queue_named(s->files);
+  }
+  return first == FN_OK ? FN_OK : fn_err_set(err, first, "%s", why.message);
+}
+
 static fn_status log_events(void *self, const fn_track_event *events, size_t n, fn_err *err) {
   local *s = self;
   size_t n_done = 0;
+  hand_over_files(s, events, n);
   fn_status status = be_open(s, err);
   if (s->hopeless) return status;
   if (status == FN_OK) status = write_kept(s, err);
@@ -191,25 +248,49 @@ static fn_status log_events(void *self, const fn_track_event *events, size_t n, 
     if (status == FN_OK && written != FN_OK) status = fn_err_set(err, written, "%s", met.message);
   }
   keep(s, events + n_done, n - n_done);
+  if (status == FN_OK) status = name_files(s, err);
   if (status == FN_OK) status = beat(s, err);
   return status;
+}
+
+static void hurry(void *self, uint64_t deadline_ns) {
+  const local *s = self;
+  fn_file_queue_hurry(s->files, deadline_ns);
+}
+
+/* Waits for files as long as they may take. Their number that is missing, and why. */
+static size_t close_files(local *s, fn_status status, fn_err *why) {
+  size_t n = 0;
+  fn_err met = {0}, failed = {0};
+  for (int n_failed = may_pass(status) || !s->tracking ? 2 : 0; n_failed < 2 && fn_file_queue_wait(s->files);)
+    n_failed = may_pass(name_files(s, &met)) ? n_failed + 1 : 0;
+  if (fn_file_queue_settle(&n, &failed, s->files, &met) != FN_OK) failed = met;
+  if (why->message[0]) return n;
+  *why = failed.message[0] ? failed : met;
+  if (n && !why->message[0]) snprintf(why->message, sizeof why->message, "the time for them was over");
+  return n;
 }
 
 static fn_status close_sink(void *self, uint64_t deadline_ns, fn_err *err) {
   local *s = self;
   fn_err why = {0};
-  (void)deadline_ns; /* a lock of another process is waited for as long as one statement does */
+  fn_status status = FN_OK;
   s->retry_ns = 0;
-  if (!s->hopeless && be_open(s, &why) == FN_OK) (void)!write_kept(s, &why); /* what is left says it */
-  if (s->n_kept == 0 && s->n_lost == 0) return FN_OK;
+  status = be_open(s, &why);
+  if (status == FN_OK) status = write_kept(s, &why);
+  hurry(s, s->tracking ? deadline_ns : 0);
+  const size_t n_files = close_files(s, status, &why), n_rows = s->n_kept + s->n_lost;
+  if (n_files + n_rows == 0) return FN_OK;
   return fn_err_set(err, FN_E_IO,
-                    "%zu parameters, metrics and files of the run are not in the local store (%.300s); the run folder "
-                    "has them all",
-                    s->n_kept + s->n_lost, why.message[0] ? why.message : "they were too many to be held in memory");
+                    "%zu %sfiles of the run are not in the local store (%.300s); the run folder has them all%s",
+                    n_files + n_rows, n_rows ? "parameters, metrics and " : "",
+                    why.message[0] ? why.message : "they were too many to be held in memory",
+                    n_files ? ", and `fakenews runs sync RUN` brings its files there" : "");
 }
 
 static void destroy(void *self) {
   local *s = self;
+  fn_file_queue_destroy(s->files);
   fn_tracking_close(s->tracking);
   fn_arena_deinit(&s->texts);
   fn_arena_deinit(&s->kept_texts);
@@ -219,6 +300,15 @@ static void destroy(void *self) {
 
 static const char *copy(fn_arena *arena, const char *text) {
   return text ? fn_arena_strndup(arena, text, strlen(text)) : fn_arena_strndup(arena, "", 0);
+}
+
+/* Names and paths as databases take them. */
+static const char *copy_clean(fn_arena *arena, const char *text) {
+  if (!text || fn_utf8_valid(fn_str_from(text), NULL)) return copy(arena, text);
+  FN_AUTO_BUF fn_buf clean;
+  fn_buf_init(&clean, 0);
+  fn_buf_append_utf8(&clean, fn_str_from(text));
+  return clean.failed ? NULL : copy(arena, clean.data);
 }
 
 fn_status fn_local_sink_create(fn_sink *sink_out, const fn_local_sink_options *o, fn_err *err) {
@@ -232,15 +322,25 @@ fn_status fn_local_sink_create(fn_sink *sink_out, const fn_local_sink_options *o
   s->store.artifacts = copy(&s->texts, o->store.artifacts);
   s->run = *o->run;
   s->run.experiment_name = copy(&s->texts, o->run->experiment_name);
-  s->run.name = copy(&s->texts, o->run->name);
-  s->run.user = copy(&s->texts, o->run->user);
-  s->run.folder = copy(&s->texts, o->run->folder);
+  s->run.name = copy_clean(&s->texts, o->run->name);
+  s->run.user = copy_clean(&s->texts, o->run->user);
+  s->run.folder = copy_clean(&s->texts, o->run->folder);
   s->resume_step = o->resume_step;
   if (!s->store.url || !s->store.artifacts || !s->run.experiment_name || !s->run.name || !s->run.user ||
       !s->run.folder) {
     destroy(s);
     return fn_err_no_memory(err, "the local store of runs");
   }
-  *sink_out = (fn_sink){.name = "local", .self = s, .log = log_events, .close = close_sink, .destroy = destroy};
+  const fn_file_queue_options files = {.artifacts = s->store.artifacts,
+                                       .store = o->store.store,
+                                       .folder = o->run->folder ? o->run->folder : "",
+                                       .run = s->run.id};
+  const fn_status status = fn_file_queue_create(&s->files, &files, err);
+  if (status != FN_OK) {
+    destroy(s);
+    return status;
+  }
+  *sink_out =
+      (fn_sink){.name = "local", .self = s, .log = log_events, .close = close_sink, .destroy = destroy, .hurry = hurry};
   return FN_OK;
 }

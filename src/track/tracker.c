@@ -39,6 +39,7 @@ struct fn_tracker {
   pthread_cond_t wake;
   queue waiting;
   uint64_t first_ns; /* when the oldest event of `waiting` came */
+  bool filling;      /* half of max_queued_bytes is taken */
   size_t n_dropped, n_told;
   bool ending;
   fn_run_status outcome; /* how it ended */
@@ -64,13 +65,25 @@ static bool copy_text(const char **text, fn_arena *arena, size_t *n_bytes) {
   return *text != NULL;
 }
 
+/* Names and values are UTF-8 everywhere they go to; a folder's name need not be. */
+static bool clean_text(const char **text, fn_arena *arena, size_t *n_bytes) {
+  if (!*text || fn_utf8_valid(fn_str_from(*text), NULL)) return copy_text(text, arena, n_bytes);
+  FN_AUTO_BUF fn_buf clean;
+  fn_buf_init(&clean, 0);
+  fn_buf_append_utf8(&clean, fn_str_from(*text));
+  *text = clean.data;
+  return !clean.failed && copy_text(text, arena, n_bytes);
+}
+
 static bool queue_add(queue *q, const fn_track_event *event) {
   fn_track_event copy = *event;
   size_t n_bytes = sizeof copy;
   void *list = q->events;
   if (fn_mem_grow(&list, &q->capacity, q->n + 1, sizeof *q->events, MAX_EVENTS, "events", NULL) != FN_OK) return false;
   q->events = list;
-  if (!copy_text(&copy.key, &q->texts, &n_bytes) || !copy_text(&copy.value, &q->texts, &n_bytes)) return false;
+  const bool is_path = event->kind == FN_TRACK_ARTIFACT;
+  if (!clean_text(&copy.key, &q->texts, &n_bytes)) return false;
+  if (!(is_path ? copy_text : clean_text)(&copy.value, &q->texts, &n_bytes)) return false;
   q->events[q->n++] = copy;
   q->n_bytes += n_bytes;
   return true;
@@ -80,10 +93,11 @@ void fn_tracker_log(fn_tracker *t, const fn_track_event *event) {
   pthread_mutex_lock(&t->mutex);
   const bool fits = event->kind != FN_TRACK_METRIC || t->waiting.n_bytes < t->max_queued_bytes;
   if (!fits || !queue_add(&t->waiting, event)) t->n_dropped++;
-  if (t->first_ns == 0) {
-    t->first_ns = fn_clock_ns();
-    pthread_cond_signal(&t->wake);
-  }
+  /* The thread comes before the queue is full, whatever flush_ms is. */
+  const bool is_filling = t->waiting.n_bytes >= t->max_queued_bytes / 2;
+  if (t->first_ns == 0 || (is_filling && !t->filling)) pthread_cond_signal(&t->wake);
+  if (t->first_ns == 0) t->first_ns = fn_clock_ns();
+  t->filling = is_filling;
   pthread_mutex_unlock(&t->mutex);
 }
 
@@ -108,13 +122,14 @@ static bool take(fn_tracker *t, uint64_t tick_ns) {
     uint64_t until = tick_ns;
     if (t->waiting.n && t->first_ns + (uint64_t)t->flush_ms * MS < until)
       until = t->first_ns + (uint64_t)t->flush_ms * MS;
-    if (t->ending || now >= until) break;
+    if (t->ending || t->filling || now >= until) break;
     wait_until(t, until);
   }
   const queue other = t->taken;
   t->taken = t->waiting;
   t->waiting = other;
   t->first_ns = 0;
+  t->filling = false;
   const bool last = t->ending;
   pthread_mutex_unlock(&t->mutex);
   return last;
@@ -283,6 +298,8 @@ void fn_tracker_finish(fn_tracker *t, fn_run_status status, int64_t timeout_ms) 
   t->deadline_ns = fn_clock_ns() + (uint64_t)timeout_ms * MS;
   pthread_cond_signal(&t->wake);
   pthread_mutex_unlock(&t->mutex);
+  for (size_t i = 0; i < t->n_sinks; i++)
+    if (t->sinks[i].sink.hurry) t->sinks[i].sink.hurry(t->sinks[i].sink.self, t->deadline_ns);
   pthread_join(t->thread, NULL);
   release(t);
 }

@@ -23,7 +23,7 @@ typedef struct fn_track_event {
   fn_run_status status;
 } fn_track_event;
 
-/* One place that a run is told to. Its functions are called on the tracker's thread alone, in order. */
+/* One place that a run is told to. Its functions but hurry are called on the tracker's thread alone, in order. */
 typedef struct fn_sink {
   const char *name; /* "local", "mlflow", "wandb" */
   void *self;
@@ -34,6 +34,9 @@ typedef struct fn_sink {
    * says what is missing and how it is brought there later. */
   fn_status (*close)(void *self, uint64_t deadline_ns, fn_err *err);
   void (*destroy)(void *self);
+  /* May be NULL. The run has ended, and the deadline of `close` is known: what is in progress goes on no longer than
+   * it. On the thread that ends the run, while `log` may run. */
+  void (*hurry)(void *self, uint64_t deadline_ns);
 } fn_sink;
 
 typedef struct fn_tracker fn_tracker;

@@ -43,13 +43,13 @@ FN_NODISCARD fn_status fn_tracking_reap(int64_t *gone_out, size_t *n_out, size_t
 /* Runs `body` between begin and commit. */
 typedef fn_status (*fn_track_body)(fn_tracking *tracking, void *arg, fn_err *err);
 FN_NODISCARD fn_status fn_tracking_transact(fn_tracking *tracking, fn_track_body body, void *arg, fn_err *err);
-/* Whether a key may name a parameter, metric, tag or file. */
-FN_NODISCARD fn_status fn_track_check_key(const char *key, const char *what, fn_err *err);
 
 /* Not finite numbers in a column: NaN is NULL, an infinity the largest number, as MLflow has them. */
 fn_sql_value fn_track_number(double value);
 double fn_track_number_read(const fn_sql_value *value);
 
+/* Puts the bytes of a file into a store of files, unless they are there; fills sha256 and n_bytes. */
+FN_NODISCARD fn_status fn_content_put(fn_artifact *artifact, fn_store *store, const char *source, fn_err *err);
 /* Where the files of the store lie; see artifacts.c. Files that no owner refers to any more, of the hashes given. */
 FN_NODISCARD fn_status fn_tracking_drop_owner(fn_tracking *tracking, const char *owner, fn_err *err);
 

@@ -72,6 +72,12 @@ static void test_buf(void **state) {
   fn_buf_append_json(&buf, fn_str_make("a\"\\\n\x01\xFF\xC3\xA9", 8));
   assert_string_equal(buf.data, "\"a\\\"\\\\\\n\\u0001\xEF\xBF\xBD\xC3\xA9\"");
   fn_buf_reset(&buf);
+  fn_buf_append_utf8(&buf, fn_str_make("\xFF"
+                                       "a\xC3\xA9\xF0\x9F",
+                                       6));
+  assert_string_equal(buf.data, "\xEF\xBF\xBD"
+                                "a\xC3\xA9\xEF\xBF\xBD\xEF\xBF\xBD");
+  fn_buf_reset(&buf);
   fn_buf_append_html(&buf, fn_str_make("<&\"'>\t\x01\xFF\0", 9));
   assert_string_equal(buf.data, "&lt;&amp;&quot;&#39;&gt;\t\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD");
   fn_buf_reset(&buf);

@@ -47,7 +47,7 @@ static void note_destroy(void *self) {
 }
 static fn_sink sink_of(notebook *b) {
   fn_buf_init(&b->text, 0);
-  return (fn_sink){"notebook", b, note_events, note_close, note_destroy};
+  return (fn_sink){"notebook", b, note_events, note_close, note_destroy, NULL};
 }
 
 static void take_note(void *arg, const char *sink, const char *text) {
@@ -152,6 +152,34 @@ static void test_slow_sink(void **state) {
   assert_contains(notes.data, expected);
   fn_buf_deinit(&notes);
   fn_buf_deinit(&slow.text);
+}
+
+/* A queue that fills is emptied before it is full, however long events may wait. */
+static void test_full_queue_is_emptied(void **state) {
+  (void)state;
+  fn_err err = {0};
+  notebook book = {0};
+  fn_buf notes;
+  const fn_sink sink = sink_of(&book);
+  fn_tracker *tracker = NULL;
+  const fn_tracker_options options = {.run = &run,
+                                      .sinks = &sink,
+                                      .n_sinks = 1,
+                                      .flush_ms = 600000,
+                                      .max_queued_bytes = 1 << 16,
+                                      .note = take_note,
+                                      .note_arg = &notes};
+  fn_buf_init(&notes, 0);
+  assert_ok(fn_tracker_create(&tracker, &options, &err));
+  for (int i = 0; i < 2000; i++) {
+    log_metric(tracker, "loss", i, i);
+    if (i % 100 == 0) rest(5);
+  }
+  fn_tracker_finish(tracker, FN_RUN_FINISHED, 1000);
+  assert_int_equal(notes.length, 0);
+  assert_contains(book.text.data, "loss=1999@1999");
+  fn_buf_deinit(&notes);
+  fn_buf_deinit(&book.text);
 }
 
 typedef struct writer {
@@ -259,6 +287,38 @@ static void test_local_sink(void **state) {
   fn_tracking_close(t);
 }
 
+static fn_status count_pairs(void *arg, const fn_run_view *view, fn_err *err) {
+  (void)err;
+  size_t *n = arg;
+  n[0] = view->n_params, n[1] = view->n_tags, n[2] = view->n_metrics;
+  return FN_OK;
+}
+
+/* A value that is refused takes none of its neighbours with it. */
+static void test_refused_values(void **state) {
+  (void)state;
+  fn_err err = {0};
+  const fn_sink sink = local_sink();
+  const fn_track_event events[] = {
+      {.kind = FN_TRACK_PARAM, .key = "a", .value = "1"},   {.kind = FN_TRACK_PARAM, .key = "b?", .value = "1"},
+      {.kind = FN_TRACK_PARAM, .key = "a", .value = "2"},   {.kind = FN_TRACK_PARAM, .key = "c", .value = "3"},
+      {.kind = FN_TRACK_TAG, .key = "who?", .value = "x"},  {.kind = FN_TRACK_TAG, .key = "team", .value = "desk"},
+      {.kind = FN_TRACK_METRIC, .key = "loss", .step = 1},  {.kind = FN_TRACK_METRIC, .key = "l?", .step = 1},
+      {.kind = FN_TRACK_METRIC, .key = "other", .step = 1},
+  };
+  size_t n[3] = {0};
+  assert_status(sink.log(sink.self, events, FN_COUNT_OF(events), &err), FN_E_INVALID);
+  assert_contains(err.message, "b?");
+  assert_ok(sink.close(sink.self, 0, &err));
+  fn_tracking *t = store_open(false);
+  assert_ok(fn_tracking_get_run(t, ID_A, count_pairs, n, &err));
+  assert_int_equal(n[0], 2);
+  assert_int_equal(n[1], 1);
+  assert_int_equal(n[2], 2);
+  fn_tracking_close(t);
+  sink.destroy(sink.self);
+}
+
 /* The store is away at first: what came meanwhile is written when it is there. */
 static void test_local_sink_waits_for_its_store(void **state) {
   (void)state;
@@ -288,9 +348,11 @@ int main(void) {
       cmocka_unit_test(test_order),
       cmocka_unit_test(test_failing_sink_is_told_of_once),
       cmocka_unit_test(test_slow_sink),
+      cmocka_unit_test(test_full_queue_is_emptied),
       cmocka_unit_test(test_many_threads),
       cmocka_unit_test(test_system_metrics),
       TEST(test_local_sink),
+      TEST(test_refused_values),
       TEST(test_local_sink_waits_for_its_store),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
