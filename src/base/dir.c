@@ -177,3 +177,58 @@ fn_status fn_link_replace(const char *path, const char *target, fn_err *err) {
   fn_buf_deinit(&temporary);
   return status;
 }
+
+/* ---- copying ---- */
+
+enum { COPY_PIECE = 1 << 20, COPY_DEPTH = 32 };
+
+static fn_status copy_bytes(int from, int to, const char *from_path, const char *to_path, fn_err *err) {
+  FN_AUTO_FREE char *piece = fn_mem_alloc(COPY_PIECE, 1);
+  if (!piece) return fn_err_no_memory(err, from_path);
+  for (;;) {
+    const ssize_t n = read(from, piece, COPY_PIECE);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return fn_err_errno(err, errno, "%s", from_path);
+    if (n == 0) return FN_OK;
+    for (ssize_t at = 0, done; at < n; at += done) {
+      done = write(to, piece + at, (size_t)(n - at));
+      if (done < 0 && errno == EINTR) done = 0;
+      if (done < 0) return fn_err_errno(err, errno, "%s", to_path);
+    }
+  }
+}
+
+static fn_status copy_file(const char *from, const char *to, fn_err *err) {
+  struct stat st;
+  const int in = open(from, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a FIFO would wait for its writer */
+  if (in < 0) return fn_err_errno(err, errno, "%s", from);
+  fn_status status = fstat(in, &st) == 0 ? FN_OK : fn_err_errno(err, errno, "%s", from);
+  if (status == FN_OK && !S_ISREG(st.st_mode))
+    status = fn_err_set(err, FN_E_INVALID, "%s: neither a file nor a folder", from);
+  const int out = status == FN_OK ? open(to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666) : -1;
+  if (status == FN_OK && out < 0) status = fn_err_errno(err, errno, "%s", to);
+  if (status == FN_OK) status = copy_bytes(in, out, from, to, err);
+  if (out >= 0 && close(out) != 0 && status == FN_OK) status = fn_err_errno(err, errno, "%s", to);
+  close(in);
+  return status;
+}
+
+static fn_status copy_tree(const char *from, const char *to, int depth, fn_err *err) {
+  if (!fn_path_is_dir(from)) return copy_file(from, to, err);
+  if (depth == COPY_DEPTH) return fn_err_set(err, FN_E_LIMIT, "%s: folders below folders, over %d", from, COPY_DEPTH);
+  FN_AUTO_FREE char **names = NULL;
+  size_t n = 0;
+  FN_TRY(fn_dir_list(&names, &n, from, err));
+  FN_TRY(fn_dir_create(to, err));
+  for (size_t i = 0; i < n; i++) {
+    FN_AUTO_FREE char *a = fn_path_join(from, names[i]);
+    FN_AUTO_FREE char *b = fn_path_join(to, names[i]);
+    if (!a || !b) return fn_err_no_memory(err, "a path");
+    FN_TRY(copy_tree(a, b, depth + 1, err));
+  }
+  return FN_OK;
+}
+
+fn_status fn_tree_copy(const char *from, const char *to, fn_err *err) {
+  return copy_tree(from, to, 0, err);
+}

@@ -59,6 +59,9 @@ FN_NODISCARD fn_status fn_dir_create_beside(char **folder_out, const char *path,
 void fn_dir_sweep(const char *parent, int64_t before_ms);
 /* Removes path and all below it; does not follow links; a missing path is fine. */
 FN_NODISCARD fn_status fn_dir_remove(const char *path, fn_err *err);
+/* Copies a file or folder with all below it, contents only; `to` is new. Links are followed. FN_E_INVALID: something
+ * that is neither file nor folder. For scratch: nothing is made to survive power loss. */
+FN_NODISCARD fn_status fn_tree_copy(const char *from, const char *to, fn_err *err);
 /* Names in a folder (without . and ..), sorted by bytes. names_out is one allocation of n pointers plus their text:
  * release with free(). */
 FN_NODISCARD fn_status fn_dir_list(char ***names_out, size_t *n_out, const char *path, fn_err *err);

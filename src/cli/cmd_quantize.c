@@ -255,7 +255,8 @@ static const fn_cli_flag flags[] = {
     {.name = "--model",
      .value = "DIR",
      .required = true,
-     .help = "a model directory, a run folder, or owner/name in the Hub cache"},
+     .help = "a model directory, a run folder, owner/name in the Hub cache, models:/NAME@ALIAS, runs:/RUN, s3://… or "
+             "gs://…"},
     {.name = "--linear", .value = "DIR", .help = "a model of the linear family to stand in the file beside it"},
     {.name = "--out", .value = "FILE", .required = true, .help = "the packed file, which appears when it is whole"},
     {.name = "--data",

@@ -19,10 +19,10 @@ typedef struct add {
   fn_eval_options eval;
   fn_linear_options linear;
   fn_dataset *dataset;
-  char *folder;     /* run folder, or the model's directory */
-  char *model;      /* its model, without links */
-  char *fetched;    /* copy of a run whose folder is not here, below a folder that is removed at the end */
-  char scratch[64]; /* temporary folder; "": none yet */
+  char *folder;  /* run folder, or the model's directory */
+  char *model;   /* its model, without links */
+  char *fetched; /* copy of a run whose folder is not here, below a folder that is removed at the end */
+  char *scratch; /* temporary folder; NULL: none yet */
   char run_id[FN_RUN_ID_LENGTH], run_name[512], revision[64], machine[160];
 } add;
 
@@ -140,12 +140,16 @@ static fn_status fill(add *a, fn_err *err) {
   return fn_config_fill(&a->linear, config, &fn_linear_option_table, err);
 }
 
+/* It takes the model twice: beside the copies of models, not in a /tmp that may be memory. What adds that were killed
+ * left there a day ago goes. */
 static fn_status make_scratch(add *a, fn_err *err) {
+  enum { DAY_MS = 24 * 3600 * 1000 };
   const char *tmp = getenv("TMPDIR");
-  snprintf(a->scratch, sizeof a->scratch, "%.40s/fakenews-XXXXXX", tmp && strlen(tmp) <= 40 ? tmp : "/tmp");
-  if (mkdtemp(a->scratch) != NULL) return FN_OK;
-  a->scratch[0] = '\0';
-  return fn_err_set(err, FN_E_IO, "no temporary folder can be made (TMPDIR)");
+  FN_AUTO_FREE char *parent = fn_path_join(a->cli->cache ? a->cli->cache : tmp && *tmp ? tmp : "/tmp", "registry-add");
+  FN_AUTO_FREE char *place = parent ? fn_path_join(parent, "work") : NULL;
+  if (place == NULL) return fn_err_no_memory(err, "a path");
+  fn_dir_sweep(parent, fn_clock_unix_ms() - DAY_MS);
+  return fn_dir_create_beside(&a->scratch, place, err);
 }
 
 static fn_status make(add *a, const char *name, fn_device *device, int64_t *version, bool *found, fn_err *err) {
@@ -250,12 +254,13 @@ static fn_status run(const fn_cli *cli, const fn_cli_args *args, fn_err *err) {
   a->cli = cli;
   fn_status status = add_version(a, args, name, json, err);
   fn_cli_progress_end(cli);
-  if (a->scratch[0] && fn_dir_remove(a->scratch, NULL) != FN_OK) fn_cli_warn(cli, "%s: cannot be removed", a->scratch);
+  if (a->scratch && fn_dir_remove(a->scratch, NULL) != FN_OK) fn_cli_warn(cli, "%s: cannot be removed", a->scratch);
   fn_dataset_close(a->dataset);
   fn_cli_close_registry(&a->r);
   free(a->folder);
   free(a->model);
   free(a->fetched);
+  free(a->scratch);
   return status;
 }
 

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
-enum { MAX_NAME = 200, DIGITS = 32, MAX_TEXT = 1 << 24, N_METADATA = 12 };
+enum { MAX_NAME = FN_PACKED_MAX_NAME, DIGITS = 32, MAX_TEXT = 1 << 24, N_METADATA = 12 };
 static const char *const linear_names[FN_LINEAR_N_TABLES][2] = {{"linear.word.weight", "linear.word.idf"},
                                                                 {"linear.char.weight", "linear.char.idf"}};
 static const char header_key[] = "xxh3.header", data_key[] = "xxh3.data";

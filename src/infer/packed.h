@@ -42,6 +42,8 @@
 #define FN_PACKED_FORMAT  "fakenews-packed"
 #define FN_PACKED_VERSION 1
 
+enum { FN_PACKED_MAX_NAME = 200 }; /* bytes of the name that a packed file gives itself */
+
 typedef struct fn_packed_source {
   const fn_model *encoder; /* on a device of fp32; NULL: none */
   const fn_tokenizer *tokenizer;

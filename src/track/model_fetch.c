@@ -291,10 +291,15 @@ static fn_status fetch_registry(fn_model_place *place, const fn_model_uri *u, fn
 /* ---- where an alias led last ---- */
 
 static fn_status link_path(char **out, const fn_model_uri *u, const fn_model_source *s, fn_err *err) {
-  char name[300];
+  enum { MAX_LINK = 150 };
+  char name[300], digits[17];
   FN_AUTO_FREE char *folder = NULL;
   FN_TRY(model_folder(&folder, u, s, err));
-  snprintf(name, sizeof name, "@%s", u->alias);
+  short_hash(digits, u->alias);
+  if (strlen(u->alias) <= MAX_LINK)
+    snprintf(name, sizeof name, "@%s", u->alias);
+  else /* a file's name takes 255 bytes, and the one it is made under is longer */
+    snprintf(name, sizeof name, "@%.*s-%s", MAX_LINK, u->alias, digits);
   *out = fn_path_join(folder, name);
   return *out ? FN_OK : fn_err_no_memory(err, "a path");
 }

@@ -2,7 +2,7 @@
 
 #include <stdlib.h>
 
-/* state 0: a number that was given out, 1: a version, 2: retired. */
+/* state -1: came to nothing, 0: a number that was given out, 1: a version, 2: retired. */
 static const char *const steps[] = {
     "CREATE TABLE registry_models (name TEXT PRIMARY KEY, created_ms BIGINT NOT NULL, last_version BIGINT NOT NULL,"
     " last_change BIGINT NOT NULL);"

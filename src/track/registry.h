@@ -3,8 +3,8 @@
  * owner "version:news/3" there.
  *
  * A version never changes: its files and its card are written before it can be seen. Numbers count from 1 for each
- * name, and one that was given away is not given again, also when its version was retired or never became whole. The
- * rules of names, numbers and aliases are MLflow's, so that a registry can be mirrored to a server. */
+ * name, and one that was seen is not given again, also when its version was retired; one that came to nothing may be.
+ * The rules of names, numbers and aliases are MLflow's, so that a registry can be mirrored to a server. */
 #ifndef FN_TRACK_REGISTRY_H
 #define FN_TRACK_REGISTRY_H
 
@@ -105,7 +105,11 @@ FN_NODISCARD fn_status fn_registry_publish(int64_t *version_out, fn_registry *re
 /* Numbers that were given out before a time and came to nothing, max at most: their process is gone. */
 FN_NODISCARD fn_status fn_registry_unfinished(int64_t *versions_out, size_t *n_out, size_t max, fn_registry *registry,
                                               const char *name, int64_t before_ms, fn_err *err);
-/* It came to nothing. */
+/* Says that it comes to nothing: from now on it cannot be published, and what is stored of it may be dropped. False in
+ * *ours_out: it was published meanwhile, or is gone. */
+FN_NODISCARD fn_status fn_registry_condemn(bool *ours_out, fn_registry *registry, const char *name, int64_t version,
+                                           fn_err *err);
+/* It came to nothing, and nothing of it is stored. */
 void fn_registry_abandon(fn_registry *registry, const char *name, int64_t version);
 
 /* ---- changing ---- */

@@ -116,17 +116,27 @@ fn_status fn_registry_unfinished(int64_t *versions_out, size_t *n_out, size_t ma
   const fn_sql_value values[] = {fn_sql_text(name), fn_sql_int(before_ms)};
   numbers x = {.items = versions_out, .max = max};
   FN_TRY(fn_sql_query(r->sql,
-                      "SELECT version FROM registry_versions WHERE name = $1 AND state = 0 AND created_ms < $2"
+                      "SELECT version FROM registry_versions WHERE name = $1 AND state <= 0 AND created_ms < $2"
                       " ORDER BY version LIMIT 1000",
                       values, 2, take_number, &x, err));
   *n_out = x.n;
   return FN_OK;
 }
 
+fn_status fn_registry_condemn(bool *ours_out, fn_registry *r, const char *name, int64_t version, fn_err *err) {
+  const fn_sql_value values[] = {fn_sql_text(name), fn_sql_int(version)};
+  int64_t n_changed = 0;
+  *ours_out = false;
+  FN_TRY(fn_sql_run(r->sql, "UPDATE registry_versions SET state = -1 WHERE name = $1 AND version = $2 AND state <= 0",
+                    values, 2, &n_changed, err));
+  *ours_out = n_changed > 0;
+  return FN_OK;
+}
+
 void fn_registry_abandon(fn_registry *r, const char *name, int64_t version) {
   const fn_sql_value values[] = {fn_sql_text(name), fn_sql_int(version)};
   if (fn_sql_begin(r->sql, NULL) != FN_OK) return;
-  fn_status status = fn_sql_run(r->sql, "DELETE FROM registry_versions WHERE name = $1 AND version = $2 AND state = 0",
+  fn_status status = fn_sql_run(r->sql, "DELETE FROM registry_versions WHERE name = $1 AND version = $2 AND state <= 0",
                                 values, 2, NULL, NULL);
   if (status == FN_OK) /* when no other was given out since, the number was never seen */
     status = fn_sql_run(r->sql,

@@ -40,15 +40,35 @@ static fn_status digest_of(char out[65], fn_tracking *tracking, const char *owne
   return FN_OK;
 }
 
+/* Everything is made of one copy: somebody may train on in the directory, and what is packed and measured has to be
+ * what is stored. */
+static fn_status copy_model(char **model_out, const fn_version_source *s, const char *origin, const char *folder,
+                            fn_err *err) {
+  char now[65];
+  fn_version_source own = *s;
+  FN_AUTO_FREE char *model = fn_path_join(folder, FN_VERSION_MODEL);
+  if (model == NULL) return fn_err_no_memory(err, "a path");
+  FN_TRY(fn_tree_copy(s->model, model, err));
+  own.model = model;
+  FN_TRY(fn_version_origin(now, &own, err));
+  if (strcmp(now, origin) != 0)
+    return fn_err_set(err, FN_E_INVALID, "%s changed while it was copied: add it when nobody writes to it", s->model);
+  *model_out = FN_STEAL(model);
+  return FN_OK;
+}
+
 static fn_status fill(int64_t *version, fn_registry *registry, fn_tracking *tracking, const fn_version_source *s,
-                      const char *owner, const char *folder, fn_err *err) {
+                      const char *owner, const char *origin, const char *folder, fn_err *err) {
   char digest[65];
+  fn_version_source own = *s;
+  FN_AUTO_FREE char *model = NULL;
   FN_AUTO_BUF fn_buf card;
   fn_buf_init(&card, MAX_CARD_BYTES);
-  FN_TRY(fn_version_make(&card, folder, s, err));
+  FN_TRY(copy_model(&model, s, origin, folder, err));
+  own.model = model;
+  FN_TRY(fn_version_make(&card, folder, &own, err));
   FN_TRY(fn_tracking_put(tracking, owner, "", folder, err));
-  FN_TRY(fn_tracking_put(tracking, owner, FN_VERSION_MODEL, s->model, err));
-  FN_TRY(put_tokenizer(tracking, owner, s->model, err));
+  FN_TRY(put_tokenizer(tracking, owner, model, err));
   FN_TRY(digest_of(digest, tracking, owner, err));
   const fn_version_info info = {.name = s->name,
                                 .version = *version,
@@ -59,31 +79,25 @@ static fn_status fill(int64_t *version, fn_registry *registry, fn_tracking *trac
   return fn_registry_publish(version, registry, &info, err);
 }
 
-static fn_status make_folder(char **out, const char *scratch, fn_err *err) {
-  unsigned char random[8];
-  char name[40] = "version-";
-  FN_TRY(fn_random_bytes(random, sizeof random, err));
-  fn_hex_format(name + strlen(name), random, sizeof random);
-  FN_AUTO_FREE char *path = fn_path_join(scratch, name);
-  if (path == NULL) return fn_err_no_memory(err, "a path");
-  FN_TRY(fn_dir_create(path, err));
-  *out = FN_STEAL(path);
-  return FN_OK;
-}
-
 enum { MAX_UNFINISHED = 100, UNFINISHED_MS = 24 * 3600 * 1000 };
+
+/* What is stored of a version that came to nothing; one that was published meanwhile, or may have been, keeps its
+ * files. */
+static void drop(fn_registry *registry, fn_tracking *tracking, const char *name, int64_t version) {
+  char owner[320];
+  bool ours = false;
+  snprintf(owner, sizeof owner, "version:%s/%lld", name, (long long)version);
+  if (fn_registry_condemn(&ours, registry, name, version, NULL) != FN_OK || !ours) return;
+  if (fn_tracking_drop_owner(tracking, owner, NULL) == FN_OK) fn_registry_abandon(registry, name, version);
+}
 
 /* What processes that were killed have left: nobody makes a version for a day. */
 static void sweep(fn_registry *registry, fn_tracking *tracking, const char *name) {
   int64_t versions[MAX_UNFINISHED];
   size_t n = 0;
-  char owner[320];
   if (fn_registry_unfinished(versions, &n, MAX_UNFINISHED, registry, name, fn_clock_unix_ms() - UNFINISHED_MS, NULL))
     return;
-  for (size_t i = 0; i < n; i++) {
-    snprintf(owner, sizeof owner, "version:%s/%lld", name, (long long)versions[i]);
-    if (fn_tracking_drop_owner(tracking, owner, NULL) == FN_OK) fn_registry_abandon(registry, name, versions[i]);
-  }
+  for (size_t i = 0; i < n; i++) drop(registry, tracking, name, versions[i]);
 }
 
 fn_status fn_version_add(int64_t *version_out, bool *found_out, fn_registry *registry, fn_tracking *tracking,
@@ -98,13 +112,12 @@ fn_status fn_version_add(int64_t *version_out, bool *found_out, fn_registry *reg
   sweep(registry, tracking, s->name);
   const int64_t number = version;
   snprintf(owner, sizeof owner, "version:%s/%lld", s->name, (long long)number);
-  fn_status status = make_folder(&folder, scratch, err);
-  if (status == FN_OK) status = fill(&version, registry, tracking, s, owner, folder, err);
+  FN_AUTO_FREE char *place = fn_path_join(scratch, "version");
+  fn_status status = place ? fn_dir_create_beside(&folder, place, err) : fn_err_no_memory(err, "a path");
+  if (status == FN_OK) status = fill(&version, registry, tracking, s, owner, origin, folder, err);
   if (folder != NULL && fn_dir_remove(folder, NULL) != FN_OK && status == FN_OK)
     status = fn_err_set(err, FN_E_IO, "%s: cannot be removed", folder);
-  if (status != FN_OK || version != number) { /* what is stored of it belongs to nobody */
-    if (fn_tracking_drop_owner(tracking, owner, NULL) == FN_OK) fn_registry_abandon(registry, s->name, number);
-  }
+  if (status != FN_OK || version != number) drop(registry, tracking, s->name, number);
   FN_TRY(status);
   *version_out = version;
   *found_out = version != number;

@@ -1,5 +1,7 @@
 #include "track/version_files.h"
 
+#include "track/file_hash.h"
+
 #include "model/config.h"
 #include "net/digest.h"
 
@@ -28,13 +30,14 @@ static fn_status add_files(fn_sha256 *sha, const char *dir, fn_err *err) {
   size_t n = 0;
   FN_TRY(fn_dir_list(&names, &n, dir, err));
   for (size_t i = 0; i < n; i++) {
-    fn_digests digests;
+    char sha256[65];
+    int64_t n_bytes;
     FN_AUTO_FREE char *path = fn_path_join(dir, names[i]);
     if (path == NULL) return fn_err_no_memory(err, "a path");
     if (fn_path_is_dir(path)) continue;
-    FN_TRY(fn_digest_file(&digests, path, NULL, NULL, err));
+    FN_TRY(fn_file_sha256(sha256, &n_bytes, path, err));
     add_text(sha, names[i]);
-    add_text(sha, digests.sha256);
+    add_text(sha, sha256);
   }
   return FN_OK;
 }

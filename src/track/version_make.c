@@ -49,10 +49,12 @@ static fn_status begin(maker *m, const char *stage, fn_err *err) {
 /* ---- steps ---- */
 
 static fn_status pack(maker *m, fn_err *err) {
+  char name[FN_PACKED_MAX_NAME + 1]; /* names of the registry may be longer */
+  snprintf(name, sizeof name, "%s", m->s->name);
   const fn_packing_source source = {.encoder = m->info->has_encoder ? m->info->dir : NULL,
                                     .linear = m->info->has_linear ? m->info->dir : NULL,
                                     .int8 = m->s->pack->dtype == FN_PACK_INT8,
-                                    .name = m->s->name};
+                                    .name = name};
   FN_TRY(begin(m, "packing", err));
   return fn_packing_write(m->packed, &source, err);
 }

@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import resource
+import shutil
 import signal
 import subprocess
 import time
@@ -279,6 +280,50 @@ def test_a_full_disk_leaves_no_version(place):
     assert place.json("add", "bert", "eval.baselines=false")["version"] >= 4  # a number may be lost
 
 
+def test_a_model_that_is_replaced_meanwhile(place):
+    """What is packed and what is stored is one model, whenever somebody writes a new one into the directory."""
+    shutil.copytree(place.folder / "bert/model", place.folder / "m")
+    weights = place.folder / "m/model.safetensors"
+    old = weights.read_bytes()
+    new = old[:-4000] + bytes(4000)
+
+    def probabilities(model):
+        line = place.run("predict", "--model", model, "--title", "water city council").stdout
+        return list(json.loads(line)["probabilities"].values())
+
+    before = probabilities("m")
+    for wait in (0.05, 0.3):
+        name = f"moving-{wait}"
+        process = subprocess.Popen([str(place.program), "registry", "add", "m", "--name", name, "dtype=f32"], text=True,
+                                   cwd=place.folder, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+                                   env=bare_environment(place.folder))
+        time.sleep(wait)
+        (place.folder / "m/x").write_bytes(new)
+        (place.folder / "m/x").rename(weights)
+        _, said = process.communicate()
+        assert probabilities("m") != pytest.approx(before, abs=1e-3)
+        if process.returncode == 2:
+            assert "changed while it was copied" in said
+        else:
+            assert process.returncode == 0, said
+            place.registry("download", name, "--out", name)
+            assert probabilities(f"{name}/model") == pytest.approx(probabilities(f"{name}/fakenews/model.fnm"), abs=1e-4)
+        weights.write_bytes(old)
+
+
+def test_long_names(place):
+    name, alias = "n" * 255, "a" * 255
+    place.registry("add", "linear", "--name", name, "eval.baselines=false")
+    place.registry("alias", f"{name}@{alias}", 1)
+    place.run("predict", "--model", f"models:/{name}@{alias}", "--text", "water city council")
+
+
+def test_what_is_no_file_is_refused(place):
+    shutil.copytree(place.folder / "linear/model", place.folder / "m", symlinks=False)
+    os.mkfifo(place.folder / "m/pipe")
+    assert "pipe" in place.registry("add", "m", "--name", "fifo", code=2).stderr
+
+
 def test_killed_in_the_middle(place):
     for wait in (0.15, 0.4):
         process = subprocess.Popen([str(place.program), "registry", "add", "bert", "eval.baselines=false"], cwd=place.folder,
@@ -294,9 +339,14 @@ def test_killed_in_the_middle(place):
     assert added["version"] >= 4
     place.registry("download", f"fake-news/{added['version']}", "--out", "whole")
     assert files(place.folder / "whole") == LAYOUT
-    place.database("UPDATE registry_versions SET created_ms = created_ms - 86500000 WHERE state = 0")  # a day later
+    scratch = place.folder / ".cache/fakenews/registry-add"
+    assert any(scratch.iterdir())  # of those that were killed
+    for folder in scratch.iterdir():  # a day later
+        os.utime(folder, (time.time() - 90000,) * 2)
+    place.database("UPDATE registry_versions SET created_ms = created_ms - 86500000 WHERE state = 0")
     place.registry("add", "bert", "eval.resamples=10")
-    assert place.database("SELECT COUNT(*) FROM registry_versions WHERE state = 0") == [(0,)]
+    assert place.database("SELECT COUNT(*) FROM registry_versions WHERE state <= 0") == [(0,)]
+    assert not any(scratch.iterdir())
     owners = {owner for (owner,) in place.database("SELECT DISTINCT owner FROM artifacts") if owner.startswith("version:")}
     assert len(owners) == len(place.registry("list").stdout.splitlines())
 

@@ -97,6 +97,15 @@ static void test_versions_count(void **state) {
   assert_ok(fn_registry_unfinished(left, &n_left, 4, registry, "news", fn_clock_unix_ms() + 10000, &err));
   assert_int_equal(n_left, 1);
   assert_int_equal(left[0], 4);
+  bool ours = true;
+  assert_ok(fn_registry_condemn(&ours, registry, "news", 3, &err));
+  assert_false(ours); /* a version that can be seen keeps its files */
+  assert_ok(fn_registry_condemn(&ours, registry, "news", 4, &err));
+  assert_true(ours);
+  const fn_version_info late = {.name = "news", .version = 4, .digest = "d", .card = "{}"};
+  assert_true(fn_registry_publish(&version, registry, &late, &err) != FN_OK);
+  assert_ok(fn_registry_unfinished(left, &n_left, 4, registry, "news", fn_clock_unix_ms() + 10000, &err));
+  assert_int_equal(n_left, 1); /* whoever was killed between the two: the next goes on */
   fn_registry_abandon(registry, "news", 4);
   assert_int_equal(add("news", "o4"), 4);
   assert_int_equal(at(NULL), 4);
