@@ -88,6 +88,7 @@ bool fn_train_progress_event(void *arg, const fn_train_event *e) {
   fn_train_progress *p = arg;
   const bool go_on = !fn_cli_stop_requested();
   if (p->cli->quiet) return go_on;
+  flockfile(stderr); /* lines are made of parts, and the tracker's thread may have a remark */
   switch (e->kind) {
   case FN_TRAIN_NOTE: fn_cli_note(p->cli, "%s", e->text); break;
   case FN_TRAIN_BEGIN: on_begin(p, e); break;
@@ -99,6 +100,7 @@ bool fn_train_progress_event(void *arg, const fn_train_event *e) {
     break;
   case FN_TRAIN_EPOCH: break;
   }
+  funlockfile(stderr);
   return go_on;
 }
 
