@@ -18,7 +18,7 @@ done
 
 python=${FN_PYTHON:-build/venv/bin/python}
 export FN_BIN=${FN_BIN:-$PWD/$build/fakenews} FN_TOOLS=${FN_TOOLS:-$PWD/$build/tests/tools}
-export PYTHONDONTWRITEBYTECODE=1 FN_STRICT=1
+export PYTHONPYCACHEPREFIX=$PWD/build/pycache FN_STRICT=1
 
 failed=()
 for part in "$@"; do

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Python packages for the tests, pinned, in build/venv: tools/venv.sh light [heavy]
 # tests/requirements.txt lists every package with its dependencies, so pip resolves nothing (--no-deps). Its heavy part
-# begins at the line "# --- heavy". A part is installed again when its lines change.
+# begins at the line "# --- heavy". A part is installed again when its lines change. Nothing is compiled ahead: of the
+# heavy part's modules most are never imported, and compiling all of them took longer than the rest of the set-up.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 venv=build/venv
@@ -18,6 +19,6 @@ for part in "$@"; do
     continue
   fi
   echo "+ pip install, the $part part of tests/requirements.txt, into $venv"
-  $venv/bin/pip install --quiet --disable-pip-version-check --no-deps --only-binary :all: -r $venv/$part.new
+  $venv/bin/pip install --quiet --disable-pip-version-check --no-compile --no-deps --only-binary :all: -r $venv/$part.new
   mv $venv/$part.new $venv/$part.txt
 done
