@@ -156,6 +156,19 @@ static fn_status send_all(outcome *o, fn_journal *journal, fn_mlflow *mlflow, co
   return status;
 }
 
+/* What was meant for one server goes to another only when that is said here and now. */
+static fn_status check_server(const sync_job *job, fn_journal *journal, const fn_mlflow *mlflow, fn_err *err) {
+  const char *meant = fn_journal_head_of(journal)->uri;
+  if (!*meant || fn_journal_remote_of(journal)->uri || strcmp(meant, fn_mlflow_uri(mlflow)) == 0 ||
+      fn_config_layer_of(job->cli->config, "track.uri") == FN_CONFIG_OVERRIDE)
+    return FN_OK;
+  return fn_err_set(
+      err, FN_E_INVALID,
+      "%s: these events are meant for %s, and the settings or MLFLOW_TRACKING_URI name %s; say which it is "
+      "to be: fakenews runs sync %s track.uri=…",
+      fn_journal_folder(journal), meant, fn_mlflow_uri(mlflow), fn_journal_folder(journal));
+}
+
 static fn_status sync_run(outcome *o, const sync_job *job, const char *folder, fn_err *err) {
   const fn_journal_options where = {
       .folder = folder, .name = "mlflow", .max_bytes = (uint64_t)job->options.spool_mb << 20};
@@ -165,9 +178,14 @@ static fn_status sync_run(outcome *o, const sync_job *job, const char *folder, f
   FN_TRY(fn_mlflow_from_environment(&server, job->options.uri, &job->stores.environment, err));
   FN_TRY(fn_journal_open(&journal, &where, err));
   const char *known = fn_journal_remote_of(journal)->uri;
-  if (!server.uri) server.uri = known ? known : fn_journal_head_of(journal)->uri;
+  const bool is_given = server.uri != NULL;
+  if (!is_given && fn_mlflow_from_folder(&server, known ? known : fn_journal_head_of(journal)->uri) && *server.uri)
+    fn_cli_note(job->cli, "%s is named by %s alone, and gets no credentials; set MLFLOW_TRACKING_URI", server.uri,
+                folder);
   server.net = &job->stores.net;
   server.store = &job->stores.options;
+  server.local_roots = job->options.artifact_roots.items;
+  server.n_local_roots = job->options.artifact_roots.n;
   server.tick = goes_on;
   server.once = true; /* further attempts begin with looking at what is there */
   fn_status status = *server.uri ? fn_mlflow_open(&mlflow, &server, err)
@@ -175,6 +193,7 @@ static fn_status sync_run(outcome *o, const sync_job *job, const char *folder, f
                                               "no MLflow server is given: set track.uri or "
                                               "MLFLOW_TRACKING_URI");
   if (mlflow) (void)snprintf(o->uri, sizeof o->uri, "%.511s", fn_mlflow_uri(mlflow));
+  if (status == FN_OK && is_given) status = check_server(job, journal, mlflow, err);
   const int64_t rejected = fn_journal_remote_of(journal)->n_rejected;
   if (status == FN_OK) status = send_all(o, journal, mlflow, &job->stores.net, err);
   o->n_waiting = fn_journal_n_waiting(journal);

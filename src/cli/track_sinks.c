@@ -44,10 +44,14 @@ static fn_status make_mlflow(fn_sink *sink_out, const fn_cli_track_context *c, f
   FN_TRY(fn_mlflow_from_environment(&options.server, c->options->uri, environment, err));
   if (!options.server.uri) {
     FN_TRY(fn_journal_uri(&known, c->folder, "mlflow", err));
-    options.server.uri = known;
+    if (fn_mlflow_from_folder(&options.server, known))
+      fn_cli_note(c->cli, "%s is named by the run's folder alone, and gets no credentials; set MLFLOW_TRACKING_URI",
+                  known);
   }
   options.server.net = &c->stores->net;
   options.server.store = &c->stores->options;
+  options.server.local_roots = c->options->artifact_roots.items;
+  options.server.n_local_roots = c->options->artifact_roots.n;
   const char *experiment = fn_environment_get(environment, "MLFLOW_EXPERIMENT_NAME");
   if (experiment && fn_config_layer_of(c->cli->config, "track.experiment") == FN_CONFIG_DEFAULT)
     run.experiment_name = experiment;

@@ -101,6 +101,12 @@ bool fn_url_same_origin(const fn_url *a, const fn_url *b) {
   return a->scheme == b->scheme && a->port == b->port && strcmp(a->host, b->host) == 0;
 }
 
+bool fn_url_is_here(const fn_url *url) {
+  const char *host = url->host;
+  if (strcmp(host, "localhost") == 0 || strcmp(host, "[::1]") == 0) return true;
+  return strncmp(host, "127.", 4) == 0 && strspn(host, "0123456789.") == strlen(host);
+}
+
 void fn_url_encode(fn_buf *out, fn_str text, const char *keep) {
   for (size_t i = 0; i < text.length; i++) {
     const char c = text.data[i];

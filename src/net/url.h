@@ -23,6 +23,8 @@ FN_NODISCARD fn_status fn_url_parse(fn_url *url_out, const char *text, fn_err *e
 void fn_url_deinit(fn_url *url);
 /* Same scheme, host and port: credentials for a may be sent to b. */
 bool fn_url_same_origin(const fn_url *a, const fn_url *b);
+/* Whether the host is this machine: localhost, ::1, and 127.0.0.0/8 in dotted form, not the name 127.example.org. */
+bool fn_url_is_here(const fn_url *url);
 
 /* Appends text with every byte but letters, digits, "-._~" and those in `keep` as %XX in upper case (RFC 3986, 2.3). */
 void fn_url_encode(fn_buf *out, fn_str text, const char *keep);

@@ -96,14 +96,8 @@ bool fn_wire_sleep(double seconds, bool (*go_on)(const void *arg), const void *a
   }
 }
 
-/* localhost, ::1, and 127.0.0.0/8 in dotted form: not the name 127.example.org. */
-static bool is_loopback(const char *host) {
-  if (strcmp(host, "localhost") == 0 || strcmp(host, "[::1]") == 0) return true;
-  return strncmp(host, "127.", 4) == 0 && strspn(host, "0123456789.") == strlen(host);
-}
-
 fn_status fn_wire_check_plain(const fn_url *url, const fn_net_options *o, fn_err *err) {
-  if (url->scheme != FN_URL_HTTP || is_loopback(url->host)) return FN_OK;
+  if (url->scheme != FN_URL_HTTP || fn_url_is_here(url)) return FN_OK;
   for (size_t i = 0; i < o->insecure_hosts.n; i++)
     if (fn_str_equal_nocase(fn_str_from(o->insecure_hosts.items[i]), fn_str_from(url->host))) return FN_OK;
   return fn_err_set(err, FN_E_INVALID,

@@ -27,9 +27,12 @@ typedef struct fn_mlflow_options {
   const struct fn_net_options *net; /* outlives the client. Credentials go over plain http to this machine and to
                                      * net.insecure_hosts only */
   const struct fn_store_options *store; /* how files in s3:// and gs:// are reached; NULL: they are refused */
-  double timeout_s;                     /* of one request without files; 0: 120 */
-  bool once;                            /* no second attempt: the caller waits and repeats itself */
-  bool (*tick)(void *arg);              /* called about once a second while a request is on its way; false cancels */
+  /* Folders of this machine in which a server elsewhere may have files put. One on this machine may name any. */
+  const char *const *local_roots;
+  size_t n_local_roots;
+  double timeout_s;        /* of one request without files; 0: 120 */
+  bool once;               /* no second attempt: the caller waits and repeats itself */
+  bool (*tick)(void *arg); /* called about once a second while a request is on its way; false cancels */
   void *tick_arg;
 } fn_mlflow_options;
 

@@ -27,3 +27,10 @@ fn_status fn_mlflow_from_environment(fn_mlflow_options *out, const char *uri, co
   *out = o;
   return FN_OK;
 }
+
+bool fn_mlflow_from_folder(fn_mlflow_options *o, const char *uri) {
+  const bool had = o->user || o->token;
+  o->uri = uri;
+  o->user = o->password = o->token = NULL;
+  return had;
+}

@@ -12,4 +12,8 @@
 FN_NODISCARD fn_status fn_mlflow_from_environment(fn_mlflow_options *out, const char *uri,
                                                   const fn_environment *environment, fn_err *err);
 
+/* Takes an address that only a run's folder names, which a stranger may have written: without the credentials of the
+ * environment. True: there were some. */
+bool fn_mlflow_from_folder(fn_mlflow_options *options, const char *uri);
+
 #endif

@@ -11,6 +11,7 @@ static char *copy(const char *text) {
 static fn_status take_options(fn_mlflow *m, const fn_mlflow_options *options, fn_url *url, fn_err *err) {
   m->options = *options;
   m->options.uri = m->options.user = m->options.password = m->options.token = NULL;
+  m->is_here = fn_url_is_here(url);
   m->uri = FN_STEAL(url->text);
   for (size_t n = strlen(m->uri); n > 0 && m->uri[n - 1] == '/'; n--) m->uri[n - 1] = '\0';
   const char *user = options->user ? options->user : url->user,

@@ -15,6 +15,7 @@ enum {
 struct fn_mlflow {
   fn_mlflow_options options; /* uri, user, password, token: NULL, see below */
   char *uri, *user, *password, *token;
+  bool is_here; /* the server runs on this machine */
   fn_http *http;
   fn_mlflow_failure failure;
   uint64_t moved_ns, moved_bytes; /* when bytes moved last, and the count by then */

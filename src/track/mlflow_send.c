@@ -2,6 +2,8 @@
 
 #include "net/net.h"
 
+#include <sys/stat.h>
+
 enum { MAX_LINES = 1000 };
 
 /* Parts of a line that is a parameter, a tag or a metric, gathered for one batch. */
@@ -154,8 +156,9 @@ static fn_status check_run(fn_mlflow_sender *s, fn_err *err) {
   if (status == FN_E_NOT_FOUND) return refuse_deleted(s, "is not there any more", err);
   FN_TRY(status);
   const bool deleted = run.deleted;
+  if (!deleted) status = adopt(s, &run, err); /* the server says where files go, not what stands in the folder */
   fn_mlflow_run_deinit(&run);
-  return deleted ? refuse_deleted(s, "is deleted there", err) : FN_OK;
+  return deleted ? refuse_deleted(s, "is deleted there", err) : status;
 }
 
 static fn_status ensure_run(fn_mlflow_sender *s, fn_err *err) {
@@ -322,14 +325,23 @@ bool fn_mlflow_sender_gives_way(fn_mlflow_sender *s, double still_s) {
   return s->gave_way;
 }
 
-/* FN_E_INVALID: a file that will never be there to be sent. */
+/* FN_E_INVALID: a file that will never be sent, because it is gone, or no file inside the run's folder: a folder that
+ * comes from elsewhere must not have other files of this machine sent. */
 static fn_status find_file(char **path_out, const fn_mlflow_sender *s, const fn_track_event *e, fn_err *err) {
   const char *why = "";
   if (!fn_name_is_inside(fn_str_from(e->key), &why)) return fn_err_set(err, FN_E_INVALID, "%s: %s", e->key, why);
   FN_AUTO_FREE char *path = fn_path_join(fn_journal_folder(s->journal), e->value);
   if (!path) return fn_err_no_memory(err, "a path");
   if (!fn_path_exists(path)) return fn_err_set(err, FN_E_INVALID, "%s is not there any more", path);
-  *path_out = FN_STEAL(path);
+  FN_AUTO_FREE char *folder = NULL;
+  FN_AUTO_FREE char *real = NULL;
+  FN_TRY(fn_path_real(&folder, fn_journal_folder(s->journal), err));
+  FN_TRY(fn_path_real(&real, path, err));
+  const size_t n = strlen(folder);
+  struct stat st;
+  if (strncmp(real, folder, n) != 0 || real[n] != '/' || stat(real, &st) != 0 || !S_ISREG(st.st_mode))
+    return fn_err_set(err, FN_E_INVALID, "%s is no file inside the run's folder, and is not sent", path);
+  *path_out = FN_STEAL(real);
   return FN_OK;
 }
 

@@ -1,5 +1,6 @@
 #include "track/mlflow_sink.h"
 
+#include "net/net.h"
 #include "track/mlflow_send.h"
 
 #include <errno.h>
@@ -145,6 +146,42 @@ static fn_status state(mlflow_sink *s, fn_err *err) {
   return status;
 }
 
+/* A file that stands elsewhere (the data's prepare.json) is copied into the run's folder: from there alone files are
+ * sent, also later and from a folder that was moved. *copy_out: its path; NULL: it is in the folder already. */
+static fn_status keep_file(char **copy_out, const mlflow_sink *s, const fn_track_event *e, fn_err *err) {
+  const char *folder = fn_journal_folder(s->journal), *why = "";
+  const size_t n = strlen(folder);
+  if ((strncmp(e->value, folder, n) == 0 && e->value[n] == '/') || !fn_name_is_inside(fn_str_from(e->key), &why))
+    return FN_OK;
+  FN_AUTO_FREE char *files = fn_path_join(folder, "track/files");
+  FN_AUTO_FREE char *copy = files ? fn_path_join(files, e->key) : NULL;
+  FN_AUTO_FREE char *above = copy ? fn_str_dup(fn_str_make(copy, strlen(copy) - strlen(fn_path_base(copy)))) : NULL;
+  if (!above) return fn_err_no_memory(err, "a path");
+  fn_map map;
+  FN_TRY(fn_dir_create(above, err));
+  FN_TRY(fn_map_open(&map, e->value, err));
+  const fn_status status = fn_file_write(copy, map.data, map.length, err);
+  fn_map_close(&map);
+  if (status == FN_OK) *copy_out = FN_STEAL(copy);
+  return status;
+}
+
+/* One that cannot be copied is told as it is, and counted where it is sent. */
+static fn_status append(mlflow_sink *s, const fn_track_event *events, size_t n, fn_err *err) {
+  size_t from = 0;
+  for (size_t i = 0; i < n; i++) {
+    if (events[i].kind != FN_TRACK_ARTIFACT) continue;
+    FN_AUTO_FREE char *copy = NULL;
+    if (keep_file(&copy, s, &events[i], NULL) != FN_OK || !copy) continue;
+    fn_track_event e = events[i];
+    e.value = copy;
+    FN_TRY(fn_journal_append(s->journal, events + from, i - from, err));
+    FN_TRY(fn_journal_append(s->journal, &e, 1, err));
+    from = i + 1;
+  }
+  return fn_journal_append(s->journal, events + from, n - from, err);
+}
+
 static fn_status sink_log(void *self, const fn_track_event *events, size_t n, fn_err *err) {
   mlflow_sink *s = self;
   for (size_t i = 0; i < n; i++)
@@ -152,7 +189,7 @@ static fn_status sink_log(void *self, const fn_track_event *events, size_t n, fn
       FN_TRY(tell_thinned(s, err));
       break;
     }
-  FN_TRY(fn_journal_append(s->journal, events, n, err));
+  FN_TRY(append(s, events, n, err));
   pthread_mutex_lock(&s->mutex);
   s->n_logged += n > 0;
   pthread_cond_broadcast(&s->wake);

@@ -2,6 +2,8 @@
 
 #include "store/store.h"
 
+#include <sys/stat.h>
+
 /* The store asks the client's tick, as the server's own requests do. */
 static bool on_event(void *arg, const fn_download_event *event) {
   fn_mlflow *m = arg;
@@ -29,6 +31,54 @@ static fn_status open_root(fn_store **store_out, fn_mlflow *m, const char *root,
   return fn_store_open(store_out, root, &options, err);
 }
 
+static bool is_below(const char *path, const char *folder) {
+  size_t n = strlen(folder);
+  while (n > 1 && folder[n - 1] == '/') n--;
+  return n > 0 && strncmp(path, folder, n) == 0 && (path[n] == '/' || path[n] == '\0' || n == 1);
+}
+
+/* "/a", "file:/a", "file:///a" and "file://localhost/a", as src/store reads them; NULL: no folder, or a relative one.
+ */
+static const char *folder_of(const char *root) {
+  if (strncmp(root, "file:", 5) == 0) {
+    root += 5;
+    if (strncmp(root, "//localhost/", 12) == 0) root += 11;
+  }
+  while (root[0] == '/' && root[1] == '/') root++;
+  return *root == '/' ? root : NULL;
+}
+
+/* A server's word is not enough to write into a folder of this machine: it must run here, or the folder be allowed; and
+ * no part of the path may be a link, which could lead anywhere else. */
+static fn_status check_folder(const fn_mlflow *m, const char *given, const char *key, fn_err *err) {
+  const char *root = folder_of(given);
+  if (!root && !fn_str_starts_with(fn_str_from(given), "file:")) return FN_OK;
+  if (!root) return fn_err_set(err, FN_E_UNSUPPORTED, "%s names a relative folder for files", m->uri);
+  FN_AUTO_FREE char *path = fn_path_join(root, key);
+  if (!path) return fn_err_no_memory(err, "a path");
+  char shown[200];
+  fn_mlflow_clean(shown, sizeof shown, fn_str_from(root));
+  bool allowed = m->is_here;
+  for (size_t i = 0; i < m->options.n_local_roots && !allowed; i++) allowed = is_below(root, m->options.local_roots[i]);
+  if (strstr(path, "/../") || !allowed)
+    return fn_err_set(err, FN_E_UNSUPPORTED,
+                      "%s keeps files in the folder %s of its own machine; start it with --serve-artifacts and an "
+                      "--artifacts-destination, or, where this machine has the same folder, allow it by "
+                      "track.artifact_roots=[%s]",
+                      m->uri, shown, shown);
+  for (char *at = strchr(path + 1, '/');; at = strchr(at + 1, '/')) {
+    struct stat st;
+    if (at) *at = '\0';
+    if (lstat(path, &st) == 0 && S_ISLNK(st.st_mode))
+      return fn_err_set(err, FN_E_UNSUPPORTED,
+                        "%s has files put into the folder %s, and a part of that path is a symbolic link, which is not "
+                        "followed; start the server with --serve-artifacts, or name the folder itself",
+                        m->uri, shown);
+    if (!at) return FN_OK;
+    *at = '/';
+  }
+}
+
 /* What the store says counts for whoever waits as a failure of the server. */
 static fn_status told(fn_mlflow *m, fn_status status) {
   m->failure = (fn_mlflow_failure){.temporary = status == FN_E_IO};
@@ -38,7 +88,8 @@ static fn_status told(fn_mlflow *m, fn_status status) {
 fn_status fn_mlflow_store_put(fn_mlflow *m, const char *root, const char *path, const char *source, fn_err *err) {
   fn_store *store = NULL;
   FN_TRY(told(m, open_root(&store, m, root, err)));
-  fn_status status = fn_store_put(store, path, source, NULL, err);
+  fn_status status = check_folder(m, root, path, err);
+  if (status == FN_OK) status = fn_store_put(store, path, source, NULL, err);
   fn_store_close(store);
   return told(m, status);
 }

@@ -35,6 +35,10 @@ static const fn_option options[] = {
      "the training is refused."},
     {"track.uri", FN_OPTION_STRING, AT(uri), "null", NULL, true, true,
      "Address of the MLflow server that the sink mlflow tells: http[s]://…. null: MLFLOW_TRACKING_URI."},
+    {"track.artifact_roots", FN_OPTION_LIST, AT(artifact_roots), "[]", NULL, false, false,
+     "Folders of this machine (mounts that are shared with the server) in which an MLflow server elsewhere may have "
+     "files "
+     "of runs put, as absolute paths. A server on this machine may name any; none may through symbolic links."},
     {"track.spool_mb", FN_OPTION_INT, AT(spool_mb), "256", "[1,1048576]", false, false,
      "MiB of events that wait in the run folder for an MLflow server that is away. From half of it on, not every point "
      "of a metric is kept; parameters, tags and files always are."},

@@ -17,10 +17,11 @@ typedef struct fn_track_options {
   int64_t flush_ms;
   int64_t queue_mb;
   bool required;
-  const char *uri;         /* of an MLflow server; NULL: MLFLOW_TRACKING_URI */
-  int64_t spool_mb;        /* MiB of events that wait for it */
-  int64_t close_timeout_s; /* that the end of a training waits for what is on its way */
-  const char *wandb_dir;   /* NULL: WANDB_DIR, or the working folder */
+  const char *uri;               /* of an MLflow server; NULL: MLFLOW_TRACKING_URI */
+  fn_config_list artifact_roots; /* folders here in which a server elsewhere may have files put */
+  int64_t spool_mb;              /* MiB of events that wait for it */
+  int64_t close_timeout_s;       /* that the end of a training waits for what is on its way */
+  const char *wandb_dir;         /* NULL: WANDB_DIR, or the working folder */
 } fn_track_options;
 
 extern const fn_option_table fn_track_option_table;

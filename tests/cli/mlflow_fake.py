@@ -13,7 +13,7 @@ LIMITS = {"metrics": 1000, "params": 100, "tags": 100}
 
 
 class FakeMlflow:
-    def __init__(self, faults=(), token=None, port=0, root=None):
+    def __init__(self, faults=(), token=None, port=0, root=None, host="127.0.0.1"):
         self.faults, self.token, self.root, self.authorizations = list(faults), token, root, set()
         self.runs, self.experiments, self.requests, self.seen_faults = {}, {}, [], []
         self.lock = threading.Lock()
@@ -111,9 +111,9 @@ class FakeMlflow:
             def handle_error(self, *args):  # a connection that we closed ourselves
                 pass
 
-        self.server = Server(("127.0.0.1", port), Handler)
+        self.server = Server((host, port), Handler)
         self.port = self.server.server_port
-        self.url = f"http://127.0.0.1:{self.port}"
+        self.url = f"http://{host}:{self.port}"
         threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
 
     def close(self):

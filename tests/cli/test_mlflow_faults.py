@@ -161,6 +161,8 @@ def test_a_damaged_line_is_left_out(tmp_path, fakenews):
     server.close()
     assert done.code == 0, done.stderr
     check_all(server)
+    said = json.loads(done.stdout)
+    assert said["refused"] == 5 and "is no event" in said["refusal"] and said["waiting"] == 0
     journal.write_bytes(b"not a journal\n")
     done = fakenews("runs", "sync", tmp_path / "r")
     assert done.code == 2 and "mlflow.jsonl" in done.stderr
@@ -207,7 +209,8 @@ def test_an_expired_token_and_secrets(tmp_path, fakenews):
     assert not server.runs
     none = fakenews("runs", "sync", folder)
     assert none.code == 2 and "set MLFLOW_TRACKING_TOKEN" in none.stderr
-    done = fakenews("runs", "sync", folder, env={"MLFLOW_TRACKING_TOKEN": "fresh-token-1"})
+    done = fakenews("runs", "sync", folder, env={"MLFLOW_TRACKING_TOKEN": "fresh-token-1",
+                                                       "MLFLOW_TRACKING_URI": server.url})
     assert done.code == 0, done.stderr
     check_all(server)
     server.close()

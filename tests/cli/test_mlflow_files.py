@@ -52,9 +52,7 @@ def test_values_do_not_wait_for_files_and_files_wait_for_credentials(tmp_path, f
     none = fakenews("runs", "sync", folder, env=NO_CREDENTIALS)
     assert none.code == 2 and "AWS_ACCESS_KEY_ID" in none.stderr
     assert json.loads(none.stdout)["waiting"] == 3 and json.loads(none.stdout)["refused"] == 0
-    run["artifact_uri"] = server.root = None  # now the server takes them itself: in the run's state, too
-    sent = folder / "track" / "mlflow.sent"
-    sent.write_text(sent.read_text().replace("s3://bucket/x", f"mlflow-artifacts:/1/{run['run_id']}/artifacts"))
+    run["artifact_uri"] = f"mlflow-artifacts:/1/{run['run_id']}/artifacts"  # from now on the server takes them itself
     done = fakenews("runs", "sync", folder)
     server.close()
     assert done.code == 0 and json.loads(done.stdout)["sent"] == 3, done.stdout + done.stderr
@@ -110,3 +108,102 @@ def test_a_signal_ends_the_wait_at_the_end(program, data, tmp_path, deaf):  # no
     _, err = process.communicate(timeout=30)
     assert time.monotonic() - begin < 5 and process.returncode in (0, 130), err
     assert "events wait for" in err
+
+
+def write_journal(folder, uri, *lines, **sent):
+    """What a stranger may have put into a folder."""
+    (folder / "track").mkdir(parents=True)
+    head = {"version": 1, "generation": 0, "run": "a" * 32, "name": "n", "experiment": "x", "user": "u", "uri": uri,
+            "start_ms": 1}
+    text = "".join(json.dumps(x) + "\n" for x in (head, *lines))
+    (folder / "track" / "mlflow.jsonl").write_text(text)
+    if sent:
+        state = {"version": 1, "generation": 0, "offset": len(json.dumps(head)) + 1, "uri": uri, **sent}
+        (folder / "track" / "mlflow.sent").write_text(json.dumps(state))
+
+
+def test_a_strangers_folder_gets_no_credentials_and_no_other_files(tmp_path, fakenews):
+    server = FakeMlflow()
+    folder = tmp_path / "runs" / "x"
+    secret = tmp_path / "secret.txt"
+    secret.write_text("secret")
+    write_journal(folder, server.url, ["a", "a.txt", "/etc/passwd"], ["a", "b.txt", "../../secret.txt"], ["a", "c.txt", "link"],
+                  ["a", "d", "track"], ["a", "e.txt", "way/secret.txt"], ["a", "own.txt", "own.txt"])
+    (folder / "link").symlink_to(secret)
+    (folder / "way").symlink_to(tmp_path)
+    (folder / "own.txt").write_text("own")
+    for env in ({"MLFLOW_TRACKING_TOKEN": "top"}, {"MLFLOW_TRACKING_USERNAME": "u", "MLFLOW_TRACKING_PASSWORD": "p"}):
+        done = fakenews("runs", "sync", env=env)
+        assert "gets no credentials; set MLFLOW_TRACKING_URI" in done.stderr or "nothing waits" in done.stderr
+    assert server.authorizations == {None}
+    assert only_run(server)["files"] == {"own.txt": b"own"}
+
+    # what is meant for one server does not go to the one that the environment names
+    other = FakeMlflow()
+    write_journal(tmp_path / "runs" / "y", server.url, ["m", "loss", 1, 1, 1])
+    env = {"MLFLOW_TRACKING_URI": other.url, "MLFLOW_TRACKING_TOKEN": "top"}
+    done = fakenews("runs", "sync", env=env)
+    assert done.code == 2 and "are meant for" in done.stderr and not other.requests
+    done = fakenews("runs", "sync", f"track.uri={other.url}", env=env)
+    assert done.code == 0 and other.authorizations == {"Bearer top"}
+    for s in (server, other):
+        s.close()
+
+
+@pytest.fixture
+def elsewhere(monkeypatch):
+    """A server at an address that is not this machine's loopback."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        try:
+            s.connect(("192.0.2.1", 9))
+        except OSError:
+            pytest.skip("no network interface but loopback")
+        host = s.getsockname()[0]
+    return host
+
+
+def test_a_server_elsewhere_does_not_name_folders_of_this_machine(tmp_path, elsewhere):
+    victim = tmp_path / "home" / ".config"
+    server = FakeMlflow(root=str(victim), host=elsewhere)
+    said = probe(tmp_path / "r", server.url, with_files(tmp_path / "r"), close_ms=20000, check=False)
+    assert "3 files wait for" in said["close"] and "--serve-artifacts" in said["close"] and not victim.exists()
+    assert "track.artifact_roots" in said["close"]
+    check_all(server)  # values arrived
+    for allowed in (victim.parent / "other", f"{victim}x"):
+        probe(tmp_path / "r", server.url, ["t\ta\tb"], close_ms=9000, check=False, roots=allowed)
+    assert not victim.exists()
+    said = probe(tmp_path / "r", server.url, ["t\ta\tb"], close_ms=9000, check=True, roots=victim.parent)
+    server.close()
+    assert sorted(p.name for p in (victim / "model").iterdir()) == ["0.bin", "1.bin", "2.bin"]
+
+
+def test_a_server_here_names_folders_but_no_links(tmp_path):
+    root, target = tmp_path / "mlruns", tmp_path / "target"
+    root.mkdir()
+    target.mkdir()
+    (root / "model").symlink_to(target)
+    server = FakeMlflow(root=f"file://{root}")
+    said = probe(tmp_path / "r", server.url, with_files(tmp_path / "r"), close_ms=20000, check=False)
+    assert "symbolic link" in said["close"] and "3 files wait" in said["close"] and not list(target.iterdir())
+    check_all(server)
+    (root / "model").unlink()
+    probe(tmp_path / "r", server.url, ["t\ta\tb"], close_ms=9000, check=True)
+    server.close()
+    assert sorted(p.name for p in (root / "model").iterdir()) == ["0.bin", "1.bin", "2.bin"]
+
+
+def test_a_file_of_elsewhere_is_kept_with_the_run(tmp_path):
+    server = FakeMlflow()
+    other = tmp_path / "prepare.json"
+    other.write_text("{}")
+    probe(tmp_path / "r", server.url, [f"a\tdata/prepare.json\t{other}"] + events(), check=True)
+    server.close()
+    assert check_all(server)["files"] == {"data/prepare.json": b"{}"}
+    assert (tmp_path / "r" / "track" / "files" / "data" / "prepare.json").read_text() == "{}"
+
+
+def test_words_of_a_server_reach_the_terminal_clean(tmp_path):
+    server = FakeMlflow(root="weird:\x9b31m\u202e\x1b[2J" + "\u00e4" * 300)
+    said = probe(tmp_path / "r", server.url, with_files(tmp_path / "r"), close_ms=9000, check=False)
+    server.close()
+    assert "files stand in weird:" in said["close"] and not {"\x9b", "\x1b", "\u202e"} & set(said["close"])
