@@ -56,9 +56,13 @@ typedef struct fn_sqlite {
   X(status)                                                                                                            \
   X(transactionStatus)                                                                                                 \
   X(errorMessage)                                                                                                      \
-  X(exec)                                                                                                              \
-  X(prepare)                                                                                                           \
-  X(execPrepared)                                                                                                      \
+  X(socket)                                                                                                            \
+  X(setnonblocking)                                                                                                    \
+  X(flush)                                                                                                             \
+  X(isBusy)                                                                                                            \
+  X(consumeInput)                                                                                                      \
+  X(sendQuery)                                                                                                         \
+  X(sendPrepare)                                                                                                       \
   X(enterPipelineMode)                                                                                                 \
   X(exitPipelineMode)                                                                                                  \
   X(pipelineSync)                                                                                                      \

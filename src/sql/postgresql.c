@@ -4,11 +4,14 @@
 #include "sql/libraries.h"
 
 #include <math.h>
+#include <poll.h>
 #include <stdlib.h>
 
 enum {
   MAX_PARAMETERS = 64,
-  CHUNK = 128, /* rows sent before answers are read: both sides' buffers hold so many */
+  CHUNK = 128,     /* rows sent before answers are read: both sides' buffers hold so many */
+  SLICE_MS = 100,  /* between two looks at whether to go on */
+  GRACE_MS = 1000, /* the server's own limit ends a statement first, with a better message */
   OID_BOOL = 16,
   OID_BYTEA = 17,
   OID_INT8 = 20,
@@ -24,6 +27,8 @@ typedef struct connection {
   char *url, where[300];
   fn_sql_options options;
   bool in_transaction;
+  bool silent;          /* the connection was broken because no answer came: nothing is tried again at once */
+  uint64_t deadline_ns; /* of the statement that runs */
   const char *prepared[FN_SQL_MAX_PREPARED]; /* by address; statement i is called "s<i>" */
   size_t n_prepared;
 } connection;
@@ -77,11 +82,77 @@ static bool is_done(const connection *c, const PGresult *r) {
   return s == PGRES_COMMAND_OK || s == PGRES_TUPLES_OK;
 }
 
-static fn_status simple(const connection *c, const char *text, fn_err *err) {
-  PGresult *r = c->lib->exec(c->db, text);
-  const fn_status status = is_done(c, r) ? FN_OK : fail_result(c, r, err);
-  c->lib->clear(r);
+/* ---- answers, never waited for longer than a statement may take ---- */
+
+static bool goes_on(const connection *c) {
+  return !c->options.go_on || c->options.go_on(c->options.go_on_arg);
+}
+
+static void start_clock(connection *c) {
+  c->silent = false;
+  c->deadline_ns = fn_clock_ns() + (uint64_t)(c->options.timeout_ms + GRACE_MS) * 1000000ull;
+}
+
+/* What runs on the server is not known any more. A transaction stays one, so that its rest is not done alone. */
+static fn_status break_off(connection *c, fn_err *err) {
+  c->lib->finish(c->db);
+  c->db = NULL;
+  c->n_prepared = 0;
+  c->silent = true;
+  return fn_err_set(err, FN_E_IO, "%s: PostgreSQL: the server does not answer; the connection was given up", c->where);
+}
+
+/* Until an answer, or that there is none, can be taken without waiting. */
+static fn_status await(connection *c, fn_err *err) {
+  for (;;) {
+    const int unsent = c->lib->flush(c->db);
+    if (unsent < 0) return fail_connection(c, err);
+    if (!c->lib->isBusy(c->db)) return FN_OK;
+    const uint64_t now = fn_clock_ns();
+    if (now >= c->deadline_ns || !goes_on(c)) return break_off(c, err);
+    const uint64_t left_ms = (c->deadline_ns - now) / 1000000 + 1;
+    struct pollfd fd = {.fd = c->lib->socket(c->db), .events = (short)(POLLIN | (unsent ? POLLOUT : 0))};
+    if (fd.fd < 0) return FN_OK; /* the answer is that it broke */
+    poll(&fd, 1, left_ms < SLICE_MS ? (int)left_ms : SLICE_MS);
+    if ((fd.revents & ~POLLOUT) && !c->lib->consumeInput(c->db)) return FN_OK;
+  }
+}
+
+static fn_status next_answer(PGresult **out, connection *c, fn_err *err) {
+  FN_TRY(await(c, err));
+  *out = c->lib->getResult(c->db);
+  return FN_OK;
+}
+
+/* All answers to what was sent: the last one, or the first that is a failure. To be cleared; NULL: the connection
+ * broke. */
+static fn_status collect(PGresult **out, connection *c, int sent, fn_err *err) {
+  PGresult *kept = NULL;
+  *out = NULL;
+  if (sent != 1) return fail_connection(c, err);
+  for (PGresult *r = NULL;;) {
+    const fn_status status = next_answer(&r, c, err);
+    if (status != FN_OK) {
+      c->lib->clear(kept);
+      return status;
+    }
+    if (!r) break;
+    const bool failed = kept && !is_done(c, kept);
+    c->lib->clear(failed ? r : kept);
+    if (!failed) kept = r;
+  }
+  if (is_done(c, kept)) return *out = kept, FN_OK;
+  const fn_status status = fail_result(c, kept, err);
+  c->lib->clear(kept);
   return status;
+}
+
+static fn_status simple(connection *c, const char *text, fn_err *err) {
+  PGresult *r;
+  start_clock(c);
+  FN_TRY(collect(&r, c, c->lib->sendQuery(c->db, text), err));
+  c->lib->clear(r);
+  return FN_OK;
 }
 
 static void disconnect(connection *c) {
@@ -91,7 +162,7 @@ static void disconnect(connection *c) {
   c->in_transaction = false;
 }
 
-static fn_status set_up(const connection *c, fn_err *err) {
+static fn_status set_up(connection *c, fn_err *err) {
   char text[400];
   /* Whatever is the server's habit: doubles whole, bytes in hexadecimal, and a commit is one that survives. */
   snprintf(text, sizeof text,
@@ -103,18 +174,20 @@ static fn_status set_up(const connection *c, fn_err *err) {
 
 static fn_status join(connection *c, fn_err *err) {
   disconnect(c);
+  if (!goes_on(c)) return fn_err_set(err, FN_E_IO, "%s: PostgreSQL: there is no more time to connect", c->where);
   char seconds[24], milliseconds[24];
   snprintf(seconds, sizeof seconds, "%lld", (long long)(c->options.busy_ms + 999) / 1000);
   snprintf(milliseconds, sizeof milliseconds, "%lld", (long long)c->options.timeout_ms);
   /* What the URL says stands behind and wins. */
-  const char *const keys[] = {
-      "connect_timeout", "tcp_user_timeout", "keepalives_idle", "application_name", "client_encoding", "dbname", NULL};
-  const char *const values[] = {seconds, milliseconds, "10", "fakenews", "UTF8", c->url, NULL};
+  const char *const keys[] = {"connect_timeout",     "tcp_user_timeout", "keepalives_idle",
+                              "keepalives_interval", "keepalives_count", "application_name",
+                              "client_encoding",     "dbname",           NULL};
+  const char *const values[] = {seconds, milliseconds, "10", "5", "3", "fakenews", "UTF8", c->url, NULL};
   c->db = c->lib->connectdbParams(keys, values, 1);
   fn_status status = is_broken(c) ? fail_connection(c, err) : FN_OK;
   if (status == FN_OK) {
     c->lib->setNoticeProcessor(c->db, ignore_notice, NULL);
-    status = set_up(c, err);
+    status = c->lib->setnonblocking(c->db, 1) == 0 ? set_up(c, err) : fail_connection(c, err);
   }
   if (status != FN_OK) disconnect(c);
   return status;
@@ -165,11 +238,12 @@ static fn_status prepare(char name[24], connection *c, const char *text, fn_err 
     if (c->prepared[i] == text) return snprintf(name, 24, "s%zu", i), FN_OK;
   name[0] = 0;
   if (c->n_prepared < FN_SQL_MAX_PREPARED) snprintf(name, 24, "s%zu", c->n_prepared);
-  PGresult *r = c->lib->prepare(c->db, name, text, 0, NULL);
-  const fn_status status = is_done(c, r) ? FN_OK : fail_result(c, r, err);
+  PGresult *r;
+  start_clock(c);
+  FN_TRY(collect(&r, c, c->lib->sendPrepare(c->db, name, text, 0, NULL), err));
   c->lib->clear(r);
-  if (status == FN_OK && name[0]) c->prepared[c->n_prepared++] = text;
-  return status;
+  if (name[0]) c->prepared[c->n_prepared++] = text;
+  return FN_OK;
 }
 
 static fn_status fill(parameters *p, const connection *c, const fn_sql_value *values, size_t n, fn_err *err) {
@@ -257,11 +331,8 @@ static fn_status execute(PGresult **out, connection *c, const char *text, const 
   FN_TRY(ensure(c, err));
   FN_TRY(fill(&p, c, values, n, err));
   FN_TRY(prepare(name, c, text, err));
-  PGresult *r = c->lib->execPrepared(c->db, name, (int)n, p.values, p.lengths, p.formats, 0);
-  if (is_done(c, r)) return *out = r, FN_OK;
-  const fn_status status = fail_result(c, r, err);
-  c->lib->clear(r);
-  return status;
+  start_clock(c);
+  return collect(out, c, c->lib->sendQueryPrepared(c->db, name, (int)n, p.values, p.lengths, p.formats, 0), err);
 }
 
 static fn_status run(void *handle, const char *text, const fn_sql_value *values, size_t n, int64_t *n_changed_out,
@@ -281,7 +352,7 @@ static fn_status query(void *handle, const char *text, const fn_sql_value *value
   const bool alone = !c->in_transaction;
   fn_status status = execute(&r, c, text, values, n, err);
   /* The server was started anew since the last call: reading again does no harm. */
-  if (status == FN_E_IO && alone && is_broken(c)) status = execute(&r, c, text, values, n, err);
+  if (status == FN_E_IO && alone && is_broken(c) && !c->silent) status = execute(&r, c, text, values, n, err);
   FN_TRY(status);
   status = give_rows(c, r, row, arg, err);
   c->lib->clear(r);
@@ -289,10 +360,12 @@ static fn_status query(void *handle, const char *text, const fn_sql_value *value
 }
 
 /* Answers of n statements that were sent, up to the mark at their end. */
-static fn_status read_answers(const connection *c, size_t n, int64_t *n_changed_out, fn_err *err) {
+static fn_status read_answers(connection *c, size_t n, int64_t *n_changed_out, fn_err *err) {
   fn_status status = FN_OK;
   for (size_t i = 0; i <= n;) {
-    PGresult *r = c->lib->getResult(c->db);
+    PGresult *r = NULL;
+    start_clock(c);
+    FN_TRY(next_answer(&r, c, err));
     if (!r && is_broken(c)) return fail_connection(c, err);
     if (!r) continue; /* between two statements */
     const ExecStatusType s = c->lib->resultStatus(r);
@@ -333,7 +406,7 @@ static fn_status run_many(void *handle, const char *text, const fn_sql_value *va
     status = send_chunk(c, name, values + i * n, n, k, n_changed_out ? n_changed_out + i : NULL, err);
   }
   /* Where answers are still under way the connection cannot be used any more. */
-  if (c->lib->exitPipelineMode(c->db) != 1) disconnect(c);
+  if (c->db && c->lib->exitPipelineMode(c->db) != 1) disconnect(c);
   return status;
 }
 
@@ -341,7 +414,7 @@ static fn_status begin(void *handle, fn_err *err) {
   connection *c = handle;
   FN_TRY(ensure(c, err));
   fn_status status = simple(c, "BEGIN", err);
-  if (status == FN_E_IO && is_broken(c)) { /* it broke while nothing was done on it */
+  if (status == FN_E_IO && is_broken(c) && !c->silent) { /* it broke while nothing was done on it */
     FN_TRY(join(c, err));
     status = simple(c, "BEGIN", err);
   }

@@ -2,9 +2,18 @@
 
 #include "track/file_queue.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 
-enum { RETRY_MS = 3000, BUSY_MS = 2000, BEAT_MS = 30000, MAX_KEPT = 1 << 20, MAX_KEPT_BYTES = 64 << 20 };
+enum {
+  RETRY_MS = 3000,
+  BUSY_MS = 2000,
+  ANSWER_MS = 5000,
+  LAST_MS = 1000,
+  BEAT_MS = 30000,
+  MAX_KEPT = 1 << 20,
+  MAX_KEPT_BYTES = 64 << 20
+};
 #define MS 1000000ull
 
 typedef struct local {
@@ -14,8 +23,9 @@ typedef struct local {
   fn_arena texts;        /* of the options */
   fn_tracking *tracking; /* NULL: not open */
   fn_file_queue *files;
-  bool hopeless; /* what is there can never take this run */
-  fn_err why;    /* hopeless */
+  _Atomic uint64_t deadline_ns; /* of statements; UINT64_MAX before the run has ended */
+  bool hopeless;                /* what is there can never take this run */
+  fn_err why;                   /* hopeless */
   uint64_t retry_ns, beat_ns;
   fn_track_event *kept; /* [n_kept] what could not be written yet */
   size_t n_kept, kept_capacity;
@@ -253,9 +263,17 @@ static fn_status log_events(void *self, const fn_track_event *events, size_t n, 
   return status;
 }
 
+/* What was measured and the status get a moment even when files get none. */
 static void hurry(void *self, uint64_t deadline_ns) {
-  const local *s = self;
+  local *s = self;
+  const uint64_t least = fn_clock_ns() + LAST_MS * MS;
+  atomic_store(&s->deadline_ns, deadline_ns > least ? deadline_ns : least);
   fn_file_queue_hurry(s->files, deadline_ns);
+}
+
+static bool goes_on(void *arg) {
+  const local *s = arg;
+  return fn_clock_ns() < atomic_load(&s->deadline_ns);
 }
 
 /* Waits for files as long as they may take. Their number that is missing, and why. */
@@ -278,7 +296,7 @@ static fn_status close_sink(void *self, uint64_t deadline_ns, fn_err *err) {
   s->retry_ns = 0;
   status = be_open(s, &why);
   if (status == FN_OK) status = write_kept(s, &why);
-  hurry(s, s->tracking ? deadline_ns : 0);
+  fn_file_queue_hurry(s->files, s->tracking ? deadline_ns : 0);
   const size_t n_files = close_files(s, status, &why), n_rows = s->n_kept + s->n_lost;
   if (n_files + n_rows == 0) return FN_OK;
   return fn_err_set(err, FN_E_IO,
@@ -318,6 +336,10 @@ fn_status fn_local_sink_create(fn_sink *sink_out, const fn_local_sink_options *o
   fn_arena_init(&s->kept_texts);
   s->store = o->store;
   s->store.busy_ms = BUSY_MS;
+  s->store.timeout_ms = ANSWER_MS;
+  s->store.go_on = goes_on;
+  s->store.go_on_arg = s;
+  atomic_store(&s->deadline_ns, UINT64_MAX);
   s->store.url = copy(&s->texts, o->store.url);
   s->store.artifacts = copy(&s->texts, o->store.artifacts);
   s->run = *o->run;

@@ -88,7 +88,11 @@ static fn_status make_folder(const char *url, fn_err *err) {
 }
 
 static fn_status open_database(fn_tracking *t, const fn_tracking_options *o, fn_err *err) {
-  const fn_sql_options options = {.read_only = o->read_only, .busy_ms = o->busy_ms};
+  const fn_sql_options options = {.read_only = o->read_only,
+                                  .busy_ms = o->busy_ms,
+                                  .timeout_ms = o->timeout_ms,
+                                  .go_on = o->go_on,
+                                  .go_on_arg = o->go_on_arg};
   if (!o->read_only) FN_TRY(make_folder(o->url, err));
   const fn_status status = fn_sql_open(&t->sql, o->url, &options, err);
   if (status == FN_E_NOT_FOUND)

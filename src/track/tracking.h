@@ -57,8 +57,11 @@ typedef struct fn_tracking_options {
   const char *url;                      /* database */
   const char *artifacts;                /* URI of the artifact store */
   const struct fn_store_options *store; /* how it is reached; outlives the tracking store. NULL: it is a folder */
-  bool read_only;  /* nothing is made or written; a folder or SQLite file that is not there: NOT_FOUND */
-  int64_t busy_ms; /* longest wait for another process' lock; 0: 5000 */
+  bool read_only;     /* nothing is made or written; a folder or SQLite file that is not there: NOT_FOUND */
+  int64_t busy_ms;    /* longest wait for another process' lock; 0: 5000 */
+  int64_t timeout_ms; /* as in fn_sql_options, as what follows */
+  bool (*go_on)(void *arg);
+  void *go_on_arg;
 } fn_tracking_options;
 
 /* Makes what is missing (tables, folder). Statuses of everything here as in sql/sql.h and store/store.h. */

@@ -3,6 +3,7 @@
 import contextlib
 import hashlib
 import json
+import os
 import shutil
 import signal
 import socket
@@ -14,6 +15,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from log_support import postgres, wait_until
 from train_support import TINY, bare_environment, prepare, write_corpus
 
 TRAIN = ["--init", "scratch", *TINY, "track.flush_ms=10", "device.threads=1"]
@@ -131,6 +133,30 @@ def test_a_signal_ends_the_wait_for_files(program, data, tmp_path):
         stderr = child.communicate(timeout=60)[1]
     assert time.monotonic() - begin < 8 and child.returncode == 0, stderr
     assert state(tmp_path)[:2] == (2, steps(tmp_path)) and "fakenews runs sync" in stderr
+
+
+def test_a_database_that_freezes(program, data, tmp_path):
+    """PostgreSQL whose process stops answering in the middle of a training: it ends in time, and says what is missing."""
+    with postgres() as cluster:
+        busy = lambda: cluster.sql("SELECT pid FROM pg_stat_activity WHERE application_name = 'fakenews'")
+        child = subprocess.Popen([program, "train", "--data", data, "--out", "run", *TRAIN, "train.epochs=400", f"track.url={cluster.url}",
+                                  "track.artifacts=files", "track.close_timeout_s=2"], cwd=tmp_path, stdout=subprocess.DEVNULL,
+                                 stderr=subprocess.PIPE, text=True, env=environment(tmp_path))
+        wait_until(busy)
+        frozen = [int(pid) for pid in busy()]
+        for pid in frozen:
+            os.kill(pid, signal.SIGSTOP)
+        try:
+            time.sleep(0.3)
+            child.send_signal(signal.SIGINT)
+            begin = time.monotonic()
+            stderr = child.communicate(timeout=60)[1]
+            took = time.monotonic() - begin
+        finally:
+            for pid in frozen:
+                os.kill(pid, signal.SIGCONT)
+        assert child.returncode == 130 and took < 10, (took, stderr)
+        assert "are not in the local store" in stderr and "PostgreSQL" in stderr, stderr
 
 
 def test_a_store_that_is_in_the_way(program, data, tmp_path):

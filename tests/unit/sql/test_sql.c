@@ -269,6 +269,36 @@ static void test_migrations_at_once(void **state) {
   }
 }
 
+static bool not_for_long(void *arg) {
+  int *n = arg;
+  return --*n > 0;
+}
+
+/* A statement that is given up breaks its connection: no half of a transaction goes on, and the next one is a new
+ * connection's. */
+static void test_given_up(void **state) {
+  (void)state;
+  if (is_sqlite) return;
+  fn_err err = {0};
+  fn_sql *sql = NULL;
+  int n = 1000;
+  const fn_sql_options options = {.go_on = not_for_long, .go_on_arg = &n};
+  assert_ok(fn_sql_open(&sql, url, &options, &err));
+  assert_ok(fn_sql_begin(sql, &err));
+  const uint64_t begin = fn_clock_ns();
+  n = 3;
+  assert_status(fn_sql_query(sql, "SELECT pg_sleep(20)", NULL, 0, NULL, NULL, &err), FN_E_IO);
+  assert_contains(err.message, "does not answer");
+  assert_true(fn_clock_ns() - begin < 5000000000ull);
+  n = 1000;
+  assert_status(fn_sql_run(sql, "SELECT 1", NULL, 0, NULL, &err), FN_E_IO);
+  fn_sql_rollback(sql);
+  assert_ok(fn_sql_run(sql, "SELECT 2", NULL, 0, NULL, &err));
+  n = 1; /* and nothing is tried again where there is no time */
+  assert_status(fn_sql_query(sql, "SELECT pg_sleep(21)", NULL, 0, NULL, NULL, &err), FN_E_IO);
+  fn_sql_close(sql);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_values_come_back),
@@ -279,6 +309,7 @@ int main(void) {
       cmocka_unit_test(test_url),
       cmocka_unit_test(test_migrations),
       cmocka_unit_test(test_migrations_at_once),
+      cmocka_unit_test(test_given_up),
   };
   return cmocka_run_group_tests(tests, begin, end);
 }
