@@ -99,7 +99,8 @@ void fn_print_count(fn_buf *out, uint64_t n);
 void fn_print_line(fn_buf *out, fn_str text, size_t max);
 /* Writes to stdout; FN_E_IO when that fails (closed pipe, full disk). */
 FN_NODISCARD fn_status fn_cli_print(fn_str text, fn_err *err);
-/* Set by SIGINT/SIGTERM: long verbs stop at the next safe point and return FN_E_CANCELLED. */
+/* Set by SIGINT/SIGTERM, also while they are blocked: long verbs stop at the next safe point and return FN_E_CANCELLED.
+ */
 bool fn_cli_stop_requested(void);
 /* Signal number that asked to stop (exit code 128 + n), 0 when none. */
 int fn_cli_stop_signal(void);

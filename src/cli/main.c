@@ -18,11 +18,21 @@ extern const fn_embedded fn_embedded_config[];
 static volatile sig_atomic_t stop_signal;
 static bool stop_is_told; /* set before the handler is */
 
+/* One that waits because the verb has blocked signals (serve takes them itself, once it answers). */
+static int waiting_signal(void) {
+  static const int all[] = {SIGINT, SIGTERM, SIGHUP};
+  sigset_t set;
+  if (sigpending(&set) != 0) return 0;
+  for (size_t i = 0; i < FN_COUNT_OF(all); i++)
+    if (sigismember(&set, all[i]) == 1) return all[i];
+  return 0;
+}
+
 bool fn_cli_stop_requested(void) {
-  return stop_signal != 0;
+  return fn_cli_stop_signal() != 0;
 }
 int fn_cli_stop_signal(void) {
-  return stop_signal;
+  return stop_signal ? stop_signal : waiting_signal();
 }
 
 /* The first signal asks a long verb to stop at its next safe point, the second ends the program at once. Whoever
@@ -284,9 +294,9 @@ int main(int argc, char **argv) {
   fn_status status =
       asks_help ? run_verb(verb, 1, &help, &arena, &err) : run_verb(verb, n - used, words + used, &arena, &err);
   fn_arena_deinit(&arena);
-  if (status == FN_E_CANCELLED && stop_signal) {
+  if (status == FN_E_CANCELLED && fn_cli_stop_signal()) {
     fprintf(stderr, "fakenews: %s\n", err.message[0] ? err.message : "stopped");
-    return 128 + stop_signal;
+    return 128 + fn_cli_stop_signal();
   }
   if (status != FN_OK && err.message[0]) fprintf(stderr, "fakenews: %s\n", err.message);
   return fn_status_exit_code(status);

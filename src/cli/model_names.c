@@ -4,6 +4,12 @@
 
 #include <stdlib.h>
 
+/* Ctrl-C ends a request that gets no answer. */
+static bool go_on(void *arg) {
+  (void)arg;
+  return !fn_cli_stop_requested();
+}
+
 static void on_note(void *arg, const char *text) {
   fn_cli_warn(arg, "%s", text);
 }
@@ -28,6 +34,7 @@ fn_status fn_cli_model_source_init(fn_cli_model_source *s, const fn_cli *cli, fn
     FN_TRY(fn_mlflow_from_environment(&s->mlflow, uri, &s->stores.environment, err));
     s->mlflow.net = &s->stores.net;
     s->mlflow.store = &s->stores.options;
+    s->mlflow.tick = go_on;
   }
   if (cli->cache) {
     s->cache = fn_path_join(cli->cache, "models");

@@ -111,6 +111,11 @@ static fn_status bring(const fn_mirror *m, fn_cli_registry *r, const char *name,
   return status;
 }
 
+static bool go_on(void *arg) {
+  (void)arg;
+  return !fn_cli_stop_requested();
+}
+
 static fn_status mirror(fn_cli_registry *r, const char *uri, const char *experiment, const char *name, int64_t version,
                         const char *alias, fn_err *err) {
   const char *tmp = getenv("TMPDIR");
@@ -119,6 +124,7 @@ static fn_status mirror(fn_cli_registry *r, const char *uri, const char *experim
   FN_TRY(fn_mlflow_from_environment(&options, uri, &r->stores.environment, err));
   options.net = &r->stores.net;
   options.store = &r->stores.options;
+  options.tick = go_on;
   snprintf(scratch, sizeof scratch, "%.40s/fakenews-XXXXXX", tmp && strlen(tmp) <= 40 ? tmp : "/tmp");
   if (mkdtemp(scratch) == NULL) return fn_err_set(err, FN_E_IO, "no temporary folder can be made (TMPDIR)");
   fn_mirror m = {.tracking = r->tracking, .experiment = experiment, .scratch = scratch};

@@ -13,6 +13,41 @@ static fn_status take_last(fn_serve_follow *f, fn_status status, const fn_err *w
   return FN_OK;
 }
 
+/* ---- the first fetch ---- */
+
+static bool tick(void *arg) {
+  fn_serve_follow *f = arg;
+  if (f->deadline_ns && fn_clock_ns() > f->deadline_ns) f->late = true;
+  return !f->late && !fn_cli_stop_requested();
+}
+
+static bool on_event(void *arg, const fn_download_event *event) {
+  (void)event;
+  return tick(arg);
+}
+
+/* With a copy to answer with, a start does not wait for a store that hangs. */
+static void set_deadline(fn_serve_follow *f) {
+  enum { LEAST_S = 2 };
+  fn_model_place last;
+  if (fn_model_last(&last, &f->uri, FN_WANT_ANSWERS, &f->source.source, NULL) != FN_OK) return;
+  fn_model_place_deinit(&last);
+  const double s = f->source.registry.follow_s > LEAST_S ? f->source.registry.follow_s : LEAST_S;
+  f->deadline_ns = fn_clock_ns() + (uint64_t)(s * 1e9);
+}
+
+static fn_status fetch_first(fn_serve_follow *f, fn_err *err) {
+  set_deadline(f);
+  f->source.stores.options.sink = (fn_download_sink){on_event, f};
+  f->source.mlflow.tick = tick;
+  f->source.mlflow.tick_arg = f;
+  const fn_status status = fn_model_fetch(&f->place, &f->uri, FN_WANT_ANSWERS, &f->source.source, err);
+  f->source.stores.options.sink = (fn_download_sink){NULL, NULL}; /* the follower has its own */
+  f->source.mlflow.tick = NULL;
+  if (status == FN_OK || !f->late || fn_cli_stop_requested()) return status;
+  return fn_err_set(err, FN_E_IO, "%s: not fetched within registry.follow_s", f->uri.text);
+}
+
 fn_status fn_serve_follow_find(char **path_out, fn_serve_follow *f, const fn_cli *cli, const char *name, fn_err *err) {
   *f = (fn_serve_follow){.server = NULL};
   if (name == NULL) return fn_cli_find_model(path_out, cli, name, err);
@@ -22,7 +57,9 @@ fn_status fn_serve_follow_find(char **path_out, fn_serve_follow *f, const fn_cli
   FN_TRY(fn_cli_model_source_init(&f->source, cli, err));
   f->source.source.note = NULL;
   f->source.source.unproven = true;
-  const fn_status status = fn_model_fetch(&f->place, &f->uri, FN_WANT_ANSWERS, &f->source.source, &why);
+  const fn_status status = fetch_first(f, &why);
+  if (status != FN_OK && fn_cli_stop_requested())
+    return fn_err_set(err, FN_E_CANCELLED, "stopped while %s was fetched", name);
   if (status != FN_OK) FN_TRY(take_last(f, status, &why, err));
   if (f->place.stale)
     snprintf(f->why, sizeof f->why, "%.560s", why.message[0] ? why.message : "the registry does not answer");

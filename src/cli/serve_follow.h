@@ -12,10 +12,13 @@ typedef struct fn_serve_follow {
   fn_model_place place; /* at the start */
   fn_server *server;
   fn_follow *follow;
-  char why[600]; /* the registry did not answer at the start */
+  char why[600];        /* the registry did not answer at the start */
+  uint64_t deadline_ns; /* of the first fetch; 0: none, as there is nothing else to answer with */
+  bool late;
 } fn_serve_follow;
 
-/* The model's path by its name; malloc'd. Where the registry does not answer: its last copy. *follow_out must not move
+/* The model's path by its name; malloc'd. Where the registry does not answer, or the fetch takes longer than
+ * registry.follow_s: its last copy, and the follower goes on. FN_E_CANCELLED: a signal came. *follow_out must not move
  * afterwards; stop it also after a failure. */
 FN_NODISCARD fn_status fn_serve_follow_find(char **path_out, fn_serve_follow *follow_out, const fn_cli *cli,
                                             const char *name, fn_err *err);

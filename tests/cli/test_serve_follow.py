@@ -3,6 +3,8 @@
 import hashlib
 import json
 import shutil
+import signal
+import socket
 import subprocess
 import threading
 import time
@@ -176,6 +178,42 @@ def test_killed_and_started_without_a_registry(place):
     shutil.rmtree(place.folder / "runs")
     done = place.run("serve", "--check", "--model", NAME, "predictions.url=none", code=2)
     assert "runs/tracking.db" in done.stderr
+
+
+@pytest.fixture
+def silence():
+    """The address of a server that takes connections and never answers."""
+    with socket.create_server(("127.0.0.1", 0), backlog=64) as listener:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+
+@pytest.mark.parametrize("sign", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("command", [
+    ["serve", "--model", NAME, "serve.port=0", "predictions.url=none", "registry.uri=URL"],
+    ["serve", "--model", "s3://bucket/m.fnm", "serve.port=0", "predictions.url=none"],
+    ["predict", "--model", NAME, "--text", "x", "registry.uri=URL"],
+    ["registry", "alias", "fake-news@other", "1", "registry.mirror=URL"],
+])
+def test_a_signal_ends_what_waits_for_an_answer(made, silence, command, sign):
+    env = bare_environment(made.folder, AWS_ENDPOINT_URL=silence, AWS_ACCESS_KEY_ID="a", AWS_SECRET_ACCESS_KEY="b")
+    process = subprocess.Popen([str(made.program), *(a.replace("URL", silence) for a in command)], cwd=made.folder,
+                               env=env, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    try:
+        time.sleep(0.5)
+        process.send_signal(sign)
+        _, said = process.communicate(timeout=4)
+        assert process.returncode == (3 if command[0] == "registry" else 128 + sign), said
+    finally:
+        process.kill()
+
+
+def test_a_first_fetch_that_hangs_leaves_the_last_copy(place, silence):
+    with serve(place) as server:
+        assert version_of(server) == 1
+    place.registry("alias", "fake-news@best", 3)
+    keys = {"AWS_ENDPOINT_URL": silence, "AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b"}
+    with serve(place, arguments=["track.artifacts=s3://bucket/x"], env=keys) as server:
+        assert version_of(server) == 1 and "registry.follow_s" in server.log
 
 
 def test_on_postgresql(place):
