@@ -140,16 +140,22 @@ static fn_status fill(add *a, fn_err *err) {
   return fn_config_fill(&a->linear, config, &fn_linear_option_table, err);
 }
 
-/* It takes the model twice: beside the copies of models, not in a /tmp that may be memory. What adds that were killed
- * left there a day ago goes. */
-static fn_status make_scratch(add *a, fn_err *err) {
+static fn_status make_scratch_below(add *a, const char *folder, fn_err *err) {
   enum { DAY_MS = 24 * 3600 * 1000 };
-  const char *tmp = getenv("TMPDIR");
-  FN_AUTO_FREE char *parent = fn_path_join(a->cli->cache ? a->cli->cache : tmp && *tmp ? tmp : "/tmp", "registry-add");
+  FN_AUTO_FREE char *parent = fn_path_join(folder, "registry-add");
   FN_AUTO_FREE char *place = parent ? fn_path_join(parent, "work") : NULL;
   if (place == NULL) return fn_err_no_memory(err, "a path");
   fn_dir_sweep(parent, fn_clock_unix_ms() - DAY_MS);
   return fn_dir_create_beside(&a->scratch, place, err);
+}
+
+/* It takes the model twice: beside the copies of models where that can be written to, not in a /tmp that may be memory.
+ * What adds that were killed left there a day ago goes. */
+static fn_status make_scratch(add *a, fn_err *err) {
+  const char *tmp = getenv("TMPDIR");
+  if (a->cli->cache && make_scratch_below(a, a->cli->cache, NULL) == FN_OK) return FN_OK;
+  const fn_status status = make_scratch_below(a, tmp && *tmp ? tmp : "/tmp", err);
+  return status == FN_OK ? FN_OK : fn_err_prefix(err, status, "no temporary folder can be made (TMPDIR)");
 }
 
 static fn_status make(add *a, const char *name, fn_device *device, int64_t *version, bool *found, fn_err *err) {

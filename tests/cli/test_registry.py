@@ -318,6 +318,17 @@ def test_long_names(place):
     place.run("predict", "--model", f"models:/{name}@{alias}", "--text", "water city council")
 
 
+def test_without_a_cache_the_work_is_done_in_tmpdir(place):
+    (place.folder / "tmp").mkdir()
+    (place.folder / "file").write_text("")
+    tmp = {"TMPDIR": str(place.folder / "tmp")}
+    place.registry("add", "linear", "--name", "other", "eval.baselines=false", XDG_CACHE_HOME=str(place.folder / "file"), **tmp)
+    assert not list((place.folder / "tmp").rglob("work*"))
+    done = place.registry("add", "linear", "--name", "third", code=2, XDG_CACHE_HOME=str(place.folder / "file"),
+                          TMPDIR=str(place.folder / "file"))
+    assert "TMPDIR" in done.stderr
+
+
 def test_what_is_no_file_is_refused(place):
     shutil.copytree(place.folder / "linear/model", place.folder / "m", symlinks=False)
     os.mkfifo(place.folder / "m/pipe")
