@@ -1,6 +1,8 @@
 #define _GNU_SOURCE /* sched_getaffinity */
 #include "base/pool.h"
 
+#include "base/thread.h"
+
 #include <math.h>
 #include <pthread.h>
 #include <sched.h>
@@ -78,16 +80,6 @@ static void *worker_main(void *arg) {
   }
 }
 
-/* Signals meant for the process go to its other threads: a handler of the caller's must not run on a worker. Those that
- * an instruction raises stay, for they cannot go elsewhere. */
-static void block_signals(sigset_t *before_out) {
-  static const int raised[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS, SIGABRT};
-  sigset_t blocked;
-  sigfillset(&blocked);
-  for (size_t i = 0; i < FN_COUNT_OF(raised); i++) sigdelset(&blocked, raised[i]);
-  pthread_sigmask(SIG_SETMASK, &blocked, before_out);
-}
-
 fn_status fn_pool_create(fn_pool **pool_out, int n_threads, fn_err *err) {
   if (n_threads < 1 || n_threads > 1024)
     return fn_err_set(err, FN_E_INVALID, "number of threads must be 1 to 1024, not %d", n_threads);
@@ -106,7 +98,7 @@ fn_status fn_pool_create(fn_pool **pool_out, int n_threads, fn_err *err) {
   }
   sigset_t before;
   int r = 0;
-  block_signals(&before);
+  fn_thread_block_signals(&before);
   for (int i = 0; i < n_threads - 1 && r == 0; i++) {
     r = pthread_create(&pool->threads[i], NULL, worker_main, pool);
     if (r == 0) pool->n_started++;

@@ -44,7 +44,8 @@ static bool has_journal(const char *folder) {
 }
 
 static bool waits(const char *folder) {
-  return (has_journal(folder) && fn_journal_waits(folder, "mlflow")) || fn_file_listing_exists(folder);
+  return (has_journal(folder) && (fn_journal_waits(folder, "mlflow") || fn_journal_was_killed(folder, "mlflow"))) ||
+         fn_file_listing_exists(folder);
 }
 
 static fn_status on_run(void *arg, const fn_run_view *run, fn_err *err) {
@@ -100,6 +101,7 @@ static bool goes_on(void *arg) {
 
 typedef struct outcome {
   uint64_t n_sent, n_waiting;
+  bool killed; /* the server was told that the run is */
   int64_t n_rejected;
   char uri[512], rejection[sizeof((fn_err *)0)->message];
 } outcome;
@@ -151,6 +153,8 @@ static fn_status send_all(outcome *o, fn_journal *journal, fn_mlflow *mlflow, co
     }
     if (status == FN_OK && fn_cli_stop_requested()) status = fn_err_set(err, FN_E_CANCELLED, "stopped");
   }
+  /* the lock is ours, so nobody works on the run */
+  if (status == FN_OK) status = fn_mlflow_send_killed(&o->killed, sender, err);
   if (sender) (void)snprintf(o->rejection, sizeof o->rejection, "%s", fn_mlflow_sender_rejection(sender));
   fn_mlflow_sender_destroy(sender);
   return status;
@@ -209,7 +213,7 @@ static void show(sync_job *job, const char *folder, const outcome *o, fn_status 
     fn_buf_printf(out, "%s: %llu events sent to %s, %llu wait", folder, (unsigned long long)o->n_sent, o->uri,
                   (unsigned long long)o->n_waiting);
     if (o->n_rejected) fn_buf_printf(out, ", %lld refused: %s", (long long)o->n_rejected, o->rejection);
-    fn_buf_append_str(out, "\n");
+    fn_buf_append_str(out, o->killed ? "; the training was killed, and the server is told\n" : "\n");
     return;
   }
   fn_json_writer w;
@@ -220,6 +224,7 @@ static void show(sync_job *job, const char *folder, const outcome *o, fn_status 
   fn_json_int(&w, "sent", (int64_t)o->n_sent);
   fn_json_int(&w, "waiting", (int64_t)o->n_waiting);
   fn_json_int(&w, "refused", o->n_rejected);
+  if (o->killed) fn_json_bool(&w, "killed", true);
   if (o->n_rejected) fn_json_text(&w, "refusal", o->rejection);
   if (status != FN_OK) fn_json_text(&w, "error", err->message);
   fn_json_end(&w);

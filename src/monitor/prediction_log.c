@@ -1,6 +1,6 @@
+#include "base/thread.h"
 #include "monitor/log_internal.h"
 
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -159,14 +159,7 @@ static fn_status open_database(fn_prediction_log *log, fn_err *err) {
 }
 
 static fn_status start_thread(fn_prediction_log *log, fn_err *err) {
-  static const int raised[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS, SIGABRT};
-  sigset_t blocked, before;
-  sigfillset(&blocked);
-  for (size_t i = 0; i < FN_COUNT_OF(raised); i++) sigdelset(&blocked, raised[i]);
-  pthread_sigmask(SIG_SETMASK, &blocked, &before);
-  const int failed = pthread_create(&log->thread, NULL, fn_log_writer_run, log);
-  pthread_sigmask(SIG_SETMASK, &before, NULL);
-  if (failed) return fn_err_errno(err, failed, "a thread for the prediction log");
+  FN_TRY(fn_thread_start(&log->thread, fn_log_writer_run, log, "a thread for the prediction log", err));
   log->has_thread = true;
   return FN_OK;
 }

@@ -1,10 +1,10 @@
 #include "track/follow.h"
 
 #include "base/rng.h"
+#include "base/thread.h"
 #include "store/store.h"
 
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <time.h>
@@ -171,12 +171,7 @@ static void destroy(fn_follow *f) {
 }
 
 static fn_status start_thread(fn_follow *f, fn_err *err) {
-  sigset_t all, before;
-  sigfillset(&all);
-  pthread_sigmask(SIG_BLOCK, &all, &before);
-  const int failed = pthread_create(&f->thread, NULL, run, f);
-  pthread_sigmask(SIG_SETMASK, &before, NULL);
-  return failed ? fn_err_errno(err, failed, "a thread that follows the registry") : FN_OK;
+  return fn_thread_start(&f->thread, run, f, "a thread that follows the registry", err);
 }
 
 fn_status fn_follow_start(fn_follow **follow_out, const fn_follow_options *options, const fn_model_place *in_use,

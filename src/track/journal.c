@@ -39,6 +39,7 @@ static fn_status save_locked(fn_journal *j, fn_err *err) {
   if (j->remote.run_id) fn_json_text(&w, "run_id", j->remote.run_id);
   if (j->remote.artifact_uri) fn_json_text(&w, "artifact_uri", j->remote.artifact_uri);
   fn_json_int(&w, "rejected", j->remote.n_rejected);
+  if (*j->remote.status) fn_json_text(&w, "status", j->remote.status);
   fn_json_end(&w);
   fn_buf_append_char(&text, '\n');
   FN_TRY(fn_buf_check(&text, "what was sent", err));
@@ -67,6 +68,9 @@ static fn_status load_sent(fn_journal *j, fn_err *err) {
   FN_TRY(fn_json_get_int(&generation, object, "generation", 0, INT64_MAX, NULL, j->sent_path, err));
   FN_TRY(fn_json_get_int(&offset, object, "offset", 0, INT64_MAX, NULL, j->sent_path, err));
   FN_TRY(fn_json_get_int(&j->remote.n_rejected, object, "rejected", 0, INT64_MAX, &zero, j->sent_path, err));
+  const char *told = "";
+  FN_TRY(fn_json_get_string(&told, object, "status", "", j->sent_path, err));
+  (void)snprintf(j->remote.status, sizeof j->remote.status, "%.15s", told);
   FN_TRY(keep(&j->remote.uri, object, "uri", j->sent_path, err));
   FN_TRY(keep(&j->remote.run_id, object, "run_id", j->sent_path, err));
   FN_TRY(keep(&j->remote.artifact_uri, object, "artifact_uri", j->sent_path, err));
@@ -233,6 +237,27 @@ bool fn_journal_waits(const char *folder, const char *name) {
   return fn_json_load(&object, sent_path, MAX_STATE, NULL) != FN_OK ||
          fn_json_get_int(&offset, object, "offset", 0, INT64_MAX, NULL, sent_path, NULL) != FN_OK ||
          offset != (int64_t)st.st_size;
+}
+
+bool fn_journal_was_killed(const char *folder, const char *name) {
+  FN_AUTO_FREE char *sent_path = path_of(folder, name, ".sent");
+  FN_AUTO_FREE char *lock_path = path_of(folder, name, ".lock");
+  FN_AUTO_JSON json_t *object = NULL;
+  const char *told = "";
+  if (!sent_path || !lock_path || fn_json_load(&object, sent_path, MAX_STATE, NULL) != FN_OK ||
+      fn_json_get_string(&told, object, "status", "", sent_path, NULL) != FN_OK || strcmp(told, "RUNNING") != 0)
+    return false;
+  const int lock = open(lock_path, O_RDWR | O_CLOEXEC);
+  if (lock < 0) return false;
+  const bool is_free = flock(lock, LOCK_EX | LOCK_NB) == 0;
+  close(lock);
+  return is_free;
+}
+
+int64_t fn_journal_time_ms(const fn_journal *j) {
+  struct stat st;
+  if (fstat(j->file, &st) != 0) return 0;
+  return (int64_t)st.st_mtim.tv_sec * 1000 + st.st_mtim.tv_nsec / 1000000;
 }
 
 fn_status fn_journal_uri(char **uri_out, const char *folder, const char *name, fn_err *err) {

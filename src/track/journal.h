@@ -9,7 +9,8 @@
  *   ["s", status, time_ms]
  * NAME.sent says up to which byte of which generation of the file everything arrived. It is replaced by rename after
  * each answer; a crash between the answer and that sends some events twice, which a receiver of values with their time
- * stamps takes for one. What was sent is cut off now and then, and the file's generation counted on.
+ * stamps takes for one (MLflow with a database does; its file store keeps both). What was sent is cut off now and then,
+ * and the file's generation counted on.
  *
  * Bounded: when what waits takes half of max_bytes, of each metric only every 4th point is kept, from three quarters on
  * every 16th, and beyond max_bytes none; how many were left out is counted. Everything else is always kept. */
@@ -43,6 +44,7 @@ typedef struct fn_journal_head {
 typedef struct fn_journal_remote {
   char *uri, *run_id, *artifact_uri;
   int64_t n_rejected; /* events that the receiver will never take */
+  char status[16];    /* of the run, as it was told last ("RUNNING"); "": not known */
 } fn_journal_remote;
 
 /* Takes the lock. FN_E_REFUSED: another process has it. A last line that a crash cut off is cut away. */
@@ -50,6 +52,11 @@ FN_NODISCARD fn_status fn_journal_open(fn_journal **journal_out, const fn_journa
 void fn_journal_close(fn_journal *journal);
 /* Whether a run folder has a journal with events that wait, without the lock. */
 bool fn_journal_waits(const char *folder, const char *name);
+
+/* Whether the receiver takes a run for running that no process writes any more: it was killed. Without the lock. */
+bool fn_journal_was_killed(const char *folder, const char *name);
+/* When the journal was written last, Unix time in milliseconds; 0: not known. */
+int64_t fn_journal_time_ms(const fn_journal *journal);
 
 /* Where the events of a run folder's journal are to go, without the lock; malloc'd. FN_E_NOT_FOUND: there is none, or
  * it does not say. */

@@ -92,7 +92,9 @@ static fn_status adopt(fn_mlflow_sender *s, const fn_mlflow_run *run, fn_err *er
   free(r->uri);
   free(r->run_id);
   free(r->artifact_uri);
-  *r = (fn_journal_remote){uri, id, artifacts, r->n_rejected};
+  r->uri = uri;
+  r->run_id = id;
+  r->artifact_uri = artifacts;
   return fn_journal_save(s->journal, err);
 }
 
@@ -161,6 +163,12 @@ static fn_status check_run(fn_mlflow_sender *s, fn_err *err) {
   return deleted ? refuse_deleted(s, "is deleted there", err) : status;
 }
 
+static fn_status note_status(fn_mlflow_sender *s, const char *name, fn_err *err) {
+  fn_journal_remote *r = fn_journal_remote_of(s->journal);
+  (void)snprintf(r->status, sizeof r->status, "%.15s", name);
+  return fn_journal_save(s->journal, err);
+}
+
 static fn_status ensure_run(fn_mlflow_sender *s, fn_err *err) {
   if (s->known) return FN_OK;
   const fn_journal_remote *r = fn_journal_remote_of(s->journal);
@@ -170,7 +178,9 @@ static fn_status ensure_run(fn_mlflow_sender *s, fn_err *err) {
         "%s: this run is kept at %s, not at %s; go on with the first (track.uri, MLFLOW_TRACKING_URI), or "
         "remove track/mlflow.sent there to send what waits to the other one",
         fn_journal_folder(s->journal), r->uri, fn_mlflow_uri(s->mlflow));
-  FN_TRY(r->run_id ? check_run(s, err) : make_run(s, err));
+  const bool is_new = r->run_id == NULL;
+  FN_TRY(is_new ? make_run(s, err) : check_run(s, err));
+  if (is_new) FN_TRY(note_status(s, "RUNNING", err));
   s->known = true;
   return FN_OK;
 }
@@ -421,7 +431,7 @@ static fn_status send_status(fn_mlflow_sender *s, const fn_track_event *e, fn_er
   fn_err why = {0};
   fn_status status =
       fn_mlflow_run_update(s->mlflow, fn_journal_remote_of(s->journal)->run_id, name, goes_on ? 0 : e->time_ms, &why);
-  if (status == FN_OK) return FN_OK;
+  if (status == FN_OK) return note_status(s, name, err);
   const bool refused = is_refusal(s, status);
   if (refused || status == FN_E_NOT_FOUND) FN_TRY(check_run(s, err));
   if (!refused) return fn_err_set(err, status, "%s", why.message);
@@ -431,6 +441,17 @@ static fn_status send_status(fn_mlflow_sender *s, const fn_track_event *e, fn_er
 
 static bool is_value(const fn_track_event *e) {
   return e->kind == FN_TRACK_METRIC || e->kind == FN_TRACK_PARAM || e->kind == FN_TRACK_TAG;
+}
+
+fn_status fn_mlflow_send_killed(bool *told_out, fn_mlflow_sender *s, fn_err *err) {
+  *told_out = false;
+  if (strcmp(fn_journal_remote_of(s->journal)->status, fn_run_status_names[FN_RUN_RUNNING]) != 0) return FN_OK;
+  FN_TRY(ensure_run(s, err));
+  const fn_track_event e = {
+      .kind = FN_TRACK_STATUS, .status = FN_RUN_KILLED, .time_ms = fn_journal_time_ms(s->journal)};
+  FN_TRY(send_status(s, &e, err));
+  *told_out = true;
+  return FN_OK;
 }
 
 static void count_damaged(fn_mlflow_sender *s, size_t from, size_t to) {

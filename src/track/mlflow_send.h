@@ -31,6 +31,9 @@ typedef struct fn_mlflow_sent {
  * stored now (no network, no credentials, a place that is not reached) stays in the journal, and is tried again, the
  * others first, after a wait that doubles up to a minute. */
 FN_NODISCARD fn_status fn_mlflow_send_some(fn_mlflow_sent *sent_out, fn_mlflow_sender *sender, fn_err *err);
+/* Tells KILLED of a run that the server still takes for running, ended when its journal was written last; for a caller
+ * that has sent all the rest and knows that no process works on it. */
+FN_NODISCARD fn_status fn_mlflow_send_killed(bool *told_out, fn_mlflow_sender *sender, fn_err *err);
 /* The next attempt at a file is not waited for. */
 void fn_mlflow_sender_hurry(fn_mlflow_sender *sender);
 /* For the client's tick: whether the file on its way should give place, because it has not moved for still_s seconds

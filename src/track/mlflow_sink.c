@@ -1,11 +1,11 @@
 #include "track/mlflow_sink.h"
 
+#include "base/thread.h"
 #include "net/net.h"
 #include "track/mlflow_send.h"
 
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <time.h>
 
 /* Seconds between attempts: doubled from the first to the last, cut at random by a quarter at most. What a server asks
@@ -278,13 +278,12 @@ static fn_status start(mlflow_sink *s, const fn_mlflow_sink_options *options, fn
                                       .uri = fn_mlflow_uri(s->mlflow),
                                       .max_bytes = options->max_bytes};
   FN_TRY(fn_journal_open(&s->journal, &journal, err));
+  const char *told = fn_journal_remote_of(s->journal)->status;
+  const fn_track_event again = {.kind = FN_TRACK_STATUS, .status = FN_RUN_RUNNING, .time_ms = fn_clock_unix_ms()};
+  if (*told && strcmp(told, fn_run_status_names[FN_RUN_RUNNING]) != 0) /* it had ended, and goes on */
+    FN_TRY(fn_journal_append(s->journal, &again, 1, err));
   FN_TRY(fn_mlflow_sender_create(&s->sender, s->mlflow, s->journal, options->run_id, err));
-  sigset_t all, before; /* signals are for the program's own threads */
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
-  const int error = pthread_create(&s->thread, NULL, send_all, s);
-  pthread_sigmask(SIG_SETMASK, &before, NULL);
-  if (error) return fn_err_errno(err, error, "a thread that sends to MLflow");
+  FN_TRY(fn_thread_start(&s->thread, send_all, s, "a thread that sends to MLflow", err));
   s->started = true;
   return FN_OK;
 }

@@ -41,7 +41,9 @@ static const fn_option options[] = {
      "of runs put, as absolute paths. A server on this machine may name any; none may through symbolic links."},
     {"track.spool_mb", FN_OPTION_INT, AT(spool_mb), "256", "[1,1048576]", false, false,
      "MiB of events that wait in the run folder for an MLflow server that is away. From half of it on, not every point "
-     "of a metric is kept; parameters, tags and files always are."},
+     "of a metric is kept; parameters, tags and files always are. The file may take twice as much before what has "
+     "arrived "
+     "is cut off."},
     {"track.close_timeout_s", FN_OPTION_INT, AT(close_timeout_s), "30", "[0,86400]", false, false,
      "Seconds that the end of a training waits at most for what is still to be told; `fakenews runs sync` brings the "
      "rest to an MLflow server."},

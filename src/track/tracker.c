@@ -1,9 +1,9 @@
 #include "track/tracker.h"
 
+#include "base/thread.h"
 #include "track/system_metrics.h"
 
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -246,14 +246,7 @@ static void release(fn_tracker *t) {
 
 /* Signals that ask for something are for the thread that trains. */
 static fn_status start(fn_tracker *t, fn_err *err) {
-  static const int asking[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2};
-  sigset_t ours, before;
-  sigemptyset(&ours);
-  for (size_t i = 0; i < FN_COUNT_OF(asking); i++) sigaddset(&ours, asking[i]);
-  pthread_sigmask(SIG_BLOCK, &ours, &before);
-  const int error = pthread_create(&t->thread, NULL, work, t);
-  pthread_sigmask(SIG_SETMASK, &before, NULL);
-  return error ? fn_err_errno(err, error, "the thread that tracks") : FN_OK;
+  return fn_thread_start(&t->thread, work, t, "the thread that tracks", err);
 }
 
 fn_status fn_tracker_create(fn_tracker **tracker_out, const fn_tracker_options *o, fn_err *err) {

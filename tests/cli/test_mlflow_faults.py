@@ -150,6 +150,35 @@ def test_a_killed_process_loses_nothing_that_was_written(tmp_path, fakenews):
     check_all(server)
 
 
+def test_a_killed_training_is_told_as_killed(tmp_path, fakenews):
+    """Nothing waits, but the server takes it for running; not while somebody works on it, and once."""
+    server = FakeMlflow()
+    folder = tmp_path / "runs" / "r"
+    folder.mkdir(parents=True)
+    process = subprocess.Popen([PROBE, "mlflow", folder, "uri", server.url], stdin=subprocess.PIPE, text=True)
+    process.stdin.write("\n".join(events(status=None)) + "\n\n")
+    process.stdin.flush()
+    end = time.monotonic() + 10
+    while time.monotonic() < end and not (server.runs and len(only_run(server)["metrics"]) == 52):
+        time.sleep(0.02)
+    time.sleep(0.2)
+    running = fakenews("runs", "sync")
+    assert running.code == 0 and "nothing waits" in running.stderr and only_run(server)["status"] == "RUNNING"
+    process.kill()
+    process.wait()
+    done = fakenews("runs", "sync")
+    assert done.code == 0 and json.loads(done.stdout)["killed"] is True, done.stdout + done.stderr
+    status, ended = only_run(server)["statuses"][-1]
+    written = (folder / "track" / "mlflow.jsonl").stat().st_mtime
+    assert status == "KILLED" and abs(ended - written * 1000) < 2
+    n = len(server.requests)
+    again = fakenews("runs", "sync")
+    assert "nothing waits" in again.stderr and len(server.requests) == n
+    probe(folder, server.url, ["m\tmore\t1\t1\t1", "s\tFINISHED\t1700000009999"], check=True)  # it goes on
+    server.close()
+    assert [s for s, _ in only_run(server)["statuses"]][-3:] == ["KILLED", "RUNNING", "FINISHED"]
+
+
 def test_a_damaged_line_is_left_out(tmp_path, fakenews):
     probe(tmp_path / "r", "http://127.0.0.1:9", events(), close_ms=10, check=False)
     journal = tmp_path / "r" / "track" / "mlflow.jsonl"

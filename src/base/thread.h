@@ -1,0 +1,20 @@
+/* Threads of the library's own, beside those that its caller runs. */
+#ifndef FN_BASE_THREAD_H
+#define FN_BASE_THREAD_H
+
+#include "base/status.h"
+
+#include <pthread.h>
+#include <signal.h>
+
+/* Blocks in the calling thread, and so in those it starts, the signals that are meant for the process: a handler of the
+ * caller's must not run on a thread of ours, and a broken connection is an error there, no signal. Those that an
+ * instruction raises (SIGSEGV, SIGBUS …) stay, for they cannot go elsewhere, and SIGPROF, so that a profile shows the
+ * thread. *before_out: what pthread_sigmask takes to undo it. */
+void fn_thread_block_signals(sigset_t *before_out);
+
+/* Starts run(arg) with signals blocked as above. `what` ("a thread that sends") stands in the error. */
+FN_NODISCARD fn_status fn_thread_start(pthread_t *thread_out, void *(*run)(void *arg), void *arg, const char *what,
+                                       fn_err *err);
+
+#endif
