@@ -140,8 +140,8 @@ static fn_status send_all(outcome *o, fn_journal *journal, fn_mlflow *mlflow, co
   fn_status status = fn_mlflow_sender_create(&sender, mlflow, journal, NULL, err);
   int64_t n_failures = 0;
   uint64_t n_files_failed = 0;
+  fn_mlflow_sent sent = {0};
   for (bool more = true; status == FN_OK && more;) {
-    fn_mlflow_sent sent;
     status = fn_mlflow_send_some(&sent, sender, err);
     o->n_sent += sent.n_events;
     more = sent.more;
@@ -153,8 +153,12 @@ static fn_status send_all(outcome *o, fn_journal *journal, fn_mlflow *mlflow, co
     }
     if (status == FN_OK && fn_cli_stop_requested()) status = fn_err_set(err, FN_E_CANCELLED, "stopped");
   }
-  /* the lock is ours, so nobody works on the run */
-  if (status == FN_OK) status = fn_mlflow_send_killed(&o->killed, sender, err);
+  /* the lock is ours, so nobody works on the run; files that wait do not hold this up either */
+  fn_err why = {0};
+  if (sender && (status == FN_OK || sent.only_files)) {
+    const fn_status told = fn_mlflow_send_killed(&o->killed, sender, &why);
+    if (status == FN_OK && told != FN_OK) status = fn_err_set(err, told, "%s", why.message);
+  }
   if (sender) (void)snprintf(o->rejection, sizeof o->rejection, "%s", fn_mlflow_sender_rejection(sender));
   fn_mlflow_sender_destroy(sender);
   return status;
