@@ -1,16 +1,27 @@
 #include "cli/runs_document.h"
 
+#include <stdlib.h>
+
 typedef struct gathering {
   const fn_run_view *run;
   fn_runs_curve *curves;
+  uint32_t *slots; /* [n_slots] index of a metric by its key, plus 1 */
+  size_t n_slots;
 } gathering;
+
+static size_t slot_of(const gathering *g, const char *key) {
+  size_t at = fn_hash64(key, strlen(key), 0) & (g->n_slots - 1);
+  while (g->slots[at] && strcmp(g->run->metrics[g->slots[at] - 1].key, key) != 0) at = (at + 1) & (g->n_slots - 1);
+  return at;
+}
 
 static fn_status take_point(void *arg, const fn_metric_point *point, fn_err *err) {
   const gathering *g = arg;
   (void)err;
-  const fn_run_metric *m = fn_runs_metric(g->run, point->key);
-  if (!m) return FN_OK;
-  fn_runs_curve *c = &g->curves[m - g->run->metrics];
+  const uint32_t number = g->slots[slot_of(g, point->key)];
+  if (!number) return FN_OK;
+  const fn_run_metric *m = &g->run->metrics[number - 1];
+  fn_runs_curve *c = &g->curves[number - 1];
   if (c->seen == 0) c->first = point->value;
   const int64_t width = m->n < FN_CURVE_WIDTH ? m->n : FN_CURVE_WIDTH;
   int64_t cell = m->n > 0 ? c->seen * width / m->n : 0;
@@ -23,7 +34,12 @@ static fn_status take_point(void *arg, const fn_metric_point *point, fn_err *err
 }
 
 fn_status fn_runs_curves(fn_runs_curve *curves_out, fn_tracking *tracking, const fn_run_view *run, fn_err *err) {
-  gathering g = {run, curves_out};
+  gathering g = {.run = run, .curves = curves_out, .n_slots = 16};
+  while (g.n_slots < 2 * run->n_metrics) g.n_slots *= 2;
+  FN_AUTO_FREE uint32_t *slots = fn_mem_calloc(g.n_slots, sizeof *slots);
+  if (!slots) return fn_err_no_memory(err, "curves");
+  g.slots = slots;
+  for (size_t i = 0; i < run->n_metrics; i++) slots[slot_of(&g, run->metrics[i].key)] = (uint32_t)i + 1;
   for (size_t i = 0; i < run->n_metrics; i++) curves_out[i] = (fn_runs_curve){.first = (double)NAN};
   return fn_tracking_history(tracking, run->info.id, NULL, take_point, &g, err);
 }

@@ -229,7 +229,7 @@ static bool is_later(const summary *k, const fn_metric_point *p) {
   if (k->n == 0) return true;
   if (p->step != k->step) return p->step > k->step;
   if (p->time_ms != k->time_ms) return p->time_ms > k->time_ms;
-  return !(p->value < k->last); /* the greater value of the same moment */
+  return isnan(k->last) || p->value >= k->last; /* the greater value of the same moment, as LATER has it */
 }
 
 static void sum_up(summary *k, const fn_metric_point *p) {
@@ -321,22 +321,41 @@ typedef struct cutting {
   int64_t step;
   summary *keys;
   size_t n, capacity;
+  uint32_t *slots; /* [n_slots] index into keys, plus 1 */
+  size_t n_slots;
   fn_arena names;
 } cutting;
 
+static size_t slot_of(const cutting *c, const char *key) {
+  size_t at = fn_hash64(key, strlen(key), 0) & (c->n_slots - 1);
+  while (c->slots[at] && strcmp(c->keys[c->slots[at] - 1].key, key) != 0) at = (at + 1) & (c->n_slots - 1);
+  return at;
+}
+
+static fn_status add_key(cutting *c, const char *key, fn_err *err) {
+  void *list = c->keys;
+  FN_TRY(fn_mem_grow(&list, &c->capacity, c->n + 1, sizeof *c->keys, 1 << 20, "metrics", err));
+  c->keys = list;
+  c->keys[c->n] = (summary){.key = fn_arena_strndup(&c->names, key, strlen(key))};
+  if (!c->keys[c->n].key) return fn_err_no_memory(err, "metrics");
+  if (2 * (c->n + 1) > c->n_slots) {
+    const size_t n_slots = c->n_slots ? 2 * c->n_slots : 256;
+    uint32_t *slots = fn_mem_calloc(n_slots, sizeof *slots);
+    if (!slots) return fn_err_no_memory(err, "metrics");
+    free(c->slots);
+    c->slots = slots;
+    c->n_slots = n_slots;
+    for (size_t i = 0; i < c->n; i++) c->slots[slot_of(c, c->keys[i].key)] = (uint32_t)i + 1;
+  }
+  c->slots[slot_of(c, key)] = (uint32_t)c->n + 1;
+  c->n++;
+  return FN_OK;
+}
+
 static fn_status sum_point(void *arg, const fn_metric_point *point, fn_err *err) {
   cutting *c = arg;
-  size_t i = 0;
-  while (i < c->n && strcmp(c->keys[i].key, point->key) != 0) i++;
-  if (i == c->n) {
-    void *list = c->keys;
-    FN_TRY(fn_mem_grow(&list, &c->capacity, c->n + 1, sizeof *c->keys, 1 << 20, "metrics", err));
-    c->keys = list;
-    c->keys[i] = (summary){.key = fn_arena_strndup(&c->names, point->key, strlen(point->key))};
-    if (!c->keys[i].key) return fn_err_no_memory(err, "metrics");
-    c->n++;
-  }
-  sum_up(&c->keys[i], point);
+  if (c->n == 0 || !c->slots[slot_of(c, point->key)]) FN_TRY(add_key(c, point->key, err));
+  sum_up(&c->keys[c->slots[slot_of(c, point->key)] - 1], point);
   return FN_OK;
 }
 
@@ -364,5 +383,6 @@ fn_status fn_tracking_cut_metrics(fn_tracking *t, const char *id, int64_t step, 
   const fn_status status = fn_tracking_transact(t, cut_metrics, &c, err);
   fn_arena_deinit(&c.names);
   free(c.keys);
+  free(c.slots);
   return status;
 }

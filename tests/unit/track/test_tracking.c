@@ -595,9 +595,34 @@ static void test_source_revision(void **state) {
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, store_begin, store_end)
 
+/* Of two points of one moment the greater one is the latest, and a NaN never, however they are batched. */
+static fn_status take_latest(void *arg, const fn_run_view *view, fn_err *err) {
+  (void)err;
+  *(double *)arg = view->metrics[0].last;
+  return FN_OK;
+}
+
+static void test_points_of_one_moment(void **state) {
+  (void)state;
+  const fn_metric_point points[] = {{"loss", 1, 5, 7}, {"loss", (double)NAN, 5, 7}, {"loss", 0.5, 5, 7}};
+  fn_err err = {0};
+  fn_tracking *t = store_open(false);
+  double together = 0, apart = 0;
+  store_add(t, ID_A, "a", 1);
+  store_add(t, ID_B, "b", 2);
+  assert_ok(fn_tracking_log_metrics(t, ID_A, points, 3, &err));
+  for (size_t i = 0; i < 3; i++) assert_ok(fn_tracking_log_metrics(t, ID_B, &points[i], 1, &err));
+  assert_ok(fn_tracking_get_run(t, ID_A, take_latest, &together, &err));
+  assert_ok(fn_tracking_get_run(t, ID_B, take_latest, &apart, &err));
+  assert_true(together >= 1 && together <= 1);
+  assert_true(apart >= 1 && apart <= 1);
+  fn_tracking_close(t);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_id_is_32_digits),
+      TEST(test_points_of_one_moment),
       TEST(test_what_is_written_is_read),
       TEST(test_params_are_written_once),
       TEST(test_values_are_cut),
