@@ -58,7 +58,7 @@ int main(int argc, char **argv) {
                                       .system_interval_ms = 10000,
                                       .note = note};
   check(fn_tracker_create(&tracker, &options, &err), &err);
-  char(*keys)[32] = need(fn_mem_calloc((size_t)metrics, sizeof *keys));
+  char(*keys)[48] = need(fn_mem_calloc((size_t)metrics, sizeof *keys));
   for (int64_t i = 0; i < metrics; i++) snprintf(keys[i], sizeof keys[i], "layer.%lld/weight_norm", (long long)i);
   double logging = 0;
   const uint64_t before = fn_clock_processor_ns(), begin = fn_clock_ns();

@@ -360,3 +360,20 @@ void fn_buf_append_html(fn_buf *buf, fn_str text) {
     i += length ? length : 1;
   }
 }
+
+void fn_str_clean(char *out, size_t size, fn_str text) {
+  size_t n = 0;
+  for (size_t i = 0; i < text.length;) {
+    uint32_t c = 0xFFFD;
+    const size_t length = fn_utf8_decode(&c, text.data + i, text.length - i);
+    const bool steers = c < 0x20 || (c >= 0x7F && c < 0xA0) || c == 0x61C || (c >= 0x200B && c <= 0x200F) ||
+                        (c >= 0x2028 && c <= 0x202E) || (c >= 0x2066 && c <= 0x2069) || c == 0xFEFF;
+    const char *from = length == 0 ? "\xEF\xBF\xBD" : steers ? " " : text.data + i;
+    const size_t written = length == 0 ? 3 : steers ? 1 : length;
+    if (n + written >= size) break;
+    memcpy(out + n, from, written);
+    n += written;
+    i += length ? length : 1;
+  }
+  out[n] = '\0';
+}

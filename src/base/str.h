@@ -36,6 +36,9 @@ bool fn_str_to_int64(int64_t *out, fn_str s);
 bool fn_str_to_double(double *out, fn_str s);
 /* malloc'd, terminated copy; NULL when memory is short. */
 char *fn_str_dup(fn_str s);
+/* Copies text for people: control characters, marks of direction and line separators become spaces, bytes that are not
+ * UTF-8 become U+FFFD, and what does not fit is left out by whole characters. out is always terminated. */
+void fn_str_clean(char *out, size_t size, fn_str text);
 /* Bytes of the valid UTF-8 sequence at data[0..length) (1-4), or 0 when it is not valid (overlong, surrogate, cut).
  * code_point_out may be NULL. */
 size_t fn_utf8_decode(uint32_t *code_point_out, const char *data, size_t length);

@@ -78,6 +78,8 @@ extern const size_t fn_cli_n_tables;
 /* A remark on stderr ("note: …"), unless --quiet; a warning always. */
 void fn_cli_note(const fn_cli *cli, const char *format, ...) FN_PRINTF(2, 3);
 void fn_cli_warn(const fn_cli *cli, const char *format, ...) FN_PRINTF(2, 3);
+/* A message and a line break to stderr, without what would steer a terminal: names and servers' words stand in it. */
+void fn_cli_print_error(const char *text);
 /* Columns of the terminal behind a file descriptor, at least 20; 80 when it is none. */
 int fn_cli_width(int fd);
 /* Progress: one line on stderr's terminal that the next one overwrites, cut to its width. Nothing elsewhere and with

@@ -84,7 +84,8 @@ static fn_status choose_metric(fn_runs_report *report, const fn_cli_report *f, c
 static fn_status find_places(fn_cli_report *f, char **folder_out, char **artifacts_out, const char *out, fn_err *err) {
   fn_track_options options;
   FN_TRY(fn_config_fill(&options, f->cli->config, &fn_track_option_table, err));
-  const char *artifacts = fn_cli_track_artifacts(&options);
+  fn_cli_place place;
+  const char *artifacts = fn_cli_track_artifacts(place, &options);
   if (strncmp(artifacts, "file://", 7) == 0) artifacts += 7;
   if (!strstr(artifacts, "://") && fn_path_is_dir(artifacts)) FN_TRY(fn_path_real(artifacts_out, artifacts, err));
   f->artifacts = *artifacts_out;

@@ -159,7 +159,9 @@ static fn_status text_page(page *p, fn_err *err) {
   const fn_run_info *info = &p->run->info;
   const bool color = p->cli->color && p->cli->tty_out;
   char text[32];
-  fn_buf_printf(&p->out, "%s%s%s\n", color ? "\033[1m" : "", info->name, color ? "\033[0m" : "");
+  if (color) fn_buf_append_str(&p->out, "\033[1m");
+  fn_print_line(&p->out, fn_str_from(info->name), 250);
+  fn_buf_append_str(&p->out, color ? "\033[0m\n" : "\n");
   line(p, "id", info->id);
   line(p, "status", fn_run_status_names[info->status]);
   if (info->deleted) line(p, "deleted", "yes");

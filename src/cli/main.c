@@ -10,6 +10,11 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+static void say_error(const char *message) {
+  fputs("fakenews: ", stderr);
+  fn_cli_print_error(message);
+}
+
 extern char **environ;
 extern const fn_embedded fn_embedded_config[];
 
@@ -68,7 +73,7 @@ static bool hold_standard_descriptors(void) {
 static int end_output(void) {
   fn_err err = {0};
   const fn_status status = fn_cli_print(fn_str_make(NULL, 0), &err);
-  if (status != FN_OK) fprintf(stderr, "fakenews: %s\n", err.message);
+  if (status != FN_OK) say_error(err.message);
   return fn_status_exit_code(status);
 }
 
@@ -247,7 +252,7 @@ static int print_for_packages(size_t n, char *const *words) {
     status = fn_err_set(&err, FN_E_INVALID, "help takes VERB, --man, or --completion and one of bash, zsh, fish");
   if (status == FN_OK) status = fn_buf_check(&text, "help", &err);
   if (status == FN_OK) status = fn_cli_print(fn_buf_str(&text), &err);
-  if (status != FN_OK) fprintf(stderr, "fakenews: %s\n", err.message);
+  if (status != FN_OK) say_error(err.message);
   return fn_status_exit_code(status);
 }
 
@@ -295,9 +300,9 @@ int main(int argc, char **argv) {
       asks_help ? run_verb(verb, 1, &help, &arena, &err) : run_verb(verb, n - used, words + used, &arena, &err);
   fn_arena_deinit(&arena);
   if (status == FN_E_CANCELLED && fn_cli_stop_signal()) {
-    fprintf(stderr, "fakenews: %s\n", err.message[0] ? err.message : "stopped");
+    say_error(err.message[0] ? err.message : "stopped");
     return 128 + fn_cli_stop_signal();
   }
-  if (status != FN_OK && err.message[0]) fprintf(stderr, "fakenews: %s\n", err.message);
+  if (status != FN_OK && err.message[0]) say_error(err.message);
   return fn_status_exit_code(status);
 }

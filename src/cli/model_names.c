@@ -20,7 +20,7 @@ fn_status fn_cli_model_source_init(fn_cli_model_source *s, const fn_cli *cli, fn
   FN_TRY(fn_config_fill(&s->registry, cli->config, &fn_registry_option_table, err));
   FN_TRY(fn_cli_stores_init(&s->stores, cli, err));
   s->tracking = (fn_tracking_options){.url = fn_cli_track_url(&s->track),
-                                      .artifacts = fn_cli_track_artifacts(&s->track),
+                                      .artifacts = fn_cli_track_artifacts(s->artifacts, &s->track),
                                       .store = &s->stores.options,
                                       .read_only = true};
   const char *uri = s->registry.uri ? s->registry.uri : getenv("MLFLOW_REGISTRY_URI");

@@ -12,6 +12,7 @@ typedef struct fn_cli_model_source {
   fn_track_options track;
   fn_registry_options registry;
   fn_tracking_options tracking;
+  fn_cli_place artifacts;
   fn_mlflow_options mlflow;
   char *cache; /* of copies; malloc'd */
   fn_model_source source;

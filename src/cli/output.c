@@ -16,9 +16,41 @@ static void say(const fn_cli *cli, const char *kind, const char *color, const ch
     fprintf(stderr, "%s%s:\033[0m ", color, kind);
   else
     fprintf(stderr, "%s: ", kind);
-  vfprintf(stderr, format, args);
-  fputc('\n', stderr);
+  char text[8192];
+  vsnprintf(text, sizeof text, format, args);
+  fn_cli_print_error(text);
   funlockfile(stderr);
+}
+
+/* "scheme://user:password@host" as "scheme://user:***@host", whoever wrote the message. */
+static void put_line(const char *line) {
+  for (const char *at; (at = strstr(line, "://")) != NULL;) {
+    const char *host = at + 3, *colon = NULL, *end = NULL;
+    for (const char *p = host; *p && !strchr("/?#\"' ", *p); p++) {
+      if (*p == ':' && !colon) colon = p;
+      if (*p == '@') end = p;
+    }
+    const bool secret = colon && end && colon < end;
+    fprintf(stderr, "%.*s%s", (int)((secret ? colon + 1 : host) - line), line, secret ? "***" : "");
+    line = secret ? end : host;
+  }
+  fputs(line, stderr);
+}
+
+void fn_cli_print_error(const char *text) {
+  char line[1024];
+  while (*text) {
+    size_t length = strcspn(text, "\n");
+    if (length >= sizeof line) { /* in pieces, each of whole characters */
+      length = sizeof line - 1;
+      while (length > sizeof line - 4 && ((unsigned char)text[length] & 0xC0) == 0x80) length--;
+    }
+    fn_str_clean(line, sizeof line, fn_str_make(text, length));
+    put_line(line);
+    text += length;
+    if (*text == '\n' && *++text) fputc('\n', stderr);
+  }
+  fputc('\n', stderr);
 }
 
 void fn_cli_note(const fn_cli *cli, const char *format, ...) {

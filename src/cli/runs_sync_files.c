@@ -43,7 +43,8 @@ static fn_status store_all(fn_cli_files_sync *s, fn_tracking *tracking, fn_file_
 }
 
 static fn_status sync_listed(fn_cli_files_sync *s, fn_file_listing *l, fn_err *err) {
-  const char *artifacts = fn_cli_track_artifacts(s->options);
+  fn_cli_place place;
+  const char *artifacts = fn_cli_track_artifacts(place, s->options);
   fn_tracking *tracking = NULL;
   s->n_waiting = l->n;
   if (l->artifacts && strcmp(l->artifacts, artifacts) != 0)
@@ -67,7 +68,8 @@ fn_status fn_cli_sync_files(fn_cli_files_sync *s, fn_err *err) {
 }
 
 void fn_cli_sync_files_show(fn_buf *out, const fn_cli_files_sync *s, bool json, const char *failure) {
-  const char *artifacts = fn_cli_track_artifacts(s->options);
+  fn_cli_place place;
+  const char *artifacts = fn_cli_track_artifacts(place, s->options);
   if (!json) {
     fn_buf_printf(out, "%s: %zu files stored in %s, %zu wait\n", s->folder, s->n_stored, artifacts, s->n_waiting);
     return;

@@ -9,9 +9,10 @@
 /* ---- local ---- */
 
 static fn_status make_local(fn_sink *sink_out, const fn_cli_track_context *c, fn_err *err) {
+  fn_cli_place artifacts;
   const fn_local_sink_options options = {
       .store = {.url = fn_cli_track_url(c->options),
-                .artifacts = fn_cli_track_artifacts(c->options),
+                .artifacts = fn_cli_track_artifacts(artifacts, c->options),
                 .store = &c->stores->options},
       .run = c->run,
       .resume_step = c->resume_step,

@@ -29,8 +29,14 @@ const char *fn_cli_track_url(const fn_track_options *options) {
   return options->url ? options->url : "runs/tracking.db";
 }
 
-const char *fn_cli_track_artifacts(const fn_track_options *options) {
-  return options->artifacts ? options->artifacts : "runs/artifacts";
+const char *fn_cli_track_artifacts(fn_cli_place out, const fn_track_options *options) {
+  fn_sql_kind kind;
+  const char *url = fn_cli_track_url(options);
+  if (options->artifacts) return options->artifacts;
+  if (!fn_sql_kind_of(&kind, url) || kind != FN_SQL_SQLITE) return "runs/artifacts";
+  if (strncmp(url, "sqlite:", 7) == 0) url += 7;
+  snprintf(out, sizeof(fn_cli_place), "%.*sartifacts", (int)(fn_path_base(url) - url), url);
+  return out;
 }
 
 static bool is_missing(const char *url) {
@@ -42,9 +48,10 @@ static bool is_missing(const char *url) {
 fn_status fn_cli_open_tracking(fn_tracking **tracking_out, const fn_cli *cli, const fn_cli_stores *stores,
                                fn_cli_open_mode mode, fn_err *err) {
   fn_track_options options;
+  fn_cli_place artifacts;
   FN_TRY(fn_config_fill(&options, cli->config, &fn_track_option_table, err));
   fn_tracking_options o = {.url = fn_cli_track_url(&options),
-                           .artifacts = fn_cli_track_artifacts(&options),
+                           .artifacts = fn_cli_track_artifacts(artifacts, &options),
                            .store = stores ? &stores->options : NULL};
   if (mode != FN_CLI_OPEN_MAKE && is_missing(o.url))
     return fn_err_set(err, FN_E_NOT_FOUND,

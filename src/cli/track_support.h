@@ -36,9 +36,11 @@ typedef enum fn_cli_open_mode {
 /* Opens the store of track.url and track.artifacts; stores outlives it. Close with fn_tracking_close. */
 FN_NODISCARD fn_status fn_cli_open_tracking(fn_tracking **tracking_out, const fn_cli *cli, const fn_cli_stores *stores,
                                             fn_cli_open_mode mode, fn_err *err);
-/* track.url and track.artifacts, or where they are without them. */
+/* track.url and track.artifacts, or where they are without them: the files of a SQLite database lie in the folder
+ * artifacts beside it. The text is track.artifacts or stands in *out. */
+typedef char fn_cli_place[4096];
 const char *fn_cli_track_url(const fn_track_options *options);
-const char *fn_cli_track_artifacts(const fn_track_options *options);
+const char *fn_cli_track_artifacts(fn_cli_place out, const fn_track_options *options);
 
 /* ---- a training that is tracked ---- */
 

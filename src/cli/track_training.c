@@ -1,5 +1,6 @@
 /* A training that is tracked: its events become parameters, tags, metrics and files of a run. */
 #include "cli/track_command.h"
+#include "cli/track_identity.h"
 #include "cli/track_support.h"
 #include "track/source_revision.h"
 #include "train/record.h"
@@ -8,7 +9,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { MAX_SINKS = 8, MAX_IDENTITY_BYTES = 65536, MAX_DEPTH = 8 };
+enum { MAX_SINKS = 8, MAX_DEPTH = 8 };
 
 struct fn_cli_tracked {
   const fn_cli *cli;
@@ -17,6 +18,8 @@ struct fn_cli_tracked {
   fn_cli_stores stores;
   fn_arena arena; /* texts of `options` that are not cli's, and of `run` */
   fn_run_info run;
+  fn_cli_identity identity;
+  bool lost_url; /* database of the run, which is not known any more */
   char user[128];
   const char *folder;   /* of the run, absolute */
   fn_config *saved;     /* settings of the run, with track.* as it was given now; NULL before it begins */
@@ -112,47 +115,6 @@ static fn_status load_settings(fn_config **out, const char *folder, fn_err *err)
 
 /* ---- who the run is ---- */
 
-/* RUN/track/run.json: the run's id, so that a training that is resumed goes on with the same run. */
-static fn_status load_identity(bool *found, fn_cli_tracked *t, fn_err *err) {
-  FN_AUTO_FREE char *path = fn_path_join(t->folder, "track/run.json");
-  FN_AUTO_JSON json_t *root = NULL;
-  const char *id = NULL;
-  *found = false;
-  if (!path) return fn_err_no_memory(err, "a path");
-  if (!fn_path_exists(path)) return FN_OK;
-  FN_TRY(fn_json_load(&root, path, MAX_IDENTITY_BYTES, err));
-  FN_TRY(fn_json_get_string(&id, root, "id", NULL, path, err));
-  FN_TRY(fn_json_get_int(&t->run.start_ms, root, "start_ms", 0, INT64_MAX, NULL, path, err));
-  if (strlen(id) != FN_RUN_ID_LENGTH - 1)
-    return fn_err_set(err, FN_E_INVALID, "%s: the id has 32 hexadecimal digits", path);
-  memcpy(t->run.id, id, FN_RUN_ID_LENGTH);
-  *found = true;
-  return FN_OK;
-}
-
-static fn_status make_identity(fn_cli_tracked *t, fn_err *err) {
-  unsigned char random[16];
-  FN_AUTO_FREE char *folder = fn_path_join(t->folder, "track");
-  FN_AUTO_FREE char *path = fn_path_join(t->folder, "track/run.json");
-  FN_AUTO_BUF fn_buf text;
-  fn_json_writer w;
-  if (!folder || !path) return fn_err_no_memory(err, "a path");
-  FN_TRY(fn_random_bytes(random, sizeof random, err));
-  fn_run_id_make(t->run.id, random);
-  t->run.start_ms = fn_clock_unix_ms();
-  fn_buf_init(&text, MAX_IDENTITY_BYTES);
-  fn_json_begin(&w, &text, 2);
-  fn_json_object(&w, NULL);
-  fn_json_int(&w, "format", 1);
-  fn_json_text(&w, "id", t->run.id);
-  fn_json_int(&w, "start_ms", t->run.start_ms);
-  fn_json_text(&w, "experiment", t->options.experiment);
-  fn_json_end(&w);
-  FN_TRY(fn_buf_check(&text, path, err));
-  FN_TRY(fn_dir_create(folder, err));
-  return fn_file_write(path, text.data, text.length, err);
-}
-
 static fn_status find_folder(fn_cli_tracked *t, const char *folder, fn_err *err) {
   char *real = NULL;
   FN_TRY(fn_path_real(&real, folder, err));
@@ -161,15 +123,22 @@ static fn_status find_folder(fn_cli_tracked *t, const char *folder, fn_err *err)
   return t->folder ? FN_OK : fn_err_no_memory(err, "a path");
 }
 
+/* *known: the run was begun before. */
 static fn_status identify(bool *known, fn_cli_tracked *t, fn_err *err) {
-  FN_TRY(load_identity(known, t, err));
-  if (!*known) FN_TRY(make_identity(t, err));
+  *known = t->identity.id[0] != '\0';
+  if (!*known && t->identity.parent[0])
+    fn_cli_note(t->cli,
+                "this run folder is a copy of one that is still there: a run of its own begins, below run %.12s",
+                t->identity.parent);
+  FN_TRY(fn_cli_identity_save(&t->identity, t->folder, fn_cli_track_url(&t->options), t->options.experiment, err));
+  memcpy(t->run.id, t->identity.id, sizeof t->run.id);
+  t->run.start_ms = t->identity.start_ms;
   t->run.experiment_name = t->options.experiment;
   t->run.name = fn_path_base(t->folder);
   fn_cli_user_name(t->user, sizeof t->user);
   t->run.user = t->user;
   t->run.folder = t->folder;
-  if (t->options.parent) snprintf(t->run.parent, sizeof t->run.parent, "%s", t->options.parent);
+  snprintf(t->run.parent, sizeof t->run.parent, "%s", t->options.parent ? t->options.parent : t->identity.parent);
   return FN_OK;
 }
 
@@ -243,24 +212,25 @@ static void tell_preparation(const fn_cli_tracked *t) {
   fn_run_record_deinit(&r);
 }
 
-static fn_status make_sinks(fn_sink *sinks, size_t *n, const fn_cli_tracked *t, int64_t resume_step, fn_err *err) {
+/* A sink that cannot be made is left out; the others are told. */
+static size_t make_sinks(fn_sink sinks[MAX_SINKS], const fn_cli_tracked *t, int64_t resume_step) {
   const fn_cli_track_context context = {t->cli, &t->stores, &t->options, &t->run, t->folder, resume_step};
-  for (const fn_cli_sink_kind *k = fn_cli_sink_kinds; k->name; k++)
-    if (fn_track_has_sink(&t->options, k->name)) {
-      FN_TRY(k->make(&sinks[*n], &context, err));
-      ++*n;
-    }
-  return FN_OK;
+  size_t n = 0;
+  for (const fn_cli_sink_kind *k = fn_cli_sink_kinds; k->name && n < MAX_SINKS; k++) {
+    fn_err why = {0};
+    if (!fn_track_has_sink(&t->options, k->name) || (t->lost_url && strcmp(k->name, "local") == 0)) continue;
+    if (k->make(&sinks[n], &context, &why) == FN_OK)
+      n++;
+    else
+      fn_cli_warn(t->cli, "tracking (%s): %s", k->name, why.message);
+  }
+  return n;
 }
 
 static fn_status start_tracker(fn_cli_tracked *t, int64_t resume_step, fn_err *err) {
   fn_sink sinks[MAX_SINKS];
-  size_t n = 0;
-  const fn_status status = make_sinks(sinks, &n, t, resume_step, err);
-  if (status != FN_OK) {
-    for (size_t i = 0; i < n; i++) sinks[i].destroy(sinks[i].self);
-    return status;
-  }
+  const size_t n = make_sinks(sinks, t, resume_step);
+  if (n == 0) return fn_err_set(err, FN_E_NOT_FOUND, "there is nowhere to tell it");
   const fn_tracker_options options = {.run = &t->run,
                                       .sinks = sinks,
                                       .n_sinks = n,
@@ -273,18 +243,40 @@ static fn_status start_tracker(fn_cli_tracked *t, int64_t resume_step, fn_err *e
   return fn_tracker_create(&t->tracker, &options, err);
 }
 
-/* A run that goes on is told of where it was told of before, unless somebody says otherwise now. What may hold a
- * password is not in the run folder. */
+/* The setting in the settings of the run folder, where it stands as "***" when it was given. */
+static bool is_hidden(const fn_cli_tracked *t, const fn_option *o) {
+  const char *saved = fn_config_value(t->saved, o->key);
+  return o->secret && saved && (strcmp(saved, "\"***\"") == 0 || strcmp(saved, "***") == 0);
+}
+
+/* A SQLite file is known by the run's identity. The sink mlflow knows its server by its journal, and whether
+ * credentials may go there. */
+static fn_status take_hidden(fn_cli_tracked *t, const char *key, fn_err *err) {
+  const bool is_url = strcmp(key, "track.url") == 0;
+  if (is_url && t->identity.url) {
+    FN_AUTO_BUF fn_buf text;
+    fn_buf_init(&text, 1 << 16);
+    fn_buf_append_json(&text, fn_str_from(t->identity.url));
+    FN_TRY(fn_buf_check(&text, key, err));
+    return fn_config_set(t->saved, FN_CONFIG_OVERRIDE, key, fn_buf_str(&text), "track/run.json", err);
+  }
+  if (is_url) {
+    t->lost_url = true;
+    fn_cli_warn(t->cli, "tracking (local): track.url of this run names a server and is not kept in its folder; "
+                        "what is trained now is not told to its store: give track.url again");
+  }
+  return fn_config_set(t->saved, FN_CONFIG_OVERRIDE, key, fn_str_from("null"), "track/run.json", err);
+}
+
+/* A run that goes on is told of where it was told of before, unless somebody says otherwise now. */
 static fn_status take_over_settings(fn_cli_tracked *t, fn_err *err) {
   for (size_t i = 0; i < fn_track_option_table.n_options; i++) {
     const fn_option *o = &fn_track_option_table.options[i];
-    const bool given = fn_config_layer_of(t->cli->config, o->key) != FN_CONFIG_DEFAULT;
-    const char *saved = fn_config_value(t->saved, o->key), *now = fn_config_value(t->cli->config, o->key);
-    const bool hidden = o->secret && saved && strcmp(saved, "***") == 0;
-    if (hidden && !given)
-      fn_cli_note(t->cli, "%s of this run is not kept in its folder, and is now %s; give it again", o->key, now);
-    if (given || hidden)
+    const char *now = fn_config_value(t->cli->config, o->key);
+    if (fn_config_layer_of(t->cli->config, o->key) != FN_CONFIG_DEFAULT)
       FN_TRY(fn_config_set(t->saved, FN_CONFIG_OVERRIDE, o->key, fn_str_from(now), "command line", err));
+    else if (is_hidden(t, o))
+      FN_TRY(take_hidden(t, o->key, err));
   }
   return fn_config_fill(&t->options, t->saved, &fn_track_option_table, err);
 }
@@ -293,6 +285,7 @@ static fn_status begin(fn_cli_tracked *t, const fn_train_event *e, fn_err *err) 
   bool known = false;
   FN_TRY(find_folder(t, e->path, err));
   FN_TRY(load_settings(&t->saved, t->folder, err));
+  FN_TRY(fn_cli_identity_load(&t->identity, t->folder, err));
   if (t->resume) FN_TRY(take_over_settings(t, err));
   FN_TRY(identify(&known, t, err));
   FN_TRY(start_tracker(t, known ? e->step : -1, err));
@@ -397,6 +390,7 @@ void fn_cli_tracked_finish(fn_cli_tracked *t, fn_status status) {
                       t->options.close_timeout_s * 1000);
   }
   fn_config_destroy(t->saved);
+  fn_cli_identity_deinit(&t->identity);
   fn_arena_deinit(&t->arena);
   free(t);
 }
@@ -440,6 +434,15 @@ static fn_status check_tags(const fn_track_options *o, fn_err *err) {
   return FN_OK;
 }
 
+static void note_files_of_postgresql(const fn_cli_tracked *t) {
+  fn_sql_kind kind;
+  if (!fn_track_has_sink(&t->options, "local") || t->options.artifacts ||
+      !fn_sql_kind_of(&kind, fn_cli_track_url(&t->options)) || kind != FN_SQL_POSTGRESQL)
+    return;
+  fn_cli_note(t->cli, "the files of this run go to runs/artifacts of this folder, where others that share the database "
+                      "do not find them; track.artifacts=s3://… or a shared folder is for all");
+}
+
 static fn_status set_up(bool *any, fn_cli_tracked *t, fn_err *err) {
   FN_TRY(fn_config_fill(&t->options, t->cli->config, &fn_track_option_table, err));
   FN_TRY(fn_cli_stores_init(&t->stores, t->cli, err));
@@ -447,6 +450,7 @@ static fn_status set_up(bool *any, fn_cli_tracked *t, fn_err *err) {
   t->stores.options.sink = (fn_download_sink){.event = goes_on, .arg = t};
   FN_TRY(check_parent(&t->options, err));
   FN_TRY(check_tags(&t->options, err));
+  note_files_of_postgresql(t);
   if (!*any || !t->options.required || !fn_track_has_sink(&t->options, "local")) return FN_OK;
   fn_tracking *tracking = NULL;
   const fn_status status = fn_cli_open_tracking(&tracking, t->cli, &t->stores, FN_CLI_OPEN_MAKE, err);

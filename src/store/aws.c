@@ -22,9 +22,15 @@ void fn_aws_deinit(fn_aws *aws) {
 }
 
 bool fn_aws_keys_forget(fn_aws *aws) {
-  const bool can_expire = aws->id && aws->expires_ms != INT64_MAX;
-  if (can_expire) forget(aws);
-  return can_expire;
+  /* A session token of ~/.aws has no date, and other programs write a new one there. */
+  const bool of_file = aws->token && aws->has_files;
+  const bool can_expire = aws->id && (aws->expires_ms != INT64_MAX || of_file);
+  if (!can_expire) return false;
+  forget(aws);
+  fn_buf_deinit(&aws->config);
+  fn_buf_deinit(&aws->credentials);
+  aws->has_files = false;
+  return true;
 }
 
 static const char *variable(const fn_store *store, const char *name) {

@@ -67,10 +67,7 @@ static void error_message(char out[MAX_SHOWN + 1], const fn_call_answer *answer)
   out[0] = 0;
   if (fn_json_parse(&value, fn_buf_str(&answer->body), "", NULL) != FN_OK) return;
   const char *text = json_string_value(json_object_get(json_object_get(value, "error"), "message"));
-  size_t n = 0;
-  for (; text && *text && n < MAX_SHOWN; text++) out[n++] = (unsigned char)*text < ' ' || *text == 0x7F ? ' ' : *text;
-  while (n && ((unsigned char)out[n - 1] & 0xC0) == 0x80) n--; /* no cut character at the end */
-  out[n] = 0;
+  if (text) fn_str_clean(out, MAX_SHOWN + 1, fn_str_from(text));
 }
 
 static fn_status gs_explain(const fn_store *store, const fn_call_answer *answer, const char *key, fn_err *err) {

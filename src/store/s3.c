@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -26,6 +27,19 @@ static char *host_of(const fn_url *url) {
   return fn_str_dup(fn_str_from(text));
 }
 
+/* All or nothing: `base` says that the bucket was found. */
+static fn_status keep_base(fn_s3 *s3, const fn_url *url, fn_str base, fn_err *err) {
+  char *host = host_of(url), *path = fn_str_dup(fn_str_from(strcmp(url->path, "/") == 0 ? "" : url->path));
+  char *copy = fn_str_dup(base);
+  if (!host || !path || !copy) {
+    free(host), free(path), free(copy);
+    return fn_err_no_memory(err, "an address");
+  }
+  free(s3->host), free(s3->path), free(s3->base);
+  s3->host = host, s3->path = path, s3->base = copy;
+  return FN_OK;
+}
+
 static fn_status set_base(fn_s3 *s3, const char *base, bool in_path, fn_err *err) {
   FN_AUTO_BUF fn_buf text;
   fn_url url;
@@ -36,14 +50,14 @@ static fn_status set_base(fn_s3 *s3, const char *base, bool in_path, fn_err *err
   FN_TRY(fn_buf_check(&text, "an address", err));
   FN_TRY(fn_url_parse(&url, text.data, err));
   const bool plain = url.scheme != FN_URL_FILE && !url.user && !strpbrk(text.data, "?#");
-  s3->host = host_of(&url);
-  s3->path = fn_str_dup(fn_str_from(strcmp(url.path, "/") == 0 ? "" : url.path));
-  s3->base = fn_str_dup(fn_buf_str(&text));
+  fn_status status = FN_OK;
+  if (!plain) /* without the bucket, and without a password */
+    status = fn_err_set(err, FN_E_INVALID, "%.*s is no endpoint of S3; https://host[:port] is (store.s3_endpoint)",
+                        (int)(strcspn(url.text, "?#") < 300 ? strcspn(url.text, "?#") : 300), url.text);
+  else
+    status = keep_base(s3, &url, fn_buf_str(&text), err);
   fn_url_deinit(&url);
-  if (!plain)
-    return fn_err_set(err, FN_E_INVALID, "%.300s is no endpoint of S3; https://host[:port] is (store.s3_endpoint)",
-                      base);
-  return s3->host && s3->path && s3->base ? FN_OK : fn_err_no_memory(err, "an address");
+  return status;
 }
 
 /* Names with dots do not fit the certificate of *.s3.REGION.amazonaws.com. */
@@ -156,13 +170,7 @@ static void error_part(char out[MAX_SHOWN + 1], const fn_call_answer *answer, co
   fn_buf_init(&text, 1 << 20);
   out[0] = 0;
   if (!fn_xml_find(&text, fn_buf_str(&answer->body), path)) return;
-  size_t n = 0;
-  for (size_t i = 0; i < text.length && n < MAX_SHOWN; i++) {
-    const unsigned char c = (unsigned char)text.data[i];
-    out[n++] = c < ' ' || c == 0x7F ? ' ' : (char)c;
-  }
-  while (n && ((unsigned char)out[n - 1] & 0xC0) == 0x80) n--; /* no cut character at the end */
-  out[n] = 0;
+  fn_str_clean(out, MAX_SHOWN + 1, fn_buf_str(&text));
 }
 
 static fn_status s3_explain(const fn_store *store, const fn_call_answer *answer, const char *key, fn_err *err) {

@@ -12,7 +12,8 @@ static const fn_option options[] = {
      "working folder."},
     {"track.artifacts", FN_OPTION_STRING, AT(artifacts), "null", NULL, true, false,
      "Where the files of runs and of model versions are kept, each content once: a folder, s3://… or gs://…. null: "
-     "runs/artifacts in the working folder."},
+     "the folder artifacts beside a SQLite database; with PostgreSQL runs/artifacts in the working folder, which "
+     "others that use the database do not see."},
     {"track.experiment", FN_OPTION_STRING, AT(experiment), "Default", NULL, false, false,
      "Experiment that a training belongs to; it is made when it is not there."},
     {"track.tags", FN_OPTION_MAP, AT(tags), "{}", NULL, false, false,

@@ -6,7 +6,7 @@
 
 typedef struct fn_process {
   char host[128];
-  char space[128]; /* of process ids: this boot of the machine, and the namespace */
+  char space[128]; /* of process ids: this boot of the machine, the namespace, and the machine's id as a hash */
   int64_t pid;
   int64_t started; /* clock ticks after the boot: another process that got the same id began at another time */
 } fn_process;

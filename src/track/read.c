@@ -101,6 +101,8 @@ static fn_status take_candidate(void *arg, const fn_sql_value *v, size_t n, fn_e
   finding *f = arg;
   (void)err;
   if (n != 2 || f->n == MAX_CANDIDATES || v[0].bytes.length != FN_RUN_ID_LENGTH - 1) return FN_OK;
+  for (size_t i = 0; i < f->n; i++)
+    if (memcmp(f->ids[i], v[0].bytes.data, FN_RUN_ID_LENGTH - 1) == 0) return FN_OK; /* by its id and by its name */
   memcpy(f->ids[f->n], v[0].bytes.data, FN_RUN_ID_LENGTH - 1);
   f->ids[f->n++][FN_RUN_ID_LENGTH - 1] = '\0';
   fn_buf_printf(&f->names, "%s%.12s %.*s", f->n > 1 ? ", " : "", v[0].bytes.data,
@@ -112,19 +114,21 @@ static bool is_hex(const char *text) {
   return text[strspn(text, "0123456789abcdef")] == '\0';
 }
 
+/* A name of digits may be the beginning of another run's id: both are candidates then, for which one is meant is not
+ * known, and `runs rm --purge` takes what it is given. A whole id is that run. */
 static fn_status find(finding *f, fn_tracking *t, const char *name, fn_err *err) {
   const fn_sql_value value = fn_sql_text(name);
   const fn_sql_value prefix[] = {value, fn_sql_int((int64_t)strlen(name))};
   if (strcmp(name, "latest") == 0)
-    return fn_sql_query(t->sql,
+    FN_TRY(fn_sql_query(t->sql,
                         "SELECT id, name FROM runs WHERE deleted = 0 ORDER BY start_ms DESC, number DESC LIMIT 1", NULL,
-                        0, take_candidate, f, err);
+                        0, take_candidate, f, err));
   if (is_hex(name) && strlen(name) >= 4)
     FN_TRY(fn_sql_query(t->sql,
                         "SELECT id, name FROM runs WHERE substr(id, 1, CAST($2 AS INTEGER)) = $1 ORDER BY start_ms DESC"
                         " LIMIT 5",
                         prefix, 2, take_candidate, f, err));
-  if (f->n == 0)
+  if (f->n == 0 || strlen(name) < FN_RUN_ID_LENGTH - 1)
     FN_TRY(fn_sql_query(t->sql,
                         "SELECT id, name FROM runs WHERE name = $1 AND deleted = 0 ORDER BY start_ms DESC LIMIT 5",
                         &value, 1, take_candidate, f, err));

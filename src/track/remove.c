@@ -54,10 +54,25 @@ static fn_status check_free(fn_tracking *t, const char *id, fn_err *err) {
 
 /* ---- hiding, removing ---- */
 
+/* The row of a run that is not written any more: what a training tells a run that was hidden would be lost. A run whose
+ * process was killed has ended. */
+static fn_status find_ended(fn_run_row *row, fn_tracking *t, const char *id, fn_err *err) {
+  int64_t gone[256];
+  size_t n = 0;
+  FN_TRY(fn_tracking_reap(gone, &n, FN_COUNT_OF(gone), t, err));
+  FN_TRY(fn_tracking_row(row, t, id, err));
+  if (row->status != FN_RUN_RUNNING) return FN_OK;
+  return fn_err_set(err, FN_E_INVALID, "run %.12s goes on; it can be removed when it has ended", id);
+}
+
 fn_status fn_tracking_set_deleted(fn_tracking *t, const char *id, bool deleted, fn_err *err) {
   const fn_sql_value values[] = {fn_sql_text(id), fn_sql_int(deleted)};
+  fn_run_row row;
   int64_t n = 0;
-  if (deleted) FN_TRY(check_free(t, id, err));
+  if (deleted) {
+    FN_TRY(find_ended(&row, t, id, err));
+    FN_TRY(check_free(t, id, err));
+  }
   FN_TRY(fn_sql_run(t->sql, "UPDATE runs SET deleted = $2 WHERE id = $1", values, 2, &n, err));
   return n ? FN_OK : fn_err_set(err, FN_E_NOT_FOUND, "no run %.40s", id);
 }
@@ -76,9 +91,7 @@ static fn_status remove_rows(fn_tracking *t, void *arg, fn_err *err) {
 fn_status fn_tracking_purge(fn_tracking *t, const char *id, fn_err *err) {
   fn_run_row row;
   char owner[64];
-  FN_TRY(fn_tracking_row(&row, t, id, err));
-  if (row.status == FN_RUN_RUNNING)
-    return fn_err_set(err, FN_E_INVALID, "run %.12s goes on; it can be removed when it has ended", id);
+  FN_TRY(find_ended(&row, t, id, err));
   FN_TRY(check_free(t, id, err));
   snprintf(owner, sizeof owner, "run:%s", id);
   FN_TRY(fn_tracking_drop_owner(t, owner, err));

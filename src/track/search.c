@@ -119,7 +119,7 @@ static void put_number_test(statement *s, const char *column, const fn_clause *c
     fn_buf_printf(&s->text, "CAST(%s AS DOUBLE PRECISION) %s ", column, marks[c->comparator]);
   else
     fn_buf_printf(&s->text, "%s %s ", column, marks[c->comparator]);
-  put_value(s, fn_sql_double(c->number));
+  put_value(s, is_time ? fn_sql_double(c->number) : fn_track_number(c->number));
   if (c->comparator == FN_COMPARE_NE) put(s, ")");
 }
 

@@ -156,7 +156,7 @@ typedef struct fn_run_query {
 FN_NODISCARD fn_status fn_tracking_search(fn_tracking *tracking, const fn_run_query *query, fn_run_emit emit, void *arg,
                                           fn_err *err);
 /* By id, by the beginning of an id (4 digits at least), by name, by run folder, or "latest". FN_E_NOT_FOUND, and
- * FN_E_INVALID with the candidates when several fit. */
+ * FN_E_INVALID with the candidates when several fit, be it one by its name and another by the beginning of its id. */
 FN_NODISCARD fn_status fn_tracking_find(char id_out[FN_RUN_ID_LENGTH], fn_tracking *tracking, const char *name,
                                         fn_err *err);
 FN_NODISCARD fn_status fn_tracking_get_run(fn_tracking *tracking, const char *id, fn_run_emit emit, void *arg,
@@ -165,7 +165,8 @@ typedef fn_status (*fn_metric_emit)(void *arg, const fn_metric_point *point, fn_
 /* All points of a key (NULL: of every key) in order of step, then time. */
 FN_NODISCARD fn_status fn_tracking_history(fn_tracking *tracking, const char *id, const char *key, fn_metric_emit emit,
                                            void *arg, fn_err *err);
-/* deleted = true hides a run, false brings it back. FN_E_REFUSED while a model version comes of it. */
+/* deleted = true hides a run, false brings it back. FN_E_REFUSED while a model version comes of it, FN_E_INVALID while
+ * it goes on. */
 FN_NODISCARD fn_status fn_tracking_set_deleted(fn_tracking *tracking, const char *id, bool deleted, fn_err *err);
 /* Versions of models that came of a run and are in use (track/registry.h keeps them in the same database). */
 typedef fn_status (*fn_run_version_emit)(void *arg, const char *model, int64_t version, fn_err *err);

@@ -251,6 +251,38 @@ def test_secrets_are_not_kept(tracked, program, data, tmp_path):
             assert not path.is_file() or b"s3cr3t" not in path.read_bytes(), path
 
 
+def test_where_the_files_are(fakenews, data, tmp_path):
+    """Beside the database, wherever one stands."""
+    assert fakenews("train", "--data", data, "--out", "a", *TRAIN, "train.max_steps=4", "track.url=db/t.db").code == 0
+    assert not (tmp_path / "runs").exists() and (tmp_path / "db/artifacts/sha256").is_dir()
+    (tmp_path / "sub").mkdir()
+    done = fakenews("runs", "export", "a", "--out", "out", "track.url=../db/t.db", cwd=tmp_path / "sub")
+    assert done.code == 0 and not (tmp_path / "sub/runs").exists(), done
+
+
+def test_infinite_numbers_in_filters(runs):
+    for comparison, n in (("< 1e999", 2), ("> -1e999", 2), ("> 1e999", 0), ("< -1e999", 0)):
+        assert len(lines(runs("list", "--filter", f"metrics.val/loss {comparison}"))) == n, comparison
+
+
+def test_nothing_steers_the_terminal(fakenews, program, data, tmp_path):
+    """A name with ESC, CSI or marks of direction; and no password of an address."""
+    name = "a\x1b[31m\u202eb\x9b31mcé"
+    assert fakenews("train", "--data", data, "--out", name, *TRAIN, "train.max_steps=4").code == 0
+    for arguments in (["show", "latest"], ["list"]):
+        shown = on_terminal([program, "runs", *arguments], tmp_path, 120, NO_COLOR="1")
+        text = shown[1]
+        assert "\u202e" not in text and "\x9b" not in text and "cé" in text, text
+    done = fakenews("runs", "show", f"{name}x")
+    assert done.code == 3 or done.code == 2, done
+    assert not set("\x1b\u202e\x9b") & set(done.stderr) and "cé" in done.stderr, done
+    for model, env in (("http://user:hunter2@127.0.0.1:9/m.fnm", {}),
+                       ("s3://bucket/m.fnm", {"AWS_ENDPOINT_URL": "http://user:hunter2@127.0.0.1:9", "AWS_ACCESS_KEY_ID": "a",
+                                              "AWS_SECRET_ACCESS_KEY": "b"})):
+        done = fakenews("predict", "--model", model, "text", env=env)
+        assert done.code and "hunter2" not in done.stderr + done.stdout and "127.0.0.1" in done.stderr, done
+
+
 def test_killed_and_resumed(fakenews, program, data, tmp_path):
     """kill -9 leaves a run INTERRUPTED; going on takes it up again, and no step is there twice."""
     command = [program, "train", "--data", data, "--out", "run", *TRAIN, "track.flush_ms=10", "track.log_model=false"]
@@ -273,6 +305,62 @@ def test_killed_and_resumed(fakenews, program, data, tmp_path):
     steps = json.loads((tmp_path / "run/result.json").read_text())["n_steps"]
     assert cut["train/loss"]["points"] == steps
     assert fakenews("runs", "list", "--filter", "status = 'INTERRUPTED'").stdout == ""
+
+
+def test_resumed_in_the_same_places(fakenews, program, data, tmp_path):
+    """A database that was given is told of the rest too; none is made beside it."""
+    given = f"track.url={tmp_path}/db/t.db"
+    (tmp_path / "db").mkdir()
+    command = ["train", "--data", data, "--out", "run", *TRAIN, "train.max_steps=4", "track.log_model=false"]
+    assert fakenews(*command, given).code == 0
+    before = sorted(p.name for p in tmp_path.iterdir())
+    done = fakenews("train", "--resume", "run", "train.max_steps=9")
+    assert done.code == 0 and "track" not in done.stderr, done
+    assert sorted(p.name for p in tmp_path.iterdir()) == before and "***" not in before
+    run, = lines(fakenews("runs", "list", given))
+    assert run["status"] == "FINISHED"
+    assert json.loads(fakenews("runs", "show", "run", "--json", given).stdout)["metrics"]["train/loss"]["points"] == 9
+    # One whose password is not kept: nothing is told elsewhere, and somebody hears of it.
+    identity = json.loads((tmp_path / "run/track/run.json").read_text())
+    assert identity.pop("url") == f"{tmp_path}/db/t.db"
+    (tmp_path / "run/track/run.json").write_text(json.dumps(identity))
+    done = fakenews("train", "--resume", "run", "train.max_steps=12")
+    assert done.code == 0 and "give track.url again" in done.stderr, done
+    assert sorted(p.name for p in tmp_path.iterdir()) == before
+    done = fakenews("train", "--resume", "run", "train.max_steps=14", given)
+    assert done.code == 0 and "track" not in done.stderr, done
+    assert "***" not in fakenews("runs", "list", given, "--json").stdout.replace("=***", "")
+
+
+@pytest.mark.parametrize("url", ["postgresql://u:s3cr3t@127.0.0.1:9/x", "postgresql://127.0.0.1:9/x?user=u&password=s3cr3t"])
+def test_no_password_in_a_run_folder(fakenews, data, tmp_path, url):
+    done = fakenews("train", "--data", data, "--out", "run", *TRAIN, "train.max_steps=4", f"track.url={url}")
+    assert done.code == 0 and "s3cr3t" not in done.stderr and (tmp_path / "run/track/run.json").exists(), done
+    assert all(b"s3cr3t" not in p.read_bytes() for p in tmp_path.rglob("*") if p.is_file())
+
+
+def test_one_sink_that_cannot_be_made(fakenews, data, tmp_path):
+    (tmp_path / "file").write_text("")
+    done = fakenews("train", "--data", data, "--out", "run", *TRAIN, "train.max_steps=4", "track.sinks=[wandb,local]",
+                    "track.wandb_dir=file")
+    assert done.code == 0 and "tracking (wandb): " in done.stderr and "is not tracked" not in done.stderr, done
+    assert lines(fakenews("runs", "list"))[0]["status"] == "FINISHED"
+
+
+def test_copied_and_moved_run_folders(fakenews, data, tmp_path):
+    """A copy is a run of its own, below the one it was copied from; a folder that was moved stays the same run."""
+    assert fakenews("train", "--data", data, "--out", "a", *TRAIN, "train.max_steps=4", "track.log_model=false").code == 0
+    shutil.copytree(tmp_path / "a", tmp_path / "b", symlinks=True)
+    done = fakenews("train", "--resume", "b", "train.max_steps=9")
+    assert done.code == 0 and "copy" in done.stderr, done
+    rows = {run["name"]: run for run in lines(fakenews("runs", "list"))}
+    assert set(rows) == {"a", "b"} and rows["b"]["parent"] == rows["a"]["run_id"] != rows["b"]["run_id"]
+    assert rows["a"]["folder"] == str(tmp_path / "a")
+    assert fakenews("train", "--resume", "b", "train.max_steps=11").code == 0
+    (tmp_path / "a").rename(tmp_path / "c")
+    assert fakenews("train", "--resume", "c", "train.max_steps=9").code == 0
+    after = {run["name"]: run["run_id"] for run in lines(fakenews("runs", "list"))}
+    assert after == {"b": rows["b"]["run_id"], "c": rows["a"]["run_id"]}
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -306,6 +394,10 @@ def test_postgresql(fakenews, data):
             assert done.returncode == 0, done.stdout + done.stderr
         cluster.sql("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
         env = {"FAKENEWS_TRACK_URL": cluster.url}
+        done = fakenews("train", "--data", data, "--out", "bare", *TRAIN, "train.max_steps=3", env=env)
+        assert done.code == 0 and "others that share the database do not find them" in done.stderr, done
+        assert fakenews("runs", "rm", "bare", "--purge", env=env).code == 0
+        env["FAKENEWS_TRACK_ARTIFACTS"] = "files"
         done = fakenews("train", "--data", data, "--out", "run", *TRAIN, env=env)
         assert done.code == 0 and "track" not in done.stderr, done
         run = lines(fakenews("runs", "list", "--filter", "metrics.val/loss > 0 and params.family = 'bert'", env=env))[0]

@@ -128,6 +128,7 @@ static void test_limits_and_experiments(void **state) {
   fn_buf_reset(&out);
   assert_ok(fn_tracking_search(t, &query, take_name, &out, &err));
   assert_int_equal(out.length, 0);
+  assert_ok(fn_tracking_run_end(t, ID_B, FN_RUN_FINISHED, 9, &err));
   assert_ok(fn_tracking_set_deleted(t, ID_B, true, &err));
   assert_finds(t, NULL, NULL, "ca");
   const fn_run_query all = {.deleted = true};

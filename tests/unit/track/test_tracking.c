@@ -1,5 +1,6 @@
 /* The local store of runs: what is written is what is read, and what is refused. */
 #include "store.h"
+#include "track/process.h"
 #include "track/source_revision.h"
 #include "track/tracking_internal.h"
 
@@ -187,6 +188,7 @@ static void test_deleted_run_takes_nothing(void **state) {
   fn_tracking *t = store_open(false);
   const fn_track_pair pair = {"a", "x"};
   store_add(t, ID_A, "r", 1);
+  assert_ok(fn_tracking_run_end(t, ID_A, FN_RUN_KILLED, 2, &err));
   assert_ok(fn_tracking_set_deleted(t, ID_A, true, &err));
   assert_status(fn_tracking_log_params(t, ID_A, &pair, 1, &err), FN_E_INVALID);
   assert_contains(err.message, "deleted");
@@ -242,10 +244,56 @@ static void test_find(void **state) {
   assert_contains(err.message, "fits several runs: bbbb00000000 same, aaaa00000000 same");
   assert_status(fn_tracking_find(found, t, "aaa", &err), FN_E_NOT_FOUND);
   assert_contains(err.message, "no run \"aaa\"");
+  /* A name that another run's id begins with: which one is meant is not known. A whole id is. */
+  store_add(t, "dddd0000000000000000000000000000", "aaaa", 4);
+  assert_status(fn_tracking_find(found, t, "aaaa", &err), FN_E_INVALID);
+  assert_contains(err.message, "fits several runs: ");
+  assert_found(t, ID_A, ID_A);
+  assert_found(t, "aaaa0", ID_A);
   fn_tracking_close(t);
 }
 
 /* ---- processes ---- */
+
+static void test_where_a_process_is(void **state) {
+  (void)state;
+  fn_process self, other;
+  fn_process_self(&self);
+  assert_int_equal(fn_process_look(&self, &self), FN_PROCESS_ALIVE);
+  snprintf(self.space, sizeof self.space, "boot1 pid:[1] machine");
+  other = self;
+  snprintf(other.space, sizeof other.space,
+           "boot0 pid:[1] machine"); /* the same machine, before it was started again */
+  assert_int_equal(fn_process_look(&other, &self), FN_PROCESS_GONE);
+  snprintf(other.space, sizeof other.space, "boot0 pid:[1] another"); /* another one of the same name */
+  assert_int_equal(fn_process_look(&other, &self), FN_PROCESS_ELSEWHERE);
+  snprintf(other.space, sizeof other.space, "boot0 pid:[1]"); /* its id is not known */
+  assert_int_equal(fn_process_look(&other, &self), FN_PROCESS_ELSEWHERE);
+  snprintf(other.space, sizeof other.space, "boot1 pid:[2] machine");
+  assert_int_equal(fn_process_look(&other, &self), FN_PROCESS_ELSEWHERE);
+}
+
+static void test_only_ended_runs_are_removed(void **state) {
+  (void)state;
+  fn_err err = {0};
+  fn_tracking *t = store_open(false);
+  store_add(t, ID_A, "goes on", 1);
+  assert_status(fn_tracking_set_deleted(t, ID_A, true, &err), FN_E_INVALID);
+  assert_contains(err.message, "goes on");
+  assert_status(fn_tracking_purge(t, ID_A, &err), FN_E_INVALID);
+  assert_ok(fn_tracking_run_end(t, ID_A, FN_RUN_FINISHED, 5, &err));
+  assert_ok(fn_tracking_set_deleted(t, ID_A, true, &err));
+  const pid_t child = fork();
+  if (child == 0) {
+    fn_tracking *mine = store_open(false);
+    store_add(mine, ID_B, "killed", 1);
+    _exit(0);
+  }
+  assert_int_equal(waitpid(child, NULL, 0), child);
+  assert_ok(fn_tracking_purge(t, ID_B, &err)); /* nobody looked at it since */
+  assert_ok(fn_tracking_purge(t, ID_A, &err));
+  fn_tracking_close(t);
+}
 
 static void test_dead_process_is_interrupted(void **state) {
   (void)state;
@@ -633,6 +681,8 @@ int main(void) {
       TEST(test_deleted_run_takes_nothing),
       TEST(test_experiments),
       TEST(test_find),
+      cmocka_unit_test(test_where_a_process_is),
+      TEST(test_only_ended_runs_are_removed),
       TEST(test_dead_process_is_interrupted),
       TEST(test_run_of_another_machine),
       TEST(test_many_processes),
