@@ -7,6 +7,7 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -20,7 +21,8 @@ extern const fn_embedded fn_embedded_config[];
 
 #define VERSION FN_VERSION " (" FN_REVISION ")"
 
-static volatile sig_atomic_t stop_signal;
+/* Written by the handler, read by any thread: stores that are asked whether to go on have threads of their own. */
+static atomic_int stop_signal;
 static bool stop_is_told; /* set before the handler is */
 
 /* One that waits because the verb has blocked signals (serve takes them itself, once it answers). */

@@ -39,7 +39,7 @@ void fn_process_self(fn_process *out) {
   if (readlink("/proc/self/ns/pid", space, sizeof space - 1) < 0) space[0] = '\0';
   read_line(machine, sizeof machine, "/etc/machine-id"); /* not to be shown to others as it is: machine-id(5) */
   fn_hash_format(hashed, fn_hash_bytes(machine, strlen(machine)));
-  if (boot[0]) snprintf(p.space, sizeof p.space, "%s %s %s", boot, space, machine[0] ? hashed : "");
+  if (boot[0]) snprintf(p.space, sizeof p.space, "%.36s %.47s %.32s", boot, space, machine[0] ? hashed : "");
   p.started = start_of(p.pid);
   *out = p;
 }
