@@ -32,7 +32,7 @@ for part in "$@"; do
       [ -d "$folder" ] || folder=$part
       # Files of tests run side by side, but for those that measure or fill the memory.
       beside=()
-      case $part in cli | meta | judge) beside=(-n "${JOBS:-$(nproc)}" --dist loadfile) ;; esac
+      case $part in cli | meta | light | judge) beside=(-n "${JOBS:-$(nproc)}" --dist loadfile) ;; esac
       $python -m pytest -q -p no:cacheprovider -rs "${beside[@]}" "$folder" || failed+=("$part")
       ;;
   esac

@@ -68,7 +68,7 @@ def test_memory_does_not_grow_with_texts(program, tmp_path, rows, times):
     assert code == 0, message
     report = json.loads((tmp_path / "out" / "prepare.json").read_text())
     assert report["rows"]["read"] == rows and report["duplicates"]["near_clusters"] > rows // 100
-    assert peak_mb < 150  # 120 alone; buffers that wait for a disk that others use are fuller
+    assert peak_mb < 220  # 120 alone; buffers that wait for a disk that others use are fuller; with the texts 260
 
 
 @pytest.mark.parametrize("limit", (1 << 10, 1 << 18, 1 << 22, 1 << 23))
