@@ -47,7 +47,7 @@ judge-mlflow2: dev venv-heavy ## an MLflow server 2.x judges what trainings tell
 	@[ -x build/venv-mlflow2/bin/mlflow ] || { python3 -m venv build/venv-mlflow2 && build/venv-mlflow2/bin/pip install --quiet \
 	  --disable-pip-version-check --no-deps --only-binary :all: -r tests/requirements-mlflow2.txt; }
 	@FN_MLFLOW_PYTHON=$(CURDIR)/build/venv-mlflow2/bin/python tests/run.sh tests/judge/test_mlflow.py
-check: check-format check-clang check-tidy check-cppcheck check-asan check-tsan test ## everything: format, two compilers, linters, sanitizers, fuzz corpora, tests
+check: check-format check-clang check-aarch64 check-tidy check-cppcheck check-asan check-tsan test ## everything: format, two compilers, ARM, linters, sanitizers, fuzz corpora, tests
 ci: ## what continuous integration runs
 	@.ci/run
 fix: deps-check ## format all sources, regenerate docs/options.md

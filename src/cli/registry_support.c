@@ -2,32 +2,25 @@
 
 #include "cli/log_support.h"
 #include "cli/model_names.h"
+#include "cli/track_command.h"
 #include "track/mirror.h"
 #include "track/mlflow_environment.h"
 #include "track/model_uri.h"
 
 #include <math.h>
-#include <pwd.h>
 #include <stdlib.h>
 #include <unistd.h>
 
-static const char *user_name(void) {
-  const char *names[] = {getenv("USER"), getenv("LOGNAME")};
-  for (size_t i = 0; i < FN_COUNT_OF(names); i++)
-    if (names[i] && *names[i]) return names[i];
-  const struct passwd *entry = getpwuid(getuid());
-  return entry ? entry->pw_name : "";
-}
-
 fn_status fn_cli_open_registry(fn_cli_registry *r, const fn_cli *cli, fn_cli_open_mode mode, fn_err *err) {
-  char host[256] = "";
+  char host[256] = "", user[256];
   *r = (fn_cli_registry){.cli = cli};
   FN_TRY(fn_config_fill(&r->options, cli->config, &fn_registry_option_table, err));
   FN_TRY(fn_cli_stores_init(&r->stores, cli, err));
   fn_cli_stores_show(&r->stores, cli);
   FN_TRY(fn_cli_open_tracking(&r->tracking, cli, &r->stores, mode, err));
   if (gethostname(host, sizeof host - 1) != 0) host[0] = '\0';
-  const fn_registry_actor actor = {user_name(), host};
+  fn_cli_user_name(user, sizeof user);
+  const fn_registry_actor actor = {user, host};
   return fn_registry_open(&r->registry, fn_tracking_sql(r->tracking), &actor, mode != FN_CLI_OPEN_MAKE, err);
 }
 

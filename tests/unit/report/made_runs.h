@@ -85,7 +85,8 @@ static inline void made_curves(made_runs *m, fn_report_run *run, size_t r, const
                                      : o->hostile   ? made_text(m, "%s%zu", MADE_HOSTILE, k)
                                                     : made_text(m, "more/%zu", k);
     fn_series_init(&curves[k].series, buckets, fn_report_window(curves[k].key, (int64_t)n));
-    metrics[k].min = INFINITY, metrics[k].max = -INFINITY, metrics[k].kept = metrics[k].low = metrics[k].high = none;
+    metrics[k].min = (double)INFINITY, metrics[k].max = -(double)INFINITY,
+    metrics[k].kept = metrics[k].low = metrics[k].high = none;
     for (size_t i = 0; i < n; i++) {
       double v = made_value(r, k, i, n);
       if (o->hostile && i % 50 == 20) v = i % 100 == 20 ? none : (double)INFINITY;

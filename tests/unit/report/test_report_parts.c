@@ -64,7 +64,7 @@ static void peaks_stay(void **state) {
   fn_series s;
   fn_point *points = NULL;
   size_t n = 0;
-  double low = INFINITY, high = -INFINITY;
+  double low = (double)INFINITY, high = -(double)INFINITY;
   fn_series_init(&s, 100, 0);
   for (int64_t i = 0; i < 100000; i++)
     assert_ok(fn_series_add(&s, i, i == 51234 ? 9 : i == 77777 ? -9 : (double)(i % 7) / 7, &err));

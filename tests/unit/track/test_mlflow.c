@@ -61,8 +61,8 @@ static void events_survive(void **state) {
   const fn_track_event events[] = {
       {.kind = FN_TRACK_PARAM, .key = "lr", .value = "\"quoted\"\n\x01 \xC3\xA4"},
       {.kind = FN_TRACK_TAG, .key = "t", .value = ""},
-      {.kind = FN_TRACK_METRIC, .key = "nan", .number = NAN, .step = -1, .time_ms = INT64_MAX},
-      {.kind = FN_TRACK_METRIC, .key = "inf", .number = -INFINITY, .step = INT64_MIN, .time_ms = 0},
+      {.kind = FN_TRACK_METRIC, .key = "nan", .number = (double)NAN, .step = -1, .time_ms = INT64_MAX},
+      {.kind = FN_TRACK_METRIC, .key = "inf", .number = -(double)INFINITY, .step = INT64_MIN, .time_ms = 0},
       {.kind = FN_TRACK_METRIC, .key = "small", .number = 5e-324, .step = 1, .time_ms = 2},
       {.kind = FN_TRACK_ARTIFACT, .key = "model/x", .value = file},
       {.kind = FN_TRACK_STATUS, .status = FN_RUN_INTERRUPTED, .time_ms = 7},
