@@ -213,9 +213,11 @@ static void close_sinks(fn_tracker *t) {
 
 static void *work(void *arg) {
   fn_tracker *t = arg;
-  uint64_t look_ns = fn_clock_ns(), tick_ns = look_ns + TICK_MS * MS;
+  /* The first look follows the first events: what a run was started with comes before what its machine does. */
+  uint64_t look_ns = UINT64_MAX, tick_ns = fn_clock_ns() + TICK_MS * MS;
   for (bool last = false; !last;) {
     last = take(t, t->sampler && look_ns < tick_ns ? look_ns : tick_ns);
+    if (look_ns == UINT64_MAX && t->taken.n) look_ns = 0;
     if (t->sampler && (last || fn_clock_ns() >= look_ns)) {
       look_at_system(t);
       look_ns = fn_clock_ns() + (uint64_t)t->system_interval_ms * MS;

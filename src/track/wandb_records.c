@@ -119,10 +119,15 @@ void fn_wandb_put_run(fn_buf *out, int64_t num, const fn_wandb_run *run) {
   end(out, start, KIND_RUN);
 }
 
-void fn_wandb_put_config(fn_buf *out, int64_t num, const fn_wandb_item *items, size_t n) {
+/* A record of nothing but items, in its field 1. */
+static void put_values(fn_buf *out, int64_t num, const fn_wandb_item *items, size_t n, unsigned field) {
   const size_t start = begin_record(out, num);
   put_items(out, 1, items, n);
-  end(out, start, KIND_CONFIG);
+  end(out, start, field);
+}
+
+void fn_wandb_put_config(fn_buf *out, int64_t num, const fn_wandb_item *items, size_t n) {
+  put_values(out, num, items, n, KIND_CONFIG);
 }
 
 void fn_wandb_put_history(fn_buf *out, int64_t num, const fn_wandb_item *items, size_t n, int64_t step) {
@@ -135,9 +140,7 @@ void fn_wandb_put_history(fn_buf *out, int64_t num, const fn_wandb_item *items, 
 }
 
 void fn_wandb_put_summary(fn_buf *out, int64_t num, const fn_wandb_item *items, size_t n) {
-  const size_t start = begin_record(out, num);
-  put_items(out, 1, items, n);
-  end(out, start, KIND_SUMMARY);
+  put_values(out, num, items, n, KIND_SUMMARY);
 }
 
 void fn_wandb_put_stats(fn_buf *out, int64_t num, const fn_wandb_item *items, size_t n, int64_t time_ms) {
