@@ -286,7 +286,7 @@ def test_nothing_steers_the_terminal(fakenews, program, data, tmp_path):
 def test_killed_and_resumed(fakenews, program, data, tmp_path):
     """kill -9 leaves a run INTERRUPTED; going on takes it up again, and no step is there twice."""
     command = [program, "train", "--data", data, "--out", "run", *TRAIN, "track.flush_ms=10", "track.log_model=false"]
-    for delay in (0.15, 0.2, 0.1, 0.3, 0.12):
+    for delay in (0.15, 0.2, 0.1, 0.3, 0.12, *(i / 200 for i in range(4, 28))):
         code, _, err = kill_after(command, tmp_path, delay, signal.SIGKILL, tmp_path)
         if code == -signal.SIGKILL and (tmp_path / "run/checkpoints/last").exists():
             break
