@@ -183,29 +183,19 @@ static void add_taken(fn_tracker *t, const fn_track_event *event) {
   pthread_mutex_unlock(&t->mutex);
 }
 
-/* What the machine did at one moment. */
-typedef struct look {
-  fn_system_metric metrics[FN_SYSTEM_MAX_METRICS];
-  size_t n;
-  int64_t time_ms;
-} look;
-
-static void look_at_system(look *out, fn_tracker *t) {
-  out->n = fn_system_sampler_look(out->metrics, t->sampler);
-  out->time_ms = fn_clock_unix_ms();
-}
-
 /* The step counts looks since the start of the run, also over an interruption. */
-static void add_look(fn_tracker *t, look *l) {
-  for (size_t i = 0; i < l->n; i++) {
+static void look_at_system(fn_tracker *t) {
+  fn_system_metric metrics[FN_SYSTEM_MAX_METRICS];
+  const size_t n = fn_system_sampler_look(metrics, t->sampler);
+  const int64_t now = fn_clock_unix_ms();
+  for (size_t i = 0; i < n; i++) {
     const fn_track_event event = {.kind = FN_TRACK_METRIC,
-                                  .key = l->metrics[i].key,
-                                  .number = l->metrics[i].value,
-                                  .step = (l->time_ms - t->start_ms) / t->system_interval_ms,
-                                  .time_ms = l->time_ms};
+                                  .key = metrics[i].key,
+                                  .number = metrics[i].value,
+                                  .step = (now - t->start_ms) / t->system_interval_ms,
+                                  .time_ms = now};
     add_taken(t, &event);
   }
-  l->n = 0;
 }
 
 static void add_outcome(fn_tracker *t) {
@@ -223,18 +213,12 @@ static void close_sinks(fn_tracker *t) {
 
 static void *work(void *arg) {
   fn_tracker *t = arg;
-  look first = {.n = 0}, next;
-  if (t->sampler) look_at_system(&first, t);
-  const uint64_t begin_ns = fn_clock_ns(), interval_ns = (uint64_t)t->system_interval_ms * MS;
-  uint64_t look_ns = begin_ns + interval_ns, tick_ns = begin_ns + TICK_MS * MS;
+  uint64_t look_ns = fn_clock_ns(), tick_ns = look_ns + TICK_MS * MS;
   for (bool last = false; !last;) {
     last = take(t, t->sampler && look_ns < tick_ns ? look_ns : tick_ns);
-    /* what a run was started with is told before what its machine did meanwhile */
-    if (t->taken.n || last || fn_clock_ns() >= look_ns) add_look(t, &first);
     if (t->sampler && (last || fn_clock_ns() >= look_ns)) {
-      look_at_system(&next, t);
-      add_look(t, &next);
-      look_ns = fn_clock_ns() + interval_ns;
+      look_at_system(t);
+      look_ns = fn_clock_ns() + (uint64_t)t->system_interval_ms * MS;
     }
     if (last) add_outcome(t);
     if (t->taken.n || last || fn_clock_ns() >= tick_ns) {

@@ -304,7 +304,9 @@ static fn_status sink_log(void *self, const fn_track_event *events, size_t n, fn
     if (events[i].kind == FN_TRACK_PARAM || events[i].kind == FN_TRACK_TAG)
       status = take_setting(s, &events[i], err);
     else
-      needed = needed || events[i].kind == FN_TRACK_METRIC || events[i].kind == FN_TRACK_ARTIFACT;
+      needed = needed ||
+               events[i].kind == FN_TRACK_ARTIFACT || /* the machine's first look may come before parameters */
+               (events[i].kind == FN_TRACK_METRIC && strncmp(events[i].key, "system/", 7) != 0);
   }
   if (status != FN_OK || (!needed && !s->log)) return status;
   FN_TRY(begin(s, err));
