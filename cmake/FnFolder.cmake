@@ -1,16 +1,7 @@
-# fn_folder(NAME [SOURCES …] [NEEDS …]): one static library fn_NAME for src/NAME.
+# fn_folder(NAME SOURCES … [NEEDS …]): one static library fn_NAME for src/NAME.
 # NEEDS names lower folders (fn_base …) and libraries; every one is PUBLIC because headers of a folder show lower types.
 function(fn_folder name)
   cmake_parse_arguments(arg "" "" "SOURCES;NEEDS" ${ARGN})
-  set(present "")
-  foreach(source IN LISTS arg_SOURCES)
-    if(EXISTS ${CMAKE_CURRENT_SOURCE_DIR}/${source} OR source MATCHES "^/")
-      list(APPEND present ${source})
-    else()
-      message(WARNING "src/${name}/${source} does not exist yet")
-    endif()
-  endforeach()
-  add_library(fn_${name} STATIC ${present})
-  target_link_libraries(fn_${name} PUBLIC ${arg_NEEDS} PRIVATE fn_flags)
-  target_link_libraries(fn_${name} PUBLIC m)
+  add_library(fn_${name} STATIC ${arg_SOURCES})
+  target_link_libraries(fn_${name} PUBLIC ${arg_NEEDS} m PRIVATE fn_flags)
 endfunction()

@@ -3,7 +3,9 @@
 #include "cli/args.h"
 #include "data/options.h"
 #include "eval/options.h"
+#include "infer/options.h"
 #include "linear/options.h"
+#include "model/options.h"
 #include "monitor/options.h"
 #include "net/options.h"
 #include "serve/options.h"
@@ -12,55 +14,23 @@
 #include "track/options.h"
 #include "track/registry_options.h"
 #include "train/options.h"
-#ifdef HAVE_MODEL_OPTIONS
-#include "model/options.h"
-#endif
-#ifdef HAVE_INFER_OPTIONS
-#include "infer/options.h"
-#endif
 
 const fn_verb *const fn_cli_verbs[] = {
-#ifdef HAVE_DATA
     &fn_verb_data_prepare,
     &fn_verb_data_stats,
     &fn_verb_data_audit,
-#endif
-#ifdef HAVE_SAMPLE
     &fn_verb_data_sample,
-#endif
-#ifdef HAVE_DOWNLOAD
     &fn_verb_data_download,
-#endif
-#ifdef HAVE_TRAIN
     &fn_verb_train,
-#endif
-#ifdef HAVE_EVALUATE
     &fn_verb_evaluate,
-#endif
-#ifdef HAVE_CALIBRATE
     &fn_verb_calibrate,
-#endif
-#ifdef HAVE_QUANTIZE
     &fn_verb_quantize,
-#endif
-#ifdef HAVE_MODEL
     &fn_verb_model_info,
-#endif
-#ifdef HAVE_PREDICT
     &fn_verb_predict,
-#endif
-#ifdef HAVE_SERVE
     &fn_verb_serve,
-#endif
-#ifdef HAVE_BENCH
     &fn_verb_bench,
-#endif
-#ifdef HAVE_EXPLAIN
     &fn_verb_explain,
-#endif
-#ifdef HAVE_TOKENIZE
     &fn_verb_tokenize,
-#endif
     &fn_verb_registry_add,
     &fn_verb_registry_list,
     &fn_verb_registry_show,
@@ -92,15 +62,10 @@ const fn_verb *const fn_cli_verbs[] = {
 };
 
 const fn_option_table *const fn_cli_tables[] = {
-    &fn_data_option_table,  &fn_audit_option_table,
-#ifdef HAVE_MODEL_OPTIONS
-    &fn_model_option_table,
-#endif
-    &fn_train_option_table, &fn_linear_option_table,   &fn_eval_option_table,
-#ifdef HAVE_INFER_OPTIONS
-    &fn_infer_option_table, &fn_pack_option_table,     &fn_calibrate_option_table, &fn_explain_option_table,
-#endif
-    &fn_serve_option_table, &fn_tensor_option_table,   &fn_net_option_table,       &fn_predictions_option_table,
-    &fn_track_option_table, &fn_registry_option_table, &fn_bucket_option_table,
+    &fn_data_option_table,      &fn_audit_option_table,       &fn_model_option_table, &fn_train_option_table,
+    &fn_linear_option_table,    &fn_eval_option_table,        &fn_infer_option_table, &fn_pack_option_table,
+    &fn_calibrate_option_table, &fn_explain_option_table,     &fn_serve_option_table, &fn_tensor_option_table,
+    &fn_net_option_table,       &fn_predictions_option_table, &fn_track_option_table, &fn_registry_option_table,
+    &fn_bucket_option_table,
 };
 const size_t fn_cli_n_tables = FN_COUNT_OF(fn_cli_tables);
