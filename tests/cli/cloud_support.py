@@ -38,7 +38,7 @@ def from_base64url(text):
 
 
 class Cloud:
-    """fault(method, path, n): what to do with the n-th request: None, a status, "cut" (half of the bytes, then silence),
+    """fault(method, path, n): what to do with the n-th request: None, a status, a status and a message, "cut" (half of the bytes, then silence),
     "lost" (done, and not answered), "flip" (the stored bytes are changed). lifetime: seconds that tokens say they live."""
 
     def __init__(self, folder):
@@ -60,8 +60,9 @@ class Cloud:
                     self.fault = cloud.fault(self.command, self.path, len(cloud.requests))
                     self.split = urllib.parse.urlsplit(self.path)
                     self.query = dict(urllib.parse.parse_qsl(self.split.query, keep_blank_values=True))
-                    if isinstance(self.fault, int):
-                        return self.json(self.fault, {"error": {"code": self.fault, "message": "try again"}})
+                    if isinstance(self.fault, (int, tuple)):
+                        code, message = self.fault if isinstance(self.fault, tuple) else (self.fault, "try again")
+                        return self.json(code, {"error": {"code": code, "message": message}})
                     return cloud.route(self)
 
             do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = handle_any

@@ -306,6 +306,25 @@ def test_s3_errors_say_what_to_do(serve, s3):
     assert done["outcome"] == "limit"
 
 
+def test_words_of_servers_do_not_steer_the_terminal(serve, s3, gs, cloud):
+    """Controls beyond ASCII (U+009B begins a sequence too) and marks that turn the direction of text."""
+    said = "a\x1b[31m b\x9b31m c\u202e d\x7f"
+    done = s3(serve(answer(403, f"<Error><Code>AccessDenied</Code><Message>{said.replace(chr(27), '&#x1b;')}</Message></Error>")), "read", "k")
+    cloud.fault = lambda method, path, n: (403, said) if path.startswith("/storage") else None
+    for refused in (done, gs("read", "k")):
+        assert refused["outcome"] == "invalid" and "31m b" in refused["message"], refused
+        assert not [c for c in refused["message"] if ord(c) < 32 or 0x7F <= ord(c) < 0xA0 or c == "\u202e"], refused
+
+
+def test_s3_endpoint_that_is_refused_is_not_used_by_the_next_request(serve, s3):
+    server = serve(whole(b"x", etag=None))
+    for address in (server.url + "?x=y", server.url.replace("http://", "http://me:pass-word@")):
+        done = s3(server, "read", "k", "repeat", 3, env={"AWS_ENDPOINT_URL": address})
+        assert done["outcome"] == "invalid" and "is no endpoint of S3" in done["message"] and done["output"] == "", done
+        assert "pass-word" not in done["message"]
+    assert server.requests == []
+
+
 def test_s3_lists_page_by_page_and_pass_over_what_is_no_key(serve, s3):
     def page(*items, next_token=None):
         rows = "".join(f"<Contents><Key>{k}</Key><LastModified>2013-05-24T00:00:01.000Z</LastModified><Size>{n}</Size></Contents>"
@@ -328,6 +347,25 @@ def test_s3_expired_keys_are_fetched_again(serve, cloud, tmp_path):
            "AWS_CONTAINER_AUTHORIZATION_TOKEN": "container-secret"}  # fmt: skip
     assert probe(tmp_path, "read", "s3://bucket", "k", env=env)["output"] == "x"
     assert cloud.paths() == ["GET /container"] * 2
+
+
+def test_s3_session_token_of_a_file_is_read_again_when_it_expired(serve, tmp_path):
+    def write(name, token):
+        lines = [f"[{name}]", "aws_access_key_id = FILE", "aws_secret_access_key = s"]
+        (tmp_path / "keys").write_text("\n".join(lines + [f"aws_session_token = {token}"] * bool(token)) + "\n")
+
+    def expired(h):
+        write("default", "second")
+        answer(400, "<Error><Code>ExpiredToken</Code></Error>")(h)
+
+    server = serve(expired, whole(b"x", etag=None))
+    env = {"AWS_ENDPOINT_URL_S3": server.url, "AWS_SHARED_CREDENTIALS_FILE": str(tmp_path / "keys")}
+    write("default", "first")
+    assert probe(tmp_path, "read", "s3://bucket", "k", env=env)["output"] == "x"
+    assert signed_by(server) == [("FILE", "first"), ("FILE", "second")]
+    write("default", None)  # keys without a token do not expire: nothing is tried again
+    assert probe(tmp_path, "read", "s3://bucket", "k", env={**env, "AWS_ENDPOINT_URL_S3": (again := serve(expired)).url})["outcome"] == "invalid"
+    assert len(again.requests) == 1
 
 
 def test_s3_upload_that_fails_at_the_end_in_a_good_answer(serve, s3, tmp_path):

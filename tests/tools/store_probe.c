@@ -2,10 +2,10 @@
  *
  *   store_probe VERB URI [ARGUMENT]… [SETTING VALUE]…    one line of JSON: outcome, message, output, events
  *       get KEY PATH [SHA256]   put KEY PATH [SHA256]   read KEY   write KEY TEXT   list FOLDER   stat KEY   remove KEY
- *       SETTING: net.…, store.…, state FOLDER, cancel N (the N-th event), repeat N (the verb is done N times)
- *   store_probe sigv4 < LINES
- *       signs requests: lines of JSON with method, path, query and headers as lists of pairs, payload, region, service,
- *       time, id, secret, token; answers lines with canonical, to_sign, authorization, query
+ *       SETTING: net.…, store.…, state FOLDER, cancel N (the N-th event), repeat N (the verb is done N times, also
+ * after a failure; the last one's outcome is told) store_probe sigv4 < LINES signs requests: lines of JSON with method,
+ * path, query and headers as lists of pairs, payload, region, service, time, id, secret, token; answers lines with
+ * canonical, to_sign, authorization, query
  */
 #include "store/sigv4.h"
 #include "store/store.h"
@@ -99,7 +99,7 @@ static fn_status run(job *j, int argc, char **argv, fn_err *err) {
   fn_store *store;
   FN_TRY(fn_store_open(&store, j->uri, &j->options, err));
   fn_status status = FN_OK;
-  for (long i = 0; i < j->repeat && status == FN_OK; i++) status = act(j, store, err);
+  for (long i = 0; i < j->repeat; i++) status = act(j, store, err);
   fn_store_close(store);
   return status;
 }
