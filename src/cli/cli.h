@@ -55,6 +55,7 @@ typedef struct fn_verb {
   const char *usage;        /* "--input [LABEL:]FILE … --out DIR [--tokenizer DIR] [key=value …]" */
   const fn_cli_flag *flags; /* ends with name = NULL */
   const char *options;      /* groups of settings it reads, for help: "data. train." */
+  const char *more;         /* further ones, which help only names; NULL: none */
   bool takes_rest;          /* positional arguments are accepted */
   const char *examples;     /* lines for help */
   fn_status (*run)(const fn_cli *cli, const fn_cli_args *args, fn_err *err);

@@ -1,201 +1,20 @@
 /* fakenews registry add: a version of a run. */
-#include "cli/loading.h"
-#include "cli/registry_support.h"
-#include "tensor/options.h"
-#include "track/version_add.h"
-
-#include <stdlib.h>
-#include <unistd.h>
+#include "cli/registry_make.h"
 
 #define DEFAULT_NAME "fake-news"
 
-typedef struct add {
-  const fn_cli *cli;
-  fn_cli_registry r;
-  fn_version_source source;
-  fn_infer_options infer;
-  fn_pack_options pack;
-  fn_calibrate_options calibrate;
-  fn_eval_options eval;
-  fn_linear_options linear;
-  fn_dataset *dataset;
-  char *folder;  /* run folder, or the model's directory */
-  char *model;   /* its model, without links */
-  char *fetched; /* copy of a run whose folder is not here, below a folder that is removed at the end */
-  char *scratch; /* temporary folder; NULL: none yet */
-  char run_id[FN_RUN_ID_LENGTH], run_name[512], revision[64], machine[160];
-} add;
-
-static bool on_progress(void *arg, const char *what, double share) {
-  const add *a = arg;
-  fn_cli_bar(a->cli, what, "", share);
-  return !fn_cli_stop_requested();
-}
-
-static void on_note(void *arg, const char *text) {
-  const add *a = arg;
-  fn_cli_progress_end(a->cli);
-  fn_cli_note(a->cli, "the version is not calibrated: %s", text);
-}
-
-/* ---- which model ---- */
-
-static fn_status keep_run(void *arg, const fn_run_view *run, fn_err *err) {
-  add *a = arg;
-  snprintf(a->run_name, sizeof a->run_name, "%s", run->info.name ? run->info.name : "");
-  for (size_t i = 0; i < run->n_tags; i++)
-    if (strcmp(run->tags[i].key, "mlflow.source.git.commit") == 0)
-      snprintf(a->revision, sizeof a->revision, "%s", run->tags[i].value);
-  if (a->folder == NULL && run->info.folder && *run->info.folder) {
-    a->folder = fn_str_dup(fn_str_from(run->info.folder));
-    if (a->folder == NULL) return fn_err_no_memory(err, "a path");
-  }
-  return FN_OK;
-}
-
-static bool is_run_folder(const char *path) {
-  FN_AUTO_FREE char *record = fn_path_join(path, "run.json");
-  return record != NULL && fn_path_exists(record);
-}
-
-/* Its folder is gone: what was stored of it. */
-static fn_status fetch_run(add *a, fn_err *err) {
-  char owner[64];
-  snprintf(owner, sizeof owner, "run:%s", a->run_id);
-  a->fetched = fn_path_join(a->scratch, "run");
-  if (a->fetched == NULL) return fn_err_no_memory(err, "a path");
-  const fn_status status = fn_tracking_get(a->r.tracking, owner, "", a->fetched, err);
-  if (status != FN_OK) return fn_err_prefix(err, status, "the folder of run %s is not here any more", a->run_id);
-  free(a->folder);
-  a->folder = fn_str_dup(fn_str_from(a->fetched));
-  return a->folder ? FN_OK : fn_err_no_memory(err, "a path");
-}
-
-static fn_status find_run(add *a, const char *name, fn_err *err) {
-  if (fn_path_is_dir(name)) {
-    FN_TRY(fn_path_real(&a->folder, name, err));
-    if (!is_run_folder(a->folder)) return FN_OK; /* a directory of a model */
-    snprintf(a->run_name, sizeof a->run_name, "%s", fn_path_base(a->folder));
-    if (fn_tracking_find(a->run_id, a->r.tracking, a->folder, NULL) != FN_OK) return a->run_id[0] = '\0', FN_OK;
-    return fn_tracking_get_run(a->r.tracking, a->run_id, keep_run, a, err);
-  }
-  const fn_status status = fn_tracking_find(a->run_id, a->r.tracking, name, err);
-  if (status == FN_E_NOT_FOUND)
-    return fn_err_set(err, status,
-                      "no run \"%.100s\": accepted are an id or its first digits, a name, a run folder, latest, or the "
-                      "Hugging Face directory of a model",
-                      name);
-  FN_TRY(status);
-  FN_TRY(fn_tracking_get_run(a->r.tracking, a->run_id, keep_run, a, err));
-  return a->folder && fn_path_is_dir(a->folder) ? FN_OK : fetch_run(a, err);
-}
-
-static fn_status find_model(add *a, fn_err *err) {
-  if (!is_run_folder(a->folder) && a->fetched == NULL) {
-    a->model = fn_str_dup(fn_str_from(a->folder));
-    return a->model ? FN_OK : fn_err_no_memory(err, "a path");
-  }
-  FN_AUTO_FREE char *path = fn_path_join(a->folder, "model");
-  if (path == NULL) return fn_err_no_memory(err, "a path");
-  if (!fn_path_is_dir(path))
-    return fn_err_set(err, FN_E_NOT_FOUND, "%s: the run has no model (it did not end, or track.log_model was off)",
-                      path);
-  return fn_path_real(&a->model, path, err);
-}
-
-/* ---- data ---- */
-
-static fn_status data_of_run(char **out, const add *a, fn_err *err) {
-  FN_AUTO_JSON json_t *record = NULL;
-  FN_AUTO_FREE char *path = fn_path_join(a->folder, "run.json");
-  if (path == NULL) return fn_err_no_memory(err, "a path");
-  if (!fn_path_exists(path)) return FN_OK;
-  FN_TRY(fn_json_load(&record, path, 1 << 20, err));
-  const char *data = json_string_value(json_object_get(record, "data"));
-  if (data == NULL || !fn_path_is_dir(data)) return FN_OK;
-  *out = fn_str_dup(fn_str_from(data));
-  return *out ? FN_OK : fn_err_no_memory(err, "a path");
-}
-
-static fn_status open_data(add *a, const char *given, fn_err *err) {
-  FN_AUTO_FREE char *own = NULL;
-  if (given == NULL) FN_TRY(data_of_run(&own, a, err));
-  const char *data = given ? given : own;
-  if (data == NULL) {
-    fn_cli_note(a->cli, "the data of the run is not here; name it with --data: without it nothing is measured, and no "
-                        "gate that asks for a figure is passed");
-    return FN_OK;
-  }
-  return fn_dataset_open(&a->dataset, data, err);
-}
-
-/* ---- */
-
-static fn_status fill(add *a, fn_err *err) {
-  const fn_config *config = a->cli->config;
-  FN_TRY(fn_config_fill(&a->infer, config, &fn_infer_option_table, err));
-  FN_TRY(fn_config_fill(&a->pack, config, &fn_pack_option_table, err));
-  FN_TRY(fn_config_fill(&a->calibrate, config, &fn_calibrate_option_table, err));
-  FN_TRY(fn_config_fill(&a->eval, config, &fn_eval_option_table, err));
-  return fn_config_fill(&a->linear, config, &fn_linear_option_table, err);
-}
-
-static fn_status make_scratch_below(add *a, const char *folder, fn_err *err) {
-  enum { DAY_MS = 24 * 3600 * 1000 };
-  FN_AUTO_FREE char *parent = fn_path_join(folder, "registry-add");
-  FN_AUTO_FREE char *place = parent ? fn_path_join(parent, "work") : NULL;
-  if (place == NULL) return fn_err_no_memory(err, "a path");
-  fn_dir_sweep(parent, fn_clock_unix_ms() - DAY_MS);
-  return fn_dir_create_beside(&a->scratch, place, err);
-}
-
-/* It takes the model twice: beside the copies of models where that can be written to, not in a /tmp that may be memory.
- * What adds that were killed left there a day ago goes. */
-static fn_status make_scratch(add *a, fn_err *err) {
-  const char *tmp = getenv("TMPDIR");
-  if (a->cli->cache && make_scratch_below(a, a->cli->cache, NULL) == FN_OK) return FN_OK;
-  const fn_status status = make_scratch_below(a, tmp && *tmp ? tmp : "/tmp", err);
-  return status == FN_OK ? FN_OK : fn_err_prefix(err, status, "no temporary folder can be made (TMPDIR)");
-}
-
-static fn_status make(add *a, const char *name, fn_device *device, int64_t *version, bool *found, fn_err *err) {
-  snprintf(a->machine, sizeof a->machine, "%ld cores, %s", sysconf(_SC_NPROCESSORS_ONLN), a->cli->level);
-  a->source = (fn_version_source){.name = name,
-                                  .model = a->model,
-                                  .run_folder = is_run_folder(a->folder) ? a->folder : NULL,
-                                  .run_id = a->run_id,
-                                  .run_name = a->run_name,
-                                  .revision = a->revision,
-                                  .dataset = a->dataset,
-                                  .program = a->cli->version,
-                                  .machine = a->machine,
-                                  .infer = &a->infer,
-                                  .pack = &a->pack,
-                                  .calibrate = &a->calibrate,
-                                  .eval = &a->eval,
-                                  .linear = &a->linear,
-                                  .registry = &a->r.options,
-                                  .device = device,
-                                  .speed_s = 1.0,
-                                  .progress = on_progress,
-                                  .note = on_note,
-                                  .arg = a};
-  const fn_status status = fn_version_add(version, found, a->r.registry, a->r.tracking, &a->source, a->scratch, err);
-  fn_cli_progress_end(a->cli);
-  return status;
-}
-
-static fn_status report(add *a, const char *name, int64_t version, bool found, bool json, fn_err *err) {
+static fn_status report(const fn_cli_registry *r, const char *name, int64_t version, bool found, bool json,
+                        fn_err *err) {
   FN_AUTO_BUF fn_buf out;
   fn_gates gates;
   fn_version v;
   FN_AUTO_JSON json_t *card = NULL;
   fn_buf_init(&out, 0);
-  FN_TRY(fn_registry_get(&v, a->r.registry, name, version, NULL, err));
+  FN_TRY(fn_registry_get(&v, r->registry, name, version, NULL, err));
   const fn_status status = fn_json_parse(&card, fn_str_from(v.info.card), "card", err);
   fn_version_deinit(&v);
   FN_TRY(status);
-  fn_gates_check(&gates, card, NULL, &a->r.options);
+  fn_gates_check(&gates, card, NULL, &r->options);
   if (json) {
     fn_json_writer w;
     fn_json_begin(&w, &out, 0);
@@ -217,56 +36,34 @@ static fn_status report(add *a, const char *name, int64_t version, bool found, b
 
 /* A folder begins a registry; for the name of a run there must be a store that has it: no file is made for a mistake.
  */
-static fn_status open_registry(add *a, const char *name, fn_err *err) {
+static fn_status open_registry(fn_cli_registry *r, const fn_cli *cli, const char *name, fn_err *err) {
   if (!fn_path_is_dir(name)) {
     fn_tracking *there = NULL;
-    FN_TRY(fn_cli_open_tracking(&there, a->cli, NULL, FN_CLI_OPEN_READ, err));
+    FN_TRY(fn_cli_open_tracking(&there, cli, NULL, FN_CLI_OPEN_READ, err));
     fn_tracking_close(there);
   }
-  return fn_cli_open_registry(&a->r, a->cli, FN_CLI_OPEN_MAKE, err);
+  return fn_cli_open_registry(r, cli, FN_CLI_OPEN_MAKE, err);
 }
 
-static fn_status add_version(add *a, const fn_cli_args *args, const char *name, bool json, fn_err *err) {
-  fn_tensor_options tensor;
-  fn_device *device;
+static fn_status add(fn_cli_registry *r, const fn_cli *cli, const fn_cli_args *args, const char *name, fn_err *err) {
   int64_t version = 0;
   bool found = false;
-  FN_TRY(fill(a, err));
-  FN_TRY(open_registry(a, args->rest[0], err));
-  FN_TRY(make_scratch(a, err));
-  FN_TRY(find_run(a, args->rest[0], err));
-  FN_TRY(find_model(a, err));
-  FN_TRY(open_data(a, fn_cli_get(args, "--data"), err));
-  FN_TRY(fn_config_fill(&tensor, a->cli->config, &fn_tensor_option_table, err));
-  const fn_device_options options = fn_tensor_options_device(&tensor);
-  FN_TRY(fn_device_create(&device, &options, err));
-  const fn_status status = make(a, name, device, &version, &found, err);
-  fn_device_destroy(device);
-  FN_TRY(status);
-  FN_TRY(report(a, name, version, found, json, err));
-  return fn_cli_mirror(&a->r, name, version, NULL, err);
+  const bool json = fn_cli_get(args, "--json") != NULL;
+  FN_TRY(open_registry(r, cli, args->rest[0], err));
+  FN_TRY(fn_cli_add_version(&version, &found, r, args->rest[0], name, fn_cli_get(args, "--data"), err));
+  FN_TRY(report(r, name, version, found, json, err));
+  return fn_cli_mirror(r, name, version, NULL, err);
 }
 
 static fn_status run(const fn_cli *cli, const fn_cli_args *args, fn_err *err) {
   const char *name = fn_cli_get(args, "--name");
-  bool json;
+  fn_cli_registry r = {.cli = cli};
   if (args->n_rest != 1)
     return fn_err_set(err, FN_E_INVALID, "registry add takes one run: its id, its name or its folder");
   if (name == NULL) name = DEFAULT_NAME;
   FN_TRY(fn_registry_check_name(name, err));
-  FN_TRY(fn_cli_wants_json(&json, cli, args, err));
-  FN_AUTO_FREE add *a = fn_mem_calloc(1, sizeof *a);
-  if (a == NULL) return fn_err_no_memory(err, "a version");
-  a->cli = cli;
-  fn_status status = add_version(a, args, name, json, err);
-  fn_cli_progress_end(cli);
-  if (a->scratch && fn_dir_remove(a->scratch, NULL) != FN_OK) fn_cli_warn(cli, "%s: cannot be removed", a->scratch);
-  fn_dataset_close(a->dataset);
-  fn_cli_close_registry(&a->r);
-  free(a->folder);
-  free(a->model);
-  free(a->fetched);
-  free(a->scratch);
+  const fn_status status = add(&r, cli, args, name, err);
+  fn_cli_close_registry(&r);
   return status;
 }
 
@@ -276,7 +73,7 @@ static const fn_cli_flag flags[] = {
      .value = "DIR",
      .help =
          "prepared dataset to calibrate on (validation split) and to measure with (test split); default: the run's"},
-    {.name = "--format", .value = "text|json", .help = "default: text on a terminal, else json"},
+    {.name = "--json", .help = "as JSON"},
     {0},
 };
 
@@ -284,9 +81,10 @@ const fn_verb fn_verb_registry_add = {
     .name = "registry",
     .sub = "add",
     .summary = "a version of a run: packed, calibrated, measured, with card and gates; what is there already is kept",
-    .usage = "RUN [--name NAME] [--data DIR] [key=value …]",
+    .usage = "RUN [--name NAME] [--data DIR] [--json] [key=value …]",
     .flags = flags,
-    .options = "dtype registry. track. calibrate. eval. linear. infer. device. net.",
+    .options = "dtype registry.gate_ registry.mirror track.url track.artifacts calibrate. device.threads",
+    .more = "eval. infer. linear. device. net. store.",
     .takes_rest = true,
     .examples = "  fakenews registry add runs/latest --name fake-news\n",
     .run = run,

@@ -1,100 +1,92 @@
 /* fakenews registry promote: the best version, or a named one, behind an alias, when its gates say yes. */
-#include "cli/registry_support.h"
+#include "cli/registry_choose.h"
+#include "cli/registry_make.h"
 
-#include <math.h>
 #include <stdlib.h>
 
 typedef struct promote {
   fn_cli_registry r;
-  const char *name, *alias, *metric;
-  bool smaller, dry, force, json;
+  const char *name, *alias, *metric, *filter;
+  bool dry, force, json;
   /* the candidate */
-  int64_t version, holder;
-  char run[80], why[320];
+  int64_t version, holder; /* version 0: a run that would become one */
+  bool chosen, made;       /* by a metric; just now */
+  fn_cli_choice choice;
+  char run_id[FN_RUN_ID_LENGTH], run[FN_CLI_RUN_NAME], why[320];
   json_t *card, *holder_card;
-  /* while choosing */
-  double best;
-  size_t n_seen, n_with;
-  const char *wanted; /* run, or NULL */
+  const char *wanted; /* run, while its versions are looked for */
 } promote;
 
-/* "val/loss", "test/f1_weighted" of a version's card. */
-static double metric_of(const json_t *card, const char *metric) {
-  static const struct { const char *prefix, *member; } places[] = {{"val/", "validation"}, {"left_out/", "left_out"}};
-  for (size_t i = 0; i < FN_COUNT_OF(places); i++) {
-    const size_t n = strlen(places[i].prefix);
-    const char *const path[] = {places[i].member, metric + n, NULL};
-    if (strncmp(metric, places[i].prefix, n) == 0) return fn_card_number(card, path);
-  }
-  return strncmp(metric, "test/", 5) == 0 ? fn_card_metric(card, metric + 5, NULL, NULL) : (double)NAN;
-}
+/* ---- the candidate ---- */
 
-static fn_status check_metric(promote *p, fn_err *err) {
-  static const char *const smaller[] = {"loss", "brier", "ece"};
-  const char *slash = strchr(p->metric, '/');
-  if (slash == NULL || (strncmp(p->metric, "val/", 4) != 0 && strncmp(p->metric, "test/", 5) != 0 &&
-                        strncmp(p->metric, "left_out/", 9) != 0))
-    return fn_err_set(err, FN_E_INVALID,
-                      "--metric %.60s: val/, test/ or left_out/ and a metric are expected, val/f1_weighted", p->metric);
-  for (size_t i = 0; i < FN_COUNT_OF(smaller); i++) p->smaller = p->smaller || strcmp(slash + 1, smaller[i]) == 0;
-  return FN_OK;
-}
-
-static fn_status take(promote *p, const fn_version_info *v, json_t *card) {
-  json_decref(p->card);
-  p->card = json_incref(card);
+static void take(promote *p, const fn_version_info *v) {
   p->version = v->version;
+  snprintf(p->run_id, sizeof p->run_id, "%s", v->run_id);
   snprintf(p->run, sizeof p->run, "%s", v->run_name[0] ? v->run_name : v->run_id);
+}
+
+/* Its newest version. */
+static fn_status take_of_run(void *arg, const fn_version_info *v, fn_err *err) {
+  promote *p = arg;
+  (void)err;
+  if (strcmp(v->run_id, p->wanted) == 0) take(p, v);
   return FN_OK;
 }
 
-static fn_status weigh(void *arg, const fn_version_info *v, fn_err *err) {
-  promote *p = arg;
-  FN_AUTO_JSON json_t *card = NULL;
-  FN_TRY(fn_json_parse(&card, fn_str_from(v->card), "card", err));
-  p->n_seen++;
-  if (p->wanted != NULL) { /* the newest version of that run */
-    if (strcmp(v->run_id, p->wanted) == 0 || strcmp(v->run_name, p->wanted) == 0) return take(p, v, card);
-    return FN_OK;
-  }
-  const double value = metric_of(card, p->metric);
-  if (isnan(value)) return FN_OK;
-  if (p->n_with++ > 0 && !(p->smaller ? value < p->best : value > p->best)) return FN_OK;
-  p->best = value;
-  return take(p, v, card);
+static fn_status take_number(promote *p, int64_t version, fn_err *err) {
+  fn_version v;
+  FN_TRY(fn_registry_get(&v, p->r.registry, p->name, version < 1 ? INT64_MAX : version, NULL, err));
+  take(p, &v.info);
+  fn_version_deinit(&v);
+  return FN_OK;
 }
 
-static fn_status choose_best(promote *p, fn_err *err) {
-  FN_TRY(fn_registry_list(p->r.registry, p->name, false, weigh, p, err));
-  if (p->n_with == 0)
-    return fn_err_set(err, FN_E_NOT_FOUND, "no version of %s has a %s; name one, or another --metric", p->name,
-                      p->metric);
-  snprintf(p->why, sizeof p->why, "%s %.4f, the %s of %zu version%s", p->metric, p->best,
-           p->smaller ? "smallest" : "greatest", p->n_with, p->n_with == 1 ? "" : "s");
+static fn_status keep_name(void *arg, const fn_run_view *run, fn_err *err) {
+  promote *p = arg;
+  (void)err;
+  snprintf(p->run, sizeof p->run, "%s", run->info.name && *run->info.name ? run->info.name : run->info.id);
   return FN_OK;
 }
 
 static fn_status choose_named(promote *p, const char *text, fn_err *err) {
   int64_t version;
-  fn_version v;
   snprintf(p->why, sizeof p->why, "named on the command line");
-  if (fn_str_to_int64(&version, fn_str_from(text))) {
-    FN_TRY(fn_registry_get(&v, p->r.registry, p->name, version < 1 ? INT64_MAX : version, NULL, err));
-    FN_AUTO_JSON json_t *card = NULL;
-    fn_status status = fn_json_parse(&card, fn_str_from(v.info.card), "card", err);
-    if (status == FN_OK) status = take(p, &v.info, card);
-    fn_version_deinit(&v);
-    return status;
-  }
-  char id[FN_RUN_ID_LENGTH] = "";
-  p->wanted = fn_tracking_find(id, p->r.tracking, text, NULL) == FN_OK ? id : text;
-  FN_TRY(fn_registry_list(p->r.registry, p->name, false, weigh, p, err));
-  p->wanted = NULL;
-  if (p->version == 0)
-    return fn_err_set(err, FN_E_NOT_FOUND,
-                      "no version of %s comes of run %.80s; `fakenews registry add %.80s --name %s` makes one", p->name,
-                      text, text, p->name);
+  if (fn_str_to_int64(&version, fn_str_from(text))) return take_number(p, version, err);
+  const fn_status status = fn_tracking_find(p->run_id, p->r.tracking, text, err);
+  if (status != FN_OK) return fn_err_prefix(err, status, "a version's number or a run is expected");
+  p->wanted = p->run_id;
+  FN_TRY(fn_tracking_get_run(p->r.tracking, p->run_id, keep_name, p, err));
+  return fn_cli_list_versions(&p->r, p->name, false, take_of_run, p, err);
+}
+
+static fn_status choose_best(promote *p, fn_err *err) {
+  fn_cli_choice *c = &p->choice;
+  FN_TRY(fn_cli_choose(c, &p->r, p->name, p->metric, p->filter, err));
+  p->chosen = true;
+  p->version = c->version;
+  memcpy(p->run_id, c->run_id, sizeof p->run_id);
+  snprintf(p->run, sizeof p->run, "%s", c->run_name[0] ? c->run_name : c->run_id);
+  memcpy(p->why, c->why, sizeof p->why);
   return FN_OK;
+}
+
+/* A run that is no version yet becomes one, as `registry add` does it. */
+static fn_status make_version(promote *p, fn_err *err) {
+  bool found = false;
+  if (p->version > 0 || p->dry) return FN_OK;
+  fn_cli_note(p->r.cli, "run %s is no version of %s yet: it is packed, calibrated and measured", p->run, p->name);
+  FN_TRY(fn_cli_add_version(&p->version, &found, &p->r, p->run_id, p->name, NULL, err));
+  p->made = !found;
+  return FN_OK;
+}
+
+static fn_status load_card(promote *p, fn_err *err) {
+  fn_version v;
+  if (p->version == 0) return FN_OK;
+  FN_TRY(fn_registry_get(&v, p->r.registry, p->name, p->version, NULL, err));
+  const fn_status status = fn_json_parse(&p->card, fn_str_from(v.info.card), "card", err);
+  fn_version_deinit(&v);
+  return status;
 }
 
 static fn_status find_holder(promote *p, fn_err *err) {
@@ -109,9 +101,26 @@ static fn_status find_holder(promote *p, fn_err *err) {
 /* ---- what is said ---- */
 
 static const char *outcome(const promote *p, const fn_gates *gates) {
+  if (p->version == 0) return "dry run";
   if (!gates->pass && !p->force) return "refused";
   if (p->holder == p->version) return "stands there already";
   return p->dry ? "dry run" : "promoted";
+}
+
+static void append_choice(fn_json_writer *w, const promote *p) {
+  const fn_cli_choice *c = &p->choice;
+  if (!p->chosen) {
+    fn_json_null(w, "choice");
+    return;
+  }
+  fn_json_object(w, "choice");
+  fn_json_text(w, "metric", p->metric);
+  fn_json_text(w, "taken", c->smallest ? "smallest" : "greatest");
+  fn_json_double(w, "value", c->value);
+  fn_json_int(w, "versions", (int64_t)c->n_versions);
+  fn_json_int(w, "runs", (int64_t)c->n_runs);
+  fn_json_int(w, "of_other_rows", (int64_t)c->n_other);
+  fn_json_end(w);
 }
 
 static void append_json(fn_buf *out, const promote *p, const fn_gates *gates) {
@@ -121,26 +130,48 @@ static void append_json(fn_buf *out, const promote *p, const fn_gates *gates) {
   fn_json_text(&w, "name", p->name);
   fn_json_text(&w, "alias", p->alias);
   fn_json_int(&w, "from", p->holder);
-  fn_json_int(&w, "to", p->version);
+  if (p->version > 0)
+    fn_json_int(&w, "to", p->version);
+  else
+    fn_json_null(&w, "to");
   fn_json_text(&w, "run", p->run[0] ? p->run : NULL);
+  fn_json_bool(&w, "added", p->made);
   fn_json_text(&w, "chosen_by", p->why);
-  fn_gates_format(&w, "gates", gates);
-  fn_json_bool(&w, "forced", p->force && !gates->pass);
+  append_choice(&w, p);
+  if (p->card)
+    fn_gates_format(&w, "gates", gates);
+  else
+    fn_json_null(&w, "gates");
+  fn_json_bool(&w, "forced", p->card && p->force && !gates->pass);
   fn_json_text(&w, "outcome", outcome(p, gates));
   fn_json_end(&w);
   fn_buf_append_char(out, '\n');
 }
 
 static void append_text(fn_buf *out, const promote *p, const fn_gates *gates) {
-  fn_buf_printf(out, "%s/%lld%s%s: %s\n\n", p->name, (long long)p->version, p->run[0] ? " of run " : "", p->run,
-                p->why);
-  fn_cli_print_gates(out, gates);
+  FN_AUTO_BUF fn_buf head;
+  fn_buf_init(&head, 4096);
+  if (p->version > 0)
+    fn_buf_printf(&head, "%s/%lld%s%s%s: %s", p->name, (long long)p->version,
+                  p->run[0] ? (p->made ? ", made of run " : " of run ") : "", p->run, p->made ? " now" : "", p->why);
+  else
+    fn_buf_printf(&head, "run %s, which is no version of %s yet: %s", p->run, p->name, p->why);
+  if (!head.failed) fn_buf_append_wrapped(out, head.data, 0, 2, 80);
+  fn_buf_append_str(out, "\n\n");
+  if (p->card)
+    fn_cli_print_gates(out, gates);
+  else
+    fn_buf_append_str(out, "the gates are asked when it is made a version: without --dry-run, or by `registry add`\n");
   fn_buf_printf(out, "\n%s@%s: ", p->name, p->alias);
   if (p->holder > 0)
-    fn_buf_printf(out, "%lld -> %lld", (long long)p->holder, (long long)p->version);
+    fn_buf_printf(out, "%lld -> ", (long long)p->holder);
   else
-    fn_buf_printf(out, "nowhere -> %lld", (long long)p->version);
-  fn_buf_printf(out, " (%s%s)\n", outcome(p, gates), p->force && !gates->pass ? ", forced" : "");
+    fn_buf_append_str(out, "nowhere -> ");
+  if (p->version > 0)
+    fn_buf_printf(out, "%lld", (long long)p->version);
+  else
+    fn_buf_append_str(out, "a new version");
+  fn_buf_printf(out, " (%s%s)\n", outcome(p, gates), p->card && p->force && !gates->pass ? ", forced" : "");
 }
 
 static fn_status say(const promote *p, const fn_gates *gates, fn_err *err) {
@@ -178,39 +209,59 @@ static fn_status move(promote *p, const fn_gates *gates, const char *reason, fn_
 
 static fn_status decide(promote *p, const char *reason, fn_err *err) {
   fn_gates gates;
+  FN_TRY(load_card(p, err));
   FN_TRY(find_holder(p, err));
+  if (p->card == NULL) return say(p, NULL, err);
   fn_gates_check(&gates, p->card, p->holder == p->version ? NULL : p->holder_card, &p->r.options);
-  const bool moves = !p->dry && p->holder != p->version && (gates.pass || p->force);
+  const bool refused = !gates.pass && !p->force;
+  const bool moves = !p->dry && p->holder != p->version && !refused;
   if (moves) FN_TRY(move(p, &gates, reason, err)); /* nothing is said of what did not happen */
   FN_TRY(say(p, &gates, err));
-  if (!gates.pass && !p->force)
-    return fn_err_set(err, FN_E_REFUSED,
-                      "%s/%lld does not pass; nothing was changed (--force --reason TEXT promotes it all the same)",
-                      p->name, (long long)p->version);
-  return moves ? fn_cli_mirror(&p->r, p->name, p->version, p->alias, err) : FN_OK;
+  const fn_status mirrored =
+      moves || p->made ? fn_cli_mirror(&p->r, p->name, p->version, moves ? p->alias : NULL, err) : FN_OK;
+  if (!refused) return mirrored;
+  if (mirrored != FN_OK && err) fn_cli_warn(p->r.cli, "%s", err->message);
+  return fn_err_set(err, FN_E_REFUSED,
+                    "%s/%lld does not pass; %s@%s was not moved (--force --reason TEXT promotes it all the same)",
+                    p->name, (long long)p->version, p->name, p->alias);
 }
 
-static fn_status run_promote(promote *p, const fn_cli *cli, const fn_cli_args *args, fn_err *err) {
-  const char *reason = fn_cli_get(args, "--reason");
+static fn_status choose(promote *p, const fn_cli_args *args, fn_err *err) {
+  FN_TRY(args->n_rest == 2 ? choose_named(p, args->rest[1], err) : choose_best(p, err));
+  return make_version(p, err);
+}
+
+static fn_status check(promote *p, const fn_cli *cli, const fn_cli_args *args, fn_err *err) {
+  fn_tracking *there = NULL;
   p->metric = fn_cli_get(args, "--metric");
-  if (p->metric == NULL) p->metric = "val/f1_weighted";
+  p->filter = fn_cli_get(args, "--filter");
   p->alias = fn_cli_get(args, "--alias");
   p->dry = fn_cli_get(args, "--dry-run") != NULL;
   p->force = fn_cli_get(args, "--force") != NULL;
+  p->json = fn_cli_get(args, "--json") != NULL;
   if (args->n_rest < 1 || args->n_rest > 2)
     return fn_err_set(err, FN_E_INVALID,
-                      "registry promote takes the name of a model, and a run or version if it shall "
-                      "not choose");
-  if (p->force && reason == NULL)
+                      "registry promote takes the name of a model, and a run or version if it shall not choose");
+  if (args->n_rest == 2 && (p->metric || p->filter))
+    return fn_err_set(err, FN_E_INVALID, "--metric and --filter choose, and %.80s is named: leave out one of them",
+                      args->rest[1]);
+  if (p->force && fn_cli_get(args, "--reason") == NULL)
     return fn_err_set(err, FN_E_INVALID, "--force asks for --reason TEXT, for the record");
+  if (p->metric == NULL) p->metric = "val/f1_weighted";
   p->name = args->rest[0];
   FN_TRY(fn_registry_check_name(p->name, err));
   FN_TRY(fn_registry_check_alias(p->alias, err));
-  FN_TRY(check_metric(p, err));
-  FN_TRY(fn_cli_wants_json(&p->json, cli, args, err));
-  FN_TRY(fn_cli_open_registry(&p->r, cli, FN_CLI_OPEN_CHANGE, err));
-  FN_TRY(args->n_rest == 2 ? choose_named(p, args->rest[1], err) : choose_best(p, err));
-  return decide(p, reason, err);
+  FN_TRY(fn_cli_check_metric(p->metric, err));
+  FN_TRY(fn_cli_open_tracking(&there, cli, NULL, FN_CLI_OPEN_READ, err)); /* no file is made for a mistake */
+  fn_tracking_close(there);
+  return FN_OK;
+}
+
+static fn_status run_promote(promote *p, const fn_cli *cli, const fn_cli_args *args, fn_err *err) {
+  FN_TRY(check(p, cli, args, err));
+  FN_TRY(fn_cli_open_registry(&p->r, cli, FN_CLI_OPEN_MAKE, err));
+  FN_TRY(choose(p, args, err));
+  return decide(p, fn_cli_get(args, "--reason"), err);
 }
 
 static fn_status run(const fn_cli *cli, const fn_cli_args *args, fn_err *err) {
@@ -231,24 +282,31 @@ static const fn_cli_flag flags[] = {
     {.name = "--metric",
      .value = "NAME",
      .help =
-         "chooses among the versions, by the checkpoint that is stored: val/, test/ or left_out/ and loss, "
-         "f1_weighted … (default: val/f1_weighted); of loss, brier and ece the smallest is taken, else the greatest"},
+         "chooses among the versions and the finished runs that are none yet, by the checkpoint that each kept: val/ "
+         "or left_out/ and loss, f1_weighted … (default: val/f1_weighted), test/… among versions alone; of loss, "
+         "brier and ece the smallest is taken, else the greatest"},
+    {.name = "--filter",
+     .value = "F",
+     .help = "only runs that fit it, as in `runs list`, and versions that come of them: \"params.family = 'bert'\""},
     {.name = "--dry-run", .help = "only show what would be done"},
     {.name = "--force", .help = "promote even if a gate says no"},
     {.name = "--reason", .value = "TEXT", .help = "why, for the record"},
-    {.name = "--format", .value = "text|json", .help = "default: text on a terminal, else json"},
+    {.name = "--json", .help = "as JSON"},
     {0},
 };
 
 const fn_verb fn_verb_registry_promote = {
     .name = "registry",
     .sub = "promote",
-    .summary = "point an alias at the best version, or at a named one, if it passes its gates; exit code 4 if not",
-    .usage = "NAME [RUN|VERSION] --alias ALIAS [--metric NAME] [--dry-run] [--force --reason TEXT] [key=value …]",
+    .summary =
+        "point an alias at the best version or run, or at a named one, if it passes its gates; exit code 4 if not",
+    .usage = "NAME [RUN|VERSION] --alias ALIAS [--metric NAME] [--filter F] [--dry-run] [--force --reason TEXT] "
+             "[--json] [key=value …]",
     .flags = flags,
-    .options = "registry. track. net.",
+    .options = "registry.gate_ registry.mirror track.url track.artifacts",
+    .more = "dtype calibrate. eval. linear. infer. device. net. store.",
     .takes_rest = true,
     .examples = "  fakenews registry promote fake-news --alias best\n"
-                "  fakenews registry promote fake-news 3 --alias production registry.gate_max_p95_ms=20\n",
+                "  fakenews registry promote fake-news 3 --alias staging registry.gate_max_mb=20\n",
     .run = run,
 };

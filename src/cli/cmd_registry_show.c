@@ -74,7 +74,7 @@ static fn_status list(const fn_cli *cli, const fn_cli_args *args, fn_err *err) {
   fn_cli_registry r;
   listing l = {.n = 0};
   fn_cli_version_name v = {.name = ""};
-  FN_TRY(fn_cli_wants_json(&l.json, cli, args, err));
+  l.json = !cli->tty_out || fn_cli_get(args, "--json");
   if (args->n_rest > 0) FN_TRY(fn_cli_one_version(&v, args, "registry list takes one name of a model, or none", err));
   fn_buf_init(&l.out, 0);
   fn_status status = fn_cli_open_registry(&r, cli, FN_CLI_OPEN_READ, err);
@@ -91,7 +91,7 @@ static fn_status list(const fn_cli *cli, const fn_cli_args *args, fn_err *err) {
 
 static const fn_cli_flag list_flags[] = {
     {.name = "--retired", .help = "those too that were retired"},
-    {.name = "--format", .value = "text|json", .help = "default: text on a terminal, else json, one line a version"},
+    {.name = "--json", .help = "a JSON object a line; the default where stdout is no terminal"},
     {0},
 };
 
@@ -99,9 +99,9 @@ const fn_verb fn_verb_registry_list = {
     .name = "registry",
     .sub = "list",
     .summary = "versions of models: aliases, figures, sizes",
-    .usage = "[NAME] [--retired] [--format text|json] [key=value …]",
+    .usage = "[NAME] [--retired] [--json] [key=value …]",
     .flags = list_flags,
-    .options = "track. registry. net.",
+    .options = "track.url track.artifacts",
     .takes_rest = true,
     .examples = "  fakenews registry list\n",
     .run = list,
@@ -304,8 +304,7 @@ static fn_status show(const fn_cli *cli, const fn_cli_args *args, fn_err *err) {
   fn_cli_registry r;
   FN_AUTO_BUF fn_buf out;
   fn_buf_init(&out, 0);
-  showing s = {.out = &out};
-  FN_TRY(fn_cli_wants_json(&s.json, cli, args, err));
+  showing s = {.out = &out, .json = fn_cli_get(args, "--json") != NULL};
   FN_TRY(fn_cli_one_version(&v, args, "registry show takes one NAME, NAME@ALIAS or NAME/3", err));
   fn_status status = fn_cli_open_registry(&r, cli, FN_CLI_OPEN_READ, err);
   if (status == FN_OK) status = show_into(&r, &s, &v, err);
@@ -314,7 +313,7 @@ static fn_status show(const fn_cli *cli, const fn_cli_args *args, fn_err *err) {
 }
 
 static const fn_cli_flag show_flags[] = {
-    {.name = "--format", .value = "text|json", .help = "default: text on a terminal, else json"},
+    {.name = "--json", .help = "as JSON"},
     {0},
 };
 
@@ -322,9 +321,9 @@ const fn_verb fn_verb_registry_show = {
     .name = "registry",
     .sub = "show",
     .summary = "a model with all that was changed, or one version: lineage, figures, limits, changes",
-    .usage = "NAME[@ALIAS|/VERSION] [--format text|json] [key=value …]",
+    .usage = "NAME[@ALIAS|/VERSION] [--json] [key=value …]",
     .flags = show_flags,
-    .options = "track. registry. net.",
+    .options = "track.url track.artifacts",
     .takes_rest = true,
     .examples = "  fakenews registry show fake-news@best\n",
     .run = show,

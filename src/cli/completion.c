@@ -41,7 +41,7 @@ static void append_values(fn_buf *out, const fn_option *o) {
 }
 
 static bool reads(const fn_verb *v, const char *key) {
-  return v->options && fn_config_is_asked(key, v->options);
+  return (v->options && fn_config_is_asked(key, v->options)) || (v->more && fn_config_is_asked(key, v->more));
 }
 
 static void append_settings(fn_buf *out, const fn_verb *v) {

@@ -92,6 +92,13 @@ static void append_settings(fn_buf *out, const fn_verb *verb, const fn_config *c
   if (settings.length == 0) return;
   fn_buf_append_str(out, "\nSettings (key=value)\n\n");
   fn_buf_append(out, settings.data, settings.length);
+  if (verb->more) {
+    char more[300];
+    snprintf(more, sizeof more, "Others that matter here: `fakenews config options %s`", verb->more);
+    fn_buf_append_char(out, '\n');
+    fn_buf_append_wrapped(out, more, 0, 0, fn_cli_help_width());
+    fn_buf_append_char(out, '\n');
+  }
   fn_cli_format_groups(out, config);
 }
 

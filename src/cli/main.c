@@ -230,6 +230,7 @@ static fn_status run_verb(const fn_verb *verb, size_t n, char **argv, fn_arena *
                   .cache = cached};
     status = gather_settings(config, &common, err);
     if (status == FN_OK) status = fn_cli_resolve_secrets(&cli, config, verb->options, err);
+    if (status == FN_OK && verb->more) status = fn_cli_resolve_secrets(&cli, config, verb->more, err);
     if (status == FN_OK) status = verb->run(&cli, &args, err);
   }
   fn_config_destroy(config);

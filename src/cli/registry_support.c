@@ -58,14 +58,6 @@ fn_status fn_cli_one_version(fn_cli_version_name *out, const fn_cli_args *args, 
   return fn_cli_parse_version(out, args->rest[0], err);
 }
 
-fn_status fn_cli_wants_json(bool *json_out, const fn_cli *cli, const fn_cli_args *args, fn_err *err) {
-  static const char *const formats[] = {"text", "json"};
-  int format = !cli->tty_out;
-  FN_TRY(fn_cli_parse_choice(&format, "--format", fn_cli_get(args, "--format"), formats, 2, err));
-  *json_out = format == 1;
-  return FN_OK;
-}
-
 static void append_figure(fn_buf *out, double value, const char *unit) {
   char cell[32];
   if (isnan(value)) {

@@ -7,6 +7,8 @@
 #include "track/registry.h"
 #include "track/registry_options.h"
 
+enum { FN_CLI_RUN_NAME = 512 };
+
 typedef struct fn_cli_registry {
   const fn_cli *cli;
   fn_cli_stores stores;
@@ -29,8 +31,6 @@ FN_NODISCARD fn_status fn_cli_parse_version(fn_cli_version_name *out, const char
 FN_NODISCARD fn_status fn_cli_one_version(fn_cli_version_name *out, const fn_cli_args *args, const char *usage,
                                           fn_err *err);
 
-/* text on a terminal, json elsewhere, or as --format says. */
-FN_NODISCARD fn_status fn_cli_wants_json(bool *json_out, const fn_cli *cli, const fn_cli_args *args, fn_err *err);
 /* A table of gates, at most 80 columns. */
 void fn_cli_print_gates(fn_buf *out, const fn_gates *gates);
 

@@ -25,7 +25,7 @@ class Place:
         return self.run("registry", *arguments, code=code, **env)
 
     def json(self, *arguments, **more):
-        return json.loads(self.registry(*arguments, **more).stdout)
+        return json.loads(self.registry(*arguments, "--json", **more).stdout)
 
     def alias(self, name="best"):
         """Where an alias stands; None: nowhere."""

@@ -110,7 +110,7 @@ def test_without_data_nothing_is_claimed(place):
     run = json.loads((place.folder / "bert/run.json").read_text())
     run["data"] = str(place.folder / "moved")
     (place.folder / "bert/run.json").write_text(json.dumps(run))
-    done = place.registry("add", "bert", "--name", "blind")
+    done = place.registry("add", "bert", "--name", "blind", "--json")
     assert "--data" in done.stderr
     assert not json.loads(done.stdout)["gates"]["pass"]
     card = place.json("show", "blind/1")["versions"][0]["card"]
@@ -136,12 +136,59 @@ def test_promote_takes_the_best_and_says_how(place):
     place.registry("promote", "fake-news", "--alias", "best", "--metric", "left_out/loss", code=2)
 
 
+def test_promote_takes_runs_that_are_no_versions_yet_by_the_checkpoint_that_they_kept(place):
+    for version in (1, 2, 3):  # all worse than the runs below
+        card = json.loads(place.database("SELECT card FROM registry_versions WHERE version = ?", version)[0][0])
+        card["validation"]["loss"] = 9.0
+        place.database("UPDATE registry_versions SET card = ? WHERE version = ?", json.dumps(card), version)
+    linear = ["family=linear", "linear.hash_bits=10"]
+    place.run("train", "--data", "data", "--out", "good", *linear, "linear.c_grid=[4]")
+    place.run("train", "--data", "data", "--out", "weak", *linear, "linear.c_grid=[1]")
+    place.run("train", "--data", "data", "--out", "passed", *linear, "linear.c_grid=[64]")  # the best of all, once
+    place.run("data", "prepare", "--input", "news.csv", "--out", "rest", "data.seed=3")
+    place.run("train", "--data", "rest", "--out", "elsewhere", *linear, "linear.c_grid=[256]")
+    result = json.loads((place.folder / "passed/result.json").read_text())
+    result["val"]["loss"] = 5.0  # what it kept is not what it was best at
+    (place.folder / "passed/result.json").write_text(json.dumps(result))
+    shutil.rmtree(place.folder / "good")  # its files are in the store
+    promote = ["promote", "fake-news", "--alias", "best", "--metric", "val/loss"]
+    off = "registry.gate_max_ece=null"
+    would = place.json(*promote, "--dry-run")
+    assert would["run"] == "good" and would["to"] is None and would["gates"] is None and place.alias() is None
+    weak = place.json(*promote, "--filter", "params.`linear.c_grid` = '[1]'", off)
+    assert (weak["run"], weak["choice"]["runs"], weak["choice"]["versions"], weak["added"]) == ("weak", 1, 0, True)
+    out = place.json(*promote, off)
+    assert (out["run"], out["to"], out["added"], out["outcome"], out["from"]) == ("good", 5, True, "promoted", 4)
+    assert out["choice"] == {"metric": "val/loss", "taken": "smallest", "value": out["choice"]["value"], "versions": 4,
+                             "runs": 2, "of_other_rows": 1}
+    again = place.json(*promote, off)
+    assert (again["to"], again["outcome"], again["choice"]["versions"]) == (5, "stands there already", 5)
+    assert "the smallest of 4 versions and 2 other runs" in changes(place)[-1]["reason"]
+    assert place.json("promote", "fake-news", "passed", "--alias", "other", off)["added"]  # by its name
+    place.registry("rm", "fake-news/6", code=4)
+    place.registry("alias", "fake-news@other", "--delete")
+    place.registry("rm", "fake-news/6")
+    assert place.json(*promote, "--dry-run")["choice"]["runs"] == 0  # what was retired does not come back by itself
+
+
+def test_a_folder_that_another_run_took_is_not_the_first_one_s(place):
+    linear = ["family=linear", "linear.hash_bits=10", "--out", "place"]
+    place.run("train", "--data", "data", *linear, "linear.c_grid=[4]")
+    first = (place.folder / "place/model/linear.safetensors").read_bytes()
+    run_id = json.loads((place.folder / "place/track/run.json").read_text())["id"]
+    shutil.rmtree(place.folder / "place")
+    place.run("train", "--data", "data", *linear, "linear.c_grid=[1]")
+    added = place.json("add", run_id, "--data", "data")
+    assert place.content(f"version:fake-news/{added['version']}", "model/linear.safetensors").read_bytes() == first
+    assert place.json("add", "place")["version"] == added["version"] + 1
+
+
 def test_each_gate_can_refuse(place):
     place.registry("alias", "fake-news@best", 2)
     before = changes(place)
     # the figures of this corpus are perfect: what is asked for is moved, not what was measured
     for setting, name in (("registry.gate_max_mb=0.001", "packed file"), ("registry.gate_max_p95_ms=0.0001", "95 of 100")):
-        done = place.registry("promote", "fake-news", 1, "--alias", "best", setting, code=4)
+        done = place.registry("promote", "fake-news", 1, "--alias", "best", setting, "--json", code=4)
         gates = {g["name"]: g for g in json.loads(done.stdout)["gates"]["gates"]}
         failed = [n for n, g in gates.items() if g["verdict"] == "FAIL"]
         assert len(failed) == 1 and failed[0].startswith(name)
@@ -151,7 +198,7 @@ def test_each_gate_can_refuse(place):
     calibrated.update(f1_weighted=0.5, ece=0.3)
     card["packing"].update(percent_flipped=3.0, auc_loss=0.02)
     place.database("UPDATE registry_versions SET card = ? WHERE version = 1", json.dumps(card))
-    done = place.registry("promote", "fake-news", 1, "--alias", "best", code=4)
+    done = place.registry("promote", "fake-news", 1, "--alias", "best", "--json", code=4)
     verdicts = {g["name"]: g["verdict"] for g in json.loads(done.stdout)["gates"]["gates"]}
     assert verdicts == {"test f1_weighted": "FAIL", "drop of f1_weighted": "FAIL", "calibration error": "FAIL",
                         "labels changed by packing": "FAIL", "ROC AUC lost by packing": "FAIL", "packed file": "skipped",
@@ -236,7 +283,10 @@ def test_rollback_alias_tag_and_retire(place):
     (["alias", "fake-news@best", "0"], "a number from 1"),
     (["alias", "fake-news/1", "1"], "NAME@ALIAS"),
     (["promote", "news", "--alias", "best"], "has fake-news"),
-    (["promote", "fake-news", "nothing", "--alias", "best"], "no version of fake-news comes of run"),
+    (["promote", "fake-news", "nothing", "--alias", "best"], "a version's number or a run is expected"),
+    (["promote", "fake-news", "1", "--alias", "best", "--metric", "val/loss"], "leave out one of them"),
+    (["promote", "fake-news", "--alias", "best", "--filter", "metrics.x >"], "filter"),
+    (["promote", "fake-news", "--alias", "best", "--metric", "val/nothing"], "neither a version of fake-news nor a finished"),
     (["show", "fake-news@best"], "nor any other"),
     (["show", "../x"], "cannot be a model's name"),
     (["add", "nowhere"], "nowhere"),
@@ -364,7 +414,8 @@ def test_killed_in_the_middle(place):
 
 def test_tables_fit_a_terminal(place):
     place.registry("alias", "fake-news@production", 1)
-    for arguments in (["list"], ["show", "fake-news"], ["show", "fake-news/1"], ["promote", "fake-news", "--alias", "best"]):
+    for arguments in (["list"], ["show", "fake-news"], ["show", "fake-news/1"], ["promote", "fake-news", "--alias", "best"],
+                      ["promote", "--help"], ["list", "--help"]):
         code, text = on_terminal([place.program, "registry", *arguments], place.folder)
         assert code == 0 and "{" not in text
         assert all(len(line) <= 80 for line in text.replace("\r", "").splitlines()), text

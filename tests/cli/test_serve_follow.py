@@ -232,7 +232,7 @@ def test_on_postgresql(place):
             for process in running:
                 _, err = process.communicate(timeout=60)
                 assert process.returncode == 0 or (process.returncode == 4 and "somebody else" in err), err
-            shown = json.loads(place.registry("show", "fake-news", url).stdout)
+            shown = json.loads(place.registry("show", "fake-news", "--json", url).stdout)
             at = 0
             for change in shown["changes"]:
                 if change["action"] == "promote":
