@@ -264,6 +264,27 @@ void fn_buf_append_utf8(fn_buf *buf, fn_str text) {
   fn_buf_append(buf, text.data, text.length);
 }
 
+static bool is_plain_in_yaml(uint32_t c) {
+  return c >= 0x20 && !(c >= 0x7F && c < 0xA0) && c != 0x2028 && c != 0x2029 && c != 0xFEFF && c != 0xFFFE &&
+         c != 0xFFFF;
+}
+
+void fn_buf_append_yaml(fn_buf *buf, fn_str json) {
+  size_t start = 0;
+  for (size_t i = 0; i < json.length;) {
+    uint32_t c;
+    const size_t n = fn_utf8_decode(&c, json.data + i, json.length - i);
+    if (n > 0 && is_plain_in_yaml(c)) {
+      i += n;
+      continue;
+    }
+    fn_buf_append(buf, json.data + start, i - start);
+    fn_buf_printf(buf, "\\u%04x", n > 0 ? (unsigned)c : 0xFFFDu);
+    start = i += n > 0 ? n : 1;
+  }
+  if (json.length > start) fn_buf_append(buf, json.data + start, json.length - start);
+}
+
 void fn_buf_append_json(fn_buf *buf, fn_str text) {
   fn_buf_append_char(buf, '"');
   size_t start = 0, i = 0;

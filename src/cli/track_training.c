@@ -70,8 +70,14 @@ static const char *asked_of(const char *family) {
 /* A setting as a person would write it: "none" in quotes is the text none. */
 static void tell_setting(const fn_cli_tracked *t, const char *key, const char *value) {
   const size_t n = value ? strlen(value) : 0;
-  const bool quoted = n >= 2 && value[0] == '"' && value[n - 1] == '"' && !strchr(value, '\\');
+  const bool quoted = n >= 2 && value[0] == '"' && value[n - 1] == '"';
   FN_AUTO_FREE char *plain = quoted ? fn_str_dup(fn_str_make(value + 1, n - 2)) : NULL;
+  size_t kept = 0;
+  for (size_t i = 0; plain && plain[i]; i++) {
+    if (plain[i] == '\\' && plain[i + 1]) i++;
+    plain[kept++] = plain[i];
+  }
+  if (plain) plain[kept] = '\0';
   tell_pair(t, FN_TRACK_PARAM, key, plain ? plain : value);
 }
 

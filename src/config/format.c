@@ -1,6 +1,14 @@
 /* Settings as YAML, help text and Markdown. */
 #include "config/config_internal.h"
 
+static void format_string(fn_buf *out, const char *text) {
+  FN_AUTO_BUF fn_buf json;
+  fn_buf_init(&json, 0);
+  fn_buf_append_json(&json, fn_str_from(text));
+  if (json.failed) out->failed = true;
+  fn_buf_append_yaml(out, fn_buf_str(&json));
+}
+
 /* An item of a list or map: bare where YAML and our own parser read it back as the same text. */
 static void format_item(fn_buf *out, const char *text) {
   size_t bare = strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-+/");
@@ -8,7 +16,7 @@ static void format_item(fn_buf *out, const char *text) {
   if (plain)
     fn_buf_append_str(out, text);
   else
-    fn_buf_append_json(out, fn_str_from(text));
+    format_string(out, text);
 }
 
 static void format_value(fn_buf *out, const fn_setting *s) {
@@ -18,7 +26,7 @@ static void format_value(fn_buf *out, const fn_setting *s) {
   } else if (s->option->secret) {
     fn_buf_append_str(out, "\"***\"");
   } else if (s->option->type == FN_OPTION_STRING) {
-    fn_buf_append_json(out, fn_str_from(v->string));
+    format_string(out, v->string);
   } else if (s->option->type == FN_OPTION_LIST) {
     fn_buf_append_char(out, '[');
     for (size_t i = 0; i < v->list.n; i++) {
@@ -53,7 +61,8 @@ void fn_config_format_yaml(fn_buf *out, const fn_config *config, bool origins) {
     format_value(out, s);
     if (origins) {
       for (size_t width = out->length - start; width < 46; width++) fn_buf_append_char(out, ' ');
-      fn_buf_printf(out, "  # %s", s->origin);
+      fn_buf_append_str(out, "  # ");
+      fn_buf_append_yaml(out, fn_str_from(s->origin)); /* a file's name may hold line breaks */
     }
     fn_buf_append_char(out, '\n');
   }

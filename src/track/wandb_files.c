@@ -41,17 +41,22 @@ static fn_status nest(json_t **out, const fn_wandb_item *items, size_t n, fn_err
   return FN_OK;
 }
 
-/* JSON is YAML, but for YAML 1.1 (PyYAML) 1e-05 is a text and 1.0e-05 a number. */
-static void append_yaml(fn_buf *out, fn_str json) {
-  bool text = false, number = false, dot = false;
+/* JSON is YAML, but for characters, and for YAML 1.1 (PyYAML) 1e-05 is a text and 1.0e-05 a number. */
+static void append_yaml(fn_buf *out, fn_str text) {
+  FN_AUTO_BUF fn_buf plain;
+  fn_buf_init(&plain, 0);
+  fn_buf_append_yaml(&plain, text);
+  if (plain.failed) out->failed = true;
+  const fn_str json = fn_buf_str(&plain);
+  bool in_text = false, number = false, dot = false;
   for (size_t i = 0; i < json.length; i++) {
     const char c = json.data[i];
-    if (c == '"') text = !text;
-    if (text && c == '\\' && i + 1 < json.length) fn_buf_append_char(out, json.data[i++]);
+    if (c == '"') in_text = !in_text;
+    if (in_text && c == '\\' && i + 1 < json.length) fn_buf_append_char(out, json.data[i++]);
     const bool digit = c >= '0' && c <= '9';
     dot = number && (dot || c == '.');
-    if (!text && number && (c == 'e' || c == 'E') && !dot) fn_buf_append_str(out, ".0");
-    number = !text && (digit || (number && c == '.'));
+    if (!in_text && number && (c == 'e' || c == 'E') && !dot) fn_buf_append_str(out, ".0");
+    number = !in_text && (digit || (number && c == '.'));
     fn_buf_append_char(out, json.data[i]);
   }
 }

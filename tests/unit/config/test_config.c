@@ -196,20 +196,26 @@ static void test_round_trip(void **state) {
   fn_config *a = create(), *b = create();
   assert_ok(fn_config_override(a, "preset=headline", &err));
   assert_ok(fn_config_override(a, "toy.limit=12", &err));
-  assert_ok(fn_config_override(a, "toy.name='a \"b\" \\\\ #c: d'", &err));
+  /* with what YAML does not take as it is: control characters, its line breaks, U+FEFF, U+FFFE */
+#define STRANGE "\x01\n\x7f\xc2\x80\xc2\x85\xe2\x80\xa8\xef\xbb\xbf\xef\xbf\xbe"
+  assert_ok(fn_config_override(a, "toy.name='a \"b\" \\\\ #c: d" STRANGE "'", &err));
+  assert_ok(fn_config_override(a, "toy.map={'k" STRANGE "': '" STRANGE "v'}", &err));
   fn_buf first, second;
   fn_buf_init(&first, 0), fn_buf_init(&second, 0);
+  assert_ok(fn_config_parse_yaml(a, FN_CONFIG_FILE, fn_str_from("toy.mode: windows\n"), "a\ntoy.epochs: 6 #", &err));
   fn_config_format_yaml(&first, a, true);
   assert_ok(fn_config_parse_yaml(b, FN_CONFIG_FILE, fn_buf_str(&first), "saved", &err));
   toy ta, tb;
   assert_ok(fn_config_fill(&ta, a, &table, &err));
   assert_ok(fn_config_fill(&tb, b, &table, &err));
-  assert_string_equal(ta.name, "a \"b\" \\ #c: d");
+  assert_string_equal(ta.name, "a \"b\" \\ #c: d" STRANGE);
   assert_string_equal(ta.name, tb.name);
   assert_int_equal(tb.limit, 12);
   assert_int_equal(tb.list.n, 2);
   assert_string_equal(tb.list.items[1], "y,z");
-  assert_string_equal(tb.map.values[0], "real");
+  assert_string_equal(tb.map.keys[0], "k" STRANGE);
+  assert_string_equal(tb.map.values[0], STRANGE "v");
+  assert_int_equal(tb.epochs, ta.epochs);
   fn_buf_deinit(&first), fn_buf_deinit(&second);
   fn_config_destroy(a), fn_config_destroy(b);
 }
