@@ -8,7 +8,6 @@
 #include <stdlib.h>
 
 enum {
-  MAX_PARAMETERS = 64,
   CHUNK = 128,     /* rows sent before answers are read: both sides' buffers hold so many */
   SLICE_MS = 100,  /* between two looks at whether to go on */
   GRACE_MS = 1000, /* the server's own limit ends a statement first, with a better message */
@@ -35,9 +34,9 @@ typedef struct connection {
 
 /* Values of one statement in libpq's form. */
 typedef struct parameters {
-  const char *values[MAX_PARAMETERS];
-  int lengths[MAX_PARAMETERS], formats[MAX_PARAMETERS];
-  char numbers[MAX_PARAMETERS][32];
+  const char *values[FN_SQL_MAX_VALUES];
+  int lengths[FN_SQL_MAX_VALUES], formats[FN_SQL_MAX_VALUES];
+  char numbers[FN_SQL_MAX_VALUES][32];
 } parameters;
 
 static void ignore_notice(void *arg, const char *message) {
@@ -247,7 +246,8 @@ static fn_status prepare(char name[24], connection *c, const char *text, fn_err 
 }
 
 static fn_status fill(parameters *p, const connection *c, const fn_sql_value *values, size_t n, fn_err *err) {
-  if (n > MAX_PARAMETERS) return fn_err_set(err, FN_E_INVALID, "a statement has over %d parameters", MAX_PARAMETERS);
+  if (n > FN_SQL_MAX_VALUES)
+    return fn_err_set(err, FN_E_LIMIT, "a statement has over %d values", (int)FN_SQL_MAX_VALUES);
   for (size_t i = 0; i < n; i++) {
     const fn_sql_value *v = &values[i];
     p->values[i] = p->numbers[i];
@@ -305,8 +305,9 @@ static fn_status take_value(fn_sql_value *out, const connection *c, const PGresu
 
 static fn_status give_rows(const connection *c, const PGresult *r, fn_sql_row row, void *arg, fn_err *err) {
   const int n_rows = c->lib->ntuples(r), n = c->lib->nfields(r);
-  fn_sql_value values[MAX_PARAMETERS];
-  if (n > MAX_PARAMETERS) return fn_err_set(err, FN_E_INVALID, "an answer has over %d columns", MAX_PARAMETERS);
+  fn_sql_value values[FN_SQL_MAX_COLUMNS];
+  if (n > FN_SQL_MAX_COLUMNS)
+    return fn_err_set(err, FN_E_INVALID, "an answer has over %d columns", (int)FN_SQL_MAX_COLUMNS);
   fn_status status = FN_OK;
   for (int k = 0; k < n_rows && row && status == FN_OK; k++) {
     fn_arena arena;

@@ -82,6 +82,10 @@ fn_sql_kind fn_sql_get_kind(const fn_sql *sql);
  * is committed any more (FN_E_IO). May be asked by any thread. */
 bool fn_sql_in_place(const fn_sql *sql);
 
+/* Values of one statement, columns of an answer, at most. A longer list is one value: JSON, taken apart by the database
+ * (search.c of src/track does so). */
+enum { FN_SQL_MAX_VALUES = 128, FN_SQL_MAX_COLUMNS = 64 };
+
 /* Runs one statement. text is a literal or lives as long as the connection: prepared statements are kept by its address
  * (64 at most). values[n] for $1 … $n. *n_changed_out (may be NULL): rows inserted, changed or deleted. */
 FN_NODISCARD fn_status fn_sql_run(fn_sql *sql, const char *text, const fn_sql_value *values, size_t n,

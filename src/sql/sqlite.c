@@ -12,7 +12,7 @@
 typedef struct prepared {
   const char *text; /* by address */
   sqlite3_stmt *statement;
-  int index[64]; /* of $1 …: SQLite numbers them by their first appearance */
+  int index[FN_SQL_MAX_VALUES]; /* of $1 …: SQLite numbers them by their first appearance */
 } prepared;
 
 typedef struct connection {
@@ -138,7 +138,8 @@ static fn_status open_connection(void **handle_out, const char *url, const char 
 
 static fn_status find_indices(prepared *p, const connection *c, fn_err *err) {
   const int n = c->lib->bind_parameter_count(p->statement);
-  if (n > (int)FN_COUNT_OF(p->index)) return fn_err_set(err, FN_E_INVALID, "a statement has over 64 parameters");
+  if (n > (int)FN_COUNT_OF(p->index))
+    return fn_err_set(err, FN_E_LIMIT, "a statement has over %d values", (int)FN_SQL_MAX_VALUES);
   for (int i = 0; i < (int)FN_COUNT_OF(p->index); i++) {
     char name[16];
     snprintf(name, sizeof name, "$%d", i + 1);
@@ -205,9 +206,10 @@ static fn_sql_value value_of(const connection *c, sqlite3_stmt *s, int i) {
 }
 
 static fn_status give_row(const connection *c, sqlite3_stmt *s, fn_sql_row row, void *arg, fn_err *err) {
-  fn_sql_value values[64];
+  fn_sql_value values[FN_SQL_MAX_COLUMNS];
   const int n = c->lib->column_count(s);
-  if (n > (int)FN_COUNT_OF(values)) return fn_err_set(err, FN_E_INVALID, "an answer has over 64 columns");
+  if (n > (int)FN_COUNT_OF(values))
+    return fn_err_set(err, FN_E_INVALID, "an answer has over %d columns", (int)FN_SQL_MAX_COLUMNS);
   for (int i = 0; i < n; i++) values[i] = value_of(c, s, i);
   return row ? row(arg, values, (size_t)n, err) : FN_OK;
 }

@@ -79,8 +79,11 @@ static fn_status fail(const reader *r, fn_err *err, const char *format, ...) {
 static fn_status read_quoted(fn_str *out, reader *r, fn_err *err) {
   const size_t begin = r->at;
   const char quote = r->text.data[r->at];
-  char *copy = fn_arena_alloc(r->arena, r->text.length - r->at + 1, 1);
-  size_t n = 0;
+  size_t n = 0, end = begin + 1; /* of what the marks hold, at most */
+  while (end < r->text.length &&
+         (r->text.data[end] != quote || (end + 1 < r->text.length && r->text.data[end + 1] == quote)))
+    end += r->text.data[end] == quote ? 2 : 1;
+  char *copy = fn_arena_alloc(r->arena, end - begin + 1, 1);
   if (!copy) return fn_err_no_memory(err, r->what);
   for (r->at++; r->at < r->text.length; r->at++) {
     const char c = r->text.data[r->at];

@@ -56,7 +56,7 @@ typedef struct fn_clause {
   size_t n_strings;
 } fn_clause;
 
-enum { FN_FILTER_MAX_CLAUSES = 32, FN_FILTER_MAX_BYTES = 16384 };
+enum { FN_FILTER_MAX_CLAUSES = 32, FN_FILTER_MAX_BYTES = 1 << 20 };
 
 typedef struct fn_filter {
   fn_clause clauses[FN_FILTER_MAX_CLAUSES];

@@ -6,9 +6,9 @@
 #include <stdlib.h>
 
 enum {
-  MAX_JOINED = 6,    /* columns that come with the runs themselves */
-  MAX_VALUES = 60,   /* parameters of one statement */
-  RUNS_AT_ONCE = 40, /* whose parameters are fetched by one statement */
+  MAX_JOINED = 6,      /* columns that come with the runs themselves */
+  MAX_PATTERN = 16384, /* bytes; SQLite takes 50,000, and three may come of one */
+  RUNS_AT_ONCE = 40,   /* whose parameters are fetched by one statement */
   COLUMNS_AT_ONCE = 16,
   MAX_RUNS = 1000000,
 };
@@ -17,7 +17,7 @@ enum {
 typedef struct statement {
   fn_tracking *tracking;
   fn_buf text;
-  fn_sql_value values[MAX_VALUES];
+  fn_sql_value values[FN_SQL_MAX_VALUES];
   size_t n;
   bool full;
   fn_arena arena;
@@ -42,7 +42,7 @@ static void put(statement *s, const char *text) {
 
 /* "$7", with its value. */
 static void put_value(statement *s, fn_sql_value value) {
-  if (s->n == MAX_VALUES) {
+  if (s->n == FN_SQL_MAX_VALUES) {
     s->full = true;
     return;
   }
@@ -52,7 +52,7 @@ static void put_value(statement *s, fn_sql_value value) {
 
 static fn_status statement_run(statement *s, fn_sql_row row, void *arg, fn_err *err) {
   const char *text = NULL;
-  if (s->full) return fn_err_set(err, FN_E_LIMIT, "filter: has over %d values", (int)MAX_VALUES - 4);
+  if (s->full) return fn_err_set(err, FN_E_LIMIT, "a search has over %d values", (int)FN_SQL_MAX_VALUES);
   FN_TRY(fn_buf_check(&s->text, "a statement", err));
   FN_TRY(fn_tracking_text(&text, s->tracking, fn_buf_str(&s->text), err));
   return fn_sql_query(s->tracking->sql, text, s->values, s->n, row, arg, err);
@@ -60,6 +60,24 @@ static fn_status statement_run(statement *s, fn_sql_row row, void *arg, fn_err *
 
 static bool is_sqlite(const statement *s) {
   return fn_sql_get_kind(s->tracking->sql) == FN_SQL_SQLITE;
+}
+
+/* "(SELECT …)": the texts as rows. One value, however many they are. */
+static fn_status put_list(statement *s, const fn_str *texts, size_t n, fn_err *err) {
+  FN_AUTO_BUF fn_buf json;
+  fn_buf_init(&json, 0);
+  for (size_t i = 0; i < n; i++) {
+    fn_buf_append_char(&json, i ? ',' : '[');
+    fn_buf_append_json(&json, texts[i]);
+  }
+  fn_buf_append_str(&json, n ? "]" : "[]");
+  FN_TRY(fn_buf_check(&json, "a list of values", err));
+  const char *kept = fn_arena_strndup(&s->arena, json.data, json.length);
+  if (!kept) return fn_err_no_memory(err, "a list of values");
+  put(s, is_sqlite(s) ? "(SELECT value FROM json_each(" : "(SELECT json_array_elements_text(CAST(");
+  put_value(s, fn_sql_str(fn_str_make(kept, json.length)));
+  put(s, is_sqlite(s) ? "))" : " AS json)))");
+  return FN_OK;
 }
 
 /* ---- comparisons ---- */
@@ -88,6 +106,10 @@ static fn_status put_like(statement *s, const char *column, fn_str pattern, fn_e
 }
 
 static fn_status put_string_test(statement *s, const char *column, const fn_clause *c, fn_err *err) {
+  const bool is_pattern = c->comparator == FN_COMPARE_LIKE || c->comparator == FN_COMPARE_ILIKE;
+  if (is_pattern && c->strings[0].length > MAX_PATTERN)
+    return fn_err_set(err, FN_E_LIMIT, "filter: a pattern has %zu bytes; %d are accepted", c->strings[0].length,
+                      (int)MAX_PATTERN);
   switch (c->comparator) {
   case FN_COMPARE_LIKE: return put_like(s, column, c->strings[0], err);
   case FN_COMPARE_ILIKE:
@@ -97,13 +119,8 @@ static fn_status put_string_test(statement *s, const char *column, const fn_clau
     return FN_OK;
   case FN_COMPARE_IN:
   case FN_COMPARE_NOT_IN:
-    fn_buf_printf(&s->text, "%s %s (", column, c->comparator == FN_COMPARE_IN ? "IN" : "NOT IN");
-    for (size_t i = 0; i < c->n_strings; i++) {
-      if (i) put(s, ", ");
-      put_value(s, fn_sql_str(c->strings[i]));
-    }
-    put(s, ")");
-    return FN_OK;
+    fn_buf_printf(&s->text, "%s %s ", column, c->comparator == FN_COMPARE_IN ? "IN" : "NOT IN");
+    return put_list(s, c->strings, c->n_strings, err);
   default:
     fn_buf_printf(&s->text, "%s %s ", column, c->comparator == FN_COMPARE_EQ ? "=" : "<>");
     put_value(s, fn_sql_str(c->strings[0]));
@@ -556,15 +573,13 @@ static fn_status emit_runs(fn_tracking *t, const finding *f, const fn_run_query 
 
 /* ---- a search ---- */
 
-static fn_status put_experiments(statement *s, const fn_run_query *q) {
+static fn_status put_experiments(statement *s, const fn_run_query *q, fn_err *err) {
   if (q->n_experiments == 0) return FN_OK;
-  put(s, " AND e.name IN (");
-  for (size_t i = 0; i < q->n_experiments; i++) {
-    if (i) put(s, ", ");
-    put_value(s, fn_sql_text(q->experiments[i]));
-  }
-  put(s, ")");
-  return FN_OK;
+  fn_str *names = fn_arena_alloc(&s->arena, q->n_experiments, sizeof *names);
+  if (!names) return fn_err_no_memory(err, "names of experiments");
+  for (size_t i = 0; i < q->n_experiments; i++) names[i] = fn_str_from(q->experiments[i]);
+  put(s, " AND e.name IN ");
+  return put_list(s, names, q->n_experiments, err);
 }
 
 static fn_status read_joining(joining *out, fn_arena *arena, const fn_run_query *q, fn_err *err) {
@@ -619,7 +634,7 @@ static fn_status build(statement *s, const fn_run_query *q, const joining *j, co
   put_joining_tables(s, j);
   put_joins(s, orders, q->n_order_by);
   put(s, q->deleted ? " WHERE 1 = 1" : " WHERE r.deleted = 0");
-  FN_TRY(put_experiments(s, q));
+  FN_TRY(put_experiments(s, q, err));
   for (size_t i = 0; i < filter->n; i++) FN_TRY(put_clause(s, &filter->clauses[i], g, err));
   FN_TRY(put_orders(s, orders, q->n_order_by, g, err));
   put(s, " LIMIT ");

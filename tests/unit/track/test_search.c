@@ -259,15 +259,53 @@ static void test_bounds(void **state) {
   for (int i = 0; i < 40; i++) fn_buf_printf(&text, "%smetrics.m > %d", i ? " and " : "", i);
   assert_status(fn_filter_parse(&filter, &arena, fn_buf_str(&text), &err), FN_E_LIMIT);
   fn_buf_reset(&text);
-  for (int i = 0; i < 20000; i++) fn_buf_append_char(&text, ' ');
+  for (int i = 0; i <= FN_FILTER_MAX_BYTES; i++) fn_buf_append_char(&text, ' ');
   assert_status(fn_filter_parse(&filter, &arena, fn_buf_str(&text), &err), FN_E_LIMIT);
   fn_arena_deinit(&arena);
   fn_tracking *t = store_open(false);
   fn_buf_reset(&text);
-  for (int i = 0; i < 80; i++) fn_buf_printf(&text, "%s'%d'", i ? ", " : "run_id IN (", i);
-  fn_buf_append_char(&text, ')');
+  fn_buf_append_str(&text, "params.p LIKE '");
+  for (int i = 0; i < 20000; i++) fn_buf_append_char(&text, '*');
+  fn_buf_append_char(&text, '\'');
   const fn_run_query query = {.filter = text.data};
   assert_status(fn_tracking_search(t, &query, take_name, NULL, &err), FN_E_LIMIT);
+  assert_contains(err.message, "a pattern has 20000 bytes");
+  fn_tracking_close(t);
+}
+
+/* Lists longer than a statement has values, with signs that JSON escapes; and as many comparisons as are accepted, each
+ * with a name and a value, with as many orders and columns. */
+static void test_many_values(void **state) {
+  (void)state;
+  fn_err err = {0};
+  fn_tracking *t = store_open(false);
+  fill(t);
+  assert_ok(fn_tracking_set_tags(t, ID_B, &(fn_track_pair){"fakenews.data.name", "a\\\x7f\xc3\xa9\n"}, 1, &err));
+  FN_AUTO_BUF fn_buf list, text;
+  fn_buf_init(&list, 0);
+  fn_buf_init(&text, 0);
+  fn_buf_append_str(&list, "('a\\\x7f\xc3\xa9\n', '" ID_A "'");
+  for (int i = 0; i < 20000; i++) fn_buf_printf(&list, ", 'x%d'", i);
+  fn_buf_printf(&text, "run_id IN %s)", list.data);
+  assert_finds(t, text.data, NULL, "a");
+  fn_buf_reset(&text);
+  fn_buf_printf(&text, "run_id NOT IN %s)", list.data);
+  assert_finds(t, text.data, NULL, "cb");
+  fn_buf_reset(&text);
+  fn_buf_printf(&text, "datasets.name IN %s)", list.data);
+  assert_finds(t, text.data, NULL, "b");
+  static const char *const orders[] = {"params.a", "params.b", "params.c", "params.d",
+                                       "params.e", "params.f", "params.g", "params.h"};
+  static const char *const columns[] = {"tags.a", "tags.b", "tags.c", "tags.d", "tags.e", "tags.f"};
+  fn_buf_reset(&text);
+  for (int i = 0; i < FN_FILTER_MAX_CLAUSES; i++)
+    fn_buf_printf(&text, "%sparams.train.lr != 'x%d'", i ? " and " : "", i);
+  const fn_run_query query = {
+      .filter = text.data, .order_by = orders, .n_order_by = 8, .columns = columns, .n_columns = 6};
+  FN_AUTO_BUF fn_buf out;
+  fn_buf_init(&out, 0);
+  assert_ok(fn_tracking_search(t, &query, take_name, &out, &err));
+  assert_string_equal(out.data, "ba");
   fn_tracking_close(t);
 }
 
@@ -277,7 +315,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       TEST(test_filters),        TEST(test_orders),    TEST(test_limits_and_experiments),
       TEST(test_columns),        TEST(test_many_runs), cmocka_unit_test(test_refusals),
-      TEST(test_refused_orders), TEST(test_bounds),
+      TEST(test_refused_orders), TEST(test_bounds),    TEST(test_many_values),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
