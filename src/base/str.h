@@ -72,8 +72,8 @@ void fn_buf_append_double(fn_buf *buf, double value);
 void fn_buf_append_json(fn_buf *buf, fn_str text);
 /* Bytes that are not valid UTF-8 become U+FFFD. */
 void fn_buf_append_utf8(fn_buf *buf, fn_str text);
-/* The same, and what YAML does not hold as it is (control characters, line breaks of every kind, U+FEFF, U+FFFE, U+FFFF)
- * becomes \uXXXX: JSON becomes YAML with the same strings, and other text stays on its line. */
+/* The same, and what YAML does not hold as it is (control characters, line breaks of every kind, U+FEFF, U+FFFE,
+ * U+FFFF) becomes \uXXXX: JSON becomes YAML with the same strings, and other text stays on its line. */
 void fn_buf_append_yaml(fn_buf *buf, fn_str json);
 /* Text for HTML, between tags or inside a quoted attribute: & < > " ' as references; bytes that are not UTF-8, and
  * control characters that HTML forbids, become U+FFFD. */
