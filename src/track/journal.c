@@ -186,7 +186,7 @@ static fn_status open_all(fn_journal *j, const fn_journal_options *options, fn_e
                       j->path);
   }
   FN_TRY(take_lock(j, options->name, err));
-  if (!fn_path_exists(j->path)) FN_TRY(make_file(j, options->run, options->uri, err));
+  if (options->run && !fn_path_exists(j->path)) FN_TRY(make_file(j, options->run, options->uri, err));
   j->file = open(j->path, O_RDWR | O_APPEND | O_CLOEXEC);
   if (j->file < 0) return fn_err_errno(err, errno, "%s", j->path);
   return scan(j, err);

@@ -124,6 +124,7 @@ static fn_status read_seal(files *f, const char *seal, fn_err *err) {
   FN_AUTO_BUF fn_buf text;
   fn_buf_init(&text, 0);
   FN_TRY(fn_file_read(&text, seal, MAX_SEAL_BYTES, err));
+  if (text.length == 0) return fn_err_set(err, FN_E_NOT_FOUND, "%s: no seal of a copy", seal);
   for (const char *line = text.data, *end = text.data + text.length; line < end;) {
     const char *stop = memchr(line, '\n', (size_t)(end - line));
     file one;
@@ -133,7 +134,7 @@ static fn_status read_seal(files *f, const char *seal, fn_err *err) {
     FN_TRY(add(f, &one, path, err));
     line = stop + 1;
   }
-  return f->n > 0 ? FN_OK : fn_err_set(err, FN_E_NOT_FOUND, "%s: no seal of a copy", seal);
+  return FN_OK;
 }
 
 static fn_status seal_copy(const char *root, const char *seal, fn_err *err) {

@@ -74,7 +74,7 @@ fn_status fn_registry_check_alias(const char *alias, fn_err *err) {
                       alias);
   if (fn_str_equal_nocase(fn_str_from(alias), fn_str_from("latest")))
     return fn_err_set(err, FN_E_INVALID, "\"%s\" cannot be an alias: models:/NAME/latest is the newest version", alias);
-  if (alias[0] == 'v' && n > 1 && strspn(alias + 1, "0123456789") == n - 1)
+  if ((alias[0] == 'v' || alias[0] == 'V') && n > 1 && strspn(alias + 1, "0123456789") == n - 1)
     return fn_err_set(err, FN_E_INVALID, "\"%.60s\" cannot be an alias: v and digits would be taken for a version",
                       alias);
   return FN_OK;

@@ -27,7 +27,7 @@ void fn_registry_close(fn_registry *registry);
 
 /* [A-Za-z0-9_][A-Za-z0-9_.-]*, 255 bytes at most: it becomes part of URLs, of paths and of MLflow's names. */
 FN_NODISCARD fn_status fn_registry_check_name(const char *name, fn_err *err);
-/* [A-Za-z0-9_-], 1 … 255; not "latest" in any case, and not v<digits>, which mean versions. */
+/* [A-Za-z0-9_-], 1 … 255; not "latest" in any case, and not v<digits> or V<digits>, which mean versions. */
 FN_NODISCARD fn_status fn_registry_check_alias(const char *alias, fn_err *err);
 
 /* ---- reading ---- */

@@ -192,7 +192,45 @@ def lambda_functions():
     })  # fmt: skip
 
 
+def tracking():
+    """Files beside runs, cards of versions, names of models, what a page of runs is made of."""
+    run = "0123456789abcdef0123456789abcdef"
+    head = {"version": 1, "generation": 0, "run": run, "name": "a", "experiment": "e", "user": "u", "uri": "http://127.0.0.1:1", "start_ms": 5}
+    lines = ('["m","train/loss",0.5,1,1700000000000]\n["m","x","NaN",2,3]\n["p","train.seed","7"]\n["t","a","ü"]\n'
+             '["a","model/config.json","model/config.json"]\n["s","FINISHED",9]\n')
+    first = json.dumps(head) + "\n"
+    sent = json.dumps({"version": 1, "generation": 0, "offset": len(first), "uri": "http://h", "run_id": "r", "rejected": 1, "status": "RUNNING"})
+    names = json.dumps({"format": 1, "run": run, "artifacts": "s3://b/p"}) + "\n"
+    good = "5891b5b522d5df086d0ff0b110fbd9d21bb4fc7163af34d08286a2e846f6be03"
+    put("run_files", {
+        "journal": ("j" + first + lines).encode(), "sent": ("j" + first + lines).encode() + b"\xff" + sent.encode(), "cut": ("j" + first + lines[:-4]).encode(),
+        "head": ("j" + first).encode(), "nothing": b"j", "middle": ("j" + first + lines).encode() + b"\xff" + sent.replace(str(len(first)), str(len(first) + 9)).encode(),
+        "beyond": ("j" + first).encode() + b"\xff" + sent.replace(str(len(first)), "9" * 18).encode(), "no-lines": ("j" + first + "\n\n\n").encode(),
+        "generation": ("j" + json.dumps({**head, "generation": 2**63 - 1}) + "\n" + lines).encode(), "no-run": b'j{"run": "x"}\n',
+        "files": "f" + names + '{"key": "in.txt", "path": "in.txt"}\n', "outside": "f" + names + '{"key": "in.txt", "path": "../../etc/passwd"}\n',
+        "half": "f" + names + '{"key": "in.txt", "pa', "no-head": "f[]\n", "seal": f"s{good} 6 1 2 3 \n", "two": f"s{good} 6 1 2 3 \n{good} 6 1 2 3 x\n",
+        "other": f"s{good[::-1]} 6 1 2 3 \n", "seal-cut": f"s{good} 6 1 2",
+    })  # fmt: skip
+    part = {"f1_weighted": 0.9, "f1_macro": 0.9, "accuracy": 0.9, "ece": 0.03, "roc_auc": 0.95, "intervals": {"f1_weighted": [0.85, 0.94]}}
+    card = json.dumps({"figures": {"data": {"hash": "h"}, "systems": [{"name": "model", "metrics": part}, {"name": "calibrated", "metrics": part}]},
+                       "packing": {"percent_flipped": 0.1, "auc_loss": 0.0001}, "sizes": {"packed_bytes": 30000000}, "speed": {"p95_ms": 12.5}})
+    put("card", {"card": b"\xfc" + card.encode(), "two": b"\xff" + card.encode() + b"\xff" + card.encode(), "empty": b"\xff{}", "list": b"\xff[1]",
+                 "typed": b"\xfc" + card.replace("0.9", '"0.9"').encode(), "none": b"\x00" + card.encode()})
+    put("model_name", {str(i): text for i, text in enumerate([
+        "models:/news@best", "models:/news/3", "models:/news/latest", "models:///news@v12", "models:/a b@c", "models:/news/0", "models:/", "runs:/abc",
+        "runs:/abc/model/config.json", "runs://", "s3://bucket/key.fnm", "gs://b", "http://h/x.fnm", "a/b/../c", "a//b", "ü/x", "C:\\x", "latest", "V3", "best",
+    ])})  # fmt: skip
+    field = b"\xff".join
+    put("report", {
+        "runs": field([b"a", b"mval/loss=abcdeza", b"mtrain/loss=" + bytes(range(60)), b"ptrain.lr=1e-5", b"r", b"mval/loss=zyxw", b"ptrain.lr=3e-5", b"c\x05\x01\x02\x09test"]),
+        "hostile": field([b"b", b"h</title><script>", b"x\"'><img src=x onerror=1>", b"p</script>=<!--", b"t&lt;=&#60;", b"ajavascript:alert(1)", b"v]]>", b"m<svg>=ninjab"]),
+        "numbers": field([b"c", b"mval/loss=ninj\x00\x02\x04\x06\x08\x0a\x0c\x0e\x10", b"wval/auc", b"mval/auc=\x10\x12\x14", b"s\x10\x20\x30\x05"]),
+        "bare": b"a",
+    })  # fmt: skip
+
+
 if __name__ == "__main__":
+    tracking()
     lambda_functions()
     settings()
     runs()

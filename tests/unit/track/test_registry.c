@@ -54,8 +54,9 @@ static int64_t at(const char *alias) {
 
 static void test_names(void **state) {
   (void)state;
-  static const char *const good[] = {"best", "staging", "a", "v", "v1a", "V1", "1", "latest-1", "_", "a-b"};
-  static const char *const bad[] = {"", "latest", "LATEST", "Latest", "v1", "v0001", "a b", "a.b", "a/b", "é", "a@b"};
+  static const char *const good[] = {"best", "staging", "a", "v", "v1a", "Va", "1", "latest-1", "_", "a-b"};
+  static const char *const bad[] = {"",      "latest", "LATEST", "Latest", "v1", "V1",
+                                    "v0001", "a b",    "a.b",    "a/b",    "é",  "a@b"};
   for (size_t i = 0; i < FN_COUNT_OF(good); i++) assert_int_equal(fn_registry_check_alias(good[i], NULL), FN_OK);
   for (size_t i = 0; i < FN_COUNT_OF(bad); i++) assert_int_equal(fn_registry_check_alias(bad[i], NULL), FN_E_INVALID);
   char longest[258];
