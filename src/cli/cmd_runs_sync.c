@@ -135,9 +135,16 @@ static bool is_tried_again(fn_mlflow_sender *sender, const fn_mlflow_sent *sent,
   return wait_a_while(net, *n_failures, fn_mlflow_last_failure(mlflow));
 }
 
-static fn_status send_all(outcome *o, fn_journal *journal, fn_mlflow *mlflow, const fn_net_options *net, fn_err *err) {
+static fn_status send_all(outcome *o, const sync_job *job, fn_journal *journal, fn_mlflow *mlflow, fn_err *err) {
+  const fn_net_options *net = &job->stores.net;
+  const bool is_elsewhere = fn_config_layer_of(job->cli->config, "track.experiment") == FN_CONFIG_OVERRIDE;
+  const char *known = fn_journal_remote_of(journal)->run_id;
+  if (is_elsewhere && known)
+    fn_cli_note(job->cli, "%s: is run %s there already; track.experiment does not move it", fn_journal_folder(journal),
+                known);
   fn_mlflow_sender *sender = NULL;
-  fn_status status = fn_mlflow_sender_create(&sender, mlflow, journal, NULL, err);
+  fn_status status =
+      fn_mlflow_sender_create(&sender, mlflow, journal, is_elsewhere && !known ? job->options.experiment : NULL, err);
   int64_t n_failures = 0;
   uint64_t n_files_failed = 0;
   fn_mlflow_sent sent = {0};
@@ -185,6 +192,7 @@ static fn_status sync_run(outcome *o, const sync_job *job, const char *folder, f
   fn_mlflow_options server;
   FN_TRY(fn_mlflow_from_environment(&server, job->options.uri, &job->stores.environment, err));
   FN_TRY(fn_journal_open(&journal, &where, err));
+  if (fn_journal_mended(journal)) fn_cli_warn(job->cli, "%s: %s", folder, fn_journal_mended(journal));
   const char *known = fn_journal_remote_of(journal)->uri;
   const bool is_given = server.uri != NULL;
   if (!is_given && fn_mlflow_from_folder(&server, known ? known : fn_journal_head_of(journal)->uri) && *server.uri)
@@ -203,7 +211,7 @@ static fn_status sync_run(outcome *o, const sync_job *job, const char *folder, f
   if (mlflow) (void)snprintf(o->uri, sizeof o->uri, "%.511s", fn_mlflow_uri(mlflow));
   if (status == FN_OK && is_given) status = check_server(job, journal, mlflow, err);
   const int64_t rejected = fn_journal_remote_of(journal)->n_rejected;
-  if (status == FN_OK) status = send_all(o, journal, mlflow, &job->stores.net, err);
+  if (status == FN_OK) status = send_all(o, job, journal, mlflow, err);
   o->n_waiting = fn_journal_n_waiting(journal);
   o->n_rejected = fn_journal_remote_of(journal)->n_rejected - rejected;
   fn_mlflow_close(mlflow);

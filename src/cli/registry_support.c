@@ -101,8 +101,8 @@ static bool go_on(void *arg) {
   return !fn_cli_stop_requested();
 }
 
-static fn_status mirror(fn_cli_registry *r, const char *uri, const char *experiment, const char *name, int64_t version,
-                        const char *alias, fn_err *err) {
+static fn_status mirror(fn_cli_registry *r, const char *uri, const fn_mlflow_place *place, const char *name,
+                        int64_t version, const char *alias, fn_err *err) {
   const char *tmp = getenv("TMPDIR");
   char scratch[80];
   fn_mlflow_options options;
@@ -112,7 +112,10 @@ static fn_status mirror(fn_cli_registry *r, const char *uri, const char *experim
   options.tick = go_on;
   snprintf(scratch, sizeof scratch, "%.40s/fakenews-XXXXXX", tmp && strlen(tmp) <= 40 ? tmp : "/tmp");
   if (mkdtemp(scratch) == NULL) return fn_err_set(err, FN_E_IO, "no temporary folder can be made (TMPDIR)");
-  fn_mirror m = {.tracking = r->tracking, .experiment = experiment, .scratch = scratch};
+  fn_mirror m = {.tracking = r->tracking,
+                 .experiment = place->experiment,
+                 .experiment_id = place->experiment_id,
+                 .scratch = scratch};
   fn_status status = fn_mlflow_open(&m.mlflow, &options, err);
   if (status == FN_OK) status = bring(&m, r, name, version, alias, err);
   fn_mlflow_close(m.mlflow);
@@ -125,11 +128,11 @@ fn_status fn_cli_mirror(fn_cli_registry *r, const char *name, int64_t version, c
   fn_track_options track;
   FN_TRY(fn_config_fill(&track, r->cli->config, &fn_track_option_table, err));
   const char *uri = r->options.mirror ? r->options.mirror : track.uri;
-  const char *experiment = fn_environment_get(&r->stores.environment, "MLFLOW_EXPERIMENT_NAME");
-  if (experiment == NULL || fn_config_layer_of(r->cli->config, "track.experiment") != FN_CONFIG_DEFAULT)
-    experiment = track.experiment;
+  const bool is_set = fn_config_layer_of(r->cli->config, "track.experiment") != FN_CONFIG_DEFAULT;
+  fn_mlflow_place place;
   if (uri == NULL || strcmp(uri, "none") == 0) return FN_OK;
-  if (mirror(r, uri, experiment, name, version, alias, &why) == FN_OK) return FN_OK;
+  FN_TRY(fn_mlflow_place_from_environment(&place, track.experiment, is_set, &r->stores.environment, err));
+  if (mirror(r, uri, &place, name, version, alias, &why) == FN_OK) return FN_OK;
   return fn_err_set(
       err, FN_E_PARTIAL,
       "the registry has the change, its mirror has not: %s (the same command, or any later one about this "

@@ -22,10 +22,21 @@ static fn_status make_local(fn_sink *sink_out, const fn_cli_track_context *c, fn
 
 /* ---- mlflow ---- */
 
+/* Now, or when a training that goes on began. */
+static bool is_experiment_set(const fn_cli *cli, const fn_track_options *options) {
+  return fn_config_layer_of(cli->config, "track.experiment") != FN_CONFIG_DEFAULT ||
+         strcmp(options->experiment, "Default") != 0;
+}
+
 static fn_status check_mlflow(const fn_cli *cli, const fn_track_options *options, const fn_environment *environment,
                               bool resume, fn_err *err) {
-  (void)cli;
   fn_mlflow_options server;
+  fn_mlflow_place place;
+  const char *id = fn_environment_get(environment, "MLFLOW_EXPERIMENT_ID");
+  FN_TRY(
+      fn_mlflow_place_from_environment(&place, options->experiment, is_experiment_set(cli, options), environment, err));
+  if (id && !place.experiment_id && !resume)
+    fn_cli_note(cli, "MLFLOW_EXPERIMENT_ID=%.40s is not used: track.experiment says \"%.100s\"", id, place.experiment);
   FN_TRY(fn_mlflow_from_environment(&server, options->uri, environment, err));
   if (server.uri || resume) return FN_OK; /* a run that goes on knows where it was told of */
   return fn_err_set(err, FN_E_INVALID,
@@ -39,7 +50,6 @@ static fn_status make_mlflow(fn_sink *sink_out, const fn_cli_track_context *c, f
   fn_run_info run = *c->run;
   fn_mlflow_sink_options options = {.run = &run,
                                     .folder = c->folder,
-                                    .run_id = fn_environment_get(environment, "MLFLOW_RUN_ID"),
                                     .max_bytes = (uint64_t)c->options->spool_mb << 20,
                                     .interrupted = fn_cli_stop_requested};
   FN_TRY(fn_mlflow_from_environment(&options.server, c->options->uri, environment, err));
@@ -53,9 +63,16 @@ static fn_status make_mlflow(fn_sink *sink_out, const fn_cli_track_context *c, f
   options.server.store = &c->stores->options;
   options.server.local_roots = c->options->artifact_roots.items;
   options.server.n_local_roots = c->options->artifact_roots.n;
-  const char *experiment = fn_environment_get(environment, "MLFLOW_EXPERIMENT_NAME");
-  if (experiment && fn_config_layer_of(c->cli->config, "track.experiment") == FN_CONFIG_DEFAULT)
-    run.experiment_name = experiment;
+  fn_mlflow_place place;
+  FN_TRY(fn_mlflow_place_from_environment(&place, c->options->experiment, is_experiment_set(c->cli, c->options),
+                                          environment, err));
+  run.experiment_name = place.experiment;
+  options.experiment_id = place.experiment_id;
+  options.run_id = place.run_id;
+  FN_AUTO_FREE char *is_in = fn_journal_run_of(c->folder, "mlflow");
+  if (is_in && place.run_id && strcmp(is_in, place.run_id) != 0)
+    fn_cli_note(c->cli, "MLFLOW_RUN_ID=%s is not used: this training began as run %s there, and goes on in it",
+                place.run_id, is_in);
   return fn_mlflow_sink_create(sink_out, &options, err);
 }
 

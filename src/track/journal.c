@@ -9,13 +9,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { READ_BYTES = 1 << 20, COMPACT_BYTES = 4 << 20, N_SLOTS = 4096, MAX_STATE = 64 * 1024 };
+enum { VERSION = 1, READ_BYTES = 1 << 20, COMPACT_BYTES = 4 << 20, N_SLOTS = 4096, MAX_STATE = 64 * 1024 };
 
 struct fn_journal {
   char *folder, *path, *sent_path;
   json_t *head_json;
   fn_journal_head head;
   fn_journal_remote remote;
+  const char *mended; /* NULL: nothing was damaged */
   uint64_t max_bytes;
   int lock, file;
   pthread_mutex_t mutex;            /* what follows */
@@ -23,6 +24,18 @@ struct fn_journal {
   uint64_t generation, n_waiting, n_thinned;
   uint32_t seen[N_SLOTS]; /* points of the metrics whose keys share a slot, since they are thinned */
 };
+
+static bool is_id(const char *text) {
+  return strlen(text) == FN_RUN_ID_LENGTH - 1 && strspn(text, "0123456789abcdef") == FN_RUN_ID_LENGTH - 1;
+}
+
+static fn_status check_version(const json_t *object, const char *path, fn_err *err) {
+  const json_t *version = json_object_get(object, "version");
+  if (!json_is_integer(version) || json_integer_value(version) <= VERSION) return FN_OK;
+  return fn_err_set(err, FN_E_UNSUPPORTED,
+                    "%s: was written by a newer program: it has version %lld, this program reads %d", path,
+                    (long long)json_integer_value(version), VERSION);
+}
 
 /* ---- NAME.sent ---- */
 
@@ -32,7 +45,7 @@ static fn_status save_locked(fn_journal *j, fn_err *err) {
   fn_json_writer w;
   fn_json_begin(&w, &text, 0);
   fn_json_object(&w, NULL);
-  fn_json_int(&w, "version", 1);
+  fn_json_int(&w, "version", VERSION);
   fn_json_int(&w, "generation", (int64_t)j->generation);
   fn_json_int(&w, "offset", (int64_t)j->offset);
   if (j->remote.uri) fn_json_text(&w, "uri", j->remote.uri);
@@ -60,11 +73,15 @@ static fn_status keep(char **out, const json_t *object, const char *key, const c
   return FN_OK;
 }
 
-static fn_status load_sent(fn_journal *j, fn_err *err) {
-  if (!fn_path_exists(j->sent_path)) return FN_OK;
-  FN_AUTO_JSON json_t *object = NULL;
+static void forget_remote(fn_journal_remote *r) {
+  free(r->uri);
+  free(r->run_id);
+  free(r->artifact_uri);
+  *r = (fn_journal_remote){.n_rejected = 0};
+}
+
+static fn_status read_sent(fn_journal *j, const json_t *object, fn_err *err) {
   int64_t generation = 0, offset = 0, zero = 0;
-  FN_TRY(fn_json_load(&object, j->sent_path, MAX_STATE, err));
   FN_TRY(fn_json_get_int(&generation, object, "generation", 0, INT64_MAX, NULL, j->sent_path, err));
   FN_TRY(fn_json_get_int(&offset, object, "offset", 0, INT64_MAX, NULL, j->sent_path, err));
   FN_TRY(fn_json_get_int(&j->remote.n_rejected, object, "rejected", 0, INT64_MAX, &zero, j->sent_path, err));
@@ -80,20 +97,35 @@ static fn_status load_sent(fn_journal *j, fn_err *err) {
   return FN_OK;
 }
 
+/* One that is damaged costs that all is sent again, which changes nothing over there. */
+static fn_status load_sent(fn_journal *j, fn_err *err) {
+  if (!fn_path_exists(j->sent_path)) return FN_OK;
+  FN_AUTO_JSON json_t *object = NULL;
+  fn_status status = fn_json_load(&object, j->sent_path, MAX_STATE, err);
+  if (status == FN_OK) FN_TRY(check_version(object, j->sent_path, err));
+  if (status == FN_OK) status = read_sent(j, object, err);
+  if (status != FN_E_INVALID && status != FN_E_LIMIT) return status;
+  forget_remote(&j->remote);
+  j->mended = "track/mlflow.sent, which says what has arrived, is damaged: everything that is there is sent again";
+  return FN_OK;
+}
+
 /* ---- opening ---- */
 
 static fn_status read_head(fn_journal *j, fn_str line, fn_err *err) {
   int64_t generation = 0;
   FN_TRY(fn_json_parse(&j->head_json, line, j->path, err));
+  FN_TRY(check_version(j->head_json, j->path, err));
   const char *id = NULL;
   FN_TRY(fn_json_get_string(&id, j->head_json, "run", NULL, j->path, err));
-  if (strlen(id) != FN_RUN_ID_LENGTH - 1 || strspn(id, "0123456789abcdef") != FN_RUN_ID_LENGTH - 1)
-    return fn_err_set(err, FN_E_INVALID, "%s: \"run\" must be 32 hexadecimal digits", j->path);
+  if (!is_id(id)) return fn_err_set(err, FN_E_INVALID, "%s: \"run\" must be 32 hexadecimal digits", j->path);
   memcpy(j->head.id, id, FN_RUN_ID_LENGTH);
   FN_TRY(fn_json_get_string(&j->head.name, j->head_json, "name", NULL, j->path, err));
   FN_TRY(fn_json_get_string(&j->head.experiment, j->head_json, "experiment", NULL, j->path, err));
   FN_TRY(fn_json_get_string(&j->head.uri, j->head_json, "uri", "", j->path, err));
   FN_TRY(fn_json_get_string(&j->head.user, j->head_json, "user", "", j->path, err));
+  FN_TRY(fn_json_get_string(&j->head.experiment_id, j->head_json, "experiment_id", "", j->path, err));
+  FN_TRY(fn_json_get_string(&j->head.run_id, j->head_json, "run_id", "", j->path, err));
   FN_TRY(fn_json_get_int(&j->head.start_ms, j->head_json, "start_ms", 0, INT64_MAX, NULL, j->path, err));
   FN_TRY(fn_json_get_int(&generation, j->head_json, "generation", 0, INT64_MAX, NULL, j->path, err));
   j->generation = (uint64_t)generation;
@@ -104,11 +136,13 @@ static void write_head(fn_buf *out, const fn_journal_head *head, uint64_t genera
   fn_json_writer w;
   fn_json_begin(&w, out, 0);
   fn_json_object(&w, NULL);
-  fn_json_int(&w, "version", 1);
+  fn_json_int(&w, "version", VERSION);
   fn_json_int(&w, "generation", (int64_t)generation);
   fn_json_text(&w, "run", head->id);
   fn_json_text(&w, "name", head->name);
   fn_json_text(&w, "experiment", head->experiment);
+  if (*head->experiment_id) fn_json_text(&w, "experiment_id", head->experiment_id);
+  if (*head->run_id) fn_json_text(&w, "run_id", head->run_id);
   fn_json_text(&w, "user", head->user);
   fn_json_text(&w, "uri", head->uri);
   fn_json_int(&w, "start_ms", head->start_ms);
@@ -116,18 +150,75 @@ static void write_head(fn_buf *out, const fn_journal_head *head, uint64_t genera
   fn_buf_append_char(out, '\n');
 }
 
-static fn_status make_file(const fn_journal *j, const fn_run_info *run, const char *uri, fn_err *err) {
-  fn_journal_head head = {.name = run->name ? run->name : "",
-                          .experiment = run->experiment_name ? run->experiment_name : "Default",
-                          .user = run->user ? run->user : "",
-                          .uri = uri ? uri : "",
+static const char *text_or(const char *text, const char *otherwise) {
+  return text ? text : otherwise;
+}
+
+/* A head, then `rest`. */
+static fn_status make_file(const fn_journal *j, const fn_journal_options *options, uint64_t generation, fn_str rest,
+                           fn_err *err) {
+  const fn_run_info *run = options->run;
+  fn_journal_head head = {.name = text_or(run->name, ""),
+                          .experiment = text_or(run->experiment_name, "Default"),
+                          .user = text_or(run->user, ""),
+                          .uri = text_or(options->uri, ""),
+                          .experiment_id = text_or(options->experiment_id, ""),
+                          .run_id = text_or(options->run_id, ""),
                           .start_ms = run->start_ms};
   memcpy(head.id, run->id, sizeof head.id);
   FN_AUTO_BUF fn_buf text;
-  fn_buf_init(&text, FN_JOURNAL_MAX_LINE);
-  write_head(&text, &head, 0);
-  FN_TRY(fn_buf_check(&text, "the head of a journal", err));
+  fn_buf_init(&text, 0);
+  write_head(&text, &head, generation);
+  fn_buf_append(&text, rest.data, rest.length);
+  FN_TRY(fn_buf_check(&text, "a journal", err));
   return fn_file_write(j->path, text.data, text.length, err);
+}
+
+static fn_status open_file(fn_journal *j, fn_err *err) {
+  const int file = open(j->path, O_RDWR | O_APPEND | O_CLOEXEC);
+  if (file < 0) return fn_err_errno(err, errno, "%s", j->path);
+  if (j->file >= 0) close(j->file);
+  j->file = file;
+  return FN_OK;
+}
+
+/* The run as track/run.json names it; strings belong to *json_out. */
+static fn_status read_identity(fn_run_info *run, json_t **json_out, const fn_journal *j, fn_err *err) {
+  FN_AUTO_FREE char *path = fn_path_join(j->folder, "track/run.json");
+  const char *id = NULL;
+  if (!path) return fn_err_no_memory(err, "a path");
+  FN_TRY(fn_json_load(json_out, path, MAX_STATE, err));
+  FN_TRY(fn_json_get_string(&id, *json_out, "id", NULL, path, err));
+  FN_TRY(fn_json_get_string(&run->experiment_name, *json_out, "experiment", NULL, path, err));
+  FN_TRY(fn_json_get_int(&run->start_ms, *json_out, "start_ms", 0, INT64_MAX, NULL, path, err));
+  if (!is_id(id)) return fn_err_set(err, FN_E_INVALID, "%s: the id has 32 hexadecimal digits", path);
+  memcpy(run->id, id, sizeof run->id);
+  run->name = fn_path_base(j->folder);
+  return FN_OK;
+}
+
+/* The first line is damaged, or gone: it is written anew, of a generation that no NAME.sent speaks of, so that all that
+ * follows is sent again. */
+static fn_status mend(fn_journal *j, const fn_journal_options *options, fn_str file, const char *end, fn_err *err) {
+  fn_journal_options o = *options;
+  FN_AUTO_JSON json_t *identity = NULL;
+  FN_AUTO_JSON json_t *event = NULL;
+  fn_run_info run = {.user = ""};
+  fn_track_event first;
+  fn_err why = {0};
+  if (!o.run && read_identity(&run, &identity, j, &why) != FN_OK)
+    return fn_err_set(err, FN_E_INVALID, "%s: its first line is damaged and cannot be made anew: %s", j->path,
+                      why.message);
+  if (!o.run) o.run = &run;
+  const size_t length = end ? (size_t)(end - file.data) : 0, past = end ? length + 1 : file.length;
+  const bool is_event = end && fn_journal_parse(&first, &event, fn_str_make(file.data, length), NULL) == FN_OK;
+  const size_t from = is_event ? 0 : past;
+  json_decref(j->head_json);
+  j->head_json = NULL;
+  j->mended =
+      "the first line of track/mlflow.jsonl is damaged and was made anew: everything that is there is sent again";
+  FN_TRY(make_file(j, &o, (uint64_t)fn_clock_unix_ms(), fn_str_make(file.data + from, file.length - from), err));
+  return open_file(j, err);
 }
 
 /* Size, head, waiting lines; cuts off what stands after the last line's end. */
@@ -151,6 +242,59 @@ static fn_status scan(fn_journal *j, fn_err *err) {
   if (status == FN_OK && cut_off && ftruncate(j->file, (off_t)last) != 0)
     status = fn_err_errno(err, errno, "%s", j->path);
   return status;
+}
+
+/* FN_OK also where nothing is wrong with the first line, or it is not this program's to mend. */
+static fn_status mend_head(fn_journal *j, const fn_journal_options *options, fn_err *err) {
+  fn_map map;
+  FN_TRY(fn_map_open(&map, j->path, err));
+  const fn_str file = fn_str_make((const char *)map.data, map.length);
+  const char *end = map.length ? memchr(file.data, '\n', file.length) : NULL;
+  fn_status status = end ? read_head(j, fn_str_make(file.data, (size_t)(end - file.data)), err) : FN_E_INVALID;
+  if (status == FN_E_INVALID) status = mend(j, options, file, end, err);
+  fn_map_close(&map);
+  json_decref(j->head_json);
+  j->head_json = NULL;
+  return status;
+}
+
+static fn_status read_at(fn_buf *out, int file, uint64_t offset, size_t length, const char *path, fn_err *err) {
+  if (!fn_buf_reserve(out, length)) return fn_err_no_memory(err, "events of a run");
+  while (length > 0) {
+    const ssize_t n = pread(file, out->data + out->length, length, (off_t)offset);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return fn_err_errno(err, errno, "%s", path);
+    if (n == 0) break;
+    out->length += (size_t)n;
+    offset += (uint64_t)n;
+    length -= (size_t)n;
+  }
+  out->data[out->length] = '\0';
+  return FN_OK;
+}
+
+/* Writes what waits into a new file of the next generation. */
+static fn_status compact_locked(fn_journal *j, fn_err *err) {
+  FN_AUTO_BUF fn_buf text;
+  fn_buf_init(&text, 0);
+  write_head(&text, &j->head, j->generation + 1);
+  const size_t head_size = text.length;
+  FN_TRY(fn_buf_check(&text, "a journal", err));
+  FN_TRY(read_at(&text, j->file, j->offset, (size_t)(j->size - j->offset), j->path, err));
+  FN_TRY(fn_file_write(j->path, text.data, text.length, err));
+  FN_TRY(open_file(j, err));
+  j->generation++;
+  j->size = text.length;
+  j->offset = j->head_size = head_size;
+  return FN_OK;
+}
+
+/* Before anything was sent, a run over there that takes the events may still be named. */
+static fn_status take_run(fn_journal *j, const char *run_id, fn_err *err) {
+  if (!run_id || j->remote.run_id || strcmp(run_id, j->head.run_id) == 0) return FN_OK;
+  if (json_object_set_new(j->head_json, "run_id", json_string(run_id)) != 0) return fn_err_no_memory(err, "a run");
+  j->head.run_id = json_string_value(json_object_get(j->head_json, "run_id"));
+  return compact_locked(j, err);
 }
 
 static fn_status take_lock(fn_journal *j, const char *name, fn_err *err) {
@@ -186,10 +330,11 @@ static fn_status open_all(fn_journal *j, const fn_journal_options *options, fn_e
                       j->path);
   }
   FN_TRY(take_lock(j, options->name, err));
-  if (options->run && !fn_path_exists(j->path)) FN_TRY(make_file(j, options->run, options->uri, err));
-  j->file = open(j->path, O_RDWR | O_APPEND | O_CLOEXEC);
-  if (j->file < 0) return fn_err_errno(err, errno, "%s", j->path);
-  return scan(j, err);
+  if (options->run && !fn_path_exists(j->path)) FN_TRY(make_file(j, options, 0, (fn_str){0}, err));
+  FN_TRY(open_file(j, err));
+  FN_TRY(mend_head(j, options, err));
+  FN_TRY(scan(j, err));
+  return options->run ? take_run(j, options->run_id, err) : FN_OK;
 }
 
 fn_status fn_journal_open(fn_journal **journal_out, const fn_journal_options *options, fn_err *err) {
@@ -216,9 +361,7 @@ void fn_journal_close(fn_journal *j) {
   if (j->lock >= 0) close(j->lock);
   pthread_mutex_destroy(&j->mutex);
   json_decref(j->head_json);
-  free(j->remote.uri);
-  free(j->remote.run_id);
-  free(j->remote.artifact_uri);
+  forget_remote(&j->remote);
   free(j->folder);
   free(j->path);
   free(j->sent_path);
@@ -281,6 +424,20 @@ fn_status fn_journal_uri(char **uri_out, const char *folder, const char *name, f
   if (!copy) return fn_err_no_memory(err, "an address");
   *uri_out = copy;
   return FN_OK;
+}
+
+char *fn_journal_run_of(const char *folder, const char *name) {
+  FN_AUTO_FREE char *sent_path = path_of(folder, name, ".sent");
+  FN_AUTO_JSON json_t *object = NULL;
+  const char *id = "";
+  if (!sent_path || fn_json_load(&object, sent_path, MAX_STATE, NULL) != FN_OK ||
+      fn_json_get_string(&id, object, "run_id", "", sent_path, NULL) != FN_OK || !*id)
+    return NULL;
+  return fn_str_dup(fn_str_from(id));
+}
+
+const char *fn_journal_mended(const fn_journal *j) {
+  return j->mended;
 }
 
 const fn_journal_head *fn_journal_head_of(const fn_journal *j) {
@@ -355,21 +512,6 @@ uint64_t fn_journal_n_thinned(fn_journal *j) {
 
 /* ---- reading ---- */
 
-static fn_status read_at(fn_buf *out, int file, uint64_t offset, size_t length, const char *path, fn_err *err) {
-  if (!fn_buf_reserve(out, length)) return fn_err_no_memory(err, "events of a run");
-  while (length > 0) {
-    const ssize_t n = pread(file, out->data + out->length, length, (off_t)offset);
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return fn_err_errno(err, errno, "%s", path);
-    if (n == 0) break;
-    out->length += (size_t)n;
-    offset += (uint64_t)n;
-    length -= (size_t)n;
-  }
-  out->data[out->length] = '\0';
-  return FN_OK;
-}
-
 fn_status fn_journal_read(fn_buf *lines, fn_journal *j, size_t max_lines, fn_err *err) {
   pthread_mutex_lock(&j->mutex);
   const uint64_t size = j->size, offset = j->offset;
@@ -388,25 +530,6 @@ fn_status fn_journal_read(fn_buf *lines, fn_journal *j, size_t max_lines, fn_err
     return fn_err_set(err, FN_E_INVALID, "%s: a line at byte %llu is too long", j->path, (unsigned long long)offset);
   lines->length = end;
   lines->data[end] = '\0';
-  return FN_OK;
-}
-
-/* Writes what waits into a new file of the next generation. */
-static fn_status compact_locked(fn_journal *j, fn_err *err) {
-  FN_AUTO_BUF fn_buf text;
-  fn_buf_init(&text, 0);
-  write_head(&text, &j->head, j->generation + 1);
-  const size_t head_size = text.length;
-  FN_TRY(fn_buf_check(&text, "a journal", err));
-  FN_TRY(read_at(&text, j->file, j->offset, (size_t)(j->size - j->offset), j->path, err));
-  FN_TRY(fn_file_write(j->path, text.data, text.length, err));
-  const int file = open(j->path, O_RDWR | O_APPEND | O_CLOEXEC);
-  if (file < 0) return fn_err_errno(err, errno, "%s", j->path);
-  close(j->file);
-  j->file = file;
-  j->generation++;
-  j->size = text.length;
-  j->offset = j->head_size = head_size;
   return FN_OK;
 }
 

@@ -29,14 +29,18 @@ typedef struct fn_journal_options {
   const char *name;       /* "mlflow" */
   const fn_run_info *run; /* writes the head of a new journal; NULL: one must be there (FN_E_NOT_FOUND) */
   const char *uri;        /* where the events are to go, kept in a new head; NULL: not known */
+  /* Kept in a new head: the experiment's id over there, and a run over there that takes the events. NULL: none. A run
+   * is taken over into the head of a journal of which nothing was sent yet as well. */
+  const char *experiment_id, *run_id;
   uint64_t max_bytes;
 } fn_journal_options;
 
 /* What is known of the run; valid as long as the journal. */
 typedef struct fn_journal_head {
   char id[FN_RUN_ID_LENGTH];
-  const char *name, *experiment, *user;
-  const char *uri; /* "": not known */
+  const char *name, *experiment, *user; /* experiment "": the one of experiment_id, whatever its name */
+  const char *uri;                      /* "": not known */
+  const char *experiment_id, *run_id;   /* "": none was asked for */
   int64_t start_ms;
 } fn_journal_head;
 
@@ -47,9 +51,13 @@ typedef struct fn_journal_remote {
   char status[16];    /* of the run, as it was told last ("RUNNING"); "": not known */
 } fn_journal_remote;
 
-/* Takes the lock. FN_E_REFUSED: another process has it. A last line that a crash cut off is cut away. */
+/* Takes the lock. FN_E_REFUSED: another process has it. FN_E_UNSUPPORTED: a newer program wrote it. A last line that a
+ * crash cut off is cut away. A first line that is damaged is made anew from options->run or from track/run.json, and a
+ * NAME.sent that cannot be read counts as none: everything that is there is then sent again. */
 FN_NODISCARD fn_status fn_journal_open(fn_journal **journal_out, const fn_journal_options *options, fn_err *err);
 void fn_journal_close(fn_journal *journal);
+/* What was damaged and mended as it was opened, for people; NULL: nothing. */
+const char *fn_journal_mended(const fn_journal *journal);
 /* Whether a run folder has a journal with events that wait, without the lock. */
 bool fn_journal_waits(const char *folder, const char *name);
 
@@ -61,6 +69,8 @@ int64_t fn_journal_time_ms(const fn_journal *journal);
 /* Where the events of a run folder's journal are to go, without the lock; malloc'd. FN_E_NOT_FOUND: there is none, or
  * it does not say. */
 FN_NODISCARD fn_status fn_journal_uri(char **uri_out, const char *folder, const char *name, fn_err *err);
+/* The run over there that has a run folder's events, without the lock; malloc'd. NULL: none yet, or not known. */
+char *fn_journal_run_of(const char *folder, const char *name);
 
 const fn_journal_head *fn_journal_head_of(const fn_journal *journal);
 /* To be changed by the reading thread only, then saved. */

@@ -37,7 +37,7 @@ static fn_status keep_id(void *arg, const fn_mlflow_run *run, fn_err *err) {
 static fn_status find_run(char **id_out, const fn_mirror *m, const fn_version_info *v, fn_err *err) {
   FN_AUTO_FREE char *experiment = NULL, *id = NULL;
   char filter[128], name[320];
-  FN_TRY(fn_mlflow_experiment(&experiment, m->mlflow, m->experiment, true, err));
+  FN_TRY(fn_mlflow_experiment_of(&experiment, m->mlflow, m->experiment_id, m->experiment, err));
   if (v->run_id[0]) {
     snprintf(filter, sizeof filter, "tags.`fakenews.run_id` = '%.40s'", v->run_id);
     FN_TRY(fn_mlflow_run_search(m->mlflow, experiment, filter, 1, keep_id, &id, err));

@@ -10,8 +10,9 @@
 typedef struct fn_mirror {
   fn_mlflow *mlflow;
   fn_tracking *tracking;
-  const char *experiment; /* of the server, for runs that it does not have */
-  const char *scratch;    /* folder for the version's files while they are on their way; what is put there is removed */
+  const char *experiment;    /* of the server, for runs that it does not have */
+  const char *experiment_id; /* the same by its id, whose name is then `experiment` or any (""); NULL: not given */
+  const char *scratch; /* folder for the version's files while they are on their way; what is put there is removed */
 } fn_mirror;
 /* Brings a version there, with its tags, unless the server has it. *version_out: the server's number. */
 FN_NODISCARD fn_status fn_mirror_version(int64_t *version_out, const fn_mirror *mirror, const fn_version_info *version,

@@ -24,6 +24,7 @@ typedef struct fn_mlflow_options {
   const char *uri;                  /* http[s]://host[:port][/prefix]; user:password@ in it are taken out and used */
   const char *user, *password;      /* HTTP Basic; NULL: none */
   const char *token;                /* Bearer, instead of user and password; NULL: none */
+  const char *ca_file;              /* as net.ca_file, where that is not given; NULL: none. Outlives the client */
   const struct fn_net_options *net; /* outlives the client. Credentials go over plain http to this machine and to
                                      * net.insecure_hosts only */
   const struct fn_store_options *store; /* how files in s3:// and gs:// are reached; NULL: they are refused */
@@ -61,6 +62,13 @@ FN_NODISCARD fn_status fn_mlflow_version(const char **version_out, fn_mlflow *ml
 /* The id ("0") of a name; `create` makes it when it is not there. FN_E_INVALID for one that is deleted. malloc'd. */
 FN_NODISCARD fn_status fn_mlflow_experiment(char **id_out, fn_mlflow *mlflow, const char *name, bool create,
                                             fn_err *err);
+
+/* Of an id: FN_E_NOT_FOUND when it is not there, FN_E_INVALID for one that is deleted or has another name (NULL or "":
+ * any). */
+FN_NODISCARD fn_status fn_mlflow_experiment_check(fn_mlflow *mlflow, const char *id, const char *name, fn_err *err);
+/* The first where id is NULL, made when it is not there; else the second. malloc'd. */
+FN_NODISCARD fn_status fn_mlflow_experiment_of(char **id_out, fn_mlflow *mlflow, const char *id, const char *name,
+                                               fn_err *err);
 
 /* What the server says of a run; strings belong to `json`. Release with fn_mlflow_run_deinit. */
 typedef struct fn_mlflow_run {

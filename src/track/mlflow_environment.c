@@ -1,15 +1,41 @@
 #include "track/mlflow_environment.h"
 
-fn_status fn_mlflow_from_environment(fn_mlflow_options *out, const char *uri, const fn_environment *environment,
-                                     fn_err *err) {
+#include <strings.h>
+
+/* As MLflow reads it: "false" and "0" in any case say no. */
+static bool says_yes(const char *value) {
+  return value && strcasecmp(value, "false") != 0 && strcmp(value, "0") != 0;
+}
+
+/* What MLflow's client would do and this one does not is refused: without it the server would refuse, or be believed,
+ * for no reason that shows. */
+static fn_status refuse_others(const fn_environment *environment, fn_err *err) {
+  static const char *const unsupported[][2] = {
+      {"MLFLOW_TRACKING_CLIENT_CERT_PATH", "certificates of clients are not sent"},
+      {"MLFLOW_TRACKING_AUTH", "plugins of MLflow that authenticate are not known here"},
+      {"MLFLOW_TRACKING_AWS_SIGV4", "requests to servers of MLflow are not signed"},
+  };
   const char *insecure = fn_environment_get(environment, "MLFLOW_TRACKING_INSECURE_TLS");
-  if (insecure && (strcmp(insecure, "true") == 0 || strcmp(insecure, "1") == 0))
+  if (says_yes(insecure))
     return fn_err_set(
         err, FN_E_INVALID,
         "MLFLOW_TRACKING_INSECURE_TLS=%.8s: certificates are always checked; name the authority that signed "
-        "the server's in net.ca_file, and unset the variable",
+        "the server's in net.ca_file or MLFLOW_TRACKING_SERVER_CERT_PATH, and unset the variable",
         insecure);
-  fn_mlflow_options o = {.uri = uri ? uri : fn_environment_get(environment, "MLFLOW_TRACKING_URI")};
+  for (size_t i = 0; i < FN_COUNT_OF(unsupported); i++)
+    if (says_yes(fn_environment_get(environment, unsupported[i][0])))
+      return fn_err_set(err, FN_E_INVALID,
+                        "%s is set, and %s; use MLFLOW_TRACKING_TOKEN, or MLFLOW_TRACKING_USERNAME and "
+                        "MLFLOW_TRACKING_PASSWORD, and unset it",
+                        unsupported[i][0], unsupported[i][1]);
+  return FN_OK;
+}
+
+fn_status fn_mlflow_from_environment(fn_mlflow_options *out, const char *uri, const fn_environment *environment,
+                                     fn_err *err) {
+  FN_TRY(refuse_others(environment, err));
+  fn_mlflow_options o = {.uri = uri ? uri : fn_environment_get(environment, "MLFLOW_TRACKING_URI"),
+                         .ca_file = fn_environment_get(environment, "MLFLOW_TRACKING_SERVER_CERT_PATH")};
   const fn_str text = fn_str_from(o.uri);
   if (o.uri && !fn_str_starts_with(text, "http://") && !fn_str_starts_with(text, "https://"))
     return fn_err_set(
@@ -25,6 +51,28 @@ fn_status fn_mlflow_from_environment(fn_mlflow_options *out, const char *uri, co
                       o.user ? "MLFLOW_TRACKING_PASSWORD" : "MLFLOW_TRACKING_USERNAME");
   if (!o.user) o.token = fn_environment_get(environment, "MLFLOW_TRACKING_TOKEN");
   *out = o;
+  return FN_OK;
+}
+
+fn_status fn_mlflow_place_from_environment(fn_mlflow_place *out, const char *experiment, bool is_set,
+                                           const fn_environment *environment, fn_err *err) {
+  const char *name = fn_environment_get(environment, "MLFLOW_EXPERIMENT_NAME");
+  fn_mlflow_place p = {.experiment = experiment, .run_id = fn_environment_get(environment, "MLFLOW_RUN_ID")};
+  if (!is_set) {
+    p.experiment_id = fn_environment_get(environment, "MLFLOW_EXPERIMENT_ID");
+    if (name) p.experiment = name;
+    if (!name && p.experiment_id) p.experiment = "";
+  }
+  if (p.experiment_id &&
+      (strlen(p.experiment_id) > 40 || strspn(p.experiment_id, "0123456789") != strlen(p.experiment_id)))
+    return fn_err_set(err, FN_E_INVALID,
+                      "MLFLOW_EXPERIMENT_ID: \"%.40s\" is no number; a name stands in "
+                      "MLFLOW_EXPERIMENT_NAME",
+                      p.experiment_id);
+  if (p.run_id && (strlen(p.run_id) > 64 || strspn(p.run_id, "0123456789abcdefABCDEF-_") != strlen(p.run_id)))
+    return fn_err_set(err, FN_E_INVALID, "MLFLOW_RUN_ID: \"%.64s\" is no id of a run: hexadecimal digits are accepted",
+                      p.run_id);
+  *out = p;
   return FN_OK;
 }
 

@@ -22,7 +22,9 @@ static fn_status take_options(fn_mlflow *m, const fn_mlflow_options *options, fn
   m->password = copy(password);
   if ((options->token && !m->token) || (user && !m->user) || (password && !m->password))
     return fn_err_no_memory(err, "credentials");
-  return fn_http_create(&m->http, options->net, "fakenews", err);
+  m->net = *options->net;
+  if (!m->net.ca_file) m->net.ca_file = options->ca_file;
+  return fn_http_create(&m->http, &m->net, "fakenews", err);
 }
 
 fn_status fn_mlflow_open(fn_mlflow **mlflow_out, const fn_mlflow_options *options, fn_err *err) {

@@ -3,6 +3,7 @@
 #define FN_TRACK_MLFLOW_INTERNAL_H
 
 #include "net/call.h"
+#include "net/options.h"
 #include "track/mlflow_client.h"
 
 enum {
@@ -14,6 +15,7 @@ enum {
 
 struct fn_mlflow {
   fn_mlflow_options options; /* uri, user, password, token: NULL, see below */
+  fn_net_options net;        /* options.net with the client's ca_file */
   char *uri, *user, *password, *token;
   bool is_here; /* the server runs on this machine */
   fn_http *http;

@@ -5,6 +5,16 @@
 
 /* ---- experiments ---- */
 
+static fn_status refuse_deleted(fn_mlflow *m, const json_t *experiment, fn_err *err) {
+  if (strcmp(fn_mlflow_text(experiment, "lifecycle_stage"), "deleted") != 0) return FN_OK;
+  char name[200];
+  fn_mlflow_clean(name, sizeof name, fn_str_from(fn_mlflow_text(experiment, "name")));
+  return fn_err_set(err, FN_E_INVALID,
+                    "%s: the experiment \"%s\" is deleted; restore it (mlflow experiments restore --experiment-id "
+                    "%.40s) or set track.experiment to another name",
+                    m->uri, name, fn_mlflow_text(experiment, "experiment_id"));
+}
+
 static fn_status by_name(char **id_out, fn_mlflow *m, const char *name, fn_err *err) {
   FN_AUTO_JSON json_t *answer = NULL;
   const fn_call_pair query[] = {{"experiment_name", name}};
@@ -12,11 +22,7 @@ static fn_status by_name(char **id_out, fn_mlflow *m, const char *name, fn_err *
   const json_t *experiment = json_object_get(answer, "experiment");
   const char *id = fn_mlflow_text(experiment, "experiment_id");
   if (!*id) return fn_mlflow_strange(m, "experiments/get-by-name", "no experiment_id", err);
-  if (strcmp(fn_mlflow_text(experiment, "lifecycle_stage"), "deleted") == 0)
-    return fn_err_set(err, FN_E_INVALID,
-                      "%s: the experiment \"%s\" is deleted; restore it (mlflow experiments restore --experiment-id "
-                      "%s) or set track.experiment to another name",
-                      m->uri, name, id);
+  FN_TRY(refuse_deleted(m, experiment, err));
   char *copy = fn_str_dup(fn_str_from(id));
   if (!copy) return fn_err_no_memory(err, "an id");
   *id_out = copy;
@@ -32,6 +38,29 @@ fn_status fn_mlflow_experiment(char **id_out, fn_mlflow *m, const char *name, bo
   if (status != FN_OK && strcmp(m->failure.code, "RESOURCE_ALREADY_EXISTS") != 0)
     return fn_err_set(err, status, "%s", refused.message);
   return by_name(id_out, m, name, err);
+}
+
+fn_status fn_mlflow_experiment_check(fn_mlflow *m, const char *id, const char *name, fn_err *err) {
+  FN_AUTO_JSON json_t *answer = NULL;
+  const fn_call_pair query[] = {{"experiment_id", id}};
+  FN_TRY(fn_mlflow_ask(&answer, m, "GET", "experiments/get", query, 1, (fn_str){0}, err));
+  const json_t *experiment = json_object_get(answer, "experiment");
+  if (!*fn_mlflow_text(experiment, "experiment_id"))
+    return fn_mlflow_strange(m, "experiments/get", "no experiment_id", err);
+  FN_TRY(refuse_deleted(m, experiment, err));
+  const char *is = fn_mlflow_text(experiment, "name");
+  if (!name || !*name || strcmp(is, name) == 0) return FN_OK;
+  char shown[200];
+  fn_mlflow_clean(shown, sizeof shown, fn_str_from(is));
+  m->failure = (fn_mlflow_failure){.http = 200};
+  return fn_err_set(err, FN_E_INVALID, "%s: the experiment %.40s is \"%s\", not \"%.200s\"", m->uri, id, shown, name);
+}
+
+fn_status fn_mlflow_experiment_of(char **id_out, fn_mlflow *m, const char *id, const char *name, fn_err *err) {
+  if (!id) return fn_mlflow_experiment(id_out, m, name, true, err);
+  FN_TRY(fn_mlflow_experiment_check(m, id, name, err));
+  *id_out = fn_str_dup(fn_str_from(id));
+  return *id_out ? FN_OK : fn_err_no_memory(err, "an experiment");
 }
 
 /* ---- runs ---- */

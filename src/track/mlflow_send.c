@@ -1,6 +1,7 @@
 #include "track/mlflow_send.h"
 
 #include "net/net.h"
+#include "track/mlflow_internal.h"
 
 #include <sys/stat.h>
 
@@ -21,8 +22,10 @@ typedef struct data_tags {
 struct fn_mlflow_sender {
   fn_mlflow *mlflow;
   fn_journal *journal;
-  char *asked_run;
-  bool known; /* the run was seen at the server since the sender was made */
+  const char *asked_experiment; /* NULL: what the journal says counts */
+  bool known;                   /* the run was seen at the server since the sender was made */
+  char experiment[64];          /* of the run; "": not known yet */
+  json_t *given;                /* the run as it was found, when it is one that was there before ours; else NULL */
   fn_buf lines;
   fn_track_event events[MAX_LINES];
   json_t *owners[MAX_LINES];
@@ -41,17 +44,13 @@ struct fn_mlflow_sender {
 };
 
 fn_status fn_mlflow_sender_create(fn_mlflow_sender **sender_out, fn_mlflow *mlflow, fn_journal *journal,
-                                  const char *run_id, fn_err *err) {
+                                  const char *experiment, fn_err *err) {
   fn_mlflow_sender *s = fn_mem_calloc(1, sizeof *s);
   if (!s) return fn_err_no_memory(err, "a sender");
   s->mlflow = mlflow;
   s->journal = journal;
-  s->asked_run = run_id ? fn_str_dup(fn_str_from(run_id)) : NULL;
+  s->asked_experiment = experiment;
   fn_buf_init(&s->lines, 0);
-  if (run_id && !s->asked_run) {
-    fn_mlflow_sender_destroy(s);
-    return fn_err_no_memory(err, "a sender");
-  }
   *sender_out = s;
   return FN_OK;
 }
@@ -65,7 +64,7 @@ void fn_mlflow_sender_destroy(fn_mlflow_sender *s) {
   if (!s) return;
   drop_events(s);
   fn_buf_deinit(&s->lines);
-  free(s->asked_run);
+  json_decref(s->given);
   free(s->data.name);
   free(s->data.hash);
   free(s->data.path);
@@ -79,7 +78,14 @@ const char *fn_mlflow_sender_rejection(const fn_mlflow_sender *s) {
 
 /* ---- the run over there ---- */
 
+/* Whether the run is one that somebody else made and named for us. */
+static bool is_given(const fn_mlflow_sender *s, const char *run_id) {
+  return !s->asked_experiment && *run_id && strcmp(fn_journal_head_of(s->journal)->run_id, run_id) == 0;
+}
+
 static fn_status adopt(fn_mlflow_sender *s, const fn_mlflow_run *run, fn_err *err) {
+  (void)snprintf(s->experiment, sizeof s->experiment, "%s", run->experiment_id);
+  if (is_given(s, run->id) && !s->given) s->given = json_incref(run->json);
   fn_journal_remote *r = fn_journal_remote_of(s->journal);
   char *uri = fn_str_dup(fn_str_from(fn_mlflow_uri(s->mlflow))), *id = fn_str_dup(fn_str_from(run->id)),
        *artifacts = fn_str_dup(fn_str_from(run->artifact_uri));
@@ -120,21 +126,62 @@ static fn_status find_run(found *f, const char *experiment, const char *id, fn_e
   return fn_mlflow_run_search(f->sender->mlflow, experiment, filter, 1, on_found, f, err);
 }
 
+/* Of what was asked for in the place of a new run or experiment: when it is not to be had, how to go on. */
+static fn_status explain_given(const fn_mlflow_sender *s, fn_status status, const char *what, const char *id,
+                               const char *why, fn_err *err) {
+  const bool is_access = fn_mlflow_last_failure(s->mlflow)->refused_access;
+  if (is_access || (status != FN_E_INVALID && status != FN_E_NOT_FOUND)) return fn_err_set(err, status, "%s", why);
+  return fn_err_set(err, FN_E_INVALID,
+                    "%s; %s=%s was asked for: `fakenews runs sync %s track.experiment=NAME` sends to a new "
+                    "run instead",
+                    why, what, id, fn_journal_folder(s->journal));
+}
+
+/* The id of the experiment in which the run is, or is to be made. */
+static fn_status find_experiment(char **id_out, fn_mlflow_sender *s, fn_err *err) {
+  const fn_journal_head *head = fn_journal_head_of(s->journal);
+  if (!*s->experiment && !s->asked_experiment && *head->experiment_id) {
+    fn_err why = {0};
+    const fn_status status = fn_mlflow_experiment_check(s->mlflow, head->experiment_id, head->experiment, &why);
+    if (status != FN_OK) return explain_given(s, status, "MLFLOW_EXPERIMENT_ID", head->experiment_id, why.message, err);
+  }
+  const char *name = s->asked_experiment ? s->asked_experiment : head->experiment;
+  const char *id = *s->experiment ? s->experiment : s->asked_experiment ? "" : head->experiment_id;
+  if (!*id) return fn_mlflow_experiment(id_out, s->mlflow, name, true, err);
+  *id_out = fn_str_dup(fn_str_from(id));
+  return *id_out ? FN_OK : fn_err_no_memory(err, "an experiment");
+}
+
+/* Takes the run that MLFLOW_RUN_ID named; our tag finds it from now on. */
+static fn_status take_given(fn_mlflow_sender *s, fn_err *err) {
+  const fn_journal_head *head = fn_journal_head_of(s->journal);
+  fn_mlflow_run run;
+  fn_err why = {0};
+  fn_status status = fn_mlflow_run_get(&run, s->mlflow, head->run_id, &why);
+  if (status != FN_OK) return explain_given(s, status, "MLFLOW_RUN_ID", head->run_id, why.message, err);
+  const fn_track_pair tag = {"fakenews.run_id", head->id};
+  if (run.deleted) {
+    (void)fn_err_set(&why, FN_E_INVALID, "%s: the run is deleted there", fn_mlflow_uri(s->mlflow));
+    status = explain_given(s, FN_E_INVALID, "MLFLOW_RUN_ID", head->run_id, why.message, err);
+  } else {
+    status = fn_mlflow_log_batch(NULL, s->mlflow, run.id, NULL, 0, &tag, 1, NULL, 0, err);
+    if (status == FN_OK) status = adopt(s, &run, err);
+  }
+  fn_mlflow_run_deinit(&run);
+  return status;
+}
+
 static fn_status make_run(fn_mlflow_sender *s, fn_err *err) {
   const fn_journal_head *head = fn_journal_head_of(s->journal);
   FN_AUTO_FREE char *experiment = NULL;
   fn_mlflow_run run;
-  if (s->asked_run) {
-    FN_TRY(fn_mlflow_run_get(&run, s->mlflow, s->asked_run, err));
-  } else {
-    FN_TRY(fn_mlflow_experiment(&experiment, s->mlflow, head->experiment, true, err));
-    found f = {.sender = s};
-    FN_TRY(find_run(&f, experiment, head->id, err));
-    if (f.any) return FN_OK;
-    const fn_track_pair tags[] = {{"fakenews.run_id", head->id}, {"mlflow.user", head->user}};
-    FN_TRY(
-        fn_mlflow_run_create(&run, s->mlflow, experiment, head->name, head->start_ms, tags, *head->user ? 2 : 1, err));
-  }
+  if (*head->run_id && !s->asked_experiment) return take_given(s, err);
+  FN_TRY(find_experiment(&experiment, s, err));
+  found f = {.sender = s};
+  FN_TRY(find_run(&f, experiment, head->id, err));
+  if (f.any) return FN_OK;
+  const fn_track_pair tags[] = {{"fakenews.run_id", head->id}, {"mlflow.user", head->user}};
+  FN_TRY(fn_mlflow_run_create(&run, s->mlflow, experiment, head->name, head->start_ms, tags, *head->user ? 2 : 1, err));
   fn_status status =
       run.deleted ? fn_err_set(err, FN_E_INVALID, "%s: the run %s is deleted there", fn_mlflow_uri(s->mlflow), run.id)
                   : adopt(s, &run, err);
@@ -238,13 +285,24 @@ static fn_status parent_of(const char **out, fn_mlflow_sender *s, const char *id
   }
   if (!s->parent[0]) {
     FN_AUTO_FREE char *experiment = NULL;
-    FN_TRY(fn_mlflow_experiment(&experiment, s->mlflow, fn_journal_head_of(s->journal)->experiment, true, err));
+    FN_TRY(find_experiment(&experiment, s, err));
     found f = {.sender = s, .id_out = s->parent, .size = sizeof s->parent};
     FN_TRY(find_run(&f, experiment, id, err));
     if (!f.any) (void)snprintf(s->parent, sizeof s->parent, "%s", id);
   }
   *out = s->parent;
   return FN_OK;
+}
+
+/* Whoever made a run that was given has named it, and perhaps said where it comes from: that stays. */
+static bool stays_theirs(const fn_mlflow_sender *s, const char *key) {
+  if (!s->given || (strcmp(key, "mlflow.runName") != 0 && strcmp(key, "mlflow.user") != 0 &&
+                    !fn_str_starts_with(fn_str_from(key), "mlflow.source.")))
+    return false;
+  const json_t *tags = json_object_get(json_object_get(s->given, "data"), "tags");
+  for (size_t i = 0; i < json_array_size(tags); i++)
+    if (strcmp(fn_mlflow_text(json_array_get(tags, i), "key"), key) == 0) return true;
+  return false;
 }
 
 static fn_status gather(fn_mlflow_sender *s, size_t from, size_t to, fn_err *err) {
@@ -256,7 +314,7 @@ static fn_status gather(fn_mlflow_sender *s, size_t from, size_t to, fn_err *err
       b->metrics[b->n_metrics++] = (fn_metric_point){e->key, e->number, e->step, e->time_ms};
     } else if (e->kind == FN_TRACK_PARAM) {
       b->params[b->n_params++] = (fn_track_pair){e->key, e->value};
-    } else if (e->key) {
+    } else if (e->key && !stays_theirs(s, e->key)) {
       const char *value = e->value;
       if (strcmp(e->key, "mlflow.parentRunId") == 0) FN_TRY(parent_of(&value, s, e->value, err));
       see_data(s, e->key, e->value);

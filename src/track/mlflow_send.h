@@ -9,9 +9,10 @@
 
 typedef struct fn_mlflow_sender fn_mlflow_sender;
 
-/* Both outlive the sender. run_id: a run of the server that takes the events instead of a new one; NULL: none. */
+/* All outlive the sender. experiment: where a new run is made, whatever the journal says of a run or an experiment that
+ * takes the events; NULL: the journal counts. */
 FN_NODISCARD fn_status fn_mlflow_sender_create(fn_mlflow_sender **sender_out, fn_mlflow *mlflow, fn_journal *journal,
-                                               const char *run_id, fn_err *err);
+                                               const char *experiment, fn_err *err);
 void fn_mlflow_sender_destroy(fn_mlflow_sender *sender);
 
 /* What an attempt came to. */

@@ -276,13 +276,15 @@ static fn_status start(mlflow_sink *s, const fn_mlflow_sink_options *options, fn
                                       .name = "mlflow",
                                       .run = options->run,
                                       .uri = fn_mlflow_uri(s->mlflow),
+                                      .experiment_id = options->experiment_id,
+                                      .run_id = options->run_id,
                                       .max_bytes = options->max_bytes};
   FN_TRY(fn_journal_open(&s->journal, &journal, err));
   const char *told = fn_journal_remote_of(s->journal)->status;
   const fn_track_event again = {.kind = FN_TRACK_STATUS, .status = FN_RUN_RUNNING, .time_ms = fn_clock_unix_ms()};
   if (*told && strcmp(told, fn_run_status_names[FN_RUN_RUNNING]) != 0) /* it had ended, and goes on */
     FN_TRY(fn_journal_append(s->journal, &again, 1, err));
-  FN_TRY(fn_mlflow_sender_create(&s->sender, s->mlflow, s->journal, options->run_id, err));
+  FN_TRY(fn_mlflow_sender_create(&s->sender, s->mlflow, s->journal, NULL, err));
   FN_TRY(fn_thread_start(&s->thread, send_all, s, "a thread that sends to MLflow", err));
   s->started = true;
   return FN_OK;

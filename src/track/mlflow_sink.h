@@ -12,6 +12,8 @@ typedef struct fn_mlflow_sink_options {
   fn_mlflow_options server; /* strings are copied; .once, .tick and .timeout_s are the sink's */
   const fn_run_info *run;
   const char *folder;        /* of the run, absolute */
+  const char *experiment_id; /* of the server, in the place of the one that run->experiment_name names ("": then its
+                              * name does not matter); NULL: none */
   const char *run_id;        /* a run of the server that takes the events; NULL: a new one */
   uint64_t max_bytes;        /* of events that wait */
   bool (*interrupted)(void); /* asked, while the end waits for the server, whether somebody wants it over; NULL: no */

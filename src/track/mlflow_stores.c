@@ -12,6 +12,40 @@ static bool on_event(void *arg, const fn_download_event *event) {
   return fn_mlflow_tick(m, event->kind == FN_DOWNLOAD_DATA ? event->n_bytes : m->moved_bytes);
 }
 
+static int hex_of(char c) {
+  return c >= '0' && c <= '9'   ? c - '0'
+         : c >= 'a' && c <= 'f' ? c - 'a' + 10
+         : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                : -1;
+}
+
+/* %XX → byte, in place; anything else stays, as MLflow reads it. */
+static void decode(char *text) {
+  char *out = text;
+  for (const char *at = text; *at; at++) {
+    const int high = *at == '%' ? hex_of(at[1]) : -1, low = high >= 0 ? hex_of(at[2]) : -1;
+    const bool is_byte = low >= 0 && high * 16 + low != 0;
+    *out++ = is_byte ? (char)(high * 16 + low) : *at;
+    if (is_byte) at += 2;
+  }
+  *out = '\0';
+}
+
+/* The folder of "/a", "file:/a", "file:///a" and "file://localhost/a", the latter ones with %XX for bytes; *path_out
+ * stays NULL for what is no folder, or a relative one. */
+static fn_status folder_of(char **path_out, const char *root, fn_err *err) {
+  const bool is_address = strncmp(root, "file:", 5) == 0;
+  if (is_address) root += 5;
+  if (is_address && strncmp(root, "//localhost/", 12) == 0) root += 11;
+  while (root[0] == '/' && root[1] == '/') root++;
+  if (*root != '/') return FN_OK;
+  char *path = fn_str_dup(fn_str_from(root));
+  if (!path) return fn_err_no_memory(err, "a path");
+  if (is_address) decode(path);
+  *path_out = path;
+  return FN_OK;
+}
+
 static fn_status open_root(fn_store **store_out, fn_mlflow *m, const char *root, fn_err *err) {
   char shown[200];
   fn_mlflow_clean(shown, sizeof shown, fn_str_from(root));
@@ -28,7 +62,9 @@ static fn_status open_root(fn_store **store_out, fn_mlflow *m, const char *root,
                       m->uri, shown);
   fn_store_options options = *m->options.store;
   options.sink = (fn_download_sink){on_event, m};
-  return fn_store_open(store_out, root, &options, err);
+  FN_AUTO_FREE char *folder = NULL;
+  FN_TRY(folder_of(&folder, root, err));
+  return fn_store_open(store_out, folder ? folder : root, &options, err);
 }
 
 static bool is_below(const char *path, const char *folder) {
@@ -37,21 +73,11 @@ static bool is_below(const char *path, const char *folder) {
   return n > 0 && strncmp(path, folder, n) == 0 && (path[n] == '/' || path[n] == '\0' || n == 1);
 }
 
-/* "/a", "file:/a", "file:///a" and "file://localhost/a", as src/store reads them; NULL: no folder, or a relative one.
- */
-static const char *folder_of(const char *root) {
-  if (strncmp(root, "file:", 5) == 0) {
-    root += 5;
-    if (strncmp(root, "//localhost/", 12) == 0) root += 11;
-  }
-  while (root[0] == '/' && root[1] == '/') root++;
-  return *root == '/' ? root : NULL;
-}
-
 /* A server's word is not enough to write into a folder of this machine: it must run here, or the folder be allowed; and
  * no part of the path may be a link, which could lead anywhere else. */
 static fn_status check_folder(const fn_mlflow *m, const char *given, const char *key, fn_err *err) {
-  const char *root = folder_of(given);
+  FN_AUTO_FREE char *root = NULL;
+  FN_TRY(folder_of(&root, given, err));
   if (!root && !fn_str_starts_with(fn_str_from(given), "file:")) return FN_OK;
   if (!root) return fn_err_set(err, FN_E_UNSUPPORTED, "%s names a relative folder for files", m->uri);
   FN_AUTO_FREE char *path = fn_path_join(root, key);

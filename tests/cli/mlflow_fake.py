@@ -5,6 +5,7 @@ order. The real server is in tests/judge."""
 import http.server
 import json
 import re
+import ssl
 import threading
 import time
 import urllib.parse
@@ -13,7 +14,7 @@ LIMITS = {"metrics": 1000, "params": 100, "tags": 100}
 
 
 class FakeMlflow:
-    def __init__(self, faults=(), token=None, port=0, root=None, host="127.0.0.1"):
+    def __init__(self, faults=(), token=None, port=0, root=None, host="127.0.0.1", tls=None):
         self.faults, self.token, self.root, self.authorizations = list(faults), token, root, set()
         self.runs, self.experiments, self.requests, self.seen_faults = {}, {}, [], []
         self.lock = threading.Lock()
@@ -113,7 +114,11 @@ class FakeMlflow:
 
         self.server = Server((host, port), Handler)
         self.port = self.server.server_port
-        self.url = f"http://{host}:{self.port}"
+        self.url = f"http{'s' if tls else ''}://{host}:{self.port}"
+        if tls:  # a file with certificate and key
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(tls)
+            self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
         threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
 
     def close(self):
@@ -129,7 +134,12 @@ class FakeMlflow:
     def info(self, run):
         return {"info": {k: v for k, v in run.items() if k in (
             "run_id", "experiment_id", "run_name", "status", "start_time", "end_time", "artifact_uri",
-            "lifecycle_stage")}, "data": {}}
+            "lifecycle_stage")}, "data": {"tags": [{"key": k, "value": v} for k, v in run["tags"].items()]}}
+
+    def make(self, path, **body):
+        """What another client made there before."""
+        with self.lock:
+            return self.act("POST", path, {}, json.dumps(body).encode())[1]
 
     def act(self, method, path, query, body):
         if method == "PUT":
@@ -141,6 +151,10 @@ class FakeMlflow:
             found = self.experiments.get(v["experiment_name"])
             return (200, {"experiment": found}) if found else self.error(
                 404, "RESOURCE_DOES_NOT_EXIST", "Could not find experiment")
+        if path == "experiments/get":
+            found = [e for e in self.experiments.values() if e["experiment_id"] == v["experiment_id"]]
+            return (200, {"experiment": found[0]}) if found else self.error(
+                404, "RESOURCE_DOES_NOT_EXIST", f"No Experiment with id={v['experiment_id']} exists")
         if path == "experiments/create":
             if v["name"] in self.experiments:
                 return self.error(400, "RESOURCE_ALREADY_EXISTS", "Experiment already exists")

@@ -129,6 +129,75 @@ def test_a_server_that_is_away_holds_nobody_up_and_sync_brings_it_all(tmp_path, 
     server.close()
 
 
+def test_what_was_named_by_its_id_counts_later_as_well(tmp_path, fakenews):
+    """MLFLOW_RUN_ID and MLFLOW_EXPERIMENT_ID of a training whose server was away."""
+    server = FakeMlflow()
+    server.make("experiments/create", name="one")
+    tags = [{"key": "mlflow.runName", "value": "theirs"}, {"key": "mlflow.source.type", "value": "PROJECT"}]
+    given = server.make("runs/create", experiment_id="1", run_name="theirs", start_time=5, tags=tags)["run"]["info"]["run_id"]
+    away, told = "http://127.0.0.1:9", ["t\tmlflow.runName\tours", "t\tmlflow.source.type\tLOCAL", "t\tmlflow.user\tme"]
+
+    def sync(name, *words):
+        done = fakenews("runs", "sync", tmp_path / name, *words)
+        return done.code, done.stderr + (json.loads(done.stdout).get("error") or "")
+
+    for i, words in enumerate(({"run": given}, {})):  # from the beginning, or by a training that goes on
+        probe(tmp_path / f"r{i}", away, told + events(i), close_ms=10, check=False, **words)
+    probe(tmp_path / "r1", away, ["m\tmore\t1\t1\t1"], close_ms=10, check=False, run=given)
+    for i in range(2):
+        assert sync(f"r{i}", f"track.uri={server.url}")[0] == 0
+        run = only_run(server)
+        assert run["tags"]["fakenews.run_id"] == "0123456789abcdef".encode().hex() and run["tags"]["mlflow.user"] == "me"
+        assert run["tags"]["mlflow.runName"] == "theirs" and run["tags"]["mlflow.source.type"] == "PROJECT"
+    assert ("more", 1, 1, 1) in run["metrics"] and run["status"] == "FINISHED"
+
+    said = probe(tmp_path / "none", server.url, events(1), close_ms=2000, check=False, run="f" * 32, id="c" * 32)
+    assert "Run not found; MLFLOW_RUN_ID=ffff" in said["close"]
+    code, words = sync("none")
+    assert code == 2 and f"fakenews runs sync {tmp_path / 'none'} track.experiment=NAME" in words and len(server.runs) == 1
+    assert sync("none", "track.experiment=news", f"track.uri={server.url}")[0] == 0
+    assert server.runs[f"{2:032x}"]["experiment_id"] == server.experiments["news"]["experiment_id"] == "2"
+    assert "does not move it" in sync("none", "track.experiment=more")[1]
+
+    for name, eid in (("", 1), ("one", 1), ("two", 1), ("", 7)):
+        probe(tmp_path / f"e{eid}{name}", away, events(1), close_ms=10, check=False, experiment=name, eid=eid,
+              id=f"{len(name)}{eid}" * 16)
+    for name in ("e1", "e1one"):
+        assert sync(name, f"track.uri={server.url}")[0] == 0
+    assert [r["experiment_id"] for r in server.runs.values()] == ["1", "2", "1", "1"]
+    for name, expected in (("e1two", 'the experiment 1 is "one", not "two"; MLFLOW_EXPERIMENT_ID=1'), ("e7", "id=7")):
+        code, words = sync(name, f"track.uri={server.url}")
+        assert code == 2 and expected in words and "track.experiment=NAME" in words
+    server.close()
+
+
+def test_a_damaged_journal_is_sent_all_the_same(tmp_path, fakenews):
+    server = FakeMlflow()
+    folder = tmp_path / "r"
+    probe(folder, server.url, events(), check=True)
+    journal, sent = folder / "track" / "mlflow.jsonl", folder / "track" / "mlflow.sent"
+    good = journal.read_bytes()
+    identity = {"format": 1, "id": "0123456789abcdef".encode().hex(), "start_ms": 1700000000000, "experiment": "probe"}
+    for text in ("{", '{"offset": "x"}'):
+        sent.write_text(text)
+        done = fakenews("runs", "sync", folder)
+        assert done.code == 0 and "is damaged: everything that is there is sent again" in done.stderr, done.stderr
+    (folder / "track" / "run.json").write_text(json.dumps(identity))
+    for text in (good[good.index(b"\n") + 1:], b"\0" * 9 + good, b""):
+        journal.write_bytes(text)
+        done = fakenews("runs", "sync", folder, f"track.uri={server.url}")
+        assert done.code == 0 and "the first line of track/mlflow.jsonl is damaged" in done.stderr, done.stderr
+    assert "damaged" not in fakenews("runs", "sync", folder, f"track.uri={server.url}").stderr
+    check_all(server)
+    for file, text in ((journal, good.decode()), (sent, sent.read_text())):
+        before = file.read_bytes()
+        file.write_text(text.replace('"version": 1', '"version": 2', 1))
+        done = fakenews("runs", "sync", folder)
+        assert done.code == 2 and f"{file.name}: was written by a newer program" in done.stderr, done.stderr
+        file.write_bytes(before)
+    server.close()
+
+
 def test_a_killed_process_loses_nothing_that_was_written(tmp_path, fakenews):
     folder = tmp_path / "r"
     folder.mkdir()
@@ -185,8 +254,16 @@ def test_a_damaged_line_is_left_out(tmp_path, fakenews):
     lines = journal.read_bytes().splitlines(keepends=True)
     lines[3:3] = [b'["m","x"]\n', b"\xff\xfe\n", b'{"a":1}\n', b'["q","a","b"]\n', b'["s","NO",1]\n']
     journal.write_bytes(b"".join(lines))
-    server = FakeMlflow()
-    done = fakenews("runs", "sync", tmp_path / "r", f"track.uri={server.url}")
+    pem = tmp_path / "server.pem"
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
+                    "-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", pem, "-out", tmp_path / "cert"],
+                   check=True, capture_output=True)
+    pem.write_bytes(pem.read_bytes() + (tmp_path / "cert").read_bytes())
+    server = FakeMlflow(tls=pem)
+    done = fakenews("runs", "sync", tmp_path / "r", f"track.uri={server.url}", "net.retries=0")
+    assert done.code == 1 and "certificate" in done.stderr and not server.requests
+    done = fakenews("runs", "sync", tmp_path / "r", f"track.uri={server.url}",
+                    env={"MLFLOW_TRACKING_SERVER_CERT_PATH": str(tmp_path / "cert")})
     server.close()
     assert done.code == 0, done.stderr
     check_all(server)
@@ -323,7 +400,8 @@ def data(program, tmp_path_factory):
     ("mlflow", {}, "track.uri=http://HOST:5000 or MLFLOW_TRACKING_URI"),
     ("mlflow", {"MLFLOW_TRACKING_URI": "sqlite:///mlflow.db"}, "not the address of an MLflow server"),
     ("mlflow", {"MLFLOW_TRACKING_URI": "http://127.0.0.1:9", "MLFLOW_TRACKING_USERNAME": "a"}, "MLFLOW_TRACKING_PASSWORD"),
-    ("mlflow", {"MLFLOW_TRACKING_URI": "https://h", "MLFLOW_TRACKING_INSECURE_TLS": "true"}, "net.ca_file"),
+    ("mlflow", {"MLFLOW_TRACKING_URI": "https://h", "MLFLOW_TRACKING_INSECURE_TLS": "True"}, "net.ca_file"),
+    ("mlflow", {"MLFLOW_TRACKING_URI": "https://h", "MLFLOW_EXPERIMENT_ID": "news"}, "MLFLOW_EXPERIMENT_NAME"),
     ("wandb", {"WANDB_MODE": "sometimes"}, "offline, online, disabled"),
     ("mlfow", {}, "local, mlflow, wandb"),
 ])

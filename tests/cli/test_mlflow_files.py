@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import time
+import urllib.parse
 
 import pytest
 
@@ -178,11 +179,11 @@ def test_a_server_elsewhere_does_not_name_folders_of_this_machine(tmp_path, else
 
 
 def test_a_server_here_names_folders_but_no_links(tmp_path):
-    root, target = tmp_path / "mlruns", tmp_path / "target"
+    root, target = tmp_path / "ml ä%runs", tmp_path / "target"
     root.mkdir()
     target.mkdir()
     (root / "model").symlink_to(target)
-    server = FakeMlflow(root=f"file://{root}")
+    server = FakeMlflow(root=f"file://{urllib.parse.quote(str(root))}")
     said = probe(tmp_path / "r", server.url, with_files(tmp_path / "r"), close_ms=20000, check=False)
     assert "symbolic link" in said["close"] and "3 files wait" in said["close"] and not list(target.iterdir())
     check_all(server)

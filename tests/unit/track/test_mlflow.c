@@ -210,9 +210,55 @@ static void the_environment_is_read(void **state) {
   const char *half[] = {"MLFLOW_TRACKING_PASSWORD", "p", NULL};
   environment.arg = half;
   assert_status(fn_mlflow_from_environment(&o, NULL, &environment, &err), FN_E_INVALID);
-  const char *unsafe[] = {"MLFLOW_TRACKING_INSECURE_TLS", "true", NULL};
-  environment.arg = unsafe;
-  assert_status(fn_mlflow_from_environment(&o, NULL, &environment, &err), FN_E_INVALID);
+  const char *unsafe[][3] = {{"MLFLOW_TRACKING_INSECURE_TLS", "true"}, {"MLFLOW_TRACKING_INSECURE_TLS", "TRUE"},
+                             {"MLFLOW_TRACKING_INSECURE_TLS", "1"},    {"MLFLOW_TRACKING_CLIENT_CERT_PATH", "/c.pem"},
+                             {"MLFLOW_TRACKING_AWS_SIGV4", "True"},    {"MLFLOW_TRACKING_AUTH", "plugin"}};
+  for (size_t i = 0; i < FN_COUNT_OF(unsafe); i++) {
+    environment.arg = unsafe[i];
+    assert_status(fn_mlflow_from_environment(&o, NULL, &environment, &err), FN_E_INVALID);
+    assert_contains(err.message, unsafe[i][0]);
+  }
+  const char *safe[] = {"MLFLOW_TRACKING_INSECURE_TLS", "False", "MLFLOW_TRACKING_SERVER_CERT_PATH", "/ca.pem", NULL};
+  environment.arg = safe;
+  assert_ok(fn_mlflow_from_environment(&o, NULL, &environment, &err));
+  assert_string_equal(o.ca_file, "/ca.pem");
+}
+
+static void the_place_of_a_run_is_read(void **state) {
+  (void)state;
+  static const struct {
+    const char *name, *id, *run;
+    bool is_set;
+    const char *experiment, *experiment_id; /* NULL, NULL: refused */
+  } cases[] = {
+      {NULL, NULL, NULL, false, "given", NULL},
+      {"env", NULL, NULL, false, "env", NULL},
+      {"env", "3", NULL, true, "given", NULL},
+      {NULL, "3", "ab-1", false, "", "3"},
+      {"env", "3", "0123456789abcdef", false, "env", "3"},
+      {NULL, "news", NULL, false, NULL, NULL},
+      {NULL, NULL, "../x", false, NULL, NULL},
+  };
+  for (size_t i = 0; i < FN_COUNT_OF(cases); i++) {
+    const char *pairs[7] = {NULL};
+    size_t n = 0;
+    if (cases[i].name) pairs[n++] = "MLFLOW_EXPERIMENT_NAME", pairs[n++] = cases[i].name;
+    if (cases[i].id) pairs[n++] = "MLFLOW_EXPERIMENT_ID", pairs[n++] = cases[i].id;
+    if (cases[i].run) pairs[n++] = "MLFLOW_RUN_ID", pairs[n++] = cases[i].run;
+    const fn_environment environment = {.get = variable, .arg = pairs};
+    fn_mlflow_place place;
+    fn_err err = {0};
+    const fn_status status = fn_mlflow_place_from_environment(&place, "given", cases[i].is_set, &environment, &err);
+    if (!cases[i].experiment) {
+      assert_status(status, FN_E_INVALID);
+      continue;
+    }
+    assert_ok(status);
+    assert_string_equal(place.experiment, cases[i].experiment);
+    assert_true(place.run_id == cases[i].run);
+    assert_true(place.experiment_id == cases[i].experiment_id ||
+                strcmp(place.experiment_id, cases[i].experiment_id) == 0);
+  }
 }
 
 /* The port is closed: the sink takes everything at once, ends on time and says what waits. */
@@ -255,6 +301,7 @@ int main(void) {
       cmocka_unit_test_setup_teardown(metrics_are_thinned_and_nothing_else, set_up, tear_down),
       cmocka_unit_test(answers_are_judged),
       cmocka_unit_test(the_environment_is_read),
+      cmocka_unit_test(the_place_of_a_run_is_read),
       cmocka_unit_test_setup_teardown(nobody_is_there, set_up, tear_down),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
