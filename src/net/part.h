@@ -13,6 +13,11 @@ typedef struct fn_part {
   char validator[256]; /* "": none */
   int64_t total;       /* length of the whole file, -1: not known */
   char name[FN_NAME_MAX + 1];
+  /* A part in ranges holds bytes anywhere, and behind all of them one byte for each range, 1 once it is whole; size is
+   * then what its owner reads in a row from the front. 0: it has none, all bytes up to size are there. */
+  uint64_t range_bytes;
+  unsigned char *has; /* those bytes, one per range */
+  size_t n_ranges;
 } fn_part;
 
 /* Opens (or makes) NAME.part in a folder. Bytes that are there are kept when their state says that they came from url;
@@ -23,6 +28,17 @@ FN_NODISCARD fn_status fn_part_open(fn_part *part_out, const char *folder, const
 FN_NODISCARD fn_status fn_part_begin(fn_part *part, const char *url, const fn_http_head *head, fn_err *err);
 FN_NODISCARD fn_status fn_part_write(fn_part *part, const void *data, size_t length, fn_err *err);
 FN_NODISCARD fn_status fn_part_empty(fn_part *part, fn_err *err);
+/* Makes ranges of a part whose total is known; those below size are whole. url: as for fn_part_begin. */
+FN_NODISCARD fn_status fn_part_split(fn_part *part, uint64_t range_bytes, const char *url, fn_err *err);
+/* Writes inside of one range. Several threads may, into a range each. */
+FN_NODISCARD fn_status fn_part_write_at(const fn_part *part, uint64_t offset, const void *data, size_t length,
+                                        fn_err *err);
+/* Notes that a range is whole; likewise. */
+FN_NODISCARD fn_status fn_part_note(fn_part *part, size_t range, fn_err *err);
+/* Ends the ranges, all of which are whole: size is then total. */
+FN_NODISCARD fn_status fn_part_join(fn_part *part, const char *url, fn_err *err);
+/* Bytes that the file itself has. */
+uint64_t fn_part_length(const fn_part *part);
 /* fsync; the bytes survive power loss. */
 FN_NODISCARD fn_status fn_part_sync(fn_part *part, fn_err *err);
 /* Closes it; the files stay. */

@@ -6,6 +6,8 @@
 #include "store/options.h"
 #include "store/store.h"
 
+#include <pthread.h>
+
 /* One request about a key; a kind of store makes address and credentials of it, anew for each attempt. */
 typedef struct fn_store_call {
   const char *method;
@@ -48,6 +50,7 @@ typedef struct fn_store_driver {
   bool (*renew)(fn_store *store, const fn_call_answer *answer);
   /* What a GET's headers say of the whole file's checksums. */
   void (*sums)(fn_sums *sums_out, const fn_call_answer *answer);
+  bool has_ranges; /* a GET can be one of a few bytes, and many may run at once */
 } fn_store_driver;
 
 struct fn_store {
@@ -57,7 +60,16 @@ struct fn_store {
   fn_bucket_options buckets;
   fn_http *http; /* NULL for folders */
   void *state;   /* of the driver */
+  /* Guards what the state holds of credentials while threads of a crew use it too; NULL: they do not. */
+  pthread_mutex_t *keys_lock;
 };
+
+static inline void fn_store_lock_keys(const fn_store *store) {
+  if (store->keys_lock) pthread_mutex_lock(store->keys_lock);
+}
+static inline void fn_store_unlock_keys(const fn_store *store) {
+  if (store->keys_lock) pthread_mutex_unlock(store->keys_lock);
+}
 
 /* Each fills store->driver and state; store->uri is the address without a '/' at the end. */
 FN_NODISCARD fn_status fn_store_open_file(fn_store *store, const char *path, fn_err *err);

@@ -33,11 +33,22 @@ static fn_status make_url(fn_buf *url, const fn_store *store, const fn_store_cal
   return fn_buf_check(url, "an address", err);
 }
 
-static fn_status gs_call(fn_call_answer *answer, fn_store *store, const fn_store_call *call, fn_err *err) {
+/* Copies: other threads may have the token renewed. */
+static fn_status authorize(fn_buf *authorization, fn_buf *payer, fn_store *store, fn_err *err) {
   fn_gs *gs = store->state;
+  fn_store_lock_keys(store);
+  fn_status status = fn_google_token_get(&gs->google, store, FN_GOOGLE_STORAGE, err);
+  if (status == FN_OK) fn_buf_printf(authorization, "Bearer %s", gs->google.token);
+  if (status == FN_OK && gs->google.quota_project) fn_buf_append_str(payer, gs->google.quota_project);
+  fn_store_unlock_keys(store);
+  if (status == FN_OK) status = fn_buf_check(authorization, "a token", err);
+  return status == FN_OK && payer->failed ? fn_buf_check(payer, "a project", err) : status;
+}
+
+static fn_status gs_call(fn_call_answer *answer, fn_store *store, const fn_store_call *call, fn_err *err) {
   fn_call_answer_deinit(answer);
-  FN_AUTO_BUF fn_buf url, authorization;
-  fn_buf_init(&url, FN_URL_MAX), fn_buf_init(&authorization, 1 << 16);
+  FN_AUTO_BUF fn_buf url, authorization, payer;
+  fn_buf_init(&url, FN_URL_MAX), fn_buf_init(&authorization, 1 << 16), fn_buf_init(&payer, 1 << 12);
   fn_call_pair headers[MAX_HEADERS];
   size_t n = 0;
   for (; n < call->n_headers && n + 2 < MAX_HEADERS; n++) headers[n] = call->headers[n];
@@ -48,13 +59,11 @@ static fn_status gs_call(fn_call_answer *answer, fn_store *store, const fn_store
   fn_call_request request = {
       .url = url.data, .query = call->query, .n_query = call->n_query, .headers = headers, .redirects = FN_CALL_TAKE};
   if (!call->url && needs_token(store)) { /* the address of an upload in progress is a key itself */
-    FN_TRY(fn_google_token_get(&gs->google, store, FN_GOOGLE_STORAGE, err));
-    fn_buf_printf(&authorization, "Bearer %s", gs->google.token);
-    FN_TRY(fn_buf_check(&authorization, "a token", err));
+    FN_TRY(authorize(&authorization, &payer, store, err));
     secret.value = authorization.data;
     request.secret_headers = &secret;
     request.n_secret_headers = 1;
-    if (gs->google.quota_project) headers[n++] = (fn_call_pair){"x-goog-user-project", gs->google.quota_project};
+    if (payer.length) headers[n++] = (fn_call_pair){"x-goog-user-project", payer.data};
   }
   request.n_headers = n;
   return fn_store_perform(answer, store, call, &request, err);
@@ -77,7 +86,9 @@ static fn_status gs_explain(const fn_store *store, const fn_call_answer *answer,
   snprintf(where, sizeof where, "%.300s%s%.400s", store->uri, key ? "/" : "", key ? key : "");
   error_message(said, answer);
   if (said[0]) snprintf(detail, sizeof detail, ": %s", said);
+  fn_store_lock_keys(store);
   if (gs->google.source) snprintf(source, sizeof source, "; credentials are from %.250s", gs->google.source);
+  fn_store_unlock_keys(store);
   if (http == 404) return fn_err_set(err, FN_E_NOT_FOUND, "%.600s: not there%.250s", where, key ? "" : detail);
   if (http == 401 || http == 403)
     return fn_err_set(err, FN_E_INVALID, "%.400s: HTTP %d, access denied%.220s%.300s", where, http, detail, source);
@@ -89,7 +100,11 @@ static fn_status gs_explain(const fn_store *store, const fn_call_answer *answer,
 
 static bool gs_renew(fn_store *store, const fn_call_answer *answer) {
   fn_gs *gs = store->state;
-  return answer->status == 401 && fn_google_token_forget(&gs->google);
+  if (answer->status != 401) return false;
+  fn_store_lock_keys(store);
+  const bool renews = fn_google_token_forget(&gs->google);
+  fn_store_unlock_keys(store);
+  return renews;
 }
 
 /* x-goog-hash: crc32c=…,md5=…, in one line or several. */
@@ -265,7 +280,8 @@ fn_status fn_store_open_gs(fn_store *store, const char *rest, fn_err *err) {
                                          .call = gs_call,
                                          .explain = gs_explain,
                                          .renew = gs_renew,
-                                         .sums = gs_sums};
+                                         .sums = gs_sums,
+                                         .has_ranges = true};
   fn_gs *gs = fn_mem_calloc(1, sizeof *gs);
   if (!gs) return fn_err_no_memory(err, store->uri);
   store->state = gs;

@@ -4,9 +4,10 @@
 
 static const fn_option options[] = {
     {"store.part_mb", FN_OPTION_INT, AT(part_mb), "8", "[1,5120]", false, false,
-     "MiB of one part of a large upload to S3 or Google Cloud Storage: what is sent again when a connection breaks. "
-     "S3's "
+     "MiB of one part of a large file in S3 or Google Cloud Storage: what is sent again when a connection breaks. S3's "
      "are 5 at least, and grow where 10,000 of them would not hold the file."},
+    {"store.connections", FN_OPTION_INT, AT(connections), "8", "[1,64]", false, false,
+     "Connections that the parts of one large file travel over at once: to S3, and from S3 and Google Cloud Storage."},
     {"store.anonymous", FN_OPTION_BOOL, AT(anonymous), "false", NULL, false, false,
      "Ask buckets without credentials: for those that are open to everybody."},
     {"store.s3_endpoint", FN_OPTION_STRING, AT(s3_endpoint), "null", NULL, true, false,

@@ -111,13 +111,32 @@ static fn_status sign(signing *s, fn_buf *authorization, const fn_sigv4 *request
   return FN_OK;
 }
 
+/* Signs with keys that may be fetched first; token: a copy of theirs, as other threads may have the keys renewed. */
+static fn_status authorize(signing *s, fn_buf *authorization, fn_buf *token, const fn_sigv4 *request, fn_store *store,
+                           fn_err *err) {
+  fn_s3 *s3 = store->state;
+  fn_aws_keys keys = {0};
+  fn_store_lock_keys(store);
+  fn_status status = fn_aws_keys_get(&keys, &s3->aws, store, err);
+  if (status == FN_OK && keys.token) {
+    fn_buf_append_str(token, keys.token);
+    status = fn_buf_check(token, "a token", err);
+    if (status == FN_OK && !add(s, "x-amz-security-token", token->data))
+      status = fn_err_set(err, FN_E_LIMIT, "a signed request has at most %d headers", FN_SIGV4_PAIRS);
+    if (status == FN_OK) s->secret[s->n_secret++] = s->all[s->n - 1];
+  }
+  if (status == FN_OK) status = sign(s, authorization, request, &keys, err);
+  fn_store_unlock_keys(store);
+  return status;
+}
+
 static fn_status s3_call(fn_call_answer *answer, fn_store *store, const fn_store_call *call, fn_err *err) {
   fn_call_answer_deinit(answer);
   FN_TRY(find_bucket(store, err));
   fn_s3 *s3 = store->state;
-  FN_AUTO_BUF fn_buf path, url, query, authorization;
+  FN_AUTO_BUF fn_buf path, url, query, authorization, token;
   fn_buf_init(&path, FN_URL_MAX), fn_buf_init(&url, FN_URL_MAX), fn_buf_init(&query, FN_URL_MAX);
-  fn_buf_init(&authorization, 1 << 14);
+  fn_buf_init(&authorization, 1 << 14), fn_buf_init(&token, 1 << 16);
   fn_buf_printf(&path, "%s/", s3->path);
   if (call->key) fn_url_encode(&path, fn_str_from(s3->prefix), "/");
   if (call->key) fn_url_encode(&path, fn_str_from(call->key), "/");
@@ -132,15 +151,11 @@ static fn_status s3_call(fn_call_answer *answer, fn_store *store, const fn_store
     digest = computed;
   }
   if (!digest) digest = EMPTY_SHA256;
-  fn_aws_keys keys = {0};
-  if (!store->buckets.anonymous) FN_TRY(fn_aws_keys_get(&keys, &s3->aws, store, err));
   signing s = {0};
   bool fits = add(&s, "host", s3->host) && add(&s, "x-amz-content-sha256", digest) && add(&s, "x-amz-date", time);
   for (size_t i = 0; i < call->n_headers; i++) fits = fits && add(&s, call->headers[i].name, call->headers[i].value);
-  const size_t n_plain = s.n;
-  if (keys.token) fits = fits && add(&s, "x-amz-security-token", keys.token);
   if (!fits) return fn_err_set(err, FN_E_LIMIT, "a signed request has at most %d headers", FN_SIGV4_PAIRS);
-  if (keys.token) s.secret[s.n_secret++] = s.all[n_plain];
+  const size_t n_plain = s.n;
   const fn_sigv4 unsigned_request = {.method = call->method,
                                      .path = path.data,
                                      .query = call->query,
@@ -149,7 +164,7 @@ static fn_status s3_call(fn_call_answer *answer, fn_store *store, const fn_store
                                      .region = s3->region,
                                      .service = "s3",
                                      .time = time};
-  if (keys.id) FN_TRY(sign(&s, &authorization, &unsigned_request, &keys, err));
+  if (!store->buckets.anonymous) FN_TRY(authorize(&s, &authorization, &token, &unsigned_request, store, err));
   fn_sigv4_query(&query, &unsigned_request);
   fn_buf_printf(&url, "%s%s%s%s", s3->base, path.data + strlen(s3->path), query.length ? "?" : "",
                 query.length ? query.data : "");
@@ -183,7 +198,9 @@ static fn_status s3_explain(const fn_store *store, const fn_call_answer *answer,
   if (!region[0] && fn_call_header(&header, answer, "x-amz-bucket-region") && header.length < MAX_SHOWN)
     snprintf(region, sizeof region, "%.*s", (int)header.length, header.data);
   snprintf(where, sizeof where, "%.300s%s%.400s", store->uri, key ? "/" : "", key ? key : "");
+  fn_store_lock_keys(store);
   if (s3->aws.source) snprintf(source, sizeof source, "; keys are from %.300s", s3->aws.source);
+  fn_store_unlock_keys(store);
   const int http = answer->status;
   if (region[0] && strcmp(region, s3->region) != 0 && (http == 301 || http == 307 || http == 400))
     return fn_err_set(err, FN_E_INVALID,
@@ -208,8 +225,11 @@ static bool s3_renew(fn_store *store, const fn_call_answer *answer) {
   char code[MAX_SHOWN + 1];
   if (answer->status != 400 && answer->status != 401 && answer->status != 403) return false;
   error_part(code, answer, "Error/Code");
-  return (strcmp(code, "ExpiredToken") == 0 || strcmp(code, "TokenRefreshRequired") == 0) &&
-         fn_aws_keys_forget(&s3->aws);
+  if (strcmp(code, "ExpiredToken") != 0 && strcmp(code, "TokenRefreshRequired") != 0) return false;
+  fn_store_lock_keys(store);
+  const bool renews = fn_aws_keys_forget(&s3->aws);
+  fn_store_unlock_keys(store);
+  return renews;
 }
 
 /* The ETag of what was put in one piece is its MD5, unless it is encrypted with a key of the user. Our own uploads
@@ -367,7 +387,8 @@ fn_status fn_store_open_s3(fn_store *store, const char *rest, fn_err *err) {
                                          .call = s3_call,
                                          .explain = s3_explain,
                                          .renew = s3_renew,
-                                         .sums = s3_sums};
+                                         .sums = s3_sums,
+                                         .has_ranges = true};
   fn_s3 *s3 = fn_mem_calloc(1, sizeof *s3);
   if (!s3) return fn_err_no_memory(err, store->uri);
   store->state = s3;

@@ -1,4 +1,5 @@
 /* A file in parts: CreateMultipartUpload, UploadPart…, CompleteMultipartUpload. */
+#include "store/crew.h"
 #include "store/remember.h"
 #include "store/s3.h"
 #include "store/xml.h"
@@ -118,7 +119,9 @@ static bool is_there(part *p, const fn_sums *sums, const char *sha256) {
   return p->etag[0] && same;
 }
 
-static fn_status put_part(upload *u, size_t i, uint64_t done, fn_err *err) {
+/* One part, on a thread of the crew: nobody else uses its place in u->parts meanwhile. */
+static fn_status put_part(void *arg, fn_store *store, size_t i, fn_err *err) {
+  upload *u = arg;
   fn_sums sums;
   FN_AUTO_BUF fn_buf encoded;
   fn_buf_init(&encoded, 256);
@@ -128,7 +131,8 @@ static fn_status put_part(upload *u, size_t i, uint64_t done, fn_err *err) {
   FN_TRY(fn_sums_file(&sums, u->fd, offset, size, kinds, u->path, NULL, NULL, err));
   fn_sums_base64(&encoded, &sums, FN_SUM_SHA256);
   FN_TRY(fn_buf_check(&encoded, "a checksum", err));
-  if (is_there(p, &sums, encoded.data)) return FN_OK;
+  const fn_download_event all = {.kind = FN_DOWNLOAD_DATA, .text = u->key, .n_bytes = size, .total = (int64_t)size};
+  if (is_there(p, &sums, encoded.data)) return fn_store_tell(store, all, err);
   char number[24];
   snprintf(number, sizeof number, "%zu", i + 1);
   const fn_call_pair query[] = {{"partNumber", number}, {"uploadId", u->id}};
@@ -144,27 +148,24 @@ static fn_status put_part(upload *u, size_t i, uint64_t done, fn_err *err) {
                               .body_offset = offset,
                               .body_length = size,
                               .body_sha256 = sums.sha256,
-                              .done = done,
-                              .total = (int64_t)u->length};
+                              .total = (int64_t)size};
   FN_AUTO_ANSWER fn_call_answer answer = {0};
-  FN_TRY(fn_store_expect(&answer, u->store, &call, err));
+  FN_TRY(fn_store_expect(&answer, store, &call, err));
   fn_str etag;
   (void)fn_call_header(&etag, &answer, "etag");
   FN_TRY(copy_text(p->etag, sizeof p->etag, etag, u, "ETag", err));
   snprintf(p->sha256, sizeof p->sha256, "%.44s", encoded.data);
-  return FN_OK;
+  return fn_store_tell(store, all, err);
 }
 
 static fn_status put_parts(upload *u, fn_err *err) {
-  uint64_t done = 0;
-  for (size_t i = 0; i < u->n; i++) {
-    FN_TRY(put_part(u, i, done, err));
-    done += size_of(u, i);
-    const fn_download_event event = {
-        .kind = FN_DOWNLOAD_DATA, .text = u->key, .n_bytes = done, .total = (int64_t)u->length};
-    FN_TRY(fn_store_tell(u->store, event, err));
-  }
-  return FN_OK;
+  const size_t most = u->store->buckets.connections > 1 ? (size_t)u->store->buckets.connections : 1;
+  const fn_crew_work work = {.task = put_part, .arg = u, .n = u->n};
+  fn_crew *crew;
+  FN_TRY(fn_crew_start(&crew, u->store, &work, most < u->n ? most : u->n, err));
+  const fn_status status = fn_crew_wait(crew, (fn_download_event){.text = u->key, .total = (int64_t)u->length}, err);
+  fn_crew_destroy(crew);
+  return status;
 }
 
 static fn_status complete(upload *u, fn_err *err) {

@@ -49,7 +49,7 @@ fn_status fn_store_open(fn_store **store_out, const char *uri, const fn_store_op
   if (!store) return fn_err_no_memory(err, "an artifact store");
   store->options = *options;
   if (!store->options.agent) store->options.agent = "fakenews";
-  store->buckets = options->buckets ? *options->buckets : (fn_bucket_options){.part_mb = 8};
+  store->buckets = options->buckets ? *options->buckets : (fn_bucket_options){.part_mb = 8, .connections = 8};
   size_t n = strlen(uri);
   while (n > 1 && uri[n - 1] == '/') n--;
   store->uri = fn_str_dup(fn_str_make(uri, n));

@@ -37,7 +37,8 @@ typedef struct fn_store_options {
   fn_download_sink sink;
 } fn_store_options;
 
-/* One store, used by one thread at a time. */
+/* One store, used by one thread at a time. Parts of large files travel on threads of its own, which are gone when the
+ * call returns; the sink is called on the caller's thread only. */
 typedef struct fn_store fn_store;
 
 typedef struct fn_store_entry {

@@ -9,6 +9,7 @@ import threading
 import time
 import urllib.parse
 import zlib
+from contextlib import suppress
 from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -39,7 +40,8 @@ def from_base64url(text):
 
 class Cloud:
     """fault(method, path, n): what to do with the n-th request: None, a status, a status and a message, "cut" (half of the bytes, then silence),
-    "lost" (done, and not answered), "flip" (the stored bytes are changed). lifetime: seconds that tokens say they live."""
+    "lost" (done, and not answered), "flip" (the stored bytes are changed), "slow" (a quarter of a GET's bytes; the others when
+    two more requests have come). lifetime: seconds that tokens say they live."""
 
     def __init__(self, folder):
         self.fault, self.lifetime = (lambda method, path, n: None), 3600
@@ -50,20 +52,26 @@ class Cloud:
         cloud = self
 
         class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
+            protocol_version, rest = "HTTP/1.1", b""
 
             def handle_any(self):
                 self.data = self.rfile.read(int(self.headers.get("Content-Length") or 0))
                 self.close_connection = True
                 with cloud.lock:
                     cloud.requests.append(self)
+                    self.number = len(cloud.requests)
                     self.fault = cloud.fault(self.command, self.path, len(cloud.requests))
                     self.split = urllib.parse.urlsplit(self.path)
                     self.query = dict(urllib.parse.parse_qsl(self.split.query, keep_blank_values=True))
                     if isinstance(self.fault, (int, tuple)):
                         code, message = self.fault if isinstance(self.fault, tuple) else (self.fault, "try again")
                         return self.json(code, {"error": {"code": code, "message": message}})
-                    return cloud.route(self)
+                    cloud.route(self)
+                if self.rest:
+                    cloud.wait_for(self.number + 2)
+                    with suppress(OSError):
+                        self.wfile.write(self.rest)
+                return None
 
             do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = handle_any
 
@@ -76,7 +84,10 @@ class Cloud:
                 self.send_header("Content-Length", str(len(data)))
                 self.send_header("Connection", "close")
                 self.end_headers()
-                self.wfile.write(data[: len(data) // 2] if self.fault == "cut" and self.command == "GET" else data)
+                share = {"cut": 2, "slow": 4}.get(self.fault, 1) if self.command == "GET" else 1
+                self.wfile.write(data[: len(data) // share])
+                if share == 4:
+                    self.rest = data[len(data) // share :]
                 return None
 
             def json(self, status, value, **headers):
@@ -94,6 +105,12 @@ class Cloud:
     def stop(self):
         self.http.shutdown()
         self.http.server_close()
+
+    def wait_for(self, n):
+        """Until n requests have come, for a while."""
+        end = time.monotonic() + 5
+        while len(self.requests) < n and time.monotonic() < end:
+            time.sleep(0.005)
 
     def paths(self):
         return [f"{r.command} {r.split.path}" for r in self.requests]
@@ -221,10 +238,11 @@ class Cloud:
         wanted = h.headers.get("Range")
         if not wanted:
             return h.bytes(200, data, **headers)
-        first = int(wanted.removeprefix("bytes=").removesuffix("-"))
+        first, _, last = wanted.removeprefix("bytes=").partition("-")
+        first, last = int(first), min(int(last or len(data)), len(data) - 1)
         if first >= len(data):
             return h.bytes(416, b"", Content_Range=f"bytes */{len(data)}")
-        return h.bytes(206, data[first:], Content_Range=f"bytes {first}-{len(data) - 1}/{len(data)}", **headers)
+        return h.bytes(206, data[first : last + 1], Content_Range=f"bytes {first}-{last}/{len(data)}", **headers)
 
     def list(self, h):
         names = sorted(n for n in self.objects if n.startswith(h.query.get("prefix", "")))

@@ -145,6 +145,63 @@ def test_gs_download_goes_on_and_notices_a_change(gs, cloud, tmp_path):
     assert gs("get", "k", tmp_path / "out")["outcome"] == "ok" and (tmp_path / "out").read_bytes() == DATA[::-1]
 
 
+def asked(cloud):
+    return {r.headers.get("Range") for r in cloud.requests if r.command == "GET"}
+
+
+def test_gs_large_download_in_ranges(gs, cloud, tmp_path):
+    """The first request reads from the front, the others take ranges from the back; any of them may fail."""
+    cloud.store("pre/fix/k", BIG)
+    sha = hashlib.sha256(BIG).hexdigest()
+    ranges = {None, f"bytes={1 << 20}-{(2 << 20) - 1}", f"bytes={2 << 20}-{len(BIG) - 1}"}
+    for faults in ({2: "slow"}, {2: "slow", 3: 503, 4: "cut"}, {2: "slow", 3: "lost", 4: "lost", 5: 500}):
+        cloud.requests.clear()
+        cloud.fault = lambda method, path, n, faults=faults: faults.get(n)
+        done = gs("get", "k", tmp_path / "out", sha, **PARTS)
+        assert done["outcome"] == "ok" and (tmp_path / "out").read_bytes() == BIG and done["last_data"] == len(BIG), done
+        assert ranges <= asked(cloud) and done["events"].count("retry") == len(faults) - 1, (done, asked(cloud))
+        assert not list(tmp_path.glob("out.part*"))
+    cloud.fault, cloud.requests[:] = (lambda method, path, n: None), []
+    assert gs("get", "k", tmp_path / "out", **PARTS, **{"store.connections": 1})["outcome"] == "ok" and asked(cloud) == {None}
+
+
+def test_gs_ranges_that_broke_off_go_on_and_notice_a_change(gs, cloud, tmp_path):
+    cloud.store("pre/fix/k", BIG)
+    rest = f"bytes={2 << 20}-{len(BIG) - 1}"
+    out, part = tmp_path / "out", tmp_path / "out.part"
+
+    def fail(method, path, n):
+        return 503 if cloud.requests[-1].headers.get("Range") == rest else "slow" if n == 2 else None
+
+    def break_off():
+        cloud.fault, cloud.requests[:] = fail, []
+        done = gs("get", "k", out, **PARTS)
+        assert done["outcome"] == "io" and "503" in done["message"] and not out.exists() and part.stat().st_size == len(BIG) + 3, done
+        cloud.fault, cloud.requests[:] = (lambda method, path, n: None), []
+
+    break_off()
+    assert gs("get", "k", out, **PARTS)["outcome"] == "ok" and out.read_bytes() == BIG and asked(cloud) == {f"bytes={2 << 20}-"}
+    out.unlink()
+    break_off()
+    cloud.store("pre/fix/k", BIG[::-1])  # between two calls
+    assert gs("get", "k", out, **PARTS)["outcome"] == "ok" and out.read_bytes() == BIG[::-1]
+    out.unlink()
+    break_off()
+    part.write_bytes(part.read_bytes()[:-1])  # not as its state says: nothing of it is used
+    assert gs("get", "k", out, **PARTS)["outcome"] == "ok" and out.read_bytes() == BIG[::-1] and None in asked(cloud)
+    out.unlink()
+    cloud.requests.clear()
+
+    def change(method, path, n):
+        if n == 3:
+            cloud.store("pre/fix/k", BIG)
+        return "slow" if n == 2 else None
+
+    cloud.fault = change  # while it comes
+    done = gs("get", "k", out, **PARTS)
+    assert done["outcome"] == "ok" and out.read_bytes() == BIG and rest in asked(cloud), done
+
+
 def test_gs_flipped_bits_are_noticed_on_both_ways(gs, cloud, tmp_path):
     cloud.store("pre/fix/k", DATA)
     (tmp_path / "source").write_bytes(DATA)
@@ -370,7 +427,13 @@ def test_s3_session_token_of_a_file_is_read_again_when_it_expired(serve, tmp_pat
 
 def test_s3_upload_that_fails_at_the_end_in_a_good_answer(serve, s3, tmp_path):
     (tmp_path / "source").write_bytes(bytes(6_000_000))
-    server = serve(answer(200, "<R><UploadId>u1</UploadId></R>"), status(200, ETag='"1"'), status(200, ETag='"2"'),
+    both = threading.Barrier(2, timeout=5)  # the parts travel at once: the first is answered when the second is there
+
+    def part(h):
+        both.wait()
+        status(200, ETag='"1"')(h)
+
+    server = serve(answer(200, "<R><UploadId>u1</UploadId></R>"), part, part,
                    answer(200, "<Error><Code>InternalError</Code><Message>sorry</Message></Error>"), status(204))  # fmt: skip
     done = s3(server, "put", "k", tmp_path / "source", **PARTS)
     assert done["outcome"] == "io" and "InternalError: sorry" in done["message"]

@@ -238,12 +238,13 @@ def test_download_that_broke_off_goes_on(s3, spoiled, tmp_path, moto):
     moto.s3.put_object(Bucket="bucket", Key="cut", Body=BIG)
     proxy = spoiled(lambda method, path, n: "cut" if n == 1 else None)
     env = {"AWS_ENDPOINT_URL_S3": proxy.url}
-    done = s3("get", "cut", tmp_path / "out", env=env)
+    one = {"store.connections": 1}
+    done = s3("get", "cut", tmp_path / "out", env=env, **one)
     assert done["outcome"] == "ok" and (tmp_path / "out").read_bytes() == BIG, done
     assert [headers.get("Range") for _, _, headers in proxy.seen] == [None, f"bytes={len(BIG) // 2}-"]
     (tmp_path / "out").unlink()
     proxy.spoil = lambda method, path, n: "cut"
-    assert s3("get", "cut", tmp_path / "out", env=env, **{"net.retries": 0})["outcome"] == "io"
+    assert s3("get", "cut", tmp_path / "out", env=env, **one, **{"net.retries": 0})["outcome"] == "io"
     assert not (tmp_path / "out").exists() and (tmp_path / "out.part").stat().st_size == len(BIG) // 2
     proxy.spoil, proxy.seen[:] = (lambda method, path, n: None), []
     moto.s3.put_object(Bucket="bucket", Key="cut", Body=BIG[::-1])  # it changed meanwhile
