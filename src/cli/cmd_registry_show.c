@@ -225,6 +225,21 @@ static void append_figures(fn_buf *out, const json_t *card) {
                 figure(cells[1], fn_card_number(card, p95), 2), text_at(json_object_get(card, "speed"), "machine"));
 }
 
+/* Files that the data was prepared of. */
+static void append_inputs(fn_buf *out, const json_t *inputs) {
+  enum { SHOWN = 8 };
+  const size_t n = json_array_size(inputs);
+  for (size_t i = 0; i < n && i < SHOWN; i++) {
+    const json_t *input = json_array_get(inputs, i);
+    fn_buf_printf(out, "  %-22s", i ? "" : "made of");
+    fn_print_line(out, fn_str_from(text_at(input, "file")), 28);
+    fn_buf_append_str(out, ", licence ");
+    fn_print_line(out, fn_str_from(text_at(input, "license")), 16);
+    fn_buf_append_char(out, '\n');
+  }
+  if (n > SHOWN) fn_buf_printf(out, "  %-22s… %zu more (--json)\n", "", n - SHOWN);
+}
+
 static fn_status append_version(fn_buf *out, const fn_version_info *v, fn_err *err) {
   char time[21];
   FN_AUTO_JSON json_t *card = NULL;
@@ -242,6 +257,7 @@ static fn_status append_version(fn_buf *out, const fn_version_info *v, fn_err *e
   fn_buf_printf(out, "  %-22s%.12s\n", "configuration", text_at(json_object_get(lineage, "configuration"), "sha256"));
   fn_buf_printf(out, "  %-22s%.12s\n", "trained on", text_at(data, "trained_on"));
   fn_buf_printf(out, "  %-22s%.12s\n", "measured on", text_at(data, "measured_on"));
+  append_inputs(out, json_object_get(data, "inputs"));
   fn_buf_append_str(out, "\nfigures\n");
   append_figures(out, card);
   const json_t *limits = json_object_get(card, "limits");

@@ -31,6 +31,10 @@ static const fn_option options[] = {
     {"data.dataset", FN_OPTION_STRING, AT(dataset), "null", NULL, true, false,
      "Name of the dataset for rows that have no dataset column; null takes the file's base name (all LABEL:FILE inputs "
      "together are one dataset)."},
+    {"data.licenses", FN_OPTION_MAP, AT(licenses), "null", NULL, true, false,
+     "Licences of the inputs by their file names, {news.csv: CC0-1.0}, for prepare.json and the cards of models. Where "
+     "none "
+     "is given: what `data download` noted of the file, else unknown."},
     {"data.label_map", FN_OPTION_MAP, AT(label_map), "null", NULL, true, false,
      "What the values of the label column mean: {true:real,pants-fire:fake,unproven:drop}. Letter case does not count. "
      "Without a map only 0 and real, 1 and fake are labels."},

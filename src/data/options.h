@@ -19,6 +19,7 @@ typedef struct fn_data_options {
   const char *column_dataset;
   const char *column_split;
   const char *dataset;      /* name for rows without a dataset column; NULL: the file's base name */
+  fn_config_map licenses;   /* base name of an input → its licence, as text */
   fn_config_map label_map;  /* value → real | fake | 0 | 1 | drop; empty: only 0, 1, real, fake are labels */
   const char *rules;        /* "default", "none" or a path */
   double near_duplicates;   /* Jaccard similarity from which two rows are copies; NaN: off */

@@ -45,6 +45,8 @@ typedef struct fn_prepare_file {
   const char *encoding;  /* as fn_encoding_name */
   const char *delimiter; /* of CSV, as data.delimiter takes it; else NULL */
   const char *label;     /* "real", "fake" or NULL */
+  const char *source;    /* address that `data download` fetched it from; NULL: not known */
+  const char *license;   /* NULL: not known */
   uint64_t n_bytes, n_rows;
   fn_hash128 hash;
 } fn_prepare_file;

@@ -39,6 +39,9 @@ static void write_options(fn_json_writer *w, const fn_data_options *o) {
   fn_json_text(w, "data.columns.dataset", o->column_dataset);
   fn_json_text(w, "data.columns.split", o->column_split);
   fn_json_text(w, "data.dataset", o->dataset);
+  fn_json_object(w, "data.licenses");
+  for (size_t i = 0; i < o->licenses.n; i++) fn_json_text(w, o->licenses.keys[i], o->licenses.values[i]);
+  fn_json_end(w);
   fn_json_object(w, "data.label_map");
   for (size_t i = 0; i < o->label_map.n; i++) fn_json_text(w, o->label_map.keys[i], o->label_map.values[i]);
   fn_json_end(w);
@@ -69,6 +72,8 @@ static void write_inputs(fn_json_writer *w, const fn_prepare_report *r) {
     fn_json_int(w, "bytes", (int64_t)f->n_bytes);
     write_hash(w, "xxh3_128", f->hash);
     fn_json_int(w, "rows", (int64_t)f->n_rows);
+    if (f->source) fn_json_text(w, "source", f->source);
+    fn_json_text(w, "license", f->license ? f->license : "unknown");
     fn_json_end(w);
   }
   fn_json_end(w);

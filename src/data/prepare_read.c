@@ -1,5 +1,6 @@
 /* Files to rows: columns, labels, what is empty. */
 #include "data/input.h"
+#include "data/origin.h"
 #include "data/prepare_internal.h"
 #include "data/split.h"
 
@@ -272,8 +273,27 @@ static fn_status default_dataset(fn_buf *out, const fn_prepared *p, const fn_pre
   return fn_buf_check(out, "a dataset's name", err);
 }
 
+static fn_status keep(const char **out, fn_prepared *p, const char *text, fn_err *err) {
+  *out = text ? fn_arena_strndup(&p->arena, text, strlen(text)) : NULL;
+  return text && !*out ? fn_err_no_memory(err, "the report") : FN_OK;
+}
+
+/* What the settings say goes before what was noted when it was fetched. */
+static fn_status describe_origin(fn_prepare_file *file, fn_prepared *p, const fn_prepare_input *input, fn_err *err) {
+  fn_origin origin;
+  FN_TRY(fn_origin_find(&origin, input->path, err));
+  const char *license = origin.license;
+  for (size_t i = 0; i < p->options->licenses.n; i++)
+    if (strcmp(p->options->licenses.keys[i], fn_path_base(input->path)) == 0) license = p->options->licenses.values[i];
+  fn_status status = keep(&file->source, p, origin.url, err);
+  if (status == FN_OK) status = keep(&file->license, p, license, err);
+  fn_origin_deinit(&origin);
+  return status;
+}
+
 static fn_status describe_file(fn_prepare_file *file, fn_prepared *p, const fn_prepare_input *input, fn_err *err) {
   const char *base = fn_path_base(input->path);
+  FN_TRY(describe_origin(file, p, input, err));
   file->name = fn_arena_strndup(&p->arena, base, strlen(base));
   file->label = input->label == FN_LABEL_UNKNOWN ? NULL : fn_label_name(input->label);
   return file->name ? FN_OK : fn_err_no_memory(err, "the report");
@@ -334,6 +354,19 @@ fn_status fn_prepare_reader_fill(fn_load *load, fn_prepare_reader *reader, fn_er
   return FN_OK;
 }
 
+/* A name that no input has is a mistake. */
+static fn_status check_licenses(const fn_prepared *p, fn_err *err) {
+  const fn_config_map *map = &p->options->licenses;
+  for (size_t i = 0; i < map->n; i++) {
+    bool known = false;
+    for (size_t k = 0; k < p->request->n_inputs; k++)
+      known = known || strcmp(map->keys[i], fn_path_base(p->request->inputs[k].path)) == 0;
+    if (!known)
+      return fn_err_set(err, FN_E_INVALID, "data.licenses: no input has the file name \"%.100s\"", map->keys[i]);
+  }
+  return FN_OK;
+}
+
 fn_status fn_prepare_reader_create(fn_prepare_reader **reader_out, fn_prepared *p, fn_err *err) {
   size_t n = p->request->n_inputs;
   if (n == 0) return fn_err_set(err, FN_E_INVALID, "no input; at least one [LABEL:]FILE is needed");
@@ -346,6 +379,11 @@ fn_status fn_prepare_reader_create(fn_prepare_reader **reader_out, fn_prepared *
   p->report.files = p->files;
   p->report.n_files = n;
   reader->p = p;
+  const fn_status status = check_licenses(p, err);
+  if (status != FN_OK) {
+    free(reader);
+    return status;
+  }
   *reader_out = reader;
   return FN_OK;
 }

@@ -10,6 +10,7 @@ static const fn_published_set sets[] = {
      .kaggle = "saurabhshahane/fake-news-classification",
      .file = "WELFake_Dataset.csv",
      .md5 = "73c9675a4b3d09f86a6933d0b8d7d908",
+     .license = "CC-BY-4.0",
      .n_real = 35028,
      .n_fake = 37106},
 };
@@ -23,6 +24,17 @@ const fn_published_set *fn_published_find(const char *name) {
 const fn_published_set *fn_published_find_kaggle(const char *owner_name) {
   for (size_t i = 0; i < FN_COUNT_OF(sets); i++)
     if (fn_str_equal_nocase(fn_str_from(sets[i].kaggle), fn_str_from(owner_name))) return &sets[i];
+  return NULL;
+}
+
+const fn_published_set *fn_published_find_address(const char *url) {
+  for (size_t i = 0; i < FN_COUNT_OF(sets); i++) {
+    const size_t n = strlen(url), n_name = strlen(sets[i].kaggle);
+    if (fn_str_ends_with(fn_str_from(url), sets[i].zenodo_path)) return &sets[i];
+    if (n > n_name && url[n - n_name - 1] == '/' &&
+        fn_str_equal_nocase(fn_str_from(url + n - n_name), fn_str_from(sets[i].kaggle)))
+      return &sets[i];
+  }
   return NULL;
 }
 

@@ -10,12 +10,15 @@ typedef struct fn_published_set {
   const char *zenodo_path; /* of the file, below Zenodo's address */
   const char *kaggle;      /* owner/name */
   const char *file, *md5;  /* of that file */
+  const char *license;     /* as its page states it; SPDX's name where there is one */
   uint64_t n_real, n_fake; /* rows, as published */
 } fn_published_set;
 
 /* NULL when there is no such set. */
 const fn_published_set *fn_published_find(const char *name);
 const fn_published_set *fn_published_find_kaggle(const char *owner_name);
+/* By the address that it was fetched from, be it of a mirror. */
+const fn_published_set *fn_published_find_address(const char *url);
 /* "welfake, …" for messages. */
 void fn_published_list(fn_buf *out);
 

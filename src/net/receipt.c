@@ -89,13 +89,28 @@ static size_t find(const json_t *downloads, const char *url) {
   return i;
 }
 
-fn_status fn_receipt_load(fn_receipt *receipt_out, bool *found_out, const char *folder, const char *url, fn_err *err) {
+/* Index of the entry that has a file of this name, or the number of entries. */
+static size_t find_file(const json_t *downloads, const char *name) {
+  size_t i = 0;
+  for (; i < json_array_size(downloads); i++) {
+    const json_t *files = json_object_get(json_array_get(downloads, i), "files");
+    for (size_t k = 0; k < json_array_size(files); k++) {
+      const char *text = json_string_value(json_object_get(json_array_get(files, k), "name"));
+      if (text && strcmp(text, name) == 0) return i;
+    }
+  }
+  return i;
+}
+
+static fn_status load_entry(fn_receipt *receipt_out, bool *found_out, const char *folder,
+                            size_t (*find_entry)(const json_t *downloads, const char *what), const char *what,
+                            fn_err *err) {
   FN_AUTO_FREE char *path = fn_path_join(folder, FN_RECEIPT_NAME);
   if (!path) return fn_err_no_memory(err, folder);
   FN_AUTO_JSON json_t *all = NULL;
   FN_TRY(load_all(&all, path, err));
   const json_t *downloads = json_object_get(all, "downloads");
-  const json_t *entry = json_array_get(downloads, find(downloads, url));
+  const json_t *entry = json_array_get(downloads, find_entry(downloads, what));
   fn_receipt receipt = {0};
   fn_status status = entry ? read_receipt(&receipt, entry, path, err) : FN_OK;
   if (status != FN_OK) {
@@ -105,6 +120,14 @@ fn_status fn_receipt_load(fn_receipt *receipt_out, bool *found_out, const char *
   *receipt_out = receipt;
   *found_out = entry != NULL;
   return FN_OK;
+}
+
+fn_status fn_receipt_load(fn_receipt *receipt_out, bool *found_out, const char *folder, const char *url, fn_err *err) {
+  return load_entry(receipt_out, found_out, folder, find, url, err);
+}
+
+fn_status fn_receipt_find(fn_receipt *receipt_out, bool *found_out, const char *folder, const char *name, fn_err *err) {
+  return load_entry(receipt_out, found_out, folder, find_file, name, err);
 }
 
 static void write_receipt(fn_json_writer *w, const fn_receipt *r) {

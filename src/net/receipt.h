@@ -31,6 +31,9 @@ FN_NODISCARD fn_status fn_receipt_add(fn_receipt *receipt, const char *name, uin
  * file of that name that this program did not write. */
 FN_NODISCARD fn_status fn_receipt_load(fn_receipt *receipt_out, bool *found_out, const char *folder, const char *url,
                                        fn_err *err);
+/* The same for the address that a file of the folder came from; name as in fn_receipt_file. */
+FN_NODISCARD fn_status fn_receipt_find(fn_receipt *receipt_out, bool *found_out, const char *folder, const char *name,
+                                       fn_err *err);
 /* Puts it into download.json, in place of an older one for the same address. */
 FN_NODISCARD fn_status fn_receipt_save(const char *folder, const fn_receipt *receipt, fn_err *err);
 /* True when every file of the receipt is there with its size and SHA-256. progress as in fn_digest_file. */

@@ -21,6 +21,14 @@ bool fn_version_is_tokenizer_file(const char *name) {
 
 /* ---- origin ---- */
 
+/* JSON of a run's folder; NULL where there is no such file. */
+static fn_status load(json_t **out, const char *folder, const char *name, fn_err *err) {
+  if (folder == NULL || !folder[0]) return FN_OK;
+  FN_AUTO_FREE char *path = fn_path_join(folder, name);
+  if (path == NULL) return fn_err_no_memory(err, "a path");
+  return fn_path_exists(path) ? fn_json_load(out, path, MAX_RECORD, err) : FN_OK;
+}
+
 static void add_text(fn_sha256 *sha, const char *text) {
   fn_sha256_add(sha, text, strlen(text) + 1);
 }
@@ -42,6 +50,21 @@ static fn_status add_files(fn_sha256 *sha, const char *dir, fn_err *err) {
   return FN_OK;
 }
 
+/* Data that was prepared before licences were noted: not known. */
+static const char *license_of(const json_t *input) {
+  const char *text = json_string_value(json_object_get(input, "license"));
+  return text && *text ? text : "unknown";
+}
+
+/* They stand in the card: who states them afterwards gets a version that has them. */
+static fn_status add_licenses(fn_sha256 *sha, const fn_dataset *dataset, fn_err *err) {
+  FN_AUTO_JSON json_t *prepared = NULL;
+  if (dataset) FN_TRY(load(&prepared, fn_dataset_dir(dataset), "prepare.json", err));
+  const json_t *inputs = json_object_get(prepared, "inputs");
+  for (size_t i = 0; i < json_array_size(inputs); i++) add_text(sha, license_of(json_array_get(inputs, i)));
+  return FN_OK;
+}
+
 fn_status fn_version_origin(char out[65], const fn_version_source *s, fn_err *err) {
   fn_sha256 sha;
   unsigned char digest[FN_SHA256_BYTES];
@@ -54,6 +77,7 @@ fn_status fn_version_origin(char out[65], const fn_version_source *s, fn_err *er
   fn_sha256_init(&sha);
   add_text(&sha, settings);
   add_text(&sha, data);
+  FN_TRY(add_licenses(&sha, s->dataset, err));
   FN_TRY(add_files(&sha, s->model, err));
   fn_sha256_get(&sha, digest);
   fn_hex_format(out, digest, sizeof digest);
@@ -61,14 +85,6 @@ fn_status fn_version_origin(char out[65], const fn_version_source *s, fn_err *er
 }
 
 /* ---- lineage ---- */
-
-/* JSON of a run's folder; NULL where there is no such file. */
-static fn_status load(json_t **out, const char *folder, const char *name, fn_err *err) {
-  if (folder == NULL || !folder[0]) return FN_OK;
-  FN_AUTO_FREE char *path = fn_path_join(folder, name);
-  if (path == NULL) return fn_err_no_memory(err, "a path");
-  return fn_path_exists(path) ? fn_json_load(out, path, MAX_RECORD, err) : FN_OK;
-}
 
 static fn_status write_run(fn_json_writer *w, const fn_version_source *s, const json_t *record, fn_err *err) {
   fn_digests digests;
@@ -97,15 +113,27 @@ static fn_status write_run(fn_json_writer *w, const fn_version_source *s, const 
   return FN_OK;
 }
 
+/* Each licence once. */
+static void write_licenses(fn_json_writer *w, const json_t *inputs) {
+  fn_json_array(w, "licenses");
+  for (size_t i = 0; i < json_array_size(inputs); i++) {
+    const char *text = license_of(json_array_get(inputs, i));
+    bool seen = false;
+    for (size_t k = 0; k < i; k++) seen = seen || strcmp(text, license_of(json_array_get(inputs, k))) == 0;
+    if (!seen) fn_json_text(w, NULL, text);
+  }
+  fn_json_end(w);
+}
+
 static void write_inputs(fn_json_writer *w, const json_t *inputs) {
-  static const char *const kept[] = {"file", "label", "rows", "bytes", "xxh3_128", "license", "licence", "source"};
+  static const char *const kept[] = {"file", "label", "rows", "bytes", "xxh3_128", "source"};
   fn_json_array(w, "inputs");
   for (size_t i = 0; i < json_array_size(inputs); i++) {
     const json_t *input = json_array_get(inputs, i);
     fn_json_object(w, NULL);
     for (size_t k = 0; k < FN_COUNT_OF(kept); k++)
       if (json_object_get(input, kept[k])) fn_json_value(w, kept[k], json_object_get(input, kept[k]));
-    if (!json_object_get(input, "license") && !json_object_get(input, "licence")) fn_json_null(w, "license");
+    fn_json_text(w, "license", license_of(input));
     fn_json_end(w);
   }
   fn_json_end(w);
@@ -127,6 +155,7 @@ static fn_status write_data(fn_json_writer *w, const fn_version_source *s, const
   fn_json_text(w, "measured_on", hash[0] ? hash : NULL);
   fn_json_bool(w, "same", hash[0] && trained && strcmp(hash, trained) == 0);
   if (record && json_object_get(record, "rows")) fn_json_value(w, "rows", json_object_get(record, "rows"));
+  if (prepared) write_licenses(w, json_object_get(prepared, "inputs"));
   if (prepared && !brief) {
     const json_t *options = json_object_get(prepared, "options");
     fn_json_text(w, "prepared_by", json_string_value(json_object_get(prepared, "program")));

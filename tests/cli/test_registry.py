@@ -56,7 +56,8 @@ def test_a_version_has_all_that_is_needed_to_answer_and_to_judge(place):
     config = (place.folder / "bert/config.yaml").read_bytes()
     assert lineage["configuration"]["sha256"] == hashlib.sha256(config).hexdigest()
     assert lineage["data"]["trained_on"] == lineage["data"]["measured_on"] == run["identity"]["data"]
-    assert lineage["data"]["inputs"][0]["rows"] == 240 and lineage["data"]["inputs"][0]["license"] is None
+    assert lineage["data"]["inputs"][0]["rows"] == 240 and lineage["data"]["inputs"][0]["license"] == "unknown"
+    assert lineage["data"]["licenses"] == ["unknown"]
     systems = {s["name"]: s["metrics"] for s in card["figures"]["systems"]}
     assert set(systems) == {"model", "calibrated", "linear", "majority"}
     assert all(len(systems["calibrated"]["intervals"][m]) == 2 for m in ("f1_weighted", "roc_auc", "ece"))
@@ -84,6 +85,21 @@ def test_a_linear_model_is_no_transformers_model(place):
     place.registry("download", "fake-news/2", "--out", "two")
     mlmodel = json.loads((place.folder / "two/MLmodel").read_text())
     assert list(mlmodel["flavors"]) == ["fakenews"] and "linear" in mlmodel["flavors"]["fakenews"]["note"]
+
+
+def test_the_card_names_the_licences_of_the_data(place):
+    license = "data.licenses={news.csv: CC0-1.0}"
+    assert "other.csv" in place.run("data", "prepare", "--input", "news.csv", "--out", "stated", "data.licenses={other.csv: x}",
+                                    code=2).stderr
+    place.run("data", "prepare", "--input", "news.csv", "--out", "stated", license)
+    added = place.json("add", "linear", "--data", "stated", "eval.baselines=false")
+    assert added["added"]  # the rows are the same, the card is not
+    data = place.json("show", f"fake-news/{added['version']}")["versions"][0]["card"]["lineage"]["data"]
+    assert data["same"] and data["licenses"] == ["CC0-1.0"] and data["inputs"][0]["license"] == "CC0-1.0"
+    assert "news.csv, licence CC0-1.0" in place.registry("show", f"fake-news/{added['version']}").stdout
+    place.registry("download", f"fake-news/{added['version']}", "--out", "out")
+    info = json.loads(place.run("model", "info", "out/fakenews/model.fnm", "--json").stdout)
+    assert info["card"]["lineage"]["data"]["licenses"] == ["CC0-1.0"]
 
 
 def test_the_same_is_not_added_twice(place):

@@ -1,7 +1,10 @@
 /* Which label means what, by the published numbers of rows. */
 #include "../test.h"
+#include "data/origin.h"
 #include "data/published.h"
+#include "net/receipt.h"
 
+#include <stdlib.h>
 #include <unistd.h>
 
 static void test_sets(void **state) {
@@ -43,8 +46,44 @@ static void test_counts(void **state) {
   unlink(path);
 }
 
+/* What `data download` leaves beside a file says where it is from and under which licence, until the file changes. */
+static void test_origin(void **state) {
+  (void)state;
+  fn_err err = {0};
+  char folder[] = "/tmp/fn-test-XXXXXX", path[64];
+  assert_non_null(mkdtemp(folder));
+  snprintf(path, sizeof path, "%s/sub/WELFake_Dataset.csv", folder);
+  fn_receipt receipt = {0};
+  receipt.url = fn_str_dup(fn_str_from("https://mirror.example/api/v1/datasets/download/saurabhShahane/fake-news-"
+                                       "classification"));
+  memset(receipt.digests.md5, '0', 32);
+  memset(receipt.digests.sha256, '0', 64);
+  assert_ok(fn_receipt_add(&receipt, "sub/WELFake_Dataset.csv", 3, receipt.digests.sha256, &err));
+  assert_ok(fn_receipt_save(folder, &receipt, &err));
+  char sub[64];
+  snprintf(sub, sizeof sub, "%s/sub", folder);
+  assert_ok(fn_dir_create(sub, &err));
+  fn_origin origin;
+  assert_ok(fn_file_write(path, "abc", 3, &err));
+  assert_ok(fn_origin_find(&origin, path, &err));
+  assert_string_equal(origin.license, "CC-BY-4.0");
+  assert_string_equal(origin.url, receipt.url);
+  fn_origin_deinit(&origin);
+  assert_ok(fn_file_write(path, "abcd", 4, &err));
+  assert_ok(fn_origin_find(&origin, path, &err));
+  assert_null(origin.url);
+  snprintf(path, sizeof path, "%s/download.json", folder);
+  assert_ok(fn_file_write(path, "[1", 2, &err)); /* no list of downloads: as if it were not there */
+  snprintf(path, sizeof path, "%s/sub/WELFake_Dataset.csv", folder);
+  assert_ok(fn_origin_find(&origin, path, &err));
+  assert_null(origin.url);
+  assert_null(fn_published_find_address("https://example.org/other.csv"));
+  fn_receipt_deinit(&receipt);
+  assert_ok(fn_dir_remove(folder, &err));
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(test_sets), cmocka_unit_test(test_order),
-                                     cmocka_unit_test(test_counts)};
+                                     cmocka_unit_test(test_counts), cmocka_unit_test(test_origin)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
