@@ -29,7 +29,7 @@ static fn_status move(fn_cli_registry *r, const fn_cli_version_name *v, int64_t 
       .name = v->name, .alias = v->alias, .version = to, .expected = from, .action = "alias", .reason = reason};
   FN_TRY(fn_registry_move_alias(r->registry, &m, err));
   FN_TRY(tell_move(v, from, to, err));
-  return fn_cli_mirror(r, v->name, to, v->alias, err);
+  return fn_cli_mirror(r, &(fn_mirror_change){.name = v->name, .version = to, .alias = v->alias}, err);
 }
 
 static fn_status alias(const fn_cli *cli, const fn_cli_args *args, fn_err *err) {
@@ -77,7 +77,7 @@ static fn_status roll(fn_cli_registry *r, const fn_cli_version_name *v, const ch
       .name = v->name, .alias = v->alias, .version = to, .expected = from, .action = "rollback", .reason = reason};
   FN_TRY(fn_registry_move_alias(r->registry, &m, err));
   FN_TRY(tell_move(v, from, to, err));
-  return fn_cli_mirror(r, v->name, to, v->alias, err);
+  return fn_cli_mirror(r, &(fn_mirror_change){.name = v->name, .version = to, .alias = v->alias}, err);
 }
 
 static fn_status rollback(const fn_cli *cli, const fn_cli_args *args, fn_err *err) {
@@ -129,9 +129,11 @@ static fn_status retire(const fn_cli *cli, const fn_cli_args *args, fn_err *err)
   FN_TRY(check_number(&v, args->rest[0], err));
   fn_status status = fn_cli_open_registry(&r, cli, FN_CLI_OPEN_CHANGE, err);
   if (status == FN_OK) status = fn_registry_retire(r.registry, v.name, v.version, fn_cli_get(args, "--reason"), err);
-  fn_cli_close_registry(&r);
-  if (status == FN_OK)
+  if (status == FN_OK) {
     fn_cli_note(cli, "version %lld of %s is retired; its number is not given again", (long long)v.version, v.name);
+    status = fn_cli_mirror(&r, &(fn_mirror_change){.name = v.name, .version = v.version}, err);
+  }
+  fn_cli_close_registry(&r);
   return status;
 }
 
@@ -163,7 +165,9 @@ static fn_status tag(const fn_cli *cli, const fn_cli_args *args, fn_err *err) {
   if (remove == (value != NULL)) return fn_err_set(err, FN_E_INVALID, "give --value TEXT, or --delete");
   fn_status status = fn_cli_open_registry(&r, cli, FN_CLI_OPEN_CHANGE, err);
   if (status == FN_OK) status = fn_registry_set_tag(r.registry, v.name, v.version, key, value, err);
-  if (status == FN_OK) status = fn_cli_mirror(&r, v.name, v.version, NULL, err);
+  if (status == FN_OK)
+    status = fn_cli_mirror(
+        &r, &(fn_mirror_change){.name = v.name, .version = v.version, .removed_tag = remove ? key : NULL}, err);
   fn_cli_close_registry(&r);
   return status;
 }

@@ -52,7 +52,7 @@ static fn_status add(fn_cli_registry *r, const fn_cli *cli, const fn_cli_args *a
   FN_TRY(open_registry(r, cli, args->rest[0], err));
   FN_TRY(fn_cli_add_version(&version, &found, r, args->rest[0], name, fn_cli_get(args, "--data"), err));
   FN_TRY(report(r, name, version, found, json, err));
-  return fn_cli_mirror(r, name, version, NULL, err);
+  return fn_cli_mirror(r, &(fn_mirror_change){.name = name, .version = version}, err);
 }
 
 static fn_status run(const fn_cli *cli, const fn_cli_args *args, fn_err *err) {

@@ -217,8 +217,8 @@ static fn_status decide(promote *p, const char *reason, fn_err *err) {
   const bool moves = !p->dry && p->holder != p->version && !refused;
   if (moves) FN_TRY(move(p, &gates, reason, err)); /* nothing is said of what did not happen */
   FN_TRY(say(p, &gates, err));
-  const fn_status mirrored =
-      moves || p->made ? fn_cli_mirror(&p->r, p->name, p->version, moves ? p->alias : NULL, err) : FN_OK;
+  const fn_mirror_change change = {.name = p->name, .version = p->version, .alias = moves ? p->alias : NULL};
+  const fn_status mirrored = moves || p->made ? fn_cli_mirror(&p->r, &change, err) : FN_OK;
   if (!refused) return mirrored;
   if (mirrored != FN_OK && err) fn_cli_warn(p->r.cli, "%s", err->message);
   return fn_err_set(err, FN_E_REFUSED,

@@ -190,7 +190,7 @@ static fn_status sync_run(outcome *o, const sync_job *job, const char *folder, f
   fn_journal *journal = NULL;
   fn_mlflow *mlflow = NULL;
   fn_mlflow_options server;
-  FN_TRY(fn_mlflow_from_environment(&server, job->options.uri, &job->stores.environment, err));
+  FN_TRY(fn_cli_mlflow_options(&server, job->options.uri, &job->options, &job->stores, err));
   FN_TRY(fn_journal_open(&journal, &where, err));
   if (fn_journal_mended(journal)) fn_cli_warn(job->cli, "%s: %s", folder, fn_journal_mended(journal));
   const char *known = fn_journal_remote_of(journal)->uri;
@@ -198,10 +198,6 @@ static fn_status sync_run(outcome *o, const sync_job *job, const char *folder, f
   if (!is_given && fn_mlflow_from_folder(&server, known ? known : fn_journal_head_of(journal)->uri) && *server.uri)
     fn_cli_note(job->cli, "%s is named by %s alone, and gets no credentials; set MLFLOW_TRACKING_URI", server.uri,
                 folder);
-  server.net = &job->stores.net;
-  server.store = &job->stores.options;
-  server.local_roots = job->options.artifact_roots.items;
-  server.n_local_roots = job->options.artifact_roots.n;
   server.tick = goes_on;
   server.once = true; /* further attempts begin with looking at what is there */
   fn_status status = *server.uri ? fn_mlflow_open(&mlflow, &server, err)

@@ -1,7 +1,5 @@
 #include "cli/model_names.h"
 
-#include "track/mlflow_environment.h"
-
 #include <stdlib.h>
 
 /* Ctrl-C ends a request that gets no answer. */
@@ -23,7 +21,8 @@ fn_status fn_cli_model_source_init(fn_cli_model_source *s, const fn_cli *cli, fn
                                       .artifacts = fn_cli_track_artifacts(s->artifacts, &s->track),
                                       .store = &s->stores.options,
                                       .read_only = true};
-  const char *uri = s->registry.uri ? s->registry.uri : getenv("MLFLOW_REGISTRY_URI");
+  const char *uri =
+      s->registry.uri ? s->registry.uri : fn_environment_get(&s->stores.environment, "MLFLOW_REGISTRY_URI");
   const bool is_server = uri && strncmp(uri, "http", 4) == 0;
   if (uri && *uri && !is_server)
     return fn_err_set(
@@ -31,9 +30,7 @@ fn_status fn_cli_model_source_init(fn_cli_model_source *s, const fn_cli *cli, fn
         "registry.uri (MLFLOW_REGISTRY_URI): the address of an MLflow server, http(s)://…, is expected; the "
         "registry of a database is named by track.url");
   if (is_server) {
-    FN_TRY(fn_mlflow_from_environment(&s->mlflow, uri, &s->stores.environment, err));
-    s->mlflow.net = &s->stores.net;
-    s->mlflow.store = &s->stores.options;
+    FN_TRY(fn_cli_mlflow_options(&s->mlflow, uri, &s->track, &s->stores, err));
     s->mlflow.tick = go_on;
   }
   if (cli->cache) {

@@ -3,7 +3,6 @@
 #include "cli/log_support.h"
 #include "cli/model_names.h"
 #include "cli/track_command.h"
-#include "track/mirror.h"
 #include "track/mlflow_environment.h"
 #include "track/model_uri.h"
 
@@ -86,44 +85,33 @@ void fn_cli_print_gates(fn_buf *out, const fn_gates *gates) {
 
 /* ---- the mirror ---- */
 
-static fn_status bring(const fn_mirror *m, fn_cli_registry *r, const char *name, int64_t version, const char *alias,
-                       fn_err *err) {
-  fn_version v;
-  if (version == 0) return fn_mirror_alias(m, name, alias, NULL, err);
-  FN_TRY(fn_registry_get(&v, r->registry, name, version, NULL, err));
-  const fn_status status = fn_mirror_alias(m, name, alias, &v.info, err);
-  fn_version_deinit(&v);
-  return status;
-}
-
 static bool go_on(void *arg) {
   (void)arg;
   return !fn_cli_stop_requested();
 }
 
-static fn_status mirror(fn_cli_registry *r, const char *uri, const fn_mlflow_place *place, const char *name,
-                        int64_t version, const char *alias, fn_err *err) {
+static fn_status mirror(fn_cli_registry *r, const char *uri, const fn_track_options *track,
+                        const fn_mlflow_place *place, const fn_mirror_change *change, fn_err *err) {
   const char *tmp = getenv("TMPDIR");
   char scratch[80];
   fn_mlflow_options options;
-  FN_TRY(fn_mlflow_from_environment(&options, uri, &r->stores.environment, err));
-  options.net = &r->stores.net;
-  options.store = &r->stores.options;
+  FN_TRY(fn_cli_mlflow_options(&options, uri, track, &r->stores, err));
   options.tick = go_on;
   snprintf(scratch, sizeof scratch, "%.40s/fakenews-XXXXXX", tmp && strlen(tmp) <= 40 ? tmp : "/tmp");
   if (mkdtemp(scratch) == NULL) return fn_err_set(err, FN_E_IO, "no temporary folder can be made (TMPDIR)");
   fn_mirror m = {.tracking = r->tracking,
+                 .registry = r->registry,
                  .experiment = place->experiment,
                  .experiment_id = place->experiment_id,
                  .scratch = scratch};
   fn_status status = fn_mlflow_open(&m.mlflow, &options, err);
-  if (status == FN_OK) status = bring(&m, r, name, version, alias, err);
+  if (status == FN_OK) status = fn_mirror_bring(&m, change, err);
   fn_mlflow_close(m.mlflow);
   if (fn_dir_remove(scratch, NULL) != FN_OK) fn_cli_warn(r->cli, "%s: cannot be removed", scratch);
   return status;
 }
 
-fn_status fn_cli_mirror(fn_cli_registry *r, const char *name, int64_t version, const char *alias, fn_err *err) {
+fn_status fn_cli_mirror(fn_cli_registry *r, const fn_mirror_change *change, fn_err *err) {
   fn_err why = {0};
   fn_track_options track;
   FN_TRY(fn_config_fill(&track, r->cli->config, &fn_track_option_table, err));
@@ -132,7 +120,7 @@ fn_status fn_cli_mirror(fn_cli_registry *r, const char *name, int64_t version, c
   fn_mlflow_place place;
   if (uri == NULL || strcmp(uri, "none") == 0) return FN_OK;
   FN_TRY(fn_mlflow_place_from_environment(&place, track.experiment, is_set, &r->stores.environment, err));
-  if (mirror(r, uri, &place, name, version, alias, &why) == FN_OK) return FN_OK;
+  if (mirror(r, uri, &track, &place, change, &why) == FN_OK) return FN_OK;
   return fn_err_set(
       err, FN_E_PARTIAL,
       "the registry has the change, its mirror has not: %s (the same command, or any later one about this "

@@ -4,6 +4,7 @@
 
 #include "cli/track_support.h"
 #include "track/gates.h"
+#include "track/mirror.h"
 #include "track/registry.h"
 #include "track/registry_options.h"
 
@@ -35,8 +36,7 @@ FN_NODISCARD fn_status fn_cli_one_version(fn_cli_version_name *out, const fn_cli
 void fn_cli_print_gates(fn_buf *out, const fn_gates *gates);
 
 /* Brings a change to the MLflow server of registry.mirror, else of track.uri; nothing where there is none. What fails
- * is a warning and FN_E_PARTIAL: the registry itself has the change. version 0 with an alias: the alias was removed. */
-FN_NODISCARD fn_status fn_cli_mirror(fn_cli_registry *registry, const char *name, int64_t version, const char *alias,
-                                     fn_err *err);
+ * is FN_E_PARTIAL: the registry itself has the change. */
+FN_NODISCARD fn_status fn_cli_mirror(fn_cli_registry *registry, const fn_mirror_change *change, fn_err *err);
 
 #endif

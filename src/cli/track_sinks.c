@@ -52,17 +52,13 @@ static fn_status make_mlflow(fn_sink *sink_out, const fn_cli_track_context *c, f
                                     .folder = c->folder,
                                     .max_bytes = (uint64_t)c->options->spool_mb << 20,
                                     .interrupted = fn_cli_stop_requested};
-  FN_TRY(fn_mlflow_from_environment(&options.server, c->options->uri, environment, err));
+  FN_TRY(fn_cli_mlflow_options(&options.server, c->options->uri, c->options, c->stores, err));
   if (!options.server.uri) {
     FN_TRY(fn_journal_uri(&known, c->folder, "mlflow", err));
     if (fn_mlflow_from_folder(&options.server, known))
       fn_cli_note(c->cli, "%s is named by the run's folder alone, and gets no credentials; set MLFLOW_TRACKING_URI",
                   known);
   }
-  options.server.net = &c->stores->net;
-  options.server.store = &c->stores->options;
-  options.server.local_roots = c->options->artifact_roots.items;
-  options.server.n_local_roots = c->options->artifact_roots.n;
   fn_mlflow_place place;
   FN_TRY(fn_mlflow_place_from_environment(&place, c->options->experiment, is_experiment_set(c->cli, c->options),
                                           environment, err));

@@ -1,5 +1,7 @@
 #include "cli/track_support.h"
 
+#include "track/mlflow_environment.h"
+
 #include <stdlib.h>
 
 static const char *get_variable(void *arg, const char *name) {
@@ -61,4 +63,14 @@ fn_status fn_cli_open_tracking(fn_tracking **tracking_out, const fn_cli *cli, co
   o.read_only = true; /* a folder that may only be read */
   fn_err why = {0};
   return fn_tracking_open(tracking_out, &o, &why) == FN_OK ? FN_OK : status;
+}
+
+fn_status fn_cli_mlflow_options(fn_mlflow_options *out, const char *uri, const fn_track_options *options,
+                                const fn_cli_stores *stores, fn_err *err) {
+  FN_TRY(fn_mlflow_from_environment(out, uri, &stores->environment, err));
+  out->net = &stores->net;
+  out->store = &stores->options;
+  out->local_roots = options->artifact_roots.items;
+  out->n_local_roots = options->artifact_roots.n;
+  return FN_OK;
 }

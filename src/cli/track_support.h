@@ -8,6 +8,7 @@
 #include "net/options.h"
 #include "store/options.h"
 #include "store/store.h"
+#include "track/mlflow_client.h"
 #include "track/options.h"
 #include "track/track.h"
 #include "train/train.h"
@@ -42,6 +43,10 @@ typedef char fn_cli_place[4096];
 const char *fn_cli_track_url(const fn_track_options *options);
 const char *fn_cli_track_artifacts(fn_cli_place out, const fn_track_options *options);
 
+/* How an MLflow server is reached: fn_mlflow_from_environment with the net, the stores and the folders of these
+ * settings, which outlive *out. */
+FN_NODISCARD fn_status fn_cli_mlflow_options(fn_mlflow_options *out, const char *uri, const fn_track_options *options,
+                                             const fn_cli_stores *stores, fn_err *err);
 /* ---- a training that is tracked ---- */
 
 /* What a sink is made of. */

@@ -7,19 +7,22 @@
 
 enum { MAX_MLMODEL = 1 << 20, MAX_TAGS = 100 };
 
-typedef struct search {
-  const char *digest;
-  int64_t version;
-} search;
+typedef struct job {
+  const fn_mirror *m;
+  const fn_mirror_change *change;
+  json_t *known;  /* the server's number of each digest */
+  int64_t number; /* of the version that the change is about; 0: not there */
+} job;
 
-static fn_status compare_digest(void *arg, const fn_mlflow_model_version *v, fn_err *err) {
-  search *s = arg;
-  (void)err;
+static fn_status note_version(void *arg, const fn_mlflow_model_version *v, fn_err *err) {
+  json_t *known = arg;
   const json_t *tags = json_object_get(v->json, "tags");
   for (size_t i = 0; i < json_array_size(tags); i++) {
     const char *key = json_string_value(json_object_get(json_array_get(tags, i), "key"));
     const char *value = json_string_value(json_object_get(json_array_get(tags, i), "value"));
-    if (key && value && strcmp(key, "fakenews.digest") == 0 && strcmp(value, s->digest) == 0) s->version = v->version;
+    if (key && value && strcmp(key, "fakenews.digest") == 0 &&
+        json_object_set_new(known, value, json_integer(v->version)) != 0)
+      return fn_err_no_memory(err, "versions of a server");
   }
   return FN_OK;
 }
@@ -124,12 +127,8 @@ static fn_status upload(int64_t *version, const fn_mirror *m, const fn_version_i
   return create(version, m, v, source, run_id, model_id, err);
 }
 
-fn_status fn_mirror_version(int64_t *version_out, const fn_mirror *m, const fn_version_info *v, fn_err *err) {
-  search s = {.digest = v->digest};
+static fn_status bring_files(int64_t *version_out, const fn_mirror *m, const fn_version_info *v, fn_err *err) {
   char owner[320], name[40];
-  FN_TRY(fn_mlflow_model_create(m->mlflow, v->name, NULL, err));
-  FN_TRY(fn_mlflow_version_list(m->mlflow, v->name, compare_digest, &s, err));
-  if (s.version > 0) return *version_out = s.version, FN_OK;
   snprintf(owner, sizeof owner, "version:%s/%lld", v->name, (long long)v->version);
   snprintf(name, sizeof name, "mirror-%.16s", v->digest);
   FN_AUTO_FREE char *folder = fn_path_join(m->scratch, name);
@@ -151,11 +150,40 @@ static fn_status bring_tags(const fn_mirror *m, const fn_version_info *v, int64_
   return FN_OK;
 }
 
-fn_status fn_mirror_alias(const fn_mirror *m, const char *name, const char *alias, const fn_version_info *v,
-                          fn_err *err) {
-  int64_t number = 0;
-  if (v == NULL) return fn_mlflow_alias_delete(m->mlflow, name, alias, err);
-  FN_TRY(fn_mirror_version(&number, m, v, err));
-  FN_TRY(bring_tags(m, v, number, err));
-  return alias ? fn_mlflow_alias_set(m->mlflow, name, alias, number, err) : FN_OK;
+static fn_status say_retired(const fn_mirror *m, const fn_version_info *v, int64_t number, fn_err *err) {
+  char time[21];
+  fn_clock_format(time, v->retired_ms);
+  return fn_mlflow_version_tag(m->mlflow, v->name, number, "fakenews.retired", time, err);
+}
+
+/* Each version up to the one that was changed, oldest first. */
+static fn_status bring_version(void *arg, const fn_version_info *v, fn_err *err) {
+  job *j = arg;
+  const bool is_it = v->version == j->change->version;
+  int64_t number = json_integer_value(json_object_get(j->known, v->digest));
+  if (v->version > j->change->version || (v->retired_ms && (!is_it || number == 0))) return FN_OK;
+  if (number == 0) FN_TRY(bring_files(&number, j->m, v, err));
+  if (!is_it) return FN_OK;
+  j->number = number;
+  return v->retired_ms ? say_retired(j->m, v, number, err) : bring_tags(j->m, v, number, err);
+}
+
+static fn_status bring(job *j, fn_err *err) {
+  const fn_mirror_change *c = j->change;
+  fn_mlflow *mlflow = j->m->mlflow;
+  if (c->version == 0) return fn_mlflow_alias_delete(mlflow, c->name, c->alias, err);
+  if (j->known == NULL) return fn_err_no_memory(err, "versions of a server");
+  FN_TRY(fn_mlflow_model_create(mlflow, c->name, NULL, err));
+  FN_TRY(fn_mlflow_version_list(mlflow, c->name, note_version, j->known, err));
+  FN_TRY(fn_registry_list(j->m->registry, c->name, true, bring_version, j, err));
+  if (j->number == 0) return FN_OK; /* retired, and never brought */
+  if (c->removed_tag) FN_TRY(fn_mlflow_version_tag_delete(mlflow, c->name, j->number, c->removed_tag, err));
+  return c->alias ? fn_mlflow_alias_set(mlflow, c->name, c->alias, j->number, err) : FN_OK;
+}
+
+fn_status fn_mirror_bring(const fn_mirror *m, const fn_mirror_change *change, fn_err *err) {
+  job j = {.m = m, .change = change, .known = json_object()};
+  const fn_status status = bring(&j, err);
+  json_decref(j.known);
+  return status;
 }

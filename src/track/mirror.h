@@ -10,15 +10,22 @@
 typedef struct fn_mirror {
   fn_mlflow *mlflow;
   fn_tracking *tracking;
+  fn_registry *registry;
   const char *experiment;    /* of the server, for runs that it does not have */
   const char *experiment_id; /* the same by its id, whose name is then `experiment` or any (""); NULL: not given */
   const char *scratch; /* folder for the version's files while they are on their way; what is put there is removed */
 } fn_mirror;
-/* Brings a version there, with its tags, unless the server has it. *version_out: the server's number. */
-FN_NODISCARD fn_status fn_mirror_version(int64_t *version_out, const fn_mirror *mirror, const fn_version_info *version,
-                                         fn_err *err);
-/* The same, then the alias. version NULL: the alias is taken away. */
-FN_NODISCARD fn_status fn_mirror_alias(const fn_mirror *mirror, const char *name, const char *alias,
-                                       const fn_version_info *version, fn_err *err);
+
+/* What was changed in the registry. */
+typedef struct fn_mirror_change {
+  const char *name;
+  int64_t version;         /* that it is about; 0: none, the alias was taken away */
+  const char *alias;       /* that was moved to the version, or taken away; NULL: none */
+  const char *removed_tag; /* of the version; NULL: none */
+} fn_mirror_change;
+/* Brings the change there. Versions in use that the server lacks, up to this one, are brought first, oldest first, so
+ * that the server's numbers rise as ours do; a version that is retired gets the tag fakenews.retired where the server
+ * has it. */
+FN_NODISCARD fn_status fn_mirror_bring(const fn_mirror *mirror, const fn_mirror_change *change, fn_err *err);
 
 #endif

@@ -164,6 +164,9 @@ FN_NODISCARD fn_status fn_mlflow_version_describe(fn_mlflow *mlflow, const char 
                                                   const char *description, fn_err *err);
 FN_NODISCARD fn_status fn_mlflow_version_tag(fn_mlflow *mlflow, const char *name, int64_t version, const char *key,
                                              const char *value, fn_err *err);
+/* A tag that is not there is fine. */
+FN_NODISCARD fn_status fn_mlflow_version_tag_delete(fn_mlflow *mlflow, const char *name, int64_t version,
+                                                    const char *key, fn_err *err);
 FN_NODISCARD fn_status fn_mlflow_version_delete(fn_mlflow *mlflow, const char *name, int64_t version, fn_err *err);
 /* FN_E_NOT_FOUND when the model has no such alias (which MLflow calls an invalid value). */
 FN_NODISCARD fn_status fn_mlflow_alias_get(fn_mlflow_model_version *version_out, fn_mlflow *mlflow, const char *name,

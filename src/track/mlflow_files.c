@@ -58,6 +58,7 @@ static fn_status proxy_put(fn_mlflow *m, const char *path, const char *source, f
 typedef struct download {
   fn_mlflow *mlflow;
   fn_writer writer;
+  uint64_t n_listed; /* 0: not known */
 } download;
 
 static fn_status on_data(void *arg, const fn_call_answer *head, const void *data, size_t length, fn_err *err) {
@@ -65,6 +66,9 @@ static fn_status on_data(void *arg, const fn_call_answer *head, const void *data
   download *d = arg;
   if (d->writer.n_bytes + length > (uint64_t)d->mlflow->options.net->max_bytes)
     return fn_err_set(err, FN_E_LIMIT, "%s: longer than net.max_bytes allows", d->writer.path);
+  if (d->n_listed && d->writer.n_bytes + length > d->n_listed)
+    return fn_err_set(err, FN_E_IO, "%s: the server listed %llu bytes of %s, and sends more", d->mlflow->uri,
+                      (unsigned long long)d->n_listed, fn_path_base(d->writer.path));
   return fn_writer_write(&d->writer, data, length, err);
 }
 
@@ -74,11 +78,18 @@ static bool on_download_tick(void *arg, uint64_t n_sent, uint64_t n_received) {
   return !m->options.tick || m->options.tick(m->options.tick_arg);
 }
 
-static fn_status proxy_get(fn_mlflow *m, const char *path, const char *target, fn_err *err) {
+/* What came is what was listed: a proxy's page of an error, or half a file, is not taken for it. */
+static fn_status check_size(const fn_mlflow *m, const char *path, uint64_t n_listed, uint64_t n_bytes, fn_err *err) {
+  if (n_listed == 0 || n_listed == n_bytes) return FN_OK;
+  return fn_err_set(err, FN_E_IO, "%s: the server listed %llu bytes of %.200s, and sent %llu", m->uri,
+                    (unsigned long long)n_listed, path, (unsigned long long)n_bytes);
+}
+
+static fn_status proxy_get(fn_mlflow *m, const char *path, uint64_t n_listed, const char *target, fn_err *err) {
   FN_AUTO_BUF fn_buf url;
   fn_buf_init(&url, FN_URL_MAX);
   FN_TRY(proxy_url(&url, m, path, err));
-  download d = {.mlflow = m};
+  download d = {.mlflow = m, .n_listed = n_listed};
   FN_TRY(fn_writer_open(&d.writer, target, err));
   fn_call_request request = {.url = url.data};
   fn_mlflow_prepare(&request, m);
@@ -88,6 +99,7 @@ static fn_status proxy_get(fn_mlflow *m, const char *path, const char *target, f
   request.arg = &d;
   FN_AUTO_ANSWER fn_call_answer answer = {0};
   fn_status status = fn_mlflow_run_call(&answer, m, &request, "download", err);
+  if (status == FN_OK) status = check_size(m, path, n_listed, d.writer.n_bytes, err);
   if (status == FN_OK) status = fn_writer_commit(&d.writer, err);
   fn_writer_abort(&d.writer);
   return status;
@@ -150,12 +162,18 @@ static fn_status put_file(fn_mlflow *m, const char *root, const char *path, cons
   return proxy_put(m, inside.data, source, err);
 }
 
-static fn_status get_file(fn_mlflow *m, const char *root, const char *path, const char *target, fn_err *err) {
-  if (!is_proxy(root)) return fn_mlflow_store_get(m, root, path, target, err);
+/* n_listed: bytes by the server's list; 0: not known. */
+static fn_status get_file(fn_mlflow *m, const char *root, const char *path, uint64_t n_listed, const char *target,
+                          fn_err *err) {
+  if (!is_proxy(root)) {
+    struct stat st;
+    FN_TRY(fn_mlflow_store_get(m, root, path, target, err));
+    return stat(target, &st) == 0 ? check_size(m, path, n_listed, (uint64_t)st.st_size, err) : FN_OK;
+  }
   FN_AUTO_BUF fn_buf inside;
   fn_buf_init(&inside, FN_URL_MAX);
   FN_TRY(proxy_path(&inside, m, root, path, err));
-  return proxy_get(m, inside.data, target, err);
+  return proxy_get(m, inside.data, n_listed, target, err);
 }
 
 fn_status fn_mlflow_list(fn_mlflow *m, const char *root, const char *path, fn_mlflow_file_emit emit, void *arg,
@@ -193,18 +211,22 @@ fn_status fn_mlflow_put(fn_mlflow *m, const char *root, const char *path, const 
 
 /* ---- fetching a folder ---- */
 
+typedef struct listed_file {
+  char *path;
+  uint64_t n_bytes; /* 0: not known */
+} listed_file;
+
 typedef struct fetch {
-  char **paths;
+  listed_file *files;
   size_t n, capacity;
 } fetch;
 
 static fn_status on_file(void *arg, const char *path, uint64_t n_bytes, fn_err *err) {
-  (void)n_bytes;
   fetch *f = arg;
-  FN_TRY(fn_mem_grow((void **)&f->paths, &f->capacity, f->n + 1, sizeof *f->paths, FN_MLFLOW_MAX_FILES, "files", err));
+  FN_TRY(fn_mem_grow((void **)&f->files, &f->capacity, f->n + 1, sizeof *f->files, FN_MLFLOW_MAX_FILES, "files", err));
   char *copy = fn_str_dup(fn_str_from(path));
   if (!copy) return fn_err_no_memory(err, "a path");
-  f->paths[f->n++] = copy;
+  f->files[f->n++] = (listed_file){copy, n_bytes};
   return FN_OK;
 }
 
@@ -213,14 +235,14 @@ static fn_status fetch_all(fn_mlflow *m, const char *root, const char *prefix, c
   size_t skip = *prefix ? strlen(prefix) + 1 : 0;
   FN_TRY(fn_dir_create(part, err));
   for (size_t i = 0; i < f->n; i++) {
-    const char *path = f->paths[i], *why = "";
+    const char *path = f->files[i].path, *why = "";
     if (strlen(path) <= skip || !fn_name_is_inside(fn_str_from(path + skip), &why))
       return fn_err_set(err, FN_E_INVALID, "%s: a file's path is refused: %s", m->uri, why);
     FN_AUTO_FREE char *to = fn_path_join(part, path + skip);
     FN_AUTO_FREE char *folder = to ? fn_str_dup(fn_str_make(to, strlen(to) - strlen(fn_path_base(to)))) : NULL;
     if (!to || !folder) return fn_err_no_memory(err, "a path");
     FN_TRY(fn_dir_create(folder, err));
-    FN_TRY(get_file(m, root, path, to, err));
+    FN_TRY(get_file(m, root, path, f->files[i].n_bytes, to, err));
   }
   return FN_OK;
 }
@@ -230,10 +252,10 @@ fn_status fn_mlflow_get(fn_mlflow *m, const char *root, const char *path, const 
   fetch f = {0};
   fn_status status = fn_mlflow_list(m, root, path, on_file, &f, err);
   if (status == FN_OK && f.n == 0) {
-    status = *path ? get_file(m, root, path, target, err)
+    status = *path ? get_file(m, root, path, 0, target, err)
                    : fn_err_set(err, FN_E_NOT_FOUND, "%s: there is no file below %.200s", m->uri, root);
-  } else if (status == FN_OK && f.n == 1 && strcmp(f.paths[0], path) == 0) {
-    status = get_file(m, root, path, target, err);
+  } else if (status == FN_OK && f.n == 1 && strcmp(f.files[0].path, path) == 0) {
+    status = get_file(m, root, path, f.files[0].n_bytes, target, err);
   } else if (status == FN_OK) {
     FN_AUTO_FREE char *part = NULL;
     status = fn_dir_create_beside(&part, target, err);
@@ -242,7 +264,7 @@ fn_status fn_mlflow_get(fn_mlflow *m, const char *root, const char *path, const 
     if (status != FN_OK && part && fn_dir_remove(part, NULL) != FN_OK)
       (void)fn_err_prefix(err, status, "%s stays behind", part);
   }
-  for (size_t i = 0; i < f.n; i++) free(f.paths[i]);
-  free(f.paths);
+  for (size_t i = 0; i < f.n; i++) free(f.files[i].path);
+  free(f.files);
   return status;
 }

@@ -218,6 +218,12 @@ fn_status fn_mlflow_version_tag(fn_mlflow *m, const char *name, int64_t version,
                         key, "value", value);
 }
 
+fn_status fn_mlflow_version_tag_delete(fn_mlflow *m, const char *name, int64_t version, const char *key, fn_err *err) {
+  const number n = as_text(version);
+  return fn_mlflow_post(NULL, m, "DELETE", "model-versions/delete-tag", err, "sss", "name", name, "version", n.text,
+                        "key", key);
+}
+
 fn_status fn_mlflow_version_delete(fn_mlflow *m, const char *name, int64_t version, fn_err *err) {
   const number n = as_text(version);
   return fn_mlflow_post(NULL, m, "DELETE", "model-versions/delete", err, "ss", "name", name, "version", n.text);

@@ -148,6 +148,12 @@ static fn_status ask_server_version(fn_mlflow_model_version *v, fn_mlflow *mlflo
 static fn_status ask_server(found *f, fn_mlflow *mlflow, const fn_model_uri *u, fn_err *err) {
   fn_mlflow_model_version v;
   FN_TRY(ask_server_version(&v, mlflow, u, err));
+  if (*v.status && strcmp(v.status, "READY") != 0) {
+    const fn_status status = fn_err_set(err, FN_E_NOT_FOUND, "version %lld of %s is not ready: the server says %.60s",
+                                        (long long)v.version, u->name, v.status);
+    fn_mlflow_model_version_deinit(&v);
+    return status;
+  }
   f->version = v.version;
   snprintf(f->digest, sizeof f->digest, "%lld",
            (long long)json_integer_value(json_object_get(v.json, "creation_timestamp")));
@@ -162,6 +168,7 @@ typedef struct wanted {
   fn_mlflow *mlflow;
   const char *owner, *part; /* owner: of the artifacts; root: of the server's files */
   const char *root;
+  bool proved; /* what comes is loaded once */
 } wanted;
 
 static fn_status get_artifacts(void *arg, const char *target, fn_err *err) {
@@ -169,9 +176,25 @@ static fn_status get_artifacts(void *arg, const char *target, fn_err *err) {
   return fn_tracking_get(w->tracking, w->owner, w->part, target, err);
 }
 
+/* A server keeps no checksums that we could ask for, but a packed file has its own: what is to answer is loaded and
+ * checked before it counts as a copy. */
+static fn_status prove(const char *target, const char *part, fn_err *err) {
+  fn_classifier *classifier = NULL;
+  FN_AUTO_FREE char *packed = fn_path_join(target, fn_path_base(FN_VERSION_PACKED));
+  if (packed == NULL) return fn_err_no_memory(err, "a path");
+  const bool is_packed = strcmp(part, FN_VERSION_MODEL) != 0;
+  if (is_packed && !fn_path_exists(packed)) return fn_err_set(err, FN_E_NOT_FOUND, "there is no packed file");
+  fn_status status = fn_classifier_load(&classifier, is_packed ? packed : target, err);
+  if (status == FN_OK) status = fn_classifier_verify(classifier, err);
+  fn_classifier_destroy(classifier);
+  if (status == FN_OK || status == FN_E_NO_MEMORY) return status;
+  return fn_err_prefix(err, FN_E_IO, "what the server sent cannot be loaded");
+}
+
 static fn_status get_files(void *arg, const char *target, fn_err *err) {
   const wanted *w = arg;
-  return fn_mlflow_get(w->mlflow, w->root, w->part, target, err);
+  FN_TRY(fn_mlflow_get(w->mlflow, w->root, w->part, target, err));
+  return w->proved ? prove(target, w->part, err) : FN_OK;
 }
 
 static fn_status get_from_database(fn_tracking *tracking, const fn_model_uri *u, const found *f, const char *part,
@@ -183,10 +206,10 @@ static fn_status get_from_database(fn_tracking *tracking, const fn_model_uri *u,
 }
 
 static fn_status get_from_server(fn_mlflow *mlflow, const fn_model_uri *u, const found *f, const char *part,
-                                 const char *target, fn_err *err) {
+                                 fn_model_want want, const char *target, fn_err *err) {
   FN_AUTO_FREE char *root = NULL;
   FN_TRY(fn_mlflow_version_files(&root, mlflow, u->name, f->version, err));
-  wanted w = {.mlflow = mlflow, .root = root, .part = part};
+  wanted w = {.mlflow = mlflow, .root = root, .part = part, .proved = want == FN_WANT_ANSWERS};
   return fn_copy_make(target, get_files, &w, err);
 }
 
@@ -209,14 +232,14 @@ static fn_status ask(found *f, const backend *b, const fn_model_uri *u, fn_err *
 }
 
 /* A copy that is not what it was when it was fetched is fetched anew. */
-static fn_status get_part(const backend *b, const fn_model_uri *u, const found *f, const char *part, const char *folder,
-                          fn_err *err) {
+static fn_status get_part(const backend *b, const fn_model_uri *u, const found *f, const char *part, fn_model_want want,
+                          const char *folder, fn_err *err) {
   bool whole;
   FN_AUTO_FREE char *target = fn_path_join(folder, part);
   if (target == NULL) return fn_err_no_memory(err, "a path");
   FN_TRY(fn_copy_check(&whole, target, err));
   if (whole) return FN_OK;
-  return b->mlflow ? get_from_server(b->mlflow, u, f, part, target, err)
+  return b->mlflow ? get_from_server(b->mlflow, u, f, part, want, target, err)
                    : get_from_database(b->tracking, u, f, part, target, err);
 }
 
@@ -237,8 +260,8 @@ static fn_status fetch_version(fn_model_place *place, const backend *b, const fn
   FN_AUTO_FREE char *folder = fn_path_join(models, f.label);
   if (folder == NULL) return fn_err_no_memory(err, "a path");
   fn_status status = FN_E_NOT_FOUND;
-  if (want == FN_WANT_ANSWERS) status = get_part(b, u, &f, "fakenews", folder, err);
-  if (status == FN_E_NOT_FOUND) status = get_part(b, u, &f, FN_VERSION_MODEL, folder, err);
+  if (want == FN_WANT_ANSWERS) status = get_part(b, u, &f, "fakenews", want, folder, err);
+  if (status == FN_E_NOT_FOUND) status = get_part(b, u, &f, FN_VERSION_MODEL, want, folder, err);
   if (status != FN_OK) return fn_err_prefix(err, status, "version %lld of %s", (long long)f.version, u->name);
   fn_copy_tidy(models);
   place->path = path_of(folder, want);

@@ -36,7 +36,7 @@ def place(servers, program, tmp_path_factory):
 def server(servers, place):
     server = servers.start("registry")
     mirror = f"registry.mirror={server.url}"
-    place.registry("add", "bert", mirror)
+    place.registry("add", "bert")  # the mirror is not there yet
     place.registry("add", "linear", mirror)
     place.registry("promote", "fake-news", "1", "--alias", "best", mirror)
     return server
@@ -104,7 +104,7 @@ def test_the_server_has_versions_tags_alias_and_the_run(place, client):
     assert float(best.tags["fakenews.test.f1_weighted"]) == pytest.approx(ours[1]["test_f1_weighted"], rel=1e-5)
     assert best.status == "READY" and client.get_run(best.run_id).info.status == "FINISHED"
     versions = client.search_model_versions("name = 'fake-news'")
-    assert sorted(v.tags["fakenews.version"] for v in versions) == ["1", "2"]
+    assert {str(v.version): v.tags["fakenews.version"] for v in versions} == {"1": "1", "2": "2"}  # in our order
 
 
 def test_each_change_arrives_once(place, server, client):
@@ -115,9 +115,14 @@ def test_each_change_arrives_once(place, server, client):
     assert client.get_model_version_by_alias("fake-news", "canary").tags["fakenews.version"] == "2"
     place.registry("tag", "fake-news/2", "--key", "team", "--value", "north", mirror)
     assert client.get_model_version_by_alias("fake-news", "canary").tags["team"] == "north"
+    place.registry("tag", "fake-news/2", "--key", "team", "--delete", mirror)
+    assert "team" not in client.get_model_version("fake-news", "2").tags
     place.registry("alias", "fake-news@canary", "--delete", mirror)
     with pytest.raises(Exception, match="canary"):
         client.get_model_version_by_alias("fake-news", "canary")
+    place.registry("add", "linear", "eval.baselines=false", mirror)
+    place.registry("rm", "fake-news/3", mirror)
+    assert client.get_model_version("fake-news", "3").tags["fakenews.retired"].startswith("20")
 
 
 def test_models_come_from_the_server(place, server):
