@@ -207,6 +207,25 @@ static fn_status move(promote *p, const fn_gates *gates, const char *reason, fn_
   return fn_registry_move_alias(p->r.registry, &m, err);
 }
 
+/* Which gates said no, and why: a log of CI has no table. */
+static fn_status refuse(const promote *p, const fn_gates *gates, fn_err *err) {
+  char failed[640] = "";
+  size_t n = 0;
+  for (size_t i = 0; i < gates->n && n < sizeof failed; i++) {
+    const fn_gate *g = &gates->items[i];
+    if (g->verdict != FN_GATE_FAIL) continue;
+    n += (size_t)snprintf(failed + n, sizeof failed - n, "%s%s ", n ? "; " : "", g->name);
+    if (n < sizeof failed && isnan(g->value))
+      n += (size_t)snprintf(failed + n, sizeof failed - n, "was not measured");
+    else if (n < sizeof failed)
+      n += (size_t)snprintf(failed + n, sizeof failed - n, "%.4g%s%s, %s %.4g", g->value, g->unit[0] ? " " : "",
+                            g->unit, g->at_least ? "at least" : "at most", g->limit);
+  }
+  return fn_err_set(err, FN_E_REFUSED,
+                    "%s/%lld does not pass (%s); %s@%s was not moved (--force --reason TEXT promotes it all the same)",
+                    p->name, (long long)p->version, failed, p->name, p->alias);
+}
+
 static fn_status decide(promote *p, const char *reason, fn_err *err) {
   fn_gates gates;
   FN_TRY(load_card(p, err));
@@ -221,9 +240,7 @@ static fn_status decide(promote *p, const char *reason, fn_err *err) {
   const fn_status mirrored = moves || p->made ? fn_cli_mirror(&p->r, &change, err) : FN_OK;
   if (!refused) return mirrored;
   if (mirrored != FN_OK && err) fn_cli_warn(p->r.cli, "%s", err->message);
-  return fn_err_set(err, FN_E_REFUSED,
-                    "%s/%lld does not pass; %s@%s was not moved (--force --reason TEXT promotes it all the same)",
-                    p->name, (long long)p->version, p->name, p->alias);
+  return refuse(p, &gates, err);
 }
 
 static fn_status choose(promote *p, const fn_cli_args *args, fn_err *err) {

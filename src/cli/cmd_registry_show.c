@@ -1,13 +1,42 @@
 /* fakenews registry list|show: what there is, where it comes from, who changed what. */
 #include "cli/registry_support.h"
+#include "cli/runs_support.h"
 
 #include <math.h>
+#include <unistd.h>
 
 typedef struct listing {
-  fn_buf out;
+  fn_buf out; /* JSON */
   bool json;
   size_t n;
+  fn_arena arena;
+  fn_table table;
 } listing;
+
+static void begin_listing(listing *l, bool json) {
+  *l = (listing){.json = json};
+  fn_buf_init(&l->out, 0);
+  fn_arena_init(&l->arena);
+  fn_table_init(&l->table, &l->arena);
+  fn_table_column(&l->table, "model", false);
+  fn_table_column(&l->table, "version", true);
+  fn_table_column(&l->table, "aliases", false);
+  fn_table_column(&l->table, "test F1", true);
+  fn_table_column(&l->table, "MB", true);
+  fn_table_column(&l->table, "added (UTC)", false);
+}
+
+static void end_listing(listing *l) {
+  fn_table_deinit(&l->table);
+  fn_arena_deinit(&l->arena);
+  fn_buf_deinit(&l->out);
+}
+
+/* On a terminal columns of the right go where there is no room, and long names are shortened. */
+static void format_listing(fn_buf *out, const listing *l, const fn_cli *cli) {
+  fn_table_format(out, &l->table, cli->tty_out ? (size_t)fn_cli_width(STDOUT_FILENO) : SIZE_MAX, 3, 0,
+                  cli->color && cli->tty_out);
+}
 
 static const char *const size_path[] = {"sizes", "packed_bytes", NULL};
 
@@ -48,43 +77,41 @@ static fn_status write_version(fn_json_writer *w, const fn_version_info *v, bool
 
 static fn_status list_one(void *arg, const fn_version_info *v, fn_err *err) {
   listing *l = arg;
-  char time[21], f1[16], mb[16];
+  char text[32];
   FN_AUTO_JSON json_t *card = NULL;
+  l->n++;
   if (l->json) {
     fn_json_writer w;
     fn_json_begin(&w, &l->out, 0);
     FN_TRY(write_version(&w, v, false, err));
     fn_buf_append_char(&l->out, '\n');
-    l->n++;
     return FN_OK;
   }
   FN_TRY(fn_json_parse(&card, fn_str_from(v->card), "card", err));
-  if (l->n++ == 0)
-    fn_buf_printf(&l->out, "%-20s%8s  %-16s%8s%8s  %s\n", "model", "version", "added", "test F1", "MB", "aliases");
-  fn_clock_format(time, v->created_ms);
-  fn_buf_printf(&l->out, "%-20.20s%8lld  %.10s %.5s%8s%8s  ", v->name, (long long)v->version, time, time + 11,
-                figure(f1, fn_card_metric(card, "f1_weighted", NULL, NULL), 4),
-                figure(mb, fn_card_number(card, size_path) / 1e6, 1));
-  fn_print_line(&l->out, fn_str_from(v->retired_ms ? "(retired)" : v->aliases), 16);
-  fn_buf_append_char(&l->out, '\n');
-  return FN_OK;
+  FN_TRY(fn_table_cell(&l->table, v->name, err));
+  snprintf(text, sizeof text, "%lld", (long long)v->version);
+  FN_TRY(fn_table_cell(&l->table, text, err));
+  FN_TRY(fn_table_cell(&l->table, v->retired_ms ? "(retired)" : v->aliases, err));
+  FN_TRY(fn_table_cell(&l->table, figure(text, fn_card_metric(card, "f1_weighted", NULL, NULL), 4), err));
+  FN_TRY(fn_table_cell(&l->table, figure(text, fn_card_number(card, size_path) / 1e6, 1), err));
+  return fn_table_cell(&l->table, fn_runs_time(text, v->created_ms), err);
 }
 
 static fn_status list(const fn_cli *cli, const fn_cli_args *args, fn_err *err) {
   fn_cli_registry r;
-  listing l = {.n = 0};
+  listing l;
   fn_cli_version_name v = {.name = ""};
-  l.json = !cli->tty_out || fn_cli_get(args, "--json");
   if (args->n_rest > 0) FN_TRY(fn_cli_one_version(&v, args, "registry list takes one name of a model, or none", err));
-  fn_buf_init(&l.out, 0);
+  begin_listing(&l, !cli->tty_out || fn_cli_get(args, "--json"));
   fn_status status = fn_cli_open_registry(&r, cli, FN_CLI_OPEN_READ, err);
   if (status == FN_OK)
     status = fn_registry_list(r.registry, v.name[0] ? v.name : NULL, fn_cli_get(args, "--retired") != NULL, list_one,
                               &l, err);
   fn_cli_close_registry(&r);
+  if (status == FN_OK && !l.json && l.n > 0) format_listing(&l.out, &l, cli);
   if (status == FN_OK) status = fn_buf_check(&l.out, "the list", err);
   if (status == FN_OK) status = fn_cli_print(fn_buf_str(&l.out), err);
-  fn_buf_deinit(&l.out);
+  end_listing(&l);
   if (status == FN_OK && l.n == 0) fn_cli_note(cli, "no versions; `fakenews registry add RUN` adds one");
   return status;
 }
@@ -110,6 +137,7 @@ const fn_verb fn_verb_registry_list = {
 /* ---- show ---- */
 
 typedef struct showing {
+  const fn_cli *cli;
   fn_buf *out;
   fn_json_writer w;
   bool json;
@@ -171,10 +199,6 @@ static fn_status show_entry(void *arg, const fn_audit_entry *e, fn_err *err) {
 
 static fn_status show_version_json(void *arg, const fn_version_info *v, fn_err *err) {
   return write_version(&((showing *)arg)->w, v, true, err);
-}
-
-static fn_status append_line(void *arg, const fn_version_info *v, fn_err *err) {
-  return list_one(arg, v, err);
 }
 
 static const char *text_at(const json_t *object, const char *key) {
@@ -288,10 +312,12 @@ static fn_status show_one(fn_cli_registry *r, showing *s, const fn_cli_version_n
 }
 
 static fn_status show_all(fn_cli_registry *r, showing *s, const char *name, fn_err *err) {
-  listing l = {.out = *s->out};
   if (!s->json) {
-    const fn_status status = fn_registry_list(r->registry, name, true, append_line, &l, err);
-    *s->out = l.out;
+    listing l;
+    begin_listing(&l, false);
+    const fn_status status = fn_registry_list(r->registry, name, true, list_one, &l, err);
+    if (status == FN_OK) format_listing(s->out, &l, s->cli);
+    end_listing(&l);
     return status;
   }
   fn_json_object(&s->w, NULL);
@@ -320,7 +346,7 @@ static fn_status show(const fn_cli *cli, const fn_cli_args *args, fn_err *err) {
   fn_cli_registry r;
   FN_AUTO_BUF fn_buf out;
   fn_buf_init(&out, 0);
-  showing s = {.out = &out, .json = fn_cli_get(args, "--json") != NULL};
+  showing s = {.cli = cli, .out = &out, .json = fn_cli_get(args, "--json") != NULL};
   FN_TRY(fn_cli_one_version(&v, args, "registry show takes one NAME, NAME@ALIAS or NAME/3", err));
   fn_status status = fn_cli_open_registry(&r, cli, FN_CLI_OPEN_READ, err);
   if (status == FN_OK) status = show_into(&r, &s, &v, err);

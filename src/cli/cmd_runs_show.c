@@ -158,7 +158,8 @@ static fn_status lineage(page *p, fn_err *err) {
 static fn_status text_page(page *p, fn_err *err) {
   const fn_run_info *info = &p->run->info;
   const bool color = p->cli->color && p->cli->tty_out;
-  char text[32];
+  const char *kept = fn_runs_pair(p->run->tags, p->run->n_tags, "fakenews.best_step");
+  char text[32], time[40], model[80];
   if (color) fn_buf_append_str(&p->out, "\033[1m");
   fn_print_line(&p->out, fn_str_from(info->name), 250);
   fn_buf_append_str(&p->out, color ? "\033[0m\n" : "\n");
@@ -166,8 +167,11 @@ static fn_status text_page(page *p, fn_err *err) {
   line(p, "status", fn_run_status_names[info->status]);
   if (info->deleted) line(p, "deleted", "yes");
   line(p, "experiment", info->experiment_name);
-  line(p, "started", fn_runs_time(text, info->start_ms));
+  snprintf(time, sizeof time, "%s UTC", fn_runs_time(text, info->start_ms));
+  line(p, "started", info->start_ms ? time : NULL);
   line(p, "took", fn_runs_took(text, info));
+  snprintf(model, sizeof model, "that of step %.20s, which test/… measures", kept ? kept : "");
+  if (kept) line(p, "model kept", model);
   line(p, "user", info->user);
   line(p, "parent", info->parent);
   line(p, "folder", info->folder);

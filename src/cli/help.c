@@ -46,9 +46,16 @@ static void print(FILE *file, const fn_buf *text) {
 /* The verbs, or those of one group (group NULL: all). */
 static void append_verbs(fn_buf *out, const char *group) {
   char name[40];
-  for (size_t i = 0; fn_cli_verbs[i]; i++)
-    if (!group || strcmp(fn_cli_verbs[i]->name, group) == 0)
-      entry(out, verb_name(name, fn_cli_verbs[i]), 16, fn_cli_verbs[i]->summary);
+  size_t widest = 0;
+  for (int pass = 0; pass < 2; pass++)
+    for (size_t i = 0; fn_cli_verbs[i]; i++) {
+      if (group && strcmp(fn_cli_verbs[i]->name, group) != 0) continue;
+      const size_t n = strlen(verb_name(name, fn_cli_verbs[i]));
+      if (pass == 0)
+        widest = n > widest ? n : widest;
+      else
+        entry(out, name, widest + 1, fn_cli_verbs[i]->summary);
+    }
 }
 
 void fn_cli_help(FILE *file) {

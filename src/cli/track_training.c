@@ -330,6 +330,13 @@ static void on_evaluation(fn_cli_tracked *t, const fn_train_event *e) {
     if (!isnan(scalars[i].value)) tell_metric(t, e->split, scalars[i].name, scalars[i].value, e->step, time_ms);
 }
 
+static void on_done(fn_cli_tracked *t, const fn_train_event *e) {
+  char step[24];
+  snprintf(step, sizeof step, "%lld", (long long)e->best_step);
+  tell_tag(t, "fakenews.best_step", step);
+  tell_tag(t, "fakenews.stopped_early", e->stopped_early ? "true" : "false");
+}
+
 void fn_cli_tracked_event(fn_cli_tracked *t, const fn_train_event *e) {
   if (!t) return;
   if (e->kind == FN_TRAIN_BEGIN) {
@@ -345,7 +352,7 @@ void fn_cli_tracked_event(fn_cli_tracked *t, const fn_train_event *e) {
     t->step_ns = fn_clock_ns();
     break;
   case FN_TRAIN_CHECKPOINT: t->step_ns = fn_clock_ns(); break;
-  case FN_TRAIN_DONE: tell_tag(t, "fakenews.stopped_early", e->stopped_early ? "true" : "false"); break;
+  case FN_TRAIN_DONE: on_done(t, e); break;
   default: break;
   }
 }

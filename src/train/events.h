@@ -25,6 +25,7 @@ typedef struct fn_train_event {
   int64_t n_rows, n_rows_all; /* of this step, or evaluated of all */
   const char *split;          /* "val", "test" or "left_out" */
   const fn_metrics *metrics;
+  int64_t best_step; /* FN_TRAIN_DONE: of the model that was kept */
   bool best, stopped_early;
   const char *path, *text;
 } fn_train_event;

@@ -122,6 +122,7 @@ fn_status fn_job_end(fn_job *j, fn_err *err) {
                                 .path = j->run.path,
                                 .step = r->n_steps,
                                 .n_steps = r->n_steps,
+                                .best_step = r->best_step,
                                 .stopped_early = r->stopped_early};
   (void)fn_train_report(&j->job->sink, &event);
   return FN_OK;

@@ -219,6 +219,8 @@ def test_each_gate_can_refuse(place):
     place.database("UPDATE registry_versions SET card = ? WHERE version = 1", json.dumps(card))
     done = place.registry("promote", "fake-news", 1, "--alias", "best", "--json", code=4)
     verdicts = {g["name"]: g["verdict"] for g in json.loads(done.stdout)["gates"]["gates"]}
+    said = done.stderr.partition("does not pass (")[2].partition(");")[0].split("; ")  # for whom only the log is kept
+    assert len(said) == 5 and said[0] == "test f1_weighted 0.5, at least 0.6" and said[3] == "labels changed by packing 3 %, at most 2"
     assert verdicts == {"test f1_weighted": "FAIL", "drop of f1_weighted": "FAIL", "calibration error": "FAIL",
                         "labels changed by packing": "FAIL", "ROC AUC lost by packing": "FAIL", "packed file": "skipped",
                         "95 of 100 answers within": "skipped"}
@@ -512,3 +514,11 @@ def test_tables_fit_a_terminal(place):
         code, text = on_terminal([place.program, "registry", *arguments], place.folder)
         assert code == 0 and "{" not in text
         assert all(len(line) <= 80 for line in text.replace("\r", "").splitlines()), text
+    for alias in ("canary", "staging"):
+        place.registry("alias", f"fake-news@{alias}", 1)
+    long = "a-model-whose-name-is-longer-than-twenty"
+    place.registry("add", "linear", "--name", long)
+    for width in (60, 120):  # names and aliases are what it is read for: other columns go
+        _, text = on_terminal([place.program, "registry", "list"], place.folder, columns=width)
+        assert all(len(line) <= width for line in text.replace("\r", "").splitlines()), text
+        assert "canary, production, staging" in text and (long in text or width < 100), text

@@ -67,6 +67,7 @@ def test_a_training_is_a_run(runs, tracked, data):
     assert tags["fakenews.data.hash"] == json.loads((folder / "run.json").read_text())["identity"]["data"]
     assert tags["fakenews.command"].startswith("fakenews train --data ") and "track.tags={team: desk}" in tags["fakenews.command"]
     result = json.loads((folder / "result.json").read_text())
+    assert tags["fakenews.best_step"] == str(result["best_step"])
     logged = [m for m in metrics(folder) if "val/loss" in m or "val" in m]
     assert run["metrics"]["test/loss"] == pytest.approx(result["test"]["loss"], rel=1e-12)
     assert logged and "val/roc_auc" in run["metrics"]
@@ -196,6 +197,7 @@ def test_tables_fit_the_terminal(program, tracked, width):
         assert code == 0, text
         assert max(len(line) for line in shown) <= width, (arguments, max(shown, key=len))
         text = "\n".join(shown)
+        assert arguments[0] != "show" or re.search(r"model kept +that of step [0-9]+", text)
         assert "FINISHED" in text and ("▁" in text or arguments[0] != "show" or width < 80)
 
 
