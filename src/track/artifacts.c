@@ -86,19 +86,24 @@ fn_status fn_content_put(fn_artifact *artifact, fn_store *store, const char *sou
   return found ? FN_OK : fn_store_put(store, key, source, artifact->sha256, err);
 }
 
+/* Whoever removed the same content before it was named here (a purge, an add that lost) has left none. */
+fn_status fn_content_keep(const fn_artifact *artifact, fn_store *store, const char *source, fn_err *err) {
+  char key[96];
+  fn_store_entry entry;
+  content_key(key, artifact->sha256);
+  const fn_status status = fn_store_stat(&entry, store, key, err);
+  if (status != FN_E_NOT_FOUND) return status;
+  if (err) *err = (fn_err){0};
+  return fn_store_put(store, key, source, artifact->sha256, err);
+}
+
 static fn_status put_file(fn_tracking *t, const char *owner, const char *path, const char *source, fn_err *err) {
   fn_artifact artifact = {.path = path};
-  char key[96];
   FN_TRY(check_path(path, err));
   FN_TRY(open_store(t, err));
   FN_TRY(fn_content_put(&artifact, t->store, source, err));
-  content_key(key, artifact.sha256);
   FN_TRY(fn_tracking_link(t, owner, path, &artifact, err));
-  /* Whoever dropped the same content before it was named here (a purge, an add that lost) has left none. */
-  fn_store_entry entry;
-  const fn_status status = fn_store_stat(&entry, t->store, key, err);
-  if (status != FN_E_NOT_FOUND) return status;
-  return fn_store_put(t->store, key, source, artifact.sha256, err);
+  return fn_content_keep(&artifact, t->store, source, err);
 }
 
 static fn_status put_tree(fn_tracking *t, const char *owner, const char *path, const char *source, int depth,
@@ -263,16 +268,26 @@ static fn_status take_count(void *arg, const fn_sql_value *v, size_t n, fn_err *
   return FN_OK;
 }
 
-/* A content that a run being written has already been copied to and not yet named would be lost here: whoever purges
- * does so while the runs of the same content are at rest (docs/tracking.md). */
-static fn_status drop_content(fn_tracking *t, const char *sha256, fn_err *err) {
-  const fn_sql_value value = fn_sql_text(sha256);
+typedef struct dropping {
+  const char *owner;
+  const fn_artifact *artifact;
+} dropping;
+
+/* Nobody names a content while it is counted and removed: SQLite's transactions that write come one after another, and
+ * PostgreSQL is told so. Whoever puts the same content looks after naming it whether it is still there
+ * (fn_content_keep), and puts it again. A removal that fails leaves the row, so that it can be done again. */
+static fn_status drop_one(fn_tracking *t, void *arg, fn_err *err) {
+  const dropping *d = arg;
+  const fn_sql_value values[] = {fn_sql_text(d->owner), fn_sql_text(d->artifact->path)};
+  const fn_sql_value content = fn_sql_text(d->artifact->sha256);
   int64_t n = 1;
-  FN_TRY(fn_sql_query(t->sql, "SELECT count(*) FROM artifacts WHERE sha256 = $1", &value, 1, take_count, &n, err));
-  if (n > 0) return FN_OK;
   char key[96];
-  FN_TRY(open_store(t, err));
-  content_key(key, sha256);
+  if (fn_sql_get_kind(t->sql) == FN_SQL_POSTGRESQL)
+    FN_TRY(fn_sql_run(t->sql, "LOCK TABLE artifacts IN SHARE ROW EXCLUSIVE MODE", NULL, 0, NULL, err));
+  FN_TRY(fn_sql_run(t->sql, "DELETE FROM artifacts WHERE owner = $1 AND path = $2", values, 2, NULL, err));
+  FN_TRY(fn_sql_query(t->sql, "SELECT count(*) FROM artifacts WHERE sha256 = $1", &content, 1, take_count, &n, err));
+  if (n > 0) return FN_OK;
+  content_key(key, d->artifact->sha256);
   return fn_store_remove(t->store, key, err);
 }
 
@@ -280,8 +295,13 @@ fn_status fn_tracking_drop_owner(fn_tracking *t, const char *owner, fn_err *err)
   listing l = {.any_path = true};
   const fn_sql_value value = fn_sql_text(owner);
   fn_status status = load(&l, t, owner, "", err);
-  if (status == FN_OK) status = fn_sql_run(t->sql, "DELETE FROM artifacts WHERE owner = $1", &value, 1, NULL, err);
-  for (size_t i = 0; i < l.n && status == FN_OK; i++) status = drop_content(t, l.list[i].sha256, err);
+  if (status == FN_OK && l.n > 0) status = open_store(t, err);
+  for (size_t i = 0; i < l.n && status == FN_OK; i++) {
+    dropping d = {owner, &l.list[i]};
+    status = fn_tracking_transact(t, drop_one, &d, err);
+  }
   listing_deinit(&l);
-  return status;
+  FN_TRY(status);
+  return fn_sql_run(t->sql, "DELETE FROM artifacts WHERE owner = $1", &value, 1, NULL,
+                    err); /* rows that name nothing */
 }

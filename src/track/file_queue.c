@@ -10,7 +10,9 @@
 enum { RETRY_S = 10, MAX_FILES = 1 << 20, MAX_IN_A_ROW = 2 };
 #define S 1000000000ull
 
-typedef enum item_state { ITEM_WAITS, ITEM_STORED, ITEM_NAMED, ITEM_GONE } item_state;
+/* In order: its content is put into the store, then named in the database by the caller, then looked for once more,
+ * since a purge may have removed it before it was named. */
+typedef enum item_state { ITEM_WAITS, ITEM_STORED, ITEM_NAMED, ITEM_KEPT, ITEM_GONE } item_state;
 
 typedef struct item {
   item_state state;
@@ -36,6 +38,13 @@ struct fn_file_queue {
   bool ending, ended; /* no more is added; the thread does no more */
   fn_err why;         /* the first failure since something was stored */
 };
+
+/* With the lock. */
+static size_t find_stored(const fn_file_queue *q) {
+  size_t i = q->next;
+  while (i < q->n && q->items[i].state != ITEM_STORED) i++;
+  return i;
+}
 
 /* ---- the thread ---- */
 
@@ -67,7 +76,7 @@ static size_t pick(uint64_t *when, const fn_file_queue *q) {
   const uint64_t now = fn_clock_ns();
   *when = UINT64_MAX;
   for (size_t i = 0; i < q->n; i++) {
-    if (q->items[i].state != ITEM_WAITS) continue;
+    if (q->items[i].state != ITEM_WAITS && q->items[i].state != ITEM_NAMED) continue;
     if (q->items[i].retry_ns <= now) return i;
     if (q->items[i].retry_ns < *when) *when = q->items[i].retry_ns;
   }
@@ -75,15 +84,15 @@ static size_t pick(uint64_t *when, const fn_file_queue *q) {
 }
 
 static fn_status store_one(fn_artifact *artifact, fn_store **store, const fn_file_queue *q, const char *path,
-                           fn_err *err) {
+                           bool named, fn_err *err) {
   if (!*store) FN_TRY(fn_store_open(store, q->artifacts, &q->store_options, err));
-  return fn_content_put(artifact, *store, path, err);
+  return named ? fn_content_keep(artifact, *store, path, err) : fn_content_put(artifact, *store, path, err);
 }
 
 /* What was tried and failed: later again, at the end once more. With the lock. */
 static void put_off(fn_file_queue *q, item *it, fn_status status, const fn_err *err) {
   if (q->why.status == FN_OK) q->why = *err;
-  if (!fn_path_exists(it->file.value)) { /* checkpoints come and go */
+  if (it->state == ITEM_WAITS && !fn_path_exists(it->file.value)) { /* checkpoints come and go */
     it->state = ITEM_GONE;
     return;
   }
@@ -110,22 +119,23 @@ static void *work(void *arg) {
       was_ending = true;
     }
     const size_t i = pick(&when, q);
-    if (i == SIZE_MAX && q->ending) break;
+    if (i == SIZE_MAX && q->ending && find_stored(q) == q->n) break;
     if (i == SIZE_MAX) {
       wait_until(&q->wake, q, when);
       continue;
     }
     fn_err err = {0};
     const char *path = q->items[i].file.value;
-    fn_artifact artifact = {.path = q->items[i].file.key};
+    const bool named = q->items[i].state == ITEM_NAMED;
+    fn_artifact artifact = named ? q->items[i].artifact : (fn_artifact){.path = q->items[i].file.key};
     pthread_mutex_unlock(&q->mutex);
-    const fn_status status = store_one(&artifact, &store, q, path, &err);
+    const fn_status status = store_one(&artifact, &store, q, path, named, &err);
     pthread_mutex_lock(&q->mutex);
     item *it = &q->items[i]; /* they may have moved */
     n_in_a_row = status == FN_OK ? 0 : n_in_a_row + 1;
     if (status == FN_OK) {
       it->artifact = artifact;
-      it->state = ITEM_STORED;
+      it->state = named ? ITEM_KEPT : ITEM_STORED;
       q->why = (fn_err){0};
       pthread_cond_broadcast(&q->done);
     } else {
@@ -180,12 +190,6 @@ fn_status fn_file_queue_add(fn_file_queue *q, const char *key, const char *path,
   return status;
 }
 
-static size_t find_stored(const fn_file_queue *q) {
-  size_t i = q->next;
-  while (i < q->n && q->items[i].state != ITEM_STORED) i++;
-  return i;
-}
-
 bool fn_file_queue_next(fn_artifact *out, fn_file_queue *q) {
   pthread_mutex_lock(&q->mutex);
   const size_t i = find_stored(q);
@@ -198,7 +202,8 @@ bool fn_file_queue_next(fn_artifact *out, fn_file_queue *q) {
 void fn_file_queue_named(fn_file_queue *q) {
   pthread_mutex_lock(&q->mutex);
   const size_t i = find_stored(q);
-  if (i < q->n) q->items[i].state = ITEM_NAMED;
+  if (i < q->n) q->items[i].state = ITEM_NAMED, q->items[i].retry_ns = 0;
+  pthread_cond_broadcast(&q->wake);
   while (q->next < q->n && q->items[q->next].state >= ITEM_NAMED) q->next++;
   pthread_mutex_unlock(&q->mutex);
 }
@@ -238,7 +243,7 @@ fn_status fn_file_queue_settle(size_t *n_missing_out, fn_err *why, fn_file_queue
   FN_AUTO_FREE fn_track_pair *left = fn_mem_alloc(q->n + 1, sizeof *left);
   if (!left) return fn_err_no_memory(err, "files");
   for (size_t i = 0; i < q->n; i++) {
-    if (q->items[i].state == ITEM_WAITS || q->items[i].state == ITEM_STORED) left[n++] = q->items[i].file;
+    if (q->items[i].state < ITEM_KEPT) left[n++] = q->items[i].file;
     n_gone += q->items[i].state == ITEM_GONE;
   }
   *n_missing_out = n + n_gone;

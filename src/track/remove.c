@@ -91,9 +91,12 @@ static fn_status remove_rows(fn_tracking *t, void *arg, fn_err *err) {
 fn_status fn_tracking_purge(fn_tracking *t, const char *id, fn_err *err) {
   fn_run_row row;
   char owner[64];
-  FN_TRY(find_ended(&row, t, id, err));
-  FN_TRY(check_free(t, id, err));
+  FN_TRY(fn_tracking_set_deleted(t, id, true, err));
+  FN_TRY(fn_tracking_row(&row, t, id, err));
   snprintf(owner, sizeof owner, "run:%s", id);
-  FN_TRY(fn_tracking_drop_owner(t, owner, err));
+  const fn_status status = fn_tracking_drop_owner(t, owner, err);
+  if (status != FN_OK)
+    return fn_err_prefix(err, status, "run %.12s is hidden, and not all of its files could be removed; purge it again",
+                         id);
   return fn_tracking_transact(t, remove_rows, &row.number, err);
 }

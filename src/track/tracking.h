@@ -172,7 +172,8 @@ FN_NODISCARD fn_status fn_tracking_set_deleted(fn_tracking *tracking, const char
 typedef fn_status (*fn_run_version_emit)(void *arg, const char *model, int64_t version, fn_err *err);
 FN_NODISCARD fn_status fn_tracking_versions(fn_tracking *tracking, const char *id, fn_run_version_emit emit, void *arg,
                                             fn_err *err);
-/* Removes a run for good, and the files that nobody else refers to. FN_E_REFUSED while a model version comes of it,
+/* Removes a run for good, and the files that nobody else refers to. Where that ends half-way the run is hidden, and
+ * another call goes on. FN_E_REFUSED while a model version comes of it,
  * FN_E_INVALID while it goes on. */
 FN_NODISCARD fn_status fn_tracking_purge(fn_tracking *tracking, const char *id, fn_err *err);
 

@@ -50,7 +50,10 @@ double fn_track_number_read(const fn_sql_value *value);
 
 /* Puts the bytes of a file into a store of files, unless they are there; fills sha256 and n_bytes. */
 FN_NODISCARD fn_status fn_content_put(fn_artifact *artifact, fn_store *store, const char *source, fn_err *err);
-/* Where the files of the store lie; see artifacts.c. Files that no owner refers to any more, of the hashes given. */
+/* After it was named: puts it once more when it was removed meanwhile. */
+FN_NODISCARD fn_status fn_content_keep(const fn_artifact *artifact, fn_store *store, const char *source, fn_err *err);
+/* The owner's names of files, each with the content that nobody else names. What cannot be removed now keeps its name:
+ * call again. */
 FN_NODISCARD fn_status fn_tracking_drop_owner(fn_tracking *tracking, const char *owner, fn_err *err);
 
 #endif

@@ -1,11 +1,13 @@
 /* The local store of runs: what is written is what is read, and what is refused. */
 #include "store.h"
+#include "track/file_queue.h"
 #include "track/process.h"
 #include "track/source_revision.h"
 #include "track/tracking_internal.h"
 
 #include <float.h>
 #include <math.h>
+#include <pthread.h>
 #include <signal.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -560,6 +562,95 @@ static void test_purge(void **state) {
   fn_tracking_close(t);
 }
 
+/* Contents that cannot be removed keep the run's name, until they can be. */
+static void test_purge_goes_on(void **state) {
+  (void)state;
+  fn_err err = {0};
+  char path[300], content[200];
+  fn_tracking *t = store_open(false);
+  store_add(t, ID_A, "r", 1);
+  write_file("a", "abc");
+  write_file("b", "other");
+  snprintf(path, sizeof path, "%s/a", store_folder);
+  assert_ok(fn_tracking_put(t, "run:" ID_A, "a", path, &err));
+  snprintf(path, sizeof path, "%s/b", store_folder);
+  assert_ok(fn_tracking_put(t, "run:" ID_A, "b", path, &err));
+  assert_ok(fn_tracking_run_end(t, ID_A, FN_RUN_FINISHED, 2, &err));
+  snprintf(content, sizeof content, "%s/artifacts/sha256/ba/" ABC, store_folder);
+  assert_int_equal(unlink(content), 0);
+  snprintf(path, sizeof path, "%s/in the way", content);
+  assert_ok(fn_dir_create(path, &err)); /* as a folder that may only be read */
+  assert_status(fn_tracking_purge(t, ID_A, &err), FN_E_INVALID);
+  assert_contains(err.message,
+                  "run aaaa00000000 is hidden, and not all of its files could be removed; purge it again: ");
+  assert_contains(err.message, ABC);
+  assert_files(t, "", "a:3:ba78 b:5:d929 ");
+  char id[FN_RUN_ID_LENGTH];
+  assert_status(fn_tracking_find(id, t, "r", &err), FN_E_NOT_FOUND);
+  assert_ok(fn_tracking_find(id, t, "aaaa", &err));
+  assert_ok(fn_dir_remove(content, &err));
+  assert_ok(fn_tracking_purge(t, ID_A, &err));
+  assert_files(t, "", "");
+  assert_status(fn_tracking_get_run(t, ID_A, describe, NULL, &err), FN_E_NOT_FOUND);
+  fn_tracking_close(t);
+}
+
+/* A content that one drops while another puts it is there when the other is done. */
+static void *put_and_drop(void *arg) {
+  fn_err err = {0};
+  const char *owner = arg;
+  char path[200], target[200];
+  snprintf(path, sizeof path, "%s/a", store_folder);
+  snprintf(target, sizeof target, "%s/%.7s", store_folder, owner + 4);
+  fn_tracking *t = store_open(false);
+  for (int i = 0; i < 40; i++) {
+    assert_ok(fn_tracking_put(t, owner, "a", path, &err));
+    assert_ok(fn_tracking_get(t, owner, "a", target, &err));
+    unlink(target);
+    assert_ok(fn_tracking_drop_owner(t, owner, &err));
+  }
+  fn_tracking_close(t);
+  return NULL;
+}
+
+static void test_purged_while_put(void **state) {
+  (void)state;
+  pthread_t thread;
+  fn_tracking_close(store_open(false));
+  write_file("a", "abc");
+  assert_int_equal(pthread_create(&thread, NULL, put_and_drop, (char[]){"run:" ID_A}), 0);
+  put_and_drop((char[]){"run:" ID_B});
+  pthread_join(thread, NULL);
+}
+
+/* The same where the one that names a content is not the one that puts it. */
+static void test_purged_before_named(void **state) {
+  (void)state;
+  fn_err err = {0}, why = {0};
+  char path[200], content[200];
+  fn_tracking *t = store_open(false);
+  write_file("a", "abc");
+  snprintf(path, sizeof path, "%s/a", store_folder);
+  snprintf(content, sizeof content, "%s/artifacts/sha256/ba/" ABC, store_folder);
+  fn_file_queue *queue = NULL;
+  const fn_file_queue_options options = {.artifacts = store_files, .folder = store_folder, .run = ID_A};
+  assert_ok(fn_file_queue_create(&queue, &options, &err));
+  assert_ok(fn_file_queue_add(queue, "a", path, &err));
+  fn_artifact artifact;
+  size_t n_missing = 9;
+  assert_true(fn_file_queue_wait(queue));
+  assert_true(fn_file_queue_next(&artifact, queue));
+  assert_int_equal(unlink(content), 0);
+  assert_ok(fn_tracking_link(t, "run:" ID_A, artifact.path, &artifact, &err));
+  fn_file_queue_named(queue);
+  assert_false(fn_file_queue_wait(queue));
+  assert_ok(fn_file_queue_settle(&n_missing, &why, queue, &err));
+  assert_int_equal(n_missing, 0);
+  assert_content(content, "abc");
+  fn_file_queue_destroy(queue);
+  fn_tracking_close(t);
+}
+
 static void test_bad_artifact_paths(void **state) {
   (void)state;
   static const char *const bad[] = {"", "/a", "../a", "a/../b", "a//b", "a\\b", "a\nb", "."};
@@ -689,6 +780,9 @@ int main(void) {
       TEST(test_artifacts),
       TEST(test_damaged_artifact_is_named),
       TEST(test_purge),
+      TEST(test_purge_goes_on),
+      TEST(test_purged_while_put),
+      TEST(test_purged_before_named),
       TEST(test_bad_artifact_paths),
       TEST(test_damaged_content_is_put_again),
       TEST(test_rows_that_lead_elsewhere),
