@@ -41,10 +41,13 @@ const char *fn_cli_track_artifacts(fn_cli_place out, const fn_track_options *opt
   return out;
 }
 
-static bool is_missing(const char *url) {
+static bool is_file(const char *url) {
   fn_sql_kind kind;
-  if (!fn_sql_kind_of(&kind, url) || kind != FN_SQL_SQLITE) return false;
-  return !fn_path_exists(strncmp(url, "sqlite:", 7) == 0 ? url + 7 : url);
+  return fn_sql_kind_of(&kind, url) && kind == FN_SQL_SQLITE;
+}
+
+static bool is_missing(const char *url) {
+  return is_file(url) && !fn_path_exists(strncmp(url, "sqlite:", 7) == 0 ? url + 7 : url);
 }
 
 fn_status fn_cli_open_tracking(fn_tracking **tracking_out, const fn_cli *cli, const fn_cli_stores *stores,
@@ -59,7 +62,7 @@ fn_status fn_cli_open_tracking(fn_tracking **tracking_out, const fn_cli *cli, co
     return fn_err_set(err, FN_E_NOT_FOUND,
                       "%s: no runs are kept here (track.url); `fakenews train` in this folder begins the first", o.url);
   const fn_status status = fn_tracking_open(tracking_out, &o, err);
-  if (mode != FN_CLI_OPEN_READ || status != FN_E_IO) return status;
+  if (mode != FN_CLI_OPEN_READ || status != FN_E_IO || !is_file(o.url)) return status;
   o.read_only = true; /* a folder that may only be read */
   fn_err why = {0};
   return fn_tracking_open(tracking_out, &o, &why) == FN_OK ? FN_OK : status;

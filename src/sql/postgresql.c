@@ -171,6 +171,15 @@ static fn_status set_up(connection *c, fn_err *err) {
   return simple(c, text, err);
 }
 
+static fn_status fail_to_join(const connection *c, fn_err *err) {
+  const char *message = c->db ? c->lib->errorMessage(c->db) : "not connected";
+  if (!strstr(message, "timeout expired")) return fail_connection(c, err);
+  return fn_err_set(err, FN_E_IO,
+                    "%s: PostgreSQL: %.*s (connect_timeout=SECONDS in the address: each of the host's may "
+                    "take so long)",
+                    c->where, length_of(message), message);
+}
+
 static fn_status join(connection *c, fn_err *err) {
   disconnect(c);
   if (!goes_on(c)) return fn_err_set(err, FN_E_IO, "%s: PostgreSQL: there is no more time to connect", c->where);
@@ -183,7 +192,7 @@ static fn_status join(connection *c, fn_err *err) {
                               "client_encoding",     "dbname",           NULL};
   const char *const values[] = {seconds, milliseconds, "10", "5", "3", "fakenews", "UTF8", c->url, NULL};
   c->db = c->lib->connectdbParams(keys, values, 1);
-  fn_status status = is_broken(c) ? fail_connection(c, err) : FN_OK;
+  fn_status status = is_broken(c) ? fail_to_join(c, err) : FN_OK;
   if (status == FN_OK) {
     c->lib->setNoticeProcessor(c->db, ignore_notice, NULL);
     status = c->lib->setnonblocking(c->db, 1) == 0 ? set_up(c, err) : fail_connection(c, err);

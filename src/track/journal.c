@@ -21,7 +21,10 @@ struct fn_journal {
   int lock, file;
   pthread_mutex_t mutex;            /* what follows */
   uint64_t size, head_size, offset; /* bytes of the file, of its first line, of what has arrived */
-  uint64_t generation, n_waiting, n_thinned;
+  uint64_t generation, n_waiting, n_thinned, n_lost;
+  bool torn;   /* half a line may stand at the end of the file */
+  fn_buf held; /* lines */
+  uint64_t n_held;
   uint32_t seen[N_SLOTS]; /* points of the metrics whose keys share a slot, since they are thinned */
 };
 
@@ -342,6 +345,7 @@ fn_status fn_journal_open(fn_journal **journal_out, const fn_journal_options *op
   if (!j) return fn_err_no_memory(err, "a journal");
   j->lock = j->file = -1;
   j->max_bytes = options->max_bytes;
+  fn_buf_init(&j->held, 0);
   pthread_mutex_init(&j->mutex, NULL);
   fn_status status = open_all(j, options, err);
   if (status != FN_OK) {
@@ -360,6 +364,7 @@ void fn_journal_close(fn_journal *j) {
   }
   if (j->lock >= 0) close(j->lock);
   pthread_mutex_destroy(&j->mutex);
+  fn_buf_deinit(&j->held);
   json_decref(j->head_json);
   forget_remote(&j->remote);
   free(j->folder);
@@ -463,12 +468,14 @@ static bool is_kept(fn_journal *j, const char *key, uint64_t waiting) {
 }
 
 static fn_status append_locked(fn_journal *j, const fn_buf *text, uint64_t n_lines, fn_err *err) {
+  if (j->torn && ftruncate(j->file, (off_t)j->size) != 0) return fn_err_errno(err, errno, "%s", j->path);
+  j->torn = false;
   for (size_t done = 0; done < text->length;) {
     const ssize_t n = write(j->file, text->data + done, text->length - done);
     if (n < 0 && errno == EINTR) continue;
     if (n <= 0) {
       const int error = n < 0 ? errno : ENOSPC;
-      if (ftruncate(j->file, (off_t)j->size) != 0) return fn_err_errno(err, errno, "%s", j->path);
+      j->torn = ftruncate(j->file, (off_t)j->size) != 0;
       return fn_err_errno(err, error, "%s", j->path);
     }
     done += (size_t)n;
@@ -490,10 +497,34 @@ fn_status fn_journal_append(fn_journal *j, const fn_track_event *events, size_t 
     n_thinned += !kept;
   }
   fn_status status = fn_buf_check(&text, "events of a run", err);
+  if (status == FN_OK && j->n_held > 0) status = append_locked(j, &j->held, j->n_held, err);
+  if (status == FN_OK && j->n_held > 0) {
+    j->n_held = 0;
+    fn_buf_deinit(&j->held);
+    fn_buf_init(&j->held, 0);
+  }
   if (status == FN_OK) status = append_locked(j, &text, n_lines, err);
   j->n_thinned += status == FN_OK ? n_thinned : 0;
   pthread_mutex_unlock(&j->mutex);
   return status;
+}
+
+void fn_journal_hold(fn_journal *j, const fn_track_event *events, size_t n) {
+  FN_AUTO_BUF fn_buf line;
+  fn_buf_init(&line, 0);
+  pthread_mutex_lock(&j->mutex);
+  for (size_t i = 0; i < n; i++) {
+    const bool fits = events[i].kind != FN_TRACK_METRIC || j->held.length < FN_JOURNAL_MAX_HELD;
+    fn_buf_reset(&line);
+    if (fits) fn_journal_write_line(&line, &events[i], j->folder);
+    if (fits && !line.failed && fn_buf_reserve(&j->held, line.length)) {
+      fn_buf_append(&j->held, line.data, line.length);
+      j->n_held++;
+    } else {
+      j->n_lost++;
+    }
+  }
+  pthread_mutex_unlock(&j->mutex);
 }
 
 uint64_t fn_journal_n_waiting(fn_journal *j) {
@@ -506,6 +537,20 @@ uint64_t fn_journal_n_waiting(fn_journal *j) {
 uint64_t fn_journal_n_thinned(fn_journal *j) {
   pthread_mutex_lock(&j->mutex);
   const uint64_t n = j->n_thinned;
+  pthread_mutex_unlock(&j->mutex);
+  return n;
+}
+
+uint64_t fn_journal_n_lost(fn_journal *j) {
+  pthread_mutex_lock(&j->mutex);
+  const uint64_t n = j->n_lost;
+  pthread_mutex_unlock(&j->mutex);
+  return n;
+}
+
+uint64_t fn_journal_n_held(fn_journal *j) {
+  pthread_mutex_lock(&j->mutex);
+  const uint64_t n = j->n_held;
   pthread_mutex_unlock(&j->mutex);
   return n;
 }

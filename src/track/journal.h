@@ -19,7 +19,7 @@
 
 #include "track/tracker.h"
 
-enum { FN_JOURNAL_MAX_LINE = 128 * 1024 };
+enum { FN_JOURNAL_MAX_LINE = 128 * 1024, FN_JOURNAL_MAX_HELD = 16 << 20 };
 
 /* append by one thread, read and advance by another. */
 typedef struct fn_journal fn_journal;
@@ -79,11 +79,18 @@ FN_NODISCARD fn_status fn_journal_save(fn_journal *journal, fn_err *err);
 /* The folder of the run. */
 const char *fn_journal_folder(const fn_journal *journal);
 
-/* FN_E_IO: the disk is full or fails; nothing of these events was written then. */
+/* What is held comes first (n = 0: it alone). FN_E_IO: the disk is full or fails; nothing of these events was written
+ * then. */
 FN_NODISCARD fn_status fn_journal_append(fn_journal *journal, const fn_track_event *events, size_t n, fn_err *err);
-/* Events that wait; metrics that were left out since the journal was opened. Any thread. */
+/* Events that could not be appended: held in memory until they can be. Metrics beyond FN_JOURNAL_MAX_HELD bytes are
+ * lost and counted, and so is all that finds no memory. */
+void fn_journal_hold(fn_journal *journal, const fn_track_event *events, size_t n);
+/* Events that wait on disk; metrics that were left out on purpose, events that are lost, since the journal was
+ * opened; events that are held. Any thread. */
 uint64_t fn_journal_n_waiting(fn_journal *journal);
 uint64_t fn_journal_n_thinned(fn_journal *journal);
+uint64_t fn_journal_n_lost(fn_journal *journal);
+uint64_t fn_journal_n_held(fn_journal *journal);
 
 /* Whole lines that come next, at most max_lines and about 1 MB, into *lines (emptied before); empty: nothing waits. */
 FN_NODISCARD fn_status fn_journal_read(fn_buf *lines, fn_journal *journal, size_t max_lines, fn_err *err);

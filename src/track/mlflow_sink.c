@@ -125,14 +125,20 @@ static void *send_all(void *arg) {
 
 /* ---- the sink ---- */
 
+/* What the disk does not take now is held until it does. */
+static void write_or_hold(mlflow_sink *s, const fn_track_event *events, size_t n, fn_status *status, fn_err *err) {
+  if (*status == FN_OK) *status = fn_journal_append(s->journal, events, n, err);
+  if (*status != FN_OK) fn_journal_hold(s->journal, events, n);
+}
+
 /* A tag that says how many points of metrics never came; before the last event. */
-static fn_status tell_thinned(mlflow_sink *s, fn_err *err) {
-  const uint64_t n = fn_journal_n_thinned(s->journal);
-  if (n == 0) return FN_OK;
+static void tell_left_out(mlflow_sink *s, fn_status *status, fn_err *err) {
+  const uint64_t n = fn_journal_n_thinned(s->journal) + fn_journal_n_lost(s->journal);
+  if (n == 0) return;
   char text[32];
   (void)snprintf(text, sizeof text, "%llu", (unsigned long long)n);
   const fn_track_event tag = {.kind = FN_TRACK_TAG, .key = "fakenews.mlflow.points_left_out", .value = text};
-  return fn_journal_append(s->journal, &tag, 1, err);
+  write_or_hold(s, &tag, 1, status, err);
 }
 
 /* Whether the server is told, or why not. */
@@ -166,35 +172,36 @@ static fn_status keep_file(char **copy_out, const mlflow_sink *s, const fn_track
   return status;
 }
 
-/* One that cannot be copied is told as it is, and counted where it is sent. */
+/* A file that cannot be copied is told as it is, and counted where it is sent. */
 static fn_status append(mlflow_sink *s, const fn_track_event *events, size_t n, fn_err *err) {
   size_t from = 0;
+  fn_status status = FN_OK;
   for (size_t i = 0; i < n; i++) {
-    if (events[i].kind != FN_TRACK_ARTIFACT) continue;
+    const bool is_last = events[i].kind == FN_TRACK_STATUS && events[i].status != FN_RUN_RUNNING;
     FN_AUTO_FREE char *copy = NULL;
-    if (keep_file(&copy, s, &events[i], NULL) != FN_OK || !copy) continue;
     fn_track_event e = events[i];
-    e.value = copy;
-    FN_TRY(fn_journal_append(s->journal, events + from, i - from, err));
-    FN_TRY(fn_journal_append(s->journal, &e, 1, err));
+    const bool moved = e.kind == FN_TRACK_ARTIFACT && keep_file(&copy, s, &e, NULL) == FN_OK && copy;
+    if (!is_last && !moved) continue;
+    if (moved) e.value = copy;
+    write_or_hold(s, events + from, i - from, &status, err);
+    if (is_last) tell_left_out(s, &status, err);
+    write_or_hold(s, &e, 1, &status, err);
     from = i + 1;
   }
-  return fn_journal_append(s->journal, events + from, n - from, err);
+  write_or_hold(s, events + from, n - from, &status, err);
+  return status;
 }
 
 static fn_status sink_log(void *self, const fn_track_event *events, size_t n, fn_err *err) {
   mlflow_sink *s = self;
-  for (size_t i = 0; i < n; i++)
-    if (events[i].kind == FN_TRACK_STATUS && events[i].status != FN_RUN_RUNNING) {
-      FN_TRY(tell_thinned(s, err));
-      break;
-    }
-  FN_TRY(append(s, events, n, err));
+  const fn_status status = append(s, events, n, err);
   pthread_mutex_lock(&s->mutex);
   s->n_logged += n > 0;
   pthread_cond_broadcast(&s->wake);
   pthread_mutex_unlock(&s->mutex);
-  return state(s, err);
+  if (status == FN_OK) return state(s, err);
+  return fn_err_prefix(err, status, "the run's folder takes no events, which are held in memory (%d MiB) until it does",
+                       FN_JOURNAL_MAX_HELD >> 20);
 }
 
 static void wait_idle_locked(mlflow_sink *s, uint64_t deadline_ns) {
@@ -214,24 +221,34 @@ static void wait_idle_locked(mlflow_sink *s, uint64_t deadline_ns) {
 }
 
 /* What did not get there. */
-static fn_status outcome(mlflow_sink *s, fn_err *err) {
-  const unsigned long long n = fn_journal_n_waiting(s->journal), thinned = fn_journal_n_thinned(s->journal);
+static fn_status outcome(mlflow_sink *s, const fn_err *disk, fn_err *err) {
+  const unsigned long long n = fn_journal_n_waiting(s->journal), thinned = fn_journal_n_thinned(s->journal),
+                           lost = fn_journal_n_lost(s->journal) + fn_journal_n_held(s->journal);
   const long long rejected = (long long)fn_journal_remote_of(s->journal)->n_rejected;
-  char left_out[120] = "";
+  char left_out[400] = "";
+  int used = 0;
   if (thinned > 0)
-    (void)snprintf(left_out, sizeof left_out, "; %llu points of metrics were left out (track.spool_mb)", thinned);
+    used = snprintf(left_out, sizeof left_out, "; %llu points of metrics were left out (track.spool_mb)", thinned);
+  if (lost > 0)
+    (void)snprintf(left_out + used, sizeof left_out - (size_t)used,
+                   "; %llu events are lost, for the run's folder did not take them%s%.200s%s", lost,
+                   disk->message[0] ? " (" : "", disk->message, disk->message[0] ? ")" : "");
   if (n > 0)
-    return fn_err_set(err, FN_E_IO, "%llu %s wait for %s (%.600s)%s; bring them there: fakenews runs sync %s", n,
+    return fn_err_set(err, FN_E_IO, "%llu %s wait for %s (%.500s)%s; bring them there: fakenews runs sync %s", n,
                       s->only_files ? "files" : "events", fn_mlflow_uri(s->mlflow),
                       s->failed ? s->failure.message : "time was up", left_out, fn_journal_folder(s->journal));
   if (rejected > 0)
-    return fn_err_set(err, FN_E_INVALID, "%s refuses %lld events: %.600s%s", fn_mlflow_uri(s->mlflow), rejected,
+    return fn_err_set(err, FN_E_INVALID, "%s refuses %lld events: %.500s%s", fn_mlflow_uri(s->mlflow), rejected,
                       fn_mlflow_sender_rejection(s->sender), left_out);
-  return thinned > 0 ? fn_err_set(err, FN_E_LIMIT, "%s is told%s", fn_mlflow_uri(s->mlflow), left_out) : FN_OK;
+  return thinned + lost > 0
+             ? fn_err_set(err, lost ? FN_E_IO : FN_E_LIMIT, "%s is told%s", fn_mlflow_uri(s->mlflow), left_out)
+             : FN_OK;
 }
 
 static fn_status sink_close(void *self, uint64_t deadline_ns, fn_err *err) {
   mlflow_sink *s = self;
+  fn_err disk = {0};
+  (void)!fn_journal_append(s->journal, NULL, 0, &disk); /* what is held; its failure is told below */
   pthread_mutex_lock(&s->mutex);
   s->closing = true; /* an attempt at once, whatever it waits for */
   s->n_failures = 0;
@@ -242,7 +259,7 @@ static fn_status sink_close(void *self, uint64_t deadline_ns, fn_err *err) {
   pthread_mutex_unlock(&s->mutex);
   if (s->started) pthread_join(s->thread, NULL);
   s->started = false;
-  return outcome(s, err);
+  return outcome(s, &disk, err);
 }
 
 static void sink_destroy(void *self) {

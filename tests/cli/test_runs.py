@@ -9,8 +9,10 @@ import os
 import re
 import shutil
 import signal
+import socket
 import sqlite3
 import subprocess
+import threading
 from pathlib import Path
 
 import pytest
@@ -385,6 +387,22 @@ def test_linear_family(fakenews, data, tmp_path):
     run = lines(fakenews("runs", "list"))[0]
     assert run["status"] == "FINISHED" and run["metrics"]["test/roc_auc"] >= 0 and "model.hidden_size" not in run["params"]
     assert "linear.c" in run["params"] or any(k.startswith("linear.") for k in run["params"])
+
+
+def test_a_server_that_hangs_up_is_asked_once(fakenews):
+    """No second time to read alone, which is for files: where nothing answers it would double the wait."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        calls = []
+
+        def hang_up():
+            with contextlib.suppress(OSError):
+                while True:
+                    calls.append(server.accept()[0].close())
+
+        threading.Thread(target=hang_up, daemon=True).start()
+        url = f"postgresql://u@127.0.0.1:{server.getsockname()[1]}/x?sslmode=disable&gssencmode=disable"
+        done = fakenews("runs", "list", f"track.url={url}")
+        assert done.code == 1 and "PostgreSQL" in done.stderr and len(calls) == 1, (done, calls)
 
 
 def test_postgresql(fakenews, data):

@@ -9,7 +9,9 @@
 #include "track/mlflow_sink.h"
 
 #include <math.h>
+#include <signal.h>
 #include <stdio.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -261,15 +263,21 @@ static void the_place_of_a_run_is_read(void **state) {
   }
 }
 
+static fn_config *default_net(fn_net_options *net) {
+  fn_err err = {0};
+  fn_config *config = NULL;
+  const fn_option_table *const tables[] = {&fn_net_option_table};
+  assert_ok(fn_config_create(&config, tables, 1, NULL, &err));
+  assert_ok(fn_config_fill(net, config, &fn_net_option_table, &err));
+  return config;
+}
+
 /* The port is closed: the sink takes everything at once, ends on time and says what waits. */
 static void nobody_is_there(void **state) {
   (void)state;
   fn_err err = {0};
-  fn_config *config = NULL;
-  const fn_option_table *const tables[] = {&fn_net_option_table};
   fn_net_options net;
-  assert_ok(fn_config_create(&config, tables, 1, NULL, &err));
-  assert_ok(fn_config_fill(&net, config, &fn_net_option_table, &err));
+  fn_config *config = default_net(&net);
   const fn_mlflow_sink_options options = {.server = {.uri = "http://127.0.0.1:9", .token = "secret-token", .net = &net},
                                           .run = &run,
                                           .folder = folder,
@@ -294,6 +302,60 @@ static void nobody_is_there(void **state) {
   fn_config_destroy(config);
 }
 
+/* No file may grow any more, as on a full disk. */
+static void limit_files(rlim_t n_bytes) {
+  struct rlimit limit;
+  assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
+  limit.rlim_cur = n_bytes;
+  assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+}
+
+/* Events that the disk does not take are held, in their order, and those that never get there are counted and told. */
+static void full_disk(void **state) {
+  (void)state;
+  fn_err err = {0};
+  fn_net_options net;
+  fn_config *config = default_net(&net);
+  const fn_mlflow_sink_options options = {
+      .server = {.uri = "http://127.0.0.1:9", .net = &net}, .run = &run, .folder = folder, .max_bytes = 1u << 28};
+  fn_sink sink;
+  signal(SIGXFSZ, SIG_IGN);
+  assert_ok(fn_mlflow_sink_create(&sink, &options, &err));
+  static char long_value[6001];
+  memset(long_value, 'x', sizeof long_value - 1);
+  const fn_track_event param = {.kind = FN_TRACK_PARAM, .key = "p", .value = long_value};
+  const fn_track_event end = {.kind = FN_TRACK_STATUS, .status = FN_RUN_FINISHED, .time_ms = 7};
+  limit_files((rlim_t)size_of_journal() + 100); /* half a line fits */
+  assert_status(sink.log(sink.self, &param, 1, &err), FN_E_IO);
+  assert_contains(err.message, "held in memory (16 MiB) until it does: ");
+  assert_contains(err.message, "mlflow.jsonl: File too large");
+  for (int i = 0; i < 1000; i++) {
+    const fn_track_event e = {.kind = FN_TRACK_METRIC, .key = "m", .number = i, .step = i, .time_ms = i};
+    assert_status(sink.log(sink.self, &e, 1, &err), FN_E_IO);
+  }
+  limit_files(RLIM_INFINITY);
+  (void)!sink.log(sink.self, NULL, 0, NULL); /* the tracker looks in now and then */
+  const off_t whole = size_of_journal();
+  assert_true(whole > 6000 + 1000 * 10);
+  limit_files((rlim_t)whole);
+  assert_status(sink.log(sink.self, &end, 1, &err), FN_E_IO);
+  assert_status(sink.close(sink.self, fn_clock_ns(), &err), FN_E_IO);
+  assert_contains(err.message, "1001 events wait for http://127.0.0.1:9");
+  assert_contains(err.message, "1 events are lost, for the run's folder did not take them (");
+  sink.destroy(sink.self);
+  limit_files(RLIM_INFINITY);
+  fn_journal *journal = open_journal(1u << 28);
+  FN_AUTO_BUF fn_buf lines;
+  fn_buf_init(&lines, 0);
+  assert_ok(fn_journal_read(&lines, journal, 1, &err));
+  assert_true(fn_str_starts_with(fn_buf_str(&lines), "[\"p\",\"p\",\"xxx"));
+  assert_ok(fn_journal_advance(journal, lines.length, 1, &err));
+  assert_ok(fn_journal_read(&lines, journal, 1, &err));
+  assert_string_equal(lines.data, "[\"m\",\"m\",0,0,0]\n");
+  fn_journal_close(journal);
+  fn_config_destroy(config);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test_setup_teardown(events_survive, set_up, tear_down),
@@ -303,6 +365,7 @@ int main(void) {
       cmocka_unit_test(the_environment_is_read),
       cmocka_unit_test(the_place_of_a_run_is_read),
       cmocka_unit_test_setup_teardown(nobody_is_there, set_up, tear_down),
+      cmocka_unit_test_setup_teardown(full_disk, set_up, tear_down),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
