@@ -4,10 +4,10 @@
 
 #include <stdlib.h>
 
-/* A server that cannot reach its registry starts with what it had. A registry that answers, and has no such model or a
- * damaged one, is believed. */
+/* A server whose registry cannot be used starts with what it had. One that answers and has no such model is believed.
+ */
 static fn_status take_last(fn_serve_follow *f, fn_status status, const fn_err *why, fn_err *err) {
-  if (status != FN_E_IO || fn_model_last(&f->place, &f->uri, FN_WANT_ANSWERS, &f->source.source, NULL) != FN_OK)
+  if (!f->place.away || fn_model_last(&f->place, &f->uri, FN_WANT_ANSWERS, &f->source.source, NULL) != FN_OK)
     return fn_err_set(err, status, "%s", why->message);
   f->place.stale = true;
   return FN_OK;
@@ -45,6 +45,7 @@ static fn_status fetch_first(fn_serve_follow *f, fn_err *err) {
   f->source.stores.options.sink = (fn_download_sink){NULL, NULL}; /* the follower has its own */
   f->source.mlflow.tick = NULL;
   if (status == FN_OK || !f->late || fn_cli_stop_requested()) return status;
+  f->place.away = true;
   return fn_err_set(err, FN_E_IO, "%s: not fetched within registry.follow_s", f->uri.text);
 }
 
@@ -86,7 +87,10 @@ bool fn_serve_follow_fall_back(char **path_out, fn_serve_follow *f, const fn_err
 }
 
 static void set_origin(const fn_serve_follow *f, const fn_follow_state *state) {
-  fn_server_origin origin = {.version = state->version, .asked_ms = state->asked_ms, .n_failures = state->n_failures};
+  fn_server_origin origin = {.version = state->version,
+                             .asked_ms = state->asked_ms,
+                             .asked_ns = state->asked_ns,
+                             .n_failures = state->n_failures};
   memcpy(origin.name, f->uri.name, sizeof origin.name);
   memcpy(origin.alias, f->uri.alias, sizeof origin.alias);
   fn_server_set_origin(f->server, &origin);
@@ -119,8 +123,7 @@ static void tell(void *arg, fn_follow_what what, const fn_follow_state *state, c
 fn_status fn_serve_follow_start(fn_serve_follow *f, fn_server *server, fn_err *err) {
   if (f->uri.form != FN_MODEL_REGISTRY) return FN_OK;
   f->server = server;
-  const fn_follow_state state = {
-      .version = f->place.version, .asked_ms = f->place.stale ? 0 : fn_clock_unix_ms(), .n_failures = f->place.stale};
+  const fn_follow_state state = fn_follow_first(&f->place);
   set_origin(f, &state);
   if (f->place.stale)
     tell(f, FN_FOLLOW_AWAY, &state, f->why);

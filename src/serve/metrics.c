@@ -246,11 +246,11 @@ static void format_batcher(fn_buf *out, const fn_batcher_stats *s) {
 static void format_origin(fn_buf *out, const fn_server *server) {
   fn_server_origin origin;
   if (!fn_server_get_origin(&origin, server)) return;
-  const double age = (double)(fn_clock_unix_ms() - origin.asked_ms) * 1e-3;
+  const double age = (double)(fn_clock_ns() - origin.asked_ns) * 1e-9;
   format_one(out, "fakenews_registry_version", "gauge", "Version of the registry's model that answers.",
              (double)origin.version);
   format_one(out, "fakenews_registry_age_seconds", "gauge",
-             "Time since the registry last said where the alias stands; since 1970 when it never did.", age);
+             "Time since the registry last said where the alias stands; since the start when it never did.", age);
   format_one(out, "fakenews_registry_failures_total", "counter",
              "Questions to the registry in vain, and versions that could not be fetched or were refused.",
              (double)origin.n_failures);

@@ -63,6 +63,7 @@ typedef struct fn_server_origin {
   char name[256], alias[256];
   int64_t version;
   int64_t asked_ms;    /* Unix time of the registry's last answer; 0: none yet */
+  uint64_t asked_ns;   /* the same by fn_clock_ns; without an answer, of the start */
   uint64_t n_failures; /* questions in vain, versions that could not be had */
 } fn_server_origin;
 void fn_server_set_origin(fn_server *server, const fn_server_origin *origin);

@@ -4,7 +4,8 @@
  *   /path, path, file:///path      a folder, made when something is put into it
  *   s3://bucket[/prefix]           Amazon S3 and what speaks its protocol (docs/stores.md: endpoints, credentials)
  *   gs://bucket[/prefix]           Google Cloud Storage
- *   http://…, https://…            a folder of a web server: get, read and stat only
+ *   http://…, https://…            a folder of a web server: get, read and stat only; what stands behind a '?'
+ *                                  goes with every request and is never shown (addresses signed for one file)
  *
  * Keys are relative paths: parts joined by '/', none empty, "." or "..", UTF-8 without control characters or
  * backslashes, at most 1,024 bytes. What is put appears under its key only when all of it is there, and replaces what

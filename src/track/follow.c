@@ -56,6 +56,7 @@ static bool ask(int64_t *version, char digest[65], fn_follow *f) {
   fn_err err = {0};
   if (fn_model_current(version, digest, &f->uri, &f->source, &err) == FN_OK) {
     f->state.asked_ms = fn_clock_unix_ms();
+    f->state.asked_ns = fn_clock_ns();
     if (f->away) tell(f, FN_FOLLOW_BACK, "the registry answers again");
     f->away = false;
     return true;
@@ -163,6 +164,13 @@ static void *run(void *arg) {
 
 /* ---- */
 
+fn_follow_state fn_follow_first(const fn_model_place *in_use) {
+  return (fn_follow_state){.version = in_use->version,
+                           .asked_ms = in_use->stale ? 0 : fn_clock_unix_ms(),
+                           .asked_ns = fn_clock_ns(),
+                           .n_failures = in_use->stale};
+}
+
 static void destroy(fn_follow *f) {
   pthread_cond_destroy(&f->changed);
   pthread_mutex_destroy(&f->lock);
@@ -202,7 +210,7 @@ fn_status fn_follow_start(fn_follow **follow_out, const fn_follow_options *optio
     f->source.mlflow = &f->mlflow;
   }
   f->rng = fn_rng_make(seed, 0);
-  f->state = (fn_follow_state){.version = in_use->version, .asked_ms = in_use->stale ? 0 : fn_clock_unix_ms()};
+  f->state = fn_follow_first(in_use);
   f->away = in_use->stale;
   f->path = fn_str_dup(fn_str_from(in_use->path));
   fn_status status = f->path ? start_thread(f, err) : fn_err_no_memory(err, "a follower");

@@ -16,6 +16,7 @@ typedef enum fn_follow_what {
 typedef struct fn_follow_state {
   int64_t version;     /* in use */
   int64_t asked_ms;    /* Unix time of the registry's last answer; 0: none yet */
+  uint64_t asked_ns;   /* the same by fn_clock_ns, which nobody sets; without an answer, of the start */
   uint64_t n_failures; /* of all three kinds */
 } fn_follow_state;
 
@@ -31,6 +32,8 @@ typedef struct fn_follow_options {
 } fn_follow_options;
 
 typedef struct fn_follow fn_follow;
+/* The state before the first question. */
+fn_follow_state fn_follow_first(const fn_model_place *in_use);
 /* in_use: what was fetched at the start; stale where the registry did not answer then. */
 FN_NODISCARD fn_status fn_follow_start(fn_follow **follow_out, const fn_follow_options *options,
                                        const fn_model_place *in_use, fn_err *err);

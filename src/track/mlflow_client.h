@@ -117,7 +117,7 @@ typedef fn_status (*fn_mlflow_file_emit)(void *arg, const char *path, uint64_t n
 FN_NODISCARD fn_status fn_mlflow_list(fn_mlflow *mlflow, const char *root, const char *path, fn_mlflow_file_emit emit,
                                       void *arg, fn_err *err);
 /* Fetches a file to `target`, or a folder with all below it, which then appears by rename. FN_E_INVALID when `target`
- * is there. Names that would lead out of it are refused. */
+ * is there. Names that would lead out of it are refused; FN_E_IO for a file that is not as long as the server lists. */
 FN_NODISCARD fn_status fn_mlflow_get(fn_mlflow *mlflow, const char *root, const char *path, const char *target,
                                      fn_err *err);
 

@@ -1,5 +1,6 @@
 #include "track/model_uri.h"
 
+#include "net/url.h"
 #include "store/store.h"
 #include "track/registry.h"
 
@@ -40,7 +41,9 @@ static fn_status parse_run(fn_model_uri *u, const char *rest, fn_err *err) {
   memcpy(u->name, rest, n);
   u->name[n] = '\0';
   u->path = rest[n] && rest[n + 1] ? rest + n + 1 : "model";
-  return FN_OK;
+  const char *why = "";
+  if (fn_name_is_inside(fn_str_from(u->path), &why)) return FN_OK;
+  return fn_err_set(err, FN_E_INVALID, "%.200s: the path of a file inside a run %s", u->text, why);
 }
 
 fn_status fn_model_uri_parse(fn_model_uri *uri_out, const char *text, fn_err *err) {

@@ -50,12 +50,14 @@ typedef struct fn_model_place {
   char *path; /* of the copy; malloc'd */
   char name[256];
   int64_t version; /* 0: not of a registry */
-  bool stale;      /* the registry or store did not answer: this is the last copy */
+  bool stale;      /* the registry or store cannot be used now: this is the last copy */
+  bool away;       /* on failure: nothing was said of the model itself, so that a copy of before may stand in for it */
 } fn_model_place;
 void fn_model_place_deinit(fn_model_place *place);
 
 /* uri: not FN_MODEL_PATH. FN_E_NOT_FOUND: no such model, version, alias, run, file (names what there is). FN_E_IO: no
- * answer and no copy; a copy whose checksum is not the one that was recorded. */
+ * answer and no copy; a copy whose checksum is not the one that was recorded. On failure *place_out has no path, and
+ * its `away` tells a service that cannot be used from one that says no. */
 FN_NODISCARD fn_status fn_model_fetch(fn_model_place *place_out, const fn_model_uri *uri, fn_model_want want,
                                       const fn_model_source *source, fn_err *err);
 

@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import time
+import urllib.parse
 
 import pytest
 from http_support import Server, whole
@@ -114,6 +116,139 @@ def test_a_file_that_changes_while_it_is_fetched(place):
         server.stop()
 
 
+def test_an_address_that_is_signed(place):
+    """Its query goes with every request, is shown nowhere, and is not what the copy is known by; HEAD is refused."""
+    place.registry("download", "fake-news/1", "--out", "whole")
+    packed = (place.folder / "whole/fakenews/model.fnm").read_bytes()
+
+    def answer(h):
+        if h.path != "/m/best%20one.fnm?sig=a/b%2Bc&SECRET":
+            h.head(404)
+        elif h.command == "HEAD":
+            h.head(403)
+        elif h.headers.get("Range") == "bytes=0-0":
+            h.head(206, Content_Range=f"bytes 0-0/{len(packed)}", Content_Length=1)
+            h.wfile.write(packed[:1])
+        else:
+            h.head(200, Content_Length=len(packed))
+            h.wfile.write(packed)
+
+    expected = answers(place, "whole/fakenews/model.fnm")[0]
+    server = Server(answer)
+    url = f"{server.url}/m/best%20one.fnm"
+    try:
+        assert answers(place, url + "?sig=a/b%2Bc&SECRET#top", *HTTP) == (expected, "")
+        done = place.run("predict", "--model", f"{server.url}/m/none.fnm?sig=SECRET", "rows.jsonl", *HTTP, code=2)
+        assert "none.fnm" in done.stderr and "SECRET" not in done.stderr
+    finally:
+        server.stop()
+    got, said = answers(place, url + "?sig=SECRET2", *HTTP)  # signed anew: the same place
+    assert got == expected and "the last copy is used" in said and "SECRET" not in said
+    assert "SECRET" not in "".join(str(p) for p in (place.folder / ".cache").rglob("*"))
+
+
+def flip(data):
+    return data[:-2000] + bytes([data[-2000] ^ 255]) + data[-1999:]
+
+
+class Registry(Server):
+    """An MLflow server with one version of one model; `mode` is what goes wrong."""
+
+    def __init__(self, packed, mode="fine", port=0):
+        self.packed, self.mode, self.downloads = packed, mode, 0
+        super().__init__(self.answer)
+
+    def answer(self, h):
+        def send(body, status=200):
+            body = body if isinstance(body, bytes) else json.dumps(body).encode()
+            h.head(status, Content_Length=len(body))
+            h.wfile.write(body)
+
+        url = urllib.parse.urlsplit(h.path)
+        version = {"name": "m", "version": "1", "status": "READY", "creation_timestamp": 1, "source": "x"}
+        if self.mode == "500":
+            return send(b"no", 500)
+        if self.mode == "401":
+            return send(b"who are you", 401)
+        if self.mode == "pending":
+            version["status"] = "PENDING_REGISTRATION"
+        if url.path.endswith("registered-models/alias"):
+            return send({"model_version": version})
+        if url.path.endswith("get-download-uri"):
+            return send({"artifact_uri": "mlflow-artifacts:/0/r"})
+        if url.query:
+            if url.query.endswith("fakenews") and self.mode != "no packed file":
+                return send({"files": [{"path": "model.fnm", "is_dir": False, "file_size": len(self.packed)}]})
+            return send({"files": []})
+        if not url.path.endswith("/model.fnm"):
+            return send({"error_code": "RESOURCE_DOES_NOT_EXIST", "message": "no such file"}, 404)
+        self.downloads += 1
+        if self.mode == "endless":
+            h.head(200)
+            while True:
+                h.wfile.write(bytes(1 << 20))
+        if self.mode == "page" and self.downloads == 1:
+            return send(b"<html>504 from a proxy</html>")
+        bad = {"other": bytes(len(self.packed)), "bit": flip(self.packed), "half": self.packed[:1000],
+               "longer": self.packed + bytes(50)}
+        return send(bad[self.mode] if self.mode in bad and self.downloads == 1 else self.packed)
+
+
+def test_what_a_server_sends_is_not_believed(place):
+    """An answer of something between, a file that never ends, a version that is not there yet: none becomes a copy, and
+    the next call asks again."""
+    packed = place.content("version:fake-news/1", "fakenews/model.fnm").read_bytes()
+    expected = answers(place, "models:/fake-news/1")[0]
+    ask = ("predict", "--model", "models:/m@best", "rows.jsonl", *HTTP)
+    for mode, says in (("page", "the server listed"), ("other", "cannot be loaded"),
+                       ("bit", "cannot be loaded"), ("half", "and sent 1000"), ("longer", "sends more"), ("endless", "the server listed"),
+                       ("pending", "PENDING_REGISTRATION"), ("no packed file", "version 1 of m")):
+        server = Registry(packed, mode)
+        try:
+            done = place.run(*ask, f"registry.uri={server.url}", code=None)
+            assert done.returncode in (1, 2) and says in done.stderr, (mode, done.stderr)
+            downloads = server.downloads
+            server.mode = "fine"
+            assert answers(place, "models:/m@best", f"registry.uri={server.url}", *HTTP) == (expected, "")
+            assert server.downloads == downloads + 1
+        finally:
+            server.stop()
+    assert max(p.stat().st_size for p in cached(place)) < 2 * len(packed)
+
+
+def test_only_an_answer_about_the_model_is_believed(place):
+    """Whatever else a registry says, or does not: the last copy answers, soon."""
+    packed = place.content("version:fake-news/1", "fakenews/model.fnm").read_bytes()
+    server = Registry(packed)
+    try:
+        uri = f"registry.uri={server.url}"
+        expected = answers(place, "models:/m@best", uri)[0]
+        for server.mode in ("401", "pending"):
+            got, said = answers(place, "models:/m@best", uri)
+            assert got == expected and "the last copy is used" in said
+        server.mode = "500"
+        begin = time.monotonic()
+        assert answers(place, "models:/m@best", uri)[0] == expected
+        assert time.monotonic() - begin < 8  # not all of net.retries
+    finally:
+        server.stop()
+    database = place.folder / "runs/tracking.db"
+    before = answers(place, "models:/fake-news@best")[0]
+    good = database.read_bytes()
+    place.database("UPDATE schema_version SET version = 99")
+    assert "version 99" in answers(place, "models:/fake-news@best")[1]
+    for bad in (b"no database at all" * 300, None):
+        database.write_bytes(bad) if bad else database.unlink()
+        got, said = answers(place, "models:/fake-news@best")
+        assert got == before and "the last copy is used" in said
+    database.write_bytes(good)
+    assert answers(place, "models:/fake-news@best") == (before, "")
+    place.registry("alias", "fake-news@best", "--delete")
+    assert "best" in place.run("predict", "--model", "models:/fake-news@best", "rows.jsonl", code=2).stderr
+    database.unlink()  # what was taken back does not answer again
+    place.run("predict", "--model", "models:/fake-news@best", "rows.jsonl", code=2)
+
+
 def test_a_folder_by_its_file_address(place):
     assert answers(place, f"file://{place.folder}/bert/model") == answers(place, "bert/model")
 
@@ -144,6 +279,7 @@ def test_a_registry_that_is_away_leaves_the_last_copy(place):
     ("models:/fake-news/7", "its newest is 3"),
     ("models:/mews@best", "which has fake-news"),
     ("runs:/", "runs:/RUN"),
+    ("runs:/bert/../../bert", "runs:/bert/../../bert"),
 ])
 def test_bad_names_are_explained(made, name, says):
     assert says in made.run("predict", "--model", name, "rows.jsonl", code=2).stderr

@@ -1,16 +1,13 @@
 """`fakenews registry`: versions, gates, promotion, the record of changes, bad input."""
 
 import hashlib
-import http.server
 import json
 import os
 import resource
 import shutil
 import signal
 import subprocess
-import threading
 import time
-import urllib.parse
 
 import pytest
 from registry_support import Place, copy_place, make_place
@@ -431,80 +428,6 @@ def test_killed_in_the_middle(place):
     assert not any(scratch.iterdir())
     owners = {owner for (owner,) in place.database("SELECT DISTINCT owner FROM artifacts") if owner.startswith("version:")}
     assert len(owners) == len(place.registry("list").stdout.splitlines())
-
-
-# ---- a server's registry that answers badly
-
-
-class BadServer(http.server.ThreadingHTTPServer):
-    """A registry with one version, whose packed file first comes as `bad` says it."""
-
-    def __init__(self, packed, bad=lambda data: data, status="READY", listed=None):
-        self.packed, self.bad, self.n_downloads = packed, bad, 0
-        owner = self
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def log_message(self, *args):
-                pass
-
-            def do_GET(self):
-                url = urllib.parse.urlsplit(self.path)
-                folder = urllib.parse.parse_qs(url.query).get("path", [""])[0]
-                if "registered-models/alias" in url.path or "model-versions/get-" in url.path or "model-versions/get" in url.path:
-                    body = {"model_version": {"name": "m", "version": "1", "creation_timestamp": 1, "status": status},
-                            "artifact_uri": "mlflow-artifacts:/0/r/artifacts/model"}
-                elif folder.endswith("/fakenews"):
-                    body = {"files": listed or [{"path": "model.fnm", "is_dir": False, "file_size": len(packed)}]}
-                elif folder:
-                    body = {"files": [{"path": name, "is_dir": False} for name in ()]}
-                elif url.path.endswith("model.fnm"):
-                    owner.n_downloads += 1
-                    body = owner.bad(packed) if owner.n_downloads == 1 else packed
-                else:
-                    return self.send_error(404)
-                data = body if isinstance(body, bytes) else json.dumps(body).encode()
-                self.send_response(200)
-                self.send_header("Content-Length", str(len(data)))
-                self.end_headers()
-                self.wfile.write(data)
-
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.uri = f"registry.uri=http://127.0.0.1:{self.server_port}"
-        threading.Thread(target=self.serve_forever, args=(0.01,), daemon=True).start()
-
-    def __exit__(self, *args):
-        self.shutdown()
-        super().__exit__(*args)
-
-
-def flip(data):
-    return data[:-2000] + bytes([data[-2000] ^ 255]) + data[-1999:]
-
-
-@pytest.mark.parametrize("bad, says", [
-    (lambda data: b"<html>504 from a proxy</html>", "and sent 29"),
-    (lambda data: data[:1000], "and sent 1000"),
-    (lambda data: data + bytes(50), "sends more"),
-    (flip, "cannot be loaded"),
-])
-def test_a_bad_answer_of_a_server_is_not_kept(place, bad, says):
-    packed = place.content("version:fake-news/2", "fakenews/model.fnm").read_bytes()
-    ask = ["predict", "--model", "models:/m@best", "--title", "water"]
-    with BadServer(packed, bad) as server:
-        said = place.run(*ask, server.uri, "net.retries=0", code=1).stderr
-        assert says in said, said
-        place.run(*ask, server.uri)  # fetched anew
-        assert server.n_downloads == 2
-
-
-def test_a_version_that_is_not_ready_is_not_taken(place):
-    packed = place.content("version:fake-news/2", "fakenews/model.fnm").read_bytes()
-    ask = ["predict", "--model", "models:/m@best", "--title", "water"]
-    with BadServer(packed, status="PENDING_REGISTRATION") as server:
-        assert "PENDING_REGISTRATION" in place.run(*ask, server.uri, code=2).stderr
-    with BadServer(packed, listed=[{"path": "card.json", "is_dir": False}]) as server:
-        said = place.run(*ask, server.uri, "net.retries=0", code=2).stderr
-        assert "version 1 of m" in said, said
 
 
 def test_tables_fit_a_terminal(place):

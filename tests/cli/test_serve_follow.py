@@ -155,14 +155,18 @@ def test_killed_and_started_without_a_registry(place):
         model = server.get("/v1/model").json["id"]
         server.process.kill()
         server.process.wait()
-    database = place.folder / "runs/tracking.db"
-    shutil.move(database, place.folder / "kept.db")
-    database.mkdir()  # there, and cannot be read
+    shutil.move(place.folder / "runs", place.folder / "kept")  # a mount that is not there
     with serve(place) as server:
         answer = server.post("/v1/classify", {"title": "Moon is rented", "text": TEXT})
         assert answer.status == 200 and answer.json["model"] == model
         assert version_of(server) == 3 and server.get("/v1/model").json["registry"]["asked_at"] is None
         assert '"registry_away"' in server.log
+        failures = metric(server, "fakenews_registry_failures_total")
+        assert failures >= 1 and 0 <= metric(server, "fakenews_registry_age_seconds") < 30
+        wait_for(lambda: metric(server, "fakenews_registry_failures_total") > failures, 20)  # a counter does not fall
+        shutil.move(place.folder / "kept", place.folder / "runs")
+        wait_for(lambda: '"registry_back"' in server.log, 20)
+        assert metric(server, "fakenews_registry_failures_total") > failures
     # a folder that has no registry does not answer with the copy of another one
     elsewhere = Place(place.program, place.folder / "elsewhere")
     elsewhere.folder.mkdir()
@@ -170,8 +174,6 @@ def test_killed_and_started_without_a_registry(place):
     done = elsewhere.run("serve", "--check", "--model", NAME, "predictions.url=none", code=2, **cache)
     assert "runs/tracking.db" in done.stderr
     # nor one whose registry says that there is no such alias
-    database.rmdir()
-    shutil.move(place.folder / "kept.db", database)
     place.registry("alias", "fake-news@best", "--delete")
     done = place.run("serve", "--check", "--model", NAME, "predictions.url=none", code=2)
     assert "best" in done.stderr
