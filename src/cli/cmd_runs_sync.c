@@ -205,6 +205,8 @@ static fn_status sync_run(outcome *o, const sync_job *job, const char *folder, f
                                               "no MLflow server is given: set track.uri or "
                                               "MLFLOW_TRACKING_URI");
   if (mlflow) (void)snprintf(o->uri, sizeof o->uri, "%.511s", fn_mlflow_uri(mlflow));
+  if (mlflow && *fn_journal_head_of(journal)->workspace)
+    status = fn_mlflow_use_workspace(mlflow, fn_journal_head_of(journal)->workspace, err);
   if (status == FN_OK && is_given) status = check_server(job, journal, mlflow, err);
   const int64_t rejected = fn_journal_remote_of(journal)->n_rejected;
   if (status == FN_OK) status = send_all(o, job, journal, mlflow, err);

@@ -6,6 +6,9 @@
 #include "track/sink_local.h"
 #include "track/wandb_sink.h"
 
+#include <stdlib.h>
+#include <strings.h>
+
 /* ---- local ---- */
 
 static fn_status make_local(fn_sink *sink_out, const fn_cli_track_context *c, fn_err *err) {
@@ -54,7 +57,10 @@ static fn_status make_mlflow(fn_sink *sink_out, const fn_cli_track_context *c, f
                                     .interrupted = fn_cli_stop_requested};
   FN_TRY(fn_cli_mlflow_options(&options.server, c->options->uri, c->options, c->stores, err));
   if (!options.server.uri) {
-    FN_TRY(fn_journal_uri(&known, c->folder, "mlflow", err));
+    if (fn_journal_uri(&known, c->folder, "mlflow", NULL) != FN_OK)
+      return fn_err_set(err, FN_E_INVALID,
+                        "no server is given, and this run was told to none before: set track.uri=http://HOST:5000 or "
+                        "MLFLOW_TRACKING_URI");
     if (fn_mlflow_from_folder(&options.server, known))
       fn_cli_note(c->cli, "%s is named by the run's folder alone, and gets no credentials; set MLFLOW_TRACKING_URI",
                   known);
@@ -88,19 +94,6 @@ static void destroy_nothing(void *self) {
   (void)self;
 }
 
-static fn_status check_wandb(const fn_cli *cli, const fn_track_options *options, const fn_environment *environment,
-                             bool resume, fn_err *err) {
-  (void)options, (void)resume;
-  const char *mode = fn_environment_get(environment, "WANDB_MODE");
-  if (!mode || strcmp(mode, "offline") == 0 || strcmp(mode, "dryrun") == 0 || strcmp(mode, "disabled") == 0)
-    return FN_OK;
-  if (strcmp(mode, "online") != 0 && strcmp(mode, "run") != 0 && strcmp(mode, "shared") != 0)
-    return fn_err_set(err, FN_E_INVALID, "WANDB_MODE: \"%.40s\" is none of offline, online, disabled", mode);
-  fn_cli_note(cli, "WANDB_MODE=%s: nothing is sent to W&B as the training runs; `wandb sync` brings its folder there",
-              mode);
-  return FN_OK;
-}
-
 /* WANDB_TAGS: words parted by commas, cut in place. */
 enum { MAX_TAGS = 64 };
 static size_t split_tags(const char *tags[MAX_TAGS], char *text) {
@@ -115,31 +108,72 @@ static size_t split_tags(const char *tags[MAX_TAGS], char *text) {
   return n;
 }
 
+/* What the variables say, as far as W&B reads them itself. */
+typedef struct wandb_words {
+  fn_wandb_sink_options options;
+  const char *tags[MAX_TAGS];
+  char *text; /* of the tags; to be freed */
+} wandb_words;
+
+/* *words stays where it is: options points into it. */
+static fn_status read_wandb(wandb_words *words, const fn_environment *e, fn_err *err) {
+  const char *given = fn_environment_get(e, "WANDB_TAGS");
+  words->text = given ? fn_str_dup(fn_str_from(given)) : NULL;
+  if (given && !words->text) return fn_err_no_memory(err, "WANDB_TAGS");
+  words->options = (fn_wandb_sink_options){.id = fn_environment_get(e, "WANDB_RUN_ID"),
+                                           .project = fn_environment_get(e, "WANDB_PROJECT"),
+                                           .entity = fn_environment_get(e, "WANDB_ENTITY"),
+                                           .name = fn_environment_get(e, "WANDB_NAME"),
+                                           .group = fn_environment_get(e, "WANDB_RUN_GROUP"),
+                                           .job_type = fn_environment_get(e, "WANDB_JOB_TYPE"),
+                                           .notes = fn_environment_get(e, "WANDB_NOTES"),
+                                           .tags = words->tags,
+                                           .n_tags = split_tags(words->tags, words->text)};
+  return FN_OK;
+}
+
+/* WANDB_DISABLED is what users of transformers set. */
+static bool is_wandb_off(const fn_environment *environment) {
+  const char *mode = fn_environment_get(environment, "WANDB_MODE");
+  const char *off = fn_environment_get(environment, "WANDB_DISABLED");
+  return (mode && strcmp(mode, "disabled") == 0) || (off && (strcasecmp(off, "true") == 0 || strcmp(off, "1") == 0));
+}
+
+static fn_status check_wandb(const fn_cli *cli, const fn_track_options *options, const fn_environment *environment,
+                             bool resume, fn_err *err) {
+  const char *mode = fn_environment_get(environment, "WANDB_MODE");
+  const fn_run_info run = {.experiment_name = resume ? NULL : options->experiment};
+  wandb_words words;
+  if (is_wandb_off(environment)) return FN_OK;
+  FN_TRY(read_wandb(&words, environment, err));
+  words.options.run = &run;
+  const fn_status status = fn_wandb_check(&words.options, err);
+  free(words.text);
+  if (status != FN_OK) return status;
+  if (!mode || strcmp(mode, "offline") == 0 || strcmp(mode, "dryrun") == 0) return FN_OK;
+  if (strcmp(mode, "online") != 0 && strcmp(mode, "run") != 0 && strcmp(mode, "shared") != 0)
+    return fn_err_set(err, FN_E_INVALID, "WANDB_MODE: \"%.40s\" is none of offline, online, disabled", mode);
+  fn_cli_note(cli, "WANDB_MODE=%s: nothing is sent to W&B as the training runs; `wandb sync` brings its folder there",
+              mode);
+  return FN_OK;
+}
+
 static fn_status make_wandb(fn_sink *sink_out, const fn_cli_track_context *c, fn_err *err) {
   const fn_environment *e = &c->stores->environment;
-  const char *mode = fn_environment_get(e, "WANDB_MODE"), *given = fn_environment_get(e, "WANDB_TAGS");
   const char *dir = c->options->wandb_dir ? c->options->wandb_dir : fn_environment_get(e, "WANDB_DIR");
-  if (mode && strcmp(mode, "disabled") == 0) {
+  wandb_words words;
+  if (is_wandb_off(e)) {
     *sink_out = (fn_sink){.name = "wandb", .log = take_nothing, .close = close_nothing, .destroy = destroy_nothing};
     return FN_OK;
   }
-  const char *tags[MAX_TAGS];
-  FN_AUTO_FREE char *text = given ? fn_str_dup(fn_str_from(given)) : NULL;
-  if (given && !text) return fn_err_no_memory(err, "WANDB_TAGS");
-  const fn_wandb_sink_options options = {.run = c->run,
-                                         .dir = dir ? dir : ".",
-                                         .id = fn_environment_get(e, "WANDB_RUN_ID"),
-                                         .project = fn_environment_get(e, "WANDB_PROJECT"),
-                                         .entity = fn_environment_get(e, "WANDB_ENTITY"),
-                                         .name = fn_environment_get(e, "WANDB_NAME"),
-                                         .group = fn_environment_get(e, "WANDB_RUN_GROUP"),
-                                         .job_type = fn_environment_get(e, "WANDB_JOB_TYPE"),
-                                         .notes = fn_environment_get(e, "WANDB_NOTES"),
-                                         .tags = tags,
-                                         .n_tags = split_tags(tags, text),
-                                         .version = c->cli->version,
-                                         .resume_step = c->resume_step};
-  return fn_wandb_sink_create(sink_out, &options, err);
+  FN_TRY(read_wandb(&words, e, err));
+  words.options.run = c->run;
+  words.options.dir = dir ? dir : ".";
+  words.options.version = c->cli->version;
+  words.options.resume_step = c->resume_step;
+  const fn_status status = fn_wandb_sink_create(sink_out, &words.options, err);
+  free(words.text);
+  return status;
 }
 
 const fn_cli_sink_kind fn_cli_sink_kinds[] = {

@@ -1,5 +1,6 @@
 /* The log's thread: takes everything that waits, writes it as one transaction, and tells. Where the database does not
  * take it the spool does; the spool is replayed before anything newer is written, so that order stays. */
+#include "base/thread.h"
 #include "monitor/log_internal.h"
 
 #include <stdlib.h>
@@ -12,8 +13,7 @@ enum { PURGE_ROWS = 500, PURGE_EVERY_S = 600, MAX_BACKOFF_S = 15, REPLAY_BYTES =
 /* ---- waiting ---- */
 
 static void wait_until(fn_prediction_log *log, uint64_t until_ns) {
-  const struct timespec at = {.tv_sec = (time_t)(until_ns / SECOND), .tv_nsec = (long)(until_ns % SECOND)};
-  pthread_cond_timedwait(&log->wake, &log->mutex, &at);
+  fn_cond_wait_until(&log->wake, &log->mutex, until_ns);
 }
 
 static bool has_spooled(const fn_prediction_log *log) {

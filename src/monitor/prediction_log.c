@@ -3,7 +3,6 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 /* ---- entries ---- */
 
@@ -112,12 +111,8 @@ fn_status fn_prediction_log_append(fn_prediction_log *log, const fn_prediction_r
 /* ---- opening ---- */
 
 static fn_status make_locks(fn_prediction_log *log, fn_err *err) {
-  pthread_condattr_t attributes;
-  pthread_condattr_init(&attributes);
-  pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-  const int failed = pthread_mutex_init(&log->mutex, NULL) | pthread_mutex_init(&log->reader_mutex, NULL) |
-                     pthread_cond_init(&log->wake, &attributes);
-  pthread_condattr_destroy(&attributes);
+  const int failed = pthread_mutex_init(&log->mutex, NULL) | pthread_mutex_init(&log->reader_mutex, NULL);
+  fn_cond_init(&log->wake);
   return failed ? fn_err_no_memory(err, "the prediction log") : FN_OK;
 }
 

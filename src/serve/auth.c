@@ -1,12 +1,11 @@
 #include "serve/auth.h"
 
 #include "base/sha256.h"
+#include "base/thread.h"
 #include "monitor/keys.h"
 
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 enum { MAX_SESSIONS = 1024, SESSION_HOURS = 12, REFRESH_S = 2, FIRST_READ_S = 10 };
 
@@ -36,10 +35,7 @@ struct fn_auth {
 /* ---- keys */
 
 static void wait_until(fn_auth *a, uint64_t seconds) {
-  struct timespec at;
-  clock_gettime(CLOCK_MONOTONIC, &at);
-  at.tv_sec += (time_t)seconds;
-  (void)pthread_cond_timedwait(&a->changed, &a->lock, &at);
+  fn_cond_wait_until(&a->changed, &a->lock, fn_clock_ns() + seconds * 1000000000);
 }
 
 static keys_state read_keys(fn_keyring **ring, const fn_auth *a, fn_err *err) {
@@ -75,12 +71,8 @@ fn_status fn_auth_create(fn_auth **auth_out, fn_auth_mode mode, const fn_predict
   a->mode = mode;
   a->predictions = predictions;
   a->state_folder = state_folder;
-  pthread_condattr_t monotonic;
-  pthread_condattr_init(&monotonic);
-  pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
   pthread_mutex_init(&a->lock, NULL);
-  pthread_cond_init(&a->changed, &monotonic);
-  pthread_condattr_destroy(&monotonic);
+  fn_cond_init(&a->changed);
   fn_status status = fn_random_bytes(a->secret, sizeof a->secret, err);
   a->ends = true; /* no thread yet */
   if (status == FN_OK && mode != FN_AUTH_NONE) {

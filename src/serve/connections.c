@@ -1,9 +1,9 @@
 #include "serve/connections.h"
 
-#include <pthread.h>
+#include "base/thread.h"
+
 #include <stdlib.h>
 #include <sys/socket.h>
-#include <time.h>
 
 struct fn_connection {
   fn_connection *previous, *next;
@@ -46,12 +46,7 @@ static void *watch(void *arg) {
   const uint64_t tick = shortest / 10 < second_ns ? shortest / 10 : second_ns;
   pthread_mutex_lock(&all->lock);
   while (!all->ends) {
-    struct timespec at;
-    clock_gettime(CLOCK_MONOTONIC, &at);
-    const uint64_t until = (uint64_t)at.tv_nsec + tick;
-    at.tv_sec += (time_t)(until / second_ns);
-    at.tv_nsec = (long)(until % second_ns);
-    (void)pthread_cond_timedwait(&all->wake, &all->lock, &at);
+    fn_cond_wait_until(&all->wake, &all->lock, fn_clock_ns() + tick);
     const uint64_t now = fn_clock_ns();
     for (fn_connection *c = all->first; c != NULL; c = c->next) {
       if (!c->late && c->deadline_ns != 0 && now > c->deadline_ns) end_connection(c);
@@ -63,15 +58,11 @@ static void *watch(void *arg) {
 
 fn_status fn_connections_create(fn_connections **connections_out, int64_t idle_s, int64_t request_s, fn_err *err) {
   fn_connections *all = fn_mem_calloc(1, sizeof *all);
-  pthread_condattr_t monotonic;
   if (all == NULL) return fn_err_no_memory(err, "a list of connections");
   all->idle_ns = (uint64_t)idle_s * second_ns;
   all->request_ns = (uint64_t)request_s * second_ns;
   pthread_mutex_init(&all->lock, NULL);
-  pthread_condattr_init(&monotonic);
-  pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-  pthread_cond_init(&all->wake, &monotonic);
-  pthread_condattr_destroy(&monotonic);
+  fn_cond_init(&all->wake);
   const int failed = pthread_create(&all->thread, NULL, watch, all);
   if (failed != 0) {
     pthread_cond_destroy(&all->wake);

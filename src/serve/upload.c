@@ -1,12 +1,12 @@
 #include "serve/upload.h"
 
+#include "base/thread.h"
 #include "serve/recording.h"
 #include "serve/route.h"
 #include "serve/upload_internal.h"
 
 #include <signal.h>
 #include <stdio.h>
-#include <time.h>
 #include <unistd.h>
 
 struct fn_uploads {
@@ -106,12 +106,7 @@ static void on_exchange_end(void *value) {
 
 /* With the lock held: for a while, since the server's end is not told. */
 static void wait_a_while(fn_upload *u, long milliseconds) {
-  struct timespec until;
-  clock_gettime(CLOCK_MONOTONIC, &until);
-  until.tv_nsec += milliseconds * 1000000;
-  until.tv_sec += until.tv_nsec / 1000000000;
-  until.tv_nsec %= 1000000000;
-  (void)pthread_cond_timedwait(&u->wake, &u->lock, &until);
+  fn_cond_wait_until(&u->wake, &u->lock, fn_clock_ns() + (uint64_t)milliseconds * 1000000);
 }
 
 static fn_status cancelled(fn_err *err) {
@@ -247,11 +242,7 @@ static bool start_thread(fn_upload *u) {
 static fn_upload *create(fn_exchange *x, const fn_upload_options *options) {
   fn_upload *u = fn_mem_calloc(1, sizeof *u);
   if (u == NULL) return NULL;
-  pthread_condattr_t attributes;
-  pthread_condattr_init(&attributes);
-  pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-  pthread_cond_init(&u->wake, &attributes);
-  pthread_condattr_destroy(&attributes);
+  fn_cond_init(&u->wake);
   pthread_mutex_init(&u->lock, NULL);
   u->server = x->server;
   u->uploads = fn_server_uploads(x->server);

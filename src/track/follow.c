@@ -4,10 +4,8 @@
 #include "base/thread.h"
 #include "store/store.h"
 
-#include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
-#include <time.h>
 
 enum { MAX_WAITS = 120 }; /* of every_ms between two attempts to fetch the same */
 
@@ -137,19 +135,11 @@ static void go_round(fn_follow *f) {
 }
 
 static void wait_round(fn_follow *f) {
-  struct timespec until;
   const double jitter = 0.8 + 0.4 * fn_rng_uniform(&f->rng);
   const int64_t ms = (int64_t)((double)f->options.every_ms * jitter);
-  clock_gettime(CLOCK_MONOTONIC, &until);
-  until.tv_sec += ms / 1000;
-  until.tv_nsec += (ms % 1000) * 1000000;
-  if (until.tv_nsec >= 1000000000) {
-    until.tv_nsec -= 1000000000;
-    until.tv_sec++;
-  }
+  const uint64_t until = fn_clock_ns() + (uint64_t)ms * 1000000;
   pthread_mutex_lock(&f->lock);
-  while (!atomic_load(&f->stopping) && pthread_cond_timedwait(&f->changed, &f->lock, &until) == 0) {
-  }
+  while (!atomic_load(&f->stopping) && fn_clock_ns() < until) fn_cond_wait_until(&f->changed, &f->lock, until);
   pthread_mutex_unlock(&f->lock);
 }
 
@@ -188,11 +178,7 @@ fn_status fn_follow_start(fn_follow **follow_out, const fn_follow_options *optio
   FN_TRY(fn_random_bytes(&seed, sizeof seed, err));
   fn_follow *f = fn_mem_calloc(1, sizeof *f);
   if (f == NULL) return fn_err_no_memory(err, "a follower");
-  pthread_condattr_t monotonic;
-  pthread_condattr_init(&monotonic);
-  pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-  pthread_cond_init(&f->changed, &monotonic);
-  pthread_condattr_destroy(&monotonic);
+  fn_cond_init(&f->changed);
   pthread_mutex_init(&f->lock, NULL);
   f->options = *options;
   f->uri = *options->uri;

@@ -128,6 +128,7 @@ static fn_status read_head(fn_journal *j, fn_str line, fn_err *err) {
   FN_TRY(fn_json_get_string(&j->head.uri, j->head_json, "uri", "", j->path, err));
   FN_TRY(fn_json_get_string(&j->head.user, j->head_json, "user", "", j->path, err));
   FN_TRY(fn_json_get_string(&j->head.experiment_id, j->head_json, "experiment_id", "", j->path, err));
+  FN_TRY(fn_json_get_string(&j->head.workspace, j->head_json, "workspace", "", j->path, err));
   FN_TRY(fn_json_get_string(&j->head.run_id, j->head_json, "run_id", "", j->path, err));
   FN_TRY(fn_json_get_int(&j->head.start_ms, j->head_json, "start_ms", 0, INT64_MAX, NULL, j->path, err));
   FN_TRY(fn_json_get_int(&generation, j->head_json, "generation", 0, INT64_MAX, NULL, j->path, err));
@@ -144,6 +145,7 @@ static void write_head(fn_buf *out, const fn_journal_head *head, uint64_t genera
   fn_json_text(&w, "run", head->id);
   fn_json_text(&w, "name", head->name);
   fn_json_text(&w, "experiment", head->experiment);
+  if (*head->workspace) fn_json_text(&w, "workspace", head->workspace);
   if (*head->experiment_id) fn_json_text(&w, "experiment_id", head->experiment_id);
   if (*head->run_id) fn_json_text(&w, "run_id", head->run_id);
   fn_json_text(&w, "user", head->user);
@@ -165,6 +167,7 @@ static fn_status make_file(const fn_journal *j, const fn_journal_options *option
                           .experiment = text_or(run->experiment_name, "Default"),
                           .user = text_or(run->user, ""),
                           .uri = text_or(options->uri, ""),
+                          .workspace = text_or(options->workspace, ""),
                           .experiment_id = text_or(options->experiment_id, ""),
                           .run_id = text_or(options->run_id, ""),
                           .start_ms = run->start_ms};

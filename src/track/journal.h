@@ -29,6 +29,7 @@ typedef struct fn_journal_options {
   const char *name;       /* "mlflow" */
   const fn_run_info *run; /* writes the head of a new journal; NULL: one must be there (FN_E_NOT_FOUND) */
   const char *uri;        /* where the events are to go, kept in a new head; NULL: not known */
+  const char *workspace;  /* over there, kept in a new head; NULL: none */
   /* Kept in a new head: the experiment's id over there, and a run over there that takes the events. NULL: none. A run
    * is taken over into the head of a journal of which nothing was sent yet as well. */
   const char *experiment_id, *run_id;
@@ -40,6 +41,7 @@ typedef struct fn_journal_head {
   char id[FN_RUN_ID_LENGTH];
   const char *name, *experiment, *user; /* experiment "": the one of experiment_id, whatever its name */
   const char *uri;                      /* "": not known */
+  const char *workspace;                /* over there; "": none */
   const char *experiment_id, *run_id;   /* "": none was asked for */
   int64_t start_ms;
 } fn_journal_head;

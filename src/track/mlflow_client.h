@@ -15,18 +15,22 @@
 
 #include "track/tracking.h"
 
+struct fn_environment;
 struct fn_net_options;
 struct fn_store_options;
 
 typedef struct fn_mlflow fn_mlflow; /* one server; used by one thread at a time */
 
 typedef struct fn_mlflow_options {
-  const char *uri;                  /* http[s]://host[:port][/prefix]; user:password@ in it are taken out and used */
-  const char *user, *password;      /* HTTP Basic; NULL: none */
-  const char *token;                /* Bearer, instead of user and password; NULL: none */
-  const char *ca_file;              /* as net.ca_file, where that is not given; NULL: none. Outlives the client */
-  const struct fn_net_options *net; /* outlives the client. Credentials go over plain http to this machine and to
-                                     * net.insecure_hosts only */
+  const char *uri;             /* http[s]://host[:port][/prefix]; user:password@ in it are taken out and used */
+  const char *user, *password; /* HTTP Basic; NULL: none */
+  const char *token;           /* Bearer, instead of user and password; NULL: none */
+  /* Where ~/.mlflow/credentials is read when neither user nor token is given here or in uri; NULL: it is not. */
+  const struct fn_environment *environment;
+  const char *workspace;                /* of a server that has several (3.x); NULL: none is named */
+  const char *ca_file;                  /* as net.ca_file, where that is not given; NULL: none. Outlives the client */
+  const struct fn_net_options *net;     /* outlives the client. Credentials go over plain http to this machine and to
+                                         * net.insecure_hosts only */
   const struct fn_store_options *store; /* how files in s3:// and gs:// are reached; NULL: they are refused */
   /* Folders of this machine in which a server elsewhere may have files put. One on this machine may name any. */
   const char *const *local_roots;
@@ -43,6 +47,7 @@ typedef struct fn_mlflow_failure {
   char code[48];        /* MLflow's error_code ("RESOURCE_DOES_NOT_EXIST"); "": the answer has none */
   bool temporary;       /* the same call may succeed later: no answer, 408, 429, 5xx */
   bool refused_access;  /* 401, 403: a matter of credentials */
+  bool moved;           /* 301, 308: the server, or what stands before it, is elsewhere for good */
   double retry_after_s; /* what the server asked for; 0: nothing */
 } fn_mlflow_failure;
 
@@ -52,6 +57,10 @@ void fn_mlflow_close(fn_mlflow *mlflow);
 const fn_mlflow_failure *fn_mlflow_last_failure(const fn_mlflow *mlflow);
 /* Seconds in which nothing moved on the way of the file that fn_mlflow_put is sending; for tick, on the same thread. */
 double fn_mlflow_still_s(const fn_mlflow *mlflow);
+/* Another workspace from now on; NULL or "": none. */
+FN_NODISCARD fn_status fn_mlflow_use_workspace(fn_mlflow *mlflow, const char *workspace, fn_err *err);
+/* "": none. */
+const char *fn_mlflow_workspace(const fn_mlflow *mlflow);
 /* The address without credentials, no '/' at its end: what may be shown and kept. */
 const char *fn_mlflow_uri(const fn_mlflow *mlflow);
 /* "3.17.2"; "" when the server does not tell. Asked once. */

@@ -1,6 +1,11 @@
 #include "track/mlflow_environment.h"
 
+#include "store/ini.h"
+#include "track/mlflow_internal.h"
+
 #include <strings.h>
+
+enum { MAX_CREDENTIALS = 64 * 1024 };
 
 /* As MLflow reads it: "false" and "0" in any case say no. */
 static bool says_yes(const char *value) {
@@ -31,11 +36,26 @@ static fn_status refuse_others(const fn_environment *environment, fn_err *err) {
   return FN_OK;
 }
 
+static bool is_plain(const char *text) {
+  for (; *text; text++)
+    if (!((*text | 32) >= 'a' && (*text | 32) <= 'z') && !(*text >= '0' && *text <= '9') && !strchr("-_.", *text))
+      return false;
+  return true;
+}
+
 fn_status fn_mlflow_from_environment(fn_mlflow_options *out, const char *uri, const fn_environment *environment,
                                      fn_err *err) {
   FN_TRY(refuse_others(environment, err));
   fn_mlflow_options o = {.uri = uri ? uri : fn_environment_get(environment, "MLFLOW_TRACKING_URI"),
+                         .environment = environment,
+                         .workspace = fn_environment_get(environment, "MLFLOW_WORKSPACE"),
                          .ca_file = fn_environment_get(environment, "MLFLOW_TRACKING_SERVER_CERT_PATH")};
+  if (o.workspace && (strlen(o.workspace) > 63 || !is_plain(o.workspace)))
+    return fn_err_set(
+        err, FN_E_INVALID,
+        "MLFLOW_WORKSPACE: \"%.63s\" is no name of a workspace: 1 to 63 letters, digits, '-', '_' and '.' "
+        "are accepted",
+        o.workspace);
   const fn_str text = fn_str_from(o.uri);
   if (o.uri && !fn_str_starts_with(text, "http://") && !fn_str_starts_with(text, "https://"))
     return fn_err_set(
@@ -43,6 +63,11 @@ fn_status fn_mlflow_from_environment(fn_mlflow_options *out, const char *uri, co
         "%s: \"%.60s\" is not the address of an MLflow server: http://… or https://… is accepted (a store "
         "of files or a database of MLflow's is not written to; the local store of runs is track.url)",
         uri ? "track.uri" : "MLFLOW_TRACKING_URI", o.uri);
+  if (o.uri) {
+    fn_url url;
+    FN_TRY(fn_mlflow_uri_parse(&url, o.uri, err));
+    fn_url_deinit(&url);
+  }
   o.user = fn_environment_get(environment, "MLFLOW_TRACKING_USERNAME");
   o.password = fn_environment_get(environment, "MLFLOW_TRACKING_PASSWORD");
   if (!o.user != !o.password)
@@ -76,8 +101,41 @@ fn_status fn_mlflow_place_from_environment(fn_mlflow_place *out, const char *exp
   return FN_OK;
 }
 
+static char *credentials_path(const fn_environment *environment) {
+  return environment && environment->home ? fn_path_join(environment->home, ".mlflow/credentials") : NULL;
+}
+
+fn_status fn_mlflow_credentials_load(char **user_out, char **password_out, const fn_environment *environment,
+                                     fn_err *err) {
+  FN_AUTO_FREE char *path = credentials_path(environment);
+  if (!path || !fn_path_exists(path)) return FN_OK;
+  FN_AUTO_BUF fn_buf text;
+  FN_AUTO_BUF fn_buf user;
+  FN_AUTO_BUF fn_buf password;
+  fn_buf_init(&text, MAX_CREDENTIALS);
+  fn_buf_init(&user, MAX_CREDENTIALS);
+  fn_buf_init(&password, MAX_CREDENTIALS);
+  fn_status status = fn_file_read(&text, path, MAX_CREDENTIALS, err);
+  const bool has_user = status == FN_OK && fn_ini_find(&user, fn_buf_str(&text), "mlflow", "mlflow_tracking_username"),
+             has_password =
+                 status == FN_OK && fn_ini_find(&password, fn_buf_str(&text), "mlflow", "mlflow_tracking_password");
+  if (status == FN_OK && has_user != has_password)
+    status = fn_err_set(err, FN_E_INVALID, "%s: [mlflow] has mlflow_tracking_%s and no mlflow_tracking_%s", path,
+                        has_user ? "username" : "password", has_user ? "password" : "username");
+  if (status == FN_OK && has_user) {
+    *user_out = fn_str_dup(fn_buf_str(&user));
+    *password_out = fn_str_dup(fn_buf_str(&password));
+    if (!*user_out || !*password_out) status = fn_err_no_memory(err, "credentials");
+  }
+  if (text.data) explicit_bzero(text.data, text.length);
+  if (password.data) explicit_bzero(password.data, password.length);
+  return status;
+}
+
 bool fn_mlflow_from_folder(fn_mlflow_options *o, const char *uri) {
-  const bool had = o->user || o->token;
+  FN_AUTO_FREE char *path = credentials_path(o->environment);
+  const bool had = o->user || o->token || (path && fn_path_exists(path));
+  o->environment = NULL;
   o->uri = uri;
   o->user = o->password = o->token = NULL;
   return had;

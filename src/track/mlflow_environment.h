@@ -7,7 +7,8 @@
 
 /* uri, or MLFLOW_TRACKING_URI where it is NULL (out->uri stays NULL when neither is given), with
  * MLFLOW_TRACKING_USERNAME and _PASSWORD, else MLFLOW_TRACKING_TOKEN. Strings live as long as the environment. The
- * other members of *out are zeroed but ca_file, which MLFLOW_TRACKING_SERVER_CERT_PATH gives. FN_E_INVALID: an address
+ * other members of *out are zeroed but environment (for ~/.mlflow/credentials), ca_file
+ * (MLFLOW_TRACKING_SERVER_CERT_PATH) and workspace (MLFLOW_WORKSPACE). FN_E_INVALID: an address
  * that is no server's, half of a name with password, a variable that asks for what is not done
  * (MLFLOW_TRACKING_INSECURE_TLS, MLFLOW_TRACKING_CLIENT_CERT_PATH, MLFLOW_TRACKING_AUTH, MLFLOW_TRACKING_AWS_SIGV4). */
 FN_NODISCARD fn_status fn_mlflow_from_environment(fn_mlflow_options *out, const char *uri,

@@ -10,16 +10,18 @@ static char *copy(const char *text) {
 /* Fills what the options and the address say. */
 static fn_status take_options(fn_mlflow *m, const fn_mlflow_options *options, fn_url *url, fn_err *err) {
   m->options = *options;
-  m->options.uri = m->options.user = m->options.password = m->options.token = NULL;
+  m->options.uri = m->options.user = m->options.password = m->options.token = m->options.workspace = NULL;
   m->is_here = fn_url_is_here(url);
   m->uri = FN_STEAL(url->text);
   for (size_t n = strlen(m->uri); n > 0 && m->uri[n - 1] == '/'; n--) m->uri[n - 1] = '\0';
   const char *user = options->user ? options->user : url->user,
              *password = options->password ? options->password : url->password;
+  if (!user && !options->token) FN_TRY(fn_mlflow_credentials_load(&m->user, &m->password, options->environment, err));
+  FN_TRY(fn_mlflow_use_workspace(m, options->workspace, err));
   m->token = copy(options->token);
   if (options->token) user = password = NULL;
-  m->user = copy(user);
-  m->password = copy(password);
+  if (!m->user) m->user = copy(user);
+  if (!m->password) m->password = copy(password);
   if ((options->token && !m->token) || (user && !m->user) || (password && !m->password))
     return fn_err_no_memory(err, "credentials");
   m->net = *options->net;
@@ -27,19 +29,21 @@ static fn_status take_options(fn_mlflow *m, const fn_mlflow_options *options, fn
   return fn_http_create(&m->http, &m->net, "fakenews", err);
 }
 
+fn_status fn_mlflow_uri_parse(fn_url *url_out, const char *uri, fn_err *err) {
+  FN_TRY(fn_url_parse(url_out, uri, err));
+  if (url_out->scheme != FN_URL_FILE && !strpbrk(url_out->text, "?#")) return FN_OK;
+  const fn_status status = fn_err_set(
+      err, FN_E_INVALID, "%s: the address of an MLflow server must be http:// or https://, with no '?' and no '#'",
+      url_out->text);
+  fn_url_deinit(url_out);
+  return status;
+}
+
 fn_status fn_mlflow_open(fn_mlflow **mlflow_out, const fn_mlflow_options *options, fn_err *err) {
   fn_url url;
-  FN_TRY(fn_url_parse(&url, options->uri ? options->uri : "", err));
+  FN_TRY(fn_mlflow_uri_parse(&url, options->uri ? options->uri : "", err));
   fn_mlflow *m = fn_mem_calloc(1, sizeof *m);
-  fn_status status;
-  if (!m)
-    status = fn_err_no_memory(err, "a client of MLflow");
-  else if (url.scheme == FN_URL_FILE || strpbrk(url.text, "?#"))
-    status =
-        fn_err_set(err, FN_E_INVALID,
-                   "%s: the address of an MLflow server must be http:// or https://, with no '?' and no '#'", url.text);
-  else
-    status = take_options(m, options, &url, err);
+  const fn_status status = m ? take_options(m, options, &url, err) : fn_err_no_memory(err, "a client of MLflow");
   fn_url_deinit(&url);
   if (status != FN_OK) {
     fn_mlflow_close(m);
@@ -58,6 +62,7 @@ void fn_mlflow_close(fn_mlflow *m) {
   free(m->user);
   free(m->password);
   free(m->token);
+  free(m->workspace);
   free(m->uri);
   free(m);
 }
@@ -86,7 +91,24 @@ static bool on_tick(void *arg, uint64_t n_sent, uint64_t n_received) {
   return fn_mlflow_tick(arg, n_sent + n_received);
 }
 
+fn_status fn_mlflow_use_workspace(fn_mlflow *m, const char *workspace, fn_err *err) {
+  char *kept = workspace && *workspace ? fn_str_dup(fn_str_from(workspace)) : NULL;
+  if (workspace && *workspace && !kept) return fn_err_no_memory(err, "a workspace");
+  free(m->workspace);
+  m->workspace = kept;
+  return FN_OK;
+}
+
+const char *fn_mlflow_workspace(const fn_mlflow *m) {
+  return m->workspace ? m->workspace : "";
+}
+
 void fn_mlflow_prepare(fn_call_request *request, fn_mlflow *m) {
+  if (m->workspace && request->n_headers < FN_MLFLOW_MAX_HEADERS) {
+    for (size_t i = 0; i < request->n_headers; i++) m->headers[i] = request->headers[i];
+    m->headers[request->n_headers++] = (fn_call_pair){"X-MLFLOW-WORKSPACE", m->workspace};
+    request->headers = m->headers;
+  }
   request->credentials = (fn_http_credentials){m->user, m->password, m->token};
   request->timeout_s = m->options.timeout_s > 0 ? m->options.timeout_s : 120;
   request->max_answer_bytes = FN_MLFLOW_MAX_ANSWER;
@@ -101,6 +123,8 @@ fn_status fn_mlflow_run_call(fn_call_answer *answer, fn_mlflow *m, const fn_call
   fn_status status =
       m->options.once ? fn_call_run(answer, m->http, request, err) : fn_call_retry(answer, m->http, request, err);
   if (status != FN_OK) {
+    m->failure.http = answer->status;
+    m->failure.moved = answer->status == 301 || answer->status == 308;
     /* a redirect, or an answer that is too long: something else stands there for now */
     m->failure.temporary = status == FN_E_IO || status == FN_E_LIMIT || (answer->status >= 300 && answer->status < 400);
     return fn_err_prefix(err, status, "MLflow, %s", what);

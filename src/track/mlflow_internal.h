@@ -4,20 +4,23 @@
 
 #include "net/call.h"
 #include "net/options.h"
+#include "net/url.h"
 #include "track/mlflow_client.h"
 
 enum {
   FN_MLFLOW_MAX_ANSWER = 64 * 1024 * 1024, /* bytes: a page of a thousand runs with their parameters stays far below */
   FN_MLFLOW_MAX_PAGES = 10000,
+  FN_MLFLOW_MAX_HEADERS = 4,
   FN_MLFLOW_MAX_FILES = 100000,
   FN_MLFLOW_MAX_DEPTH = 32,
 };
 
 struct fn_mlflow {
-  fn_mlflow_options options; /* uri, user, password, token: NULL, see below */
+  fn_mlflow_options options; /* uri, user, password, token, workspace: NULL, see below */
   fn_net_options net;        /* options.net with the client's ca_file */
-  char *uri, *user, *password, *token;
-  bool is_here; /* the server runs on this machine */
+  char *uri, *user, *password, *token, *workspace;
+  fn_call_pair headers[FN_MLFLOW_MAX_HEADERS]; /* of the request that is on its way, with the workspace */
+  bool is_here;                                /* the server runs on this machine */
   fn_http *http;
   fn_mlflow_failure failure;
   uint64_t moved_ns, moved_bytes; /* when bytes moved last, and the count by then */
@@ -25,6 +28,11 @@ struct fn_mlflow {
   char version[32];
 };
 
+/* An address as a server's; release with fn_url_deinit. */
+FN_NODISCARD fn_status fn_mlflow_uri_parse(fn_url *url_out, const char *uri, fn_err *err);
+/* User and password of ~/.mlflow/credentials, malloc'd; both stay NULL where it says none. environment: may be NULL. */
+FN_NODISCARD fn_status fn_mlflow_credentials_load(char **user_out, char **password_out,
+                                                  const struct fn_environment *environment, fn_err *err);
 /* One call of the interface. path after /api/2.0/mlflow/ ("runs/get"); body: JSON text, {0}: none. *answer_out: the
  * object that came, to be released; NULL: it is not wanted. */
 FN_NODISCARD fn_status fn_mlflow_ask(json_t **answer_out, fn_mlflow *mlflow, const char *method, const char *path,

@@ -39,7 +39,7 @@ struct fn_mlflow_sender {
   uint64_t n_put_back; /* in a row */
   uint64_t n_waiting_then, n_file_failures, next_file_ns;
   fn_err file_failure;
-  bool file_temporary;
+  fn_mlflow_failure file_reason;
   char rejection[sizeof((fn_err *)0)->message];
 };
 
@@ -449,7 +449,9 @@ static fn_status put_back(fn_mlflow_sender *s, size_t i, fn_err *err) {
 static fn_status tell_file_failure(fn_mlflow_sent *sent, const fn_mlflow_sender *s, fn_err *err) {
   const uint64_t now = fn_clock_ns();
   sent->only_files = true;
-  sent->temporary = s->file_temporary;
+  sent->temporary = s->file_reason.temporary;
+  sent->moved = s->file_reason.moved;
+  sent->asked_s = s->file_reason.retry_after_s;
   sent->wait_s = s->next_file_ns > now ? (double)(s->next_file_ns - now) / 1e9 : 0;
   return fn_err_set(err, s->file_failure.status, "%s", s->file_failure.message);
 }
@@ -469,13 +471,14 @@ static fn_status send_next_file(fn_mlflow_sent *sent, fn_mlflow_sender *s, fn_er
   sent->only_files = true;
   if (status == FN_E_CANCELLED || status == FN_E_NO_MEMORY)
     return fn_err_set(err, status, "%s", s->file_failure.message);
-  const fn_mlflow_failure *f = fn_mlflow_last_failure(s->mlflow);
+  fn_mlflow_failure *f = &s->file_reason;
+  *f = *fn_mlflow_last_failure(s->mlflow);
   double wait = FIRST_WAIT_S;
   for (uint64_t i = 0; i < s->n_file_failures && wait < LAST_WAIT_S; i++) wait *= 2;
   if (wait < f->retry_after_s) wait = f->retry_after_s;
   if (wait > LAST_WAIT_S) wait = LAST_WAIT_S;
   s->n_file_failures++;
-  s->file_temporary = f->temporary || (status == FN_E_IO && s->gave_way);
+  f->temporary = f->temporary || (status == FN_E_IO && s->gave_way);
   s->next_file_ns = fn_clock_ns() + (uint64_t)(wait * 1e9);
   FN_TRY(put_back(s, 0, err));
   return tell_file_failure(sent, s, err);
@@ -558,6 +561,9 @@ fn_status fn_mlflow_send_some(fn_mlflow_sent *sent, fn_mlflow_sender *s, fn_err 
   for (size_t at = 0; status == FN_OK && at < s->n_events;) status = send_next(&at, sent, s, at, err);
   if (status == FN_E_NOT_FOUND) s->known = false;
   sent->more = status == FN_OK;
-  sent->temporary = fn_mlflow_last_failure(s->mlflow)->temporary;
+  const fn_mlflow_failure *f = fn_mlflow_last_failure(s->mlflow);
+  sent->temporary = f->temporary;
+  sent->moved = f->moved;
+  sent->asked_s = f->retry_after_s;
   return status;
 }

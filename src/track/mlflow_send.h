@@ -19,6 +19,8 @@ void fn_mlflow_sender_destroy(fn_mlflow_sender *sender);
 typedef struct fn_mlflow_sent {
   size_t n_events; /* that are done with */
   bool more;       /* something may be sent at once: call again */
+  bool moved;      /* of a failure: a permanent redirect */
+  double asked_s;  /* of a failure: how long the server asks to be left alone; 0: it does not say */
   bool only_files; /* it failed at a file, and nothing but files waits; other events that come now can be sent */
   bool temporary;  /* the same may succeed later without anybody's doing */
   double wait_s;   /* only_files: until the next file is tried */

@@ -6,7 +6,6 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <time.h>
 
 /* Seconds between attempts: doubled from the first to the last, cut at random by a quarter at most. What a server asks
  * for (Retry-After) counts up to the bound. */
@@ -14,7 +13,7 @@ static const double FIRST_WAIT_S = 0.5, LAST_WAIT_S = 60, MAX_ASKED_WAIT_S = 600
 /* How long a file may stand still on its way while other events wait. */
 static const double STILL_S = 2, CLOSING_STILL_S = 0.5;
 /* What is left of the wait at the end when somebody asks to stop. */
-enum { INTERRUPTED_MS = 1000 };
+enum { INTERRUPTED_MS = 1000, LOOK_NS = 50 * 1000 * 1000 };
 
 typedef struct mlflow_sink {
   fn_mlflow *mlflow;
@@ -27,6 +26,7 @@ typedef struct mlflow_sink {
   pthread_cond_t wake, idle; /* the sender has work or is to end; it has nothing to do, or failed */
   /* under mutex */
   bool closing, stopping, failed;
+  uint64_t deadline_ns;        /* of closing */
   bool hopeless;               /* at the end: what waits will not arrive by waiting longer */
   bool only_files;             /* failed: at files, the rest is there */
   uint64_t n_logged;           /* calls */
@@ -63,11 +63,7 @@ static void sleep_locked(mlflow_sink *s, double seconds) {
   const uint64_t n_logged = s->n_logged;
   while (!s->stopping && s->closing == was_closing && !(s->only_files && s->n_logged != n_logged) &&
          fn_clock_ns() < end) {
-    struct timespec at;
-    clock_gettime(CLOCK_REALTIME, &at);
-    at.tv_nsec += 200 * 1000 * 1000;
-    if (at.tv_nsec >= 1000000000) at.tv_sec++, at.tv_nsec -= 1000000000;
-    pthread_cond_timedwait(&s->wake, &s->mutex, &at);
+    fn_cond_wait_until(&s->wake, &s->mutex, end);
   }
 }
 
@@ -78,6 +74,13 @@ static void note_failure(mlflow_sink *s, fn_status status, const fn_err *err) {
   s->failure.status = status;
 }
 
+/* At the end: the server has moved for good, or asks for more time than is left. */
+static bool is_too_late(const mlflow_sink *s, const fn_mlflow_sent *sent) {
+  const uint64_t now = fn_clock_ns();
+  const double left_s = s->deadline_ns > now ? (double)(s->deadline_ns - now) / 1e9 : 0;
+  return sent->moved || sent->asked_s > left_s;
+}
+
 /* At the end: whether another attempt at once is of use, after a failure that time does not mend. Each file has one. */
 static bool is_tried_again(mlflow_sink *s, const fn_mlflow_sent *sent) {
   if (sent->only_files && ++s->n_lasting_failures < fn_journal_n_waiting(s->journal)) return true;
@@ -86,7 +89,8 @@ static bool is_tried_again(mlflow_sink *s, const fn_mlflow_sent *sent) {
 }
 
 static void after_failure(mlflow_sink *s, const fn_mlflow_sent *sent, bool was_closing) {
-  if (was_closing && !sent->temporary && is_tried_again(s, sent)) {
+  const bool lasts = !sent->temporary || is_too_late(s, sent);
+  if (was_closing && lasts && is_tried_again(s, sent)) {
     fn_mlflow_sender_hurry(s->sender);
     return;
   }
@@ -212,11 +216,7 @@ static void wait_idle_locked(mlflow_sink *s, uint64_t deadline_ns) {
       const uint64_t soon = fn_clock_ns() + INTERRUPTED_MS * 1000000ull;
       if (soon < deadline_ns) deadline_ns = soon;
     }
-    struct timespec at;
-    clock_gettime(CLOCK_REALTIME, &at);
-    at.tv_nsec += 50 * 1000 * 1000;
-    if (at.tv_nsec >= 1000000000) at.tv_sec++, at.tv_nsec -= 1000000000;
-    pthread_cond_timedwait(&s->idle, &s->mutex, &at);
+    fn_cond_wait_until(&s->idle, &s->mutex, fn_clock_ns() + LOOK_NS); /* a signal does not wake it */
   }
 }
 
@@ -251,6 +251,7 @@ static fn_status sink_close(void *self, uint64_t deadline_ns, fn_err *err) {
   (void)!fn_journal_append(s->journal, NULL, 0, &disk); /* what is held; its failure is told below */
   pthread_mutex_lock(&s->mutex);
   s->closing = true; /* an attempt at once, whatever it waits for */
+  s->deadline_ns = deadline_ns;
   s->n_failures = 0;
   pthread_cond_broadcast(&s->wake);
   wait_idle_locked(s, deadline_ns);
@@ -293,10 +294,12 @@ static fn_status start(mlflow_sink *s, const fn_mlflow_sink_options *options, fn
                                       .name = "mlflow",
                                       .run = options->run,
                                       .uri = fn_mlflow_uri(s->mlflow),
+                                      .workspace = fn_mlflow_workspace(s->mlflow),
                                       .experiment_id = options->experiment_id,
                                       .run_id = options->run_id,
                                       .max_bytes = options->max_bytes};
   FN_TRY(fn_journal_open(&s->journal, &journal, err));
+  FN_TRY(fn_mlflow_use_workspace(s->mlflow, fn_journal_head_of(s->journal)->workspace, err));
   const char *told = fn_journal_remote_of(s->journal)->status;
   const fn_track_event again = {.kind = FN_TRACK_STATUS, .status = FN_RUN_RUNNING, .time_ms = fn_clock_unix_ms()};
   if (*told && strcmp(told, fn_run_status_names[FN_RUN_RUNNING]) != 0) /* it had ended, and goes on */
@@ -311,8 +314,8 @@ fn_status fn_mlflow_sink_create(fn_sink *sink_out, const fn_mlflow_sink_options 
   mlflow_sink *s = fn_mem_calloc(1, sizeof *s);
   if (!s) return fn_err_no_memory(err, "a sink");
   pthread_mutex_init(&s->mutex, NULL);
-  pthread_cond_init(&s->wake, NULL);
-  pthread_cond_init(&s->idle, NULL);
+  fn_cond_init(&s->wake);
+  fn_cond_init(&s->idle);
   const fn_status status = start(s, options, err);
   if (status != FN_OK) {
     sink_destroy(s);

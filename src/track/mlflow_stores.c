@@ -1,5 +1,6 @@
 #include "track/mlflow_stores.h"
 
+#include "store/options.h"
 #include "store/store.h"
 
 #include <sys/stat.h>
@@ -62,6 +63,14 @@ static fn_status open_root(fn_store **store_out, fn_mlflow *m, const char *root,
                       m->uri, shown);
   fn_store_options options = *m->options.store;
   options.sink = (fn_download_sink){on_event, m};
+  /* MLflow's own name for where S3 is goes before those of AWS, not before ours */
+  const char *endpoint = fn_environment_get(options.environment, "MLFLOW_S3_ENDPOINT_URL");
+  fn_bucket_options buckets = {.part_mb = 0};
+  if (endpoint && options.buckets && !options.buckets->s3_endpoint) {
+    buckets = *options.buckets;
+    buckets.s3_endpoint = endpoint;
+    options.buckets = &buckets;
+  }
   FN_AUTO_FREE char *folder = NULL;
   FN_TRY(folder_of(&folder, root, err));
   return fn_store_open(store_out, folder ? folder : root, &options, err);

@@ -75,4 +75,7 @@ FN_NODISCARD fn_status fn_wandb_settings(fn_wandb_item **items_out, size_t *n_ou
 FN_NODISCARD fn_status fn_wandb_summary(fn_wandb_item **items_out, size_t *n_out, fn_wandb_sink *sink, fn_arena *arena,
                                         fn_err *err);
 
+/* Of the options, or of the run's experiment, or "fakenews". */
+const char *fn_wandb_project(const fn_wandb_sink_options *options);
+
 #endif

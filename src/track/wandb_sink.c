@@ -377,17 +377,13 @@ static void sink_destroy(void *self) {
 static fn_status fill(fn_wandb_sink *s, const fn_wandb_sink_options *o, fn_err *err) {
   char id[9];
   short_id(id, o->run->id);
-  const char *experiment = o->run->experiment_name;
-  const char *project = o->project                                         ? o->project
-                        : experiment && strcmp(experiment, "Default") != 0 ? experiment
-                                                                           : "fakenews";
   const char **tags = fn_arena_alloc(&s->arena, o->n_tags + 1, sizeof *tags);
   s->dir = keep(s, o->dir);
   s->version = keep(s, o->version ? o->version : "0");
   s->model_name = artifact_name(s, o->run->name);
   s->run = (fn_wandb_run){.id = keep(s, o->id ? o->id : id),
                           .entity = keep(s, o->entity),
-                          .project = keep(s, project),
+                          .project = keep(s, fn_wandb_project(o)),
                           .group = keep(s, o->group),
                           .job_type = keep(s, o->job_type ? o->job_type : "train"),
                           .name = keep(s, o->name ? o->name : o->run->name),
@@ -407,12 +403,7 @@ static fn_status fill(fn_wandb_sink *s, const fn_wandb_sink_options *o, fn_err *
 }
 
 fn_status fn_wandb_sink_create(fn_sink *sink_out, const fn_wandb_sink_options *options, fn_err *err) {
-  if (options->id) {
-    const size_t n = strspn(options->id, "abcdefghijklmnopqrstuvwxyz0123456789_-");
-    if (n == 0 || n > 64 || options->id[n])
-      return fn_err_set(err, FN_E_INVALID, "W&B's id of a run must be 1 to 64 of a-z, 0-9, _ and -, not \"%.80s\"",
-                        options->id);
-  }
+  FN_TRY(fn_wandb_check(options, err));
   fn_wandb_sink *s = fn_mem_calloc(1, sizeof *s);
   if (!s) return fn_err_no_memory(err, "a sink");
   fn_arena_init(&s->arena);

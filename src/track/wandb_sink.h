@@ -17,7 +17,7 @@
 typedef struct fn_wandb_sink_options {
   const fn_run_info *run;
   const char *dir;     /* where the folder wandb/ stands */
-  const char *id;      /* W&B's id of the run: 1 to 64 of [a-z0-9_-]; NULL: 8 characters made of the run's id */
+  const char *id;      /* W&B's id of the run; NULL: 8 characters made of the run's id */
   const char *project; /* NULL: the run's experiment, or "fakenews" where that is Default */
   const char *entity, *name, *group, *job_type, *notes; /* NULL: not given; job_type: "train" */
   const char *const *tags;                              /* [n_tags] */
@@ -26,7 +26,10 @@ typedef struct fn_wandb_sink_options {
   int64_t resume_step; /* the training goes on after this step, in a folder of its own; -1: a new run */
 } fn_wandb_sink_options;
 
-/* Copies what it needs. The folder is made with the first metric. */
+/* Whether W&B takes id, project and tags; run may be NULL as long as nobody knows it. FN_E_INVALID says which it does
+ * not. */
+FN_NODISCARD fn_status fn_wandb_check(const fn_wandb_sink_options *options, fn_err *err);
+/* fn_wandb_check, too. Copies what it needs. The folder is made with the first metric. */
 FN_NODISCARD fn_status fn_wandb_sink_create(fn_sink *sink_out, const fn_wandb_sink_options *options, fn_err *err);
 
 #endif

@@ -16,6 +16,7 @@ LIMITS = {"metrics": 1000, "params": 100, "tags": 100}
 class FakeMlflow:
     def __init__(self, faults=(), token=None, port=0, root=None, host="127.0.0.1", tls=None):
         self.faults, self.token, self.root, self.authorizations = list(faults), token, root, set()
+        self.workspaces = set()
         self.runs, self.experiments, self.requests, self.seen_faults = {}, {}, [], []
         self.lock = threading.Lock()
         owner = self
@@ -50,6 +51,10 @@ class FakeMlflow:
                     self.send(200, b"[" * 100000)
                 elif fault == "redirect":
                     self.send(302, b"", Location="file:///etc/passwd")
+                elif fault == "moved":
+                    self.send(301, b"", Location="https://127.0.0.1:9/")
+                elif fault == "later":
+                    self.send(503, b"", Retry_After="600")
                 elif fault == "elsewhere":
                     self.send(307, b"", Location="http://127.0.0.1:9/")
                 elif fault == "huge":
@@ -80,6 +85,7 @@ class FakeMlflow:
                 with owner.lock:
                     owner.requests.append((self.command, path))
                     owner.authorizations.add(self.headers.get("Authorization"))
+                    owner.workspaces.add(self.headers.get("X-MLFLOW-WORKSPACE"))
                     fault, _, place = owner.faults[0].partition("@") if owner.faults else ("", "", "")
                     if place and place != path:
                         fault = ""

@@ -71,6 +71,14 @@ def test_every_fault_passes(tmp_path):
             check_all(server)
 
 
+@pytest.mark.parametrize("fault", ["moved", "later"])
+def test_the_end_does_not_wait_where_that_is_of_no_use(tmp_path, fault):
+    server = FakeMlflow([fault] * 99)
+    said = probe(tmp_path / "r", server.url, events(), close_ms=20000, check=False)
+    server.close()
+    assert said["close_ms"] < 3000 and "events wait for" in said["close"] and len(server.requests) < 5
+
+
 def test_answers_that_are_lost_have_no_effect_twice(tmp_path):
     server = FakeMlflow([f"lose@{place}" for place in (
         "experiments/create", "runs/create", "runs/search", "runs/update", "runs/log-batch", "runs/log-batch", "runs/update")])
@@ -142,10 +150,13 @@ def test_what_was_named_by_its_id_counts_later_as_well(tmp_path, fakenews):
         return done.code, done.stderr + (json.loads(done.stdout).get("error") or "")
 
     for i, words in enumerate(({"run": given}, {})):  # from the beginning, or by a training that goes on
-        probe(tmp_path / f"r{i}", away, told + events(i), close_ms=10, check=False, **words)
+        probe(tmp_path / f"r{i}", away, told + events(i), close_ms=10, check=False, workspace="desk", **words)
     probe(tmp_path / "r1", away, ["m\tmore\t1\t1\t1"], close_ms=10, check=False, run=given)
+    (tmp_path / ".mlflow").mkdir()
+    (tmp_path / ".mlflow" / "credentials").write_text("[mlflow]\nmlflow_tracking_username = me\nMLFLOW_TRACKING_PASSWORD=pw:1\n")
     for i in range(2):
         assert sync(f"r{i}", f"track.uri={server.url}")[0] == 0
+        assert server.workspaces == {"desk"} and server.authorizations == {"Basic bWU6cHc6MQ=="}
         run = only_run(server)
         assert run["tags"]["fakenews.run_id"] == "0123456789abcdef".encode().hex() and run["tags"]["mlflow.user"] == "me"
         assert run["tags"]["mlflow.runName"] == "theirs" and run["tags"]["mlflow.source.type"] == "PROJECT"
@@ -402,11 +413,18 @@ def data(program, tmp_path_factory):
     ("mlflow", {"MLFLOW_TRACKING_URI": "http://127.0.0.1:9", "MLFLOW_TRACKING_USERNAME": "a"}, "MLFLOW_TRACKING_PASSWORD"),
     ("mlflow", {"MLFLOW_TRACKING_URI": "https://h", "MLFLOW_TRACKING_INSECURE_TLS": "True"}, "net.ca_file"),
     ("mlflow", {"MLFLOW_TRACKING_URI": "https://h", "MLFLOW_EXPERIMENT_ID": "news"}, "MLFLOW_EXPERIMENT_NAME"),
+    ("mlflow", {"MLFLOW_TRACKING_URI": "http://127.0.0.1:9/?x=1"}, "no '?' and no '#'"),
+    ("mlflow", {"MLFLOW_TRACKING_URI": "https://h", "MLFLOW_WORKSPACE": "a\tb"}, "no name of a workspace"),
     ("wandb", {"WANDB_MODE": "sometimes"}, "offline, online, disabled"),
+    ("wandb", {"WANDB_RUN_ID": "a/b"}, "WANDB_RUN_ID"),
+    ("wandb", {"WANDB_PROJECT": "a:b"}, "WANDB_PROJECT"),
+    ("wandb,track.experiment=a/b", {}, "track.experiment: a project of W&B"),
+    ("wandb", {"WANDB_TAGS": "fine," + "é" * 64 + "," + "x" * 65}, "WANDB_TAGS"),
     ("mlfow", {}, "local, mlflow, wandb"),
 ])
 def test_wrong_settings_end_a_training_before_it_begins(fakenews, data, tmp_path, sinks, env, expected):
-    done = fakenews("train", "--data", data, "--init", "scratch", *TINY, f"track.sinks=[{sinks}]", env=env)
+    done = fakenews("train", "--data", data, "--init", "scratch", *TINY, f"track.sinks=[{sinks.split(',')[0]}]",
+                    *sinks.split(",")[1:], env=env)
     assert done.code == 2 and expected in done.stderr, done.stderr
     assert not (tmp_path / "runs").exists()
 

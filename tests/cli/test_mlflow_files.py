@@ -19,13 +19,21 @@ NO_CREDENTIALS = {"AWS_EC2_METADATA_DISABLED": "true"}
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b"}
 
 
+class Deaf(str):
+    def __new__(cls, listener):
+        self = super().__new__(cls, f"http://127.0.0.1:{listener.getsockname()[1]}")
+        self.listener = listener
+        return self
+
+
 @pytest.fixture
 def deaf():
     """Accepts connections and never answers."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen(64)
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        listener.settimeout(1)
+        yield Deaf(listener)
 
 
 def with_files(folder, n=3):
@@ -77,10 +85,12 @@ def test_one_file_that_fails_does_not_hold_up_the_others(tmp_path):
 def test_a_store_that_never_answers_holds_nothing_up(program, data, tmp_path, deaf):  # noqa: F811
     server = FakeMlflow(root="s3://bucket/x")
     begin = time.monotonic()
-    process = train(program, data, tmp_path, f"track.uri={server.url}", "track.close_timeout_s=3", AWS_ENDPOINT_URL=deaf,
+    process = train(program, data, tmp_path, f"track.uri={server.url}", "track.close_timeout_s=3", MLFLOW_S3_ENDPOINT_URL=deaf,
+                    AWS_ENDPOINT_URL="http://127.0.0.1:9",
                     **CREDENTIALS)
     _, err = process.communicate(timeout=40)
     assert process.returncode == 0 and time.monotonic() - begin < 15, err
+    deaf.listener.accept()[0].close()
     server.close()
     run = only_run(server)
     assert run["status"] == "FINISHED" and [m for m in run["metrics"] if m[0] == "train/loss"]

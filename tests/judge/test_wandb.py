@@ -241,8 +241,8 @@ def test_a_resumed_training_is_the_same_run(tmp_path):
 def test_disabled_and_id(program, run, tmp_path):
     data = run / "data"
     command = [program, "train", "--data", data, "--init", "scratch", *TINY, "track.sinks=[wandb]"]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=bare_environment(tmp_path, WANDB_MODE="disabled"))
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=bare_environment(tmp_path, WANDB_DISABLED="true"))
     assert done.returncode == 0 and not (tmp_path / "wandb").exists(), done.stderr
     done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path,
-                          env=bare_environment(tmp_path, WANDB_RUN_ID="my-run_1", WANDB_DIR=str(tmp_path / "deep")))
-    assert done.returncode == 0 and next((tmp_path / "deep" / "wandb").glob("offline-run-*-my-run_1/run-my-run_1.wandb"))
+                          env=bare_environment(tmp_path, WANDB_RUN_ID="My.Run-ü 42", WANDB_DIR=str(tmp_path / "deep")))
+    assert done.returncode == 0 and next((tmp_path / "deep" / "wandb").glob("offline-run-*-My.Run-ü 42/run-My.Run-ü 42.wandb"))

@@ -2,8 +2,8 @@
  *
  *   sink_probe wandb FOLDER [dir DIR] [project P] [entity E] [group G] [tag T]… [wid ID] [resume STEP] [close MS]
  *   sink_probe frames FILE LENGTH…    no sink: a W&B file with records of these lengths, of the byte 'x'
- *   sink_probe mlflow FOLDER [uri URI] [token T | user U password P] [run ID] [experiment NAME] [eid ID] [max BYTES]
- * [roots FOLDER] [close MS] [net.KEY VALUE]…
+ *   sink_probe mlflow FOLDER [uri URI] [token T | user U password P] [run ID] [experiment NAME] [eid ID] [workspace
+ * NAME] [max BYTES] [roots FOLDER] [close MS] [net.KEY VALUE]…
  *
  * Reads events from stdin, a line each, parts by tabs: m KEY VALUE STEP MS, p KEY VALUE, t KEY VALUE, a PATH FILE,
  * s STATUS MS, sleep MS. Lines go to the sink in batches, up to an empty line, a sleep or the end. Answers one line of
@@ -130,6 +130,7 @@ int main(int argc, char **argv) {
     if (!strcmp(word, "run")) o.run_id = value;
     if (!strcmp(word, "experiment")) run.experiment_name = value;
     if (!strcmp(word, "eid")) o.experiment_id = value;
+    if (!strcmp(word, "workspace")) o.server.workspace = value;
     if (!strcmp(word, "id")) (void)snprintf(run.id, sizeof run.id, "%s", value);
     if (!strcmp(word, "dir")) w.dir = value;
     if (!strcmp(word, "project")) w.project = value;
