@@ -80,7 +80,7 @@ static fn_status keep_url(char **out, const char *url, fn_err *err) {
   char *here = NULL;
   if (!fn_sql_kind_of(&kind, url) || kind != FN_SQL_SQLITE) return FN_OK;
   FN_TRY(fn_path_real(&here, ".", err));
-  *out = fn_path_join(here, strncmp(url, "sqlite:", 7) == 0 ? url + 7 : url);
+  *out = fn_path_join(here, fn_sql_path(url));
   free(here);
   return *out ? FN_OK : fn_err_no_memory(err, "an address");
 }

@@ -36,7 +36,7 @@ const char *fn_cli_track_artifacts(fn_cli_place out, const fn_track_options *opt
   const char *url = fn_cli_track_url(options);
   if (options->artifacts) return options->artifacts;
   if (!fn_sql_kind_of(&kind, url) || kind != FN_SQL_SQLITE) return "runs/artifacts";
-  if (strncmp(url, "sqlite:", 7) == 0) url += 7;
+  url = fn_sql_path(url);
   snprintf(out, sizeof(fn_cli_place), "%.*sartifacts", (int)(fn_path_base(url) - url), url);
   return out;
 }
@@ -47,7 +47,7 @@ static bool is_file(const char *url) {
 }
 
 static bool is_missing(const char *url) {
-  return is_file(url) && !fn_path_exists(strncmp(url, "sqlite:", 7) == 0 ? url + 7 : url);
+  return is_file(url) && !fn_path_exists(fn_sql_path(url));
 }
 
 fn_status fn_cli_open_tracking(fn_tracking **tracking_out, const fn_cli *cli, const fn_cli_stores *stores,

@@ -27,6 +27,9 @@ typedef struct fn_sql_driver {
                             * does */
 } fn_sql_driver;
 
+/* Whether an address postgresql://… is unmistakable: a password with characters that end it early is not. url.c */
+bool fn_sql_address_is_whole(const char *url);
+
 extern const fn_sql_driver fn_sql_sqlite, fn_sql_postgresql;
 
 /* Prepared statements are kept by the address of their text. */

@@ -9,39 +9,6 @@ struct fn_sql {
   bool in_transaction;
 };
 
-bool fn_sql_kind_of(fn_sql_kind *kind_out, const char *url) {
-  const fn_str s = fn_str_from(url);
-  if (fn_str_starts_with(s, "postgresql://") || fn_str_starts_with(s, "postgres://"))
-    *kind_out = FN_SQL_POSTGRESQL;
-  else if (fn_str_starts_with(s, "sqlite:") || !strstr(url, "://"))
-    *kind_out = FN_SQL_SQLITE;
-  else
-    return false;
-  return true;
-}
-
-/* The password stands between the first ':' after "//" and the last '@' before the path, and may stand in a parameter
- * of that name. */
-void fn_sql_describe(char *out, size_t size, const char *url) {
-  const char *authority = strstr(url, "://");
-  if (!authority) {
-    snprintf(out, size, "%s", fn_str_starts_with(fn_str_from(url), "sqlite:") ? url + strlen("sqlite:") : url);
-    return;
-  }
-  authority += 3;
-  const char *query = strchr(authority, '?');
-  const size_t rest = query ? (size_t)(query - authority) : strlen(authority);
-  const char *at = NULL, *colon = NULL;
-  for (const char *p = authority; p < authority + rest; p++) {
-    if (*p == '@') at = p;
-    if (*p == ':' && !colon) colon = p;
-  }
-  if (!at || !colon || colon > at)
-    snprintf(out, size, "%.*s", (int)(authority - url + (ptrdiff_t)rest), url);
-  else
-    snprintf(out, size, "%.*s%.*s", (int)(colon - url), url, (int)(authority + rest - at), at);
-}
-
 fn_status fn_sql_open(fn_sql **sql_out, const char *url, const fn_sql_options *options, fn_err *err) {
   fn_sql_options filled = options ? *options : (fn_sql_options){0};
   if (filled.busy_ms == 0) filled.busy_ms = 5000;
@@ -51,7 +18,15 @@ fn_status fn_sql_open(fn_sql **sql_out, const char *url, const fn_sql_options *o
   fn_sql_describe(where, sizeof where, url);
   if (!fn_sql_kind_of(&kind, url))
     return fn_err_set(err, FN_E_UNSUPPORTED,
-                      "%s: no database of this kind; accepted are a path, sqlite:PATH and postgresql://…", where);
+                      "%s: no database of this kind; accepted are a path, sqlite:PATH and postgresql://… (a path that "
+                      "begins with a word and \":\" stands behind sqlite: or ./)",
+                      where);
+  if (kind == FN_SQL_POSTGRESQL && !fn_sql_address_is_whole(url)) /* libpq would say so with parts of a password */
+    return fn_err_set(
+        err, FN_E_INVALID,
+        "%s: no address postgresql://USER:PASSWORD@HOST:PORT/DATABASE?KEY=VALUE&…; in a user and a password "
+        "the characters / ? # %% @ : [ ] and spaces stand as %%2F %%3F %%23 %%25 %%40 %%3A %%5B %%5D %%20",
+        where);
   fn_sql *sql = fn_mem_calloc(1, sizeof *sql);
   if (!sql) return fn_err_no_memory(err, "a database connection");
   sql->driver = kind == FN_SQL_SQLITE ? &fn_sql_sqlite : &fn_sql_postgresql;

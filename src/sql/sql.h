@@ -15,8 +15,11 @@
 typedef struct fn_sql fn_sql;
 
 typedef enum fn_sql_kind { FN_SQL_SQLITE, FN_SQL_POSTGRESQL } fn_sql_kind;
-/* False: url is of another scheme ("mysql://…"). A path without a scheme is SQLite. */
+/* False: url is of another scheme ("mysql://…", "file:x"), ambiguous (sqlite://… has a path for some and a host for
+ * others), in memory, or libpq's key=value. A path without a scheme is SQLite. */
 bool fn_sql_kind_of(fn_sql_kind *kind_out, const char *url);
+/* Of a SQLite database: without its "sqlite:". */
+const char *fn_sql_path(const char *url);
 /* The URL without its password, for messages; out[size] is always terminated. */
 void fn_sql_describe(char *out, size_t size, const char *url);
 

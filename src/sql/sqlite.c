@@ -111,7 +111,7 @@ static fn_status open_connection(void **handle_out, const char *url, const char 
   connection *c = fn_mem_calloc(1, sizeof *c);
   if (!c) return fn_err_no_memory(err, "a database connection");
   snprintf(c->where, sizeof c->where, "%s", where);
-  const char *path = fn_str_starts_with(fn_str_from(url), "sqlite:") ? url + strlen("sqlite:") : url;
+  const char *path = fn_sql_path(url);
   fn_status status = fn_sqlite_get(&c->lib, err);
   if (status != FN_OK) {
     free(c);

@@ -80,7 +80,7 @@ void fn_tracking_close(fn_tracking *t) {
 static fn_status make_folder(const char *url, fn_err *err) {
   fn_sql_kind kind;
   if (!fn_sql_kind_of(&kind, url) || kind != FN_SQL_SQLITE) return FN_OK;
-  const char *path = strncmp(url, "sqlite:", 7) == 0 ? url + 7 : url;
+  const char *path = fn_sql_path(url);
   const char *slash = strrchr(path, '/');
   if (!slash || slash == path) return FN_OK;
   FN_AUTO_FREE char *folder = fn_str_dup(fn_str_make(path, (size_t)(slash - path)));

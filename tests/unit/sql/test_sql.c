@@ -202,7 +202,17 @@ static void test_url(void **state) {
   assert_true(fn_sql_kind_of(&kind, "postgres://h/d") && kind == FN_SQL_POSTGRESQL);
   assert_false(fn_sql_kind_of(&kind, "https://h/d"));
   static const char *const pairs[][2] = {
-      {"postgresql://u:p@ss:w@h:5432/d?sslmode=require&password=x", "postgresql://u@h:5432/d"},
+      {"postgresql://u:p%40ss:w@h:5432/d?sslmode=require&password=x", "postgresql://u@h:5432/d"},
+      {"postgresql://u:p@a:1,[::1]:5432/d?user=me@server", "postgresql://u@a:1,[::1]:5432/d"},
+      /* a password that was not escaped: it may be anything before the last @ */
+      {"postgresql://u:SECRET@SECRET@h:5432/d", "postgresql://…@h:5432/d"},
+      {"postgresql://u:SEC/RET@h:5432/d?x=y", "postgresql://…@h:5432/d"},
+      {"postgresql://u:SECRET%zz@h/d", "postgresql://…@h/d"},
+      {"postgresql://u:SEC?RET@h/d", "postgresql://…@h/d"},
+      {"postgresql://u:SEC#RET@h/d", "postgresql://…@h/d"},
+      {"postgresql://u:12?RET@h/d", "postgresql://…@h/d"},
+      {"postgresql://u:SECRET", "postgresql://…"},
+      {"host=h user=u password=SECRET", "key=value …"},
       {"postgresql://h:5432/d", "postgresql://h:5432/d"},
       {"postgresql://", "postgresql://"},
       {"postgresql://u@h", "postgresql://u@h"},
@@ -212,7 +222,17 @@ static void test_url(void **state) {
   for (size_t i = 0; i < FN_COUNT_OF(pairs); i++) {
     fn_sql_describe(text, sizeof text, pairs[i][0]);
     assert_string_equal(text, pairs[i][1]);
+    if (!strstr(pairs[i][0], "SEC") && !strstr(pairs[i][0], "RET")) continue;
+    fn_err err = {0};
+    fn_sql *sql = NULL; /* libpq is not asked, for it would quote what it does not understand */
+    assert_true(fn_sql_open(&sql, pairs[i][0], NULL, &err) != FN_OK);
+    assert_null(strstr(err.message, "SEC"));
+    assert_null(strstr(err.message, "RET"));
+    assert_contains(err.message, strstr(pairs[i][0], "://") ? "stand as %2F" : "accepted are a path");
   }
+  static const char *const others[] = {"sqlite:///x.db", "sqlite::memory:", ":memory:", "file:x.db", "sqlite:"};
+  for (size_t i = 0; i < FN_COUNT_OF(others); i++) assert_false(fn_sql_kind_of(&kind, others[i]));
+  assert_true(fn_sql_kind_of(&kind, "C:/x.db") && fn_sql_kind_of(&kind, "./file:x.db"));
 }
 
 static const char *const steps[] = {"CREATE TABLE a1 (x BIGINT); INSERT INTO a1 (x) VALUES (1)",
