@@ -1,6 +1,7 @@
 #include "cli/track_identity.h"
 
 #include "sql/sql.h"
+#include "store/store.h"
 
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -9,7 +10,7 @@ enum { MAX_BYTES = 65536 };
 
 typedef struct record {
   json_t *root;
-  const char *id, *folder, *parent, *url;
+  const char *id, *folder, *parent, *url, *artifacts;
   int64_t start_ms;
 } record;
 
@@ -23,6 +24,7 @@ static fn_status read_record(record *r, const char *path, fn_err *err) {
   FN_TRY(fn_json_get_string(&r->folder, r->root, "folder", "", path, err));
   FN_TRY(fn_json_get_string(&r->parent, r->root, "parent", "", path, err));
   FN_TRY(fn_json_get_string(&r->url, r->root, "url", "", path, err));
+  FN_TRY(fn_json_get_string(&r->artifacts, r->root, "artifacts", "", path, err));
   FN_TRY(fn_json_get_int(&r->start_ms, r->root, "start_ms", 0, INT64_MAX, NULL, path, err));
   if (!is_id(r->id) || (*r->parent && !is_id(r->parent)))
     return fn_err_set(err, FN_E_INVALID, "%s: the id has 32 hexadecimal digits", path);
@@ -44,11 +46,15 @@ static bool is_copy(const record *r, const char *folder) {
   return copy;
 }
 
+/* Of a folder that was moved with all that it was in, the old place is no more. */
+static fn_status take_place(char **out, const char *place, fn_err *err) {
+  if (place[0] != '/' || !fn_path_exists(place)) return FN_OK;
+  return (*out = fn_str_dup(fn_str_from(place))) ? FN_OK : fn_err_no_memory(err, "an address");
+}
+
 static fn_status take(fn_cli_identity *out, const record *r, const char *folder, fn_err *err) {
-  fn_sql_kind kind;
-  if (*r->url && fn_sql_kind_of(&kind, r->url) && kind == FN_SQL_SQLITE &&
-      !(out->url = fn_str_dup(fn_str_from(r->url))))
-    return fn_err_no_memory(err, "an address");
+  FN_TRY(take_place(&out->url, r->url, err));
+  FN_TRY(take_place(&out->artifacts, r->artifacts, err));
   if (!is_copy(r, folder)) {
     memcpy(out->id, r->id, sizeof out->id);
     snprintf(out->parent, sizeof out->parent, "%s", r->parent);
@@ -73,23 +79,23 @@ fn_status fn_cli_identity_load(fn_cli_identity *identity_out, const char *folder
   return status;
 }
 
-/* *out stays NULL for a server: its address may hold a password, and a run folder that came from somebody else is not
- * to say where ours is sent. */
-static fn_status keep_url(char **out, const char *url, fn_err *err) {
-  fn_sql_kind kind;
+/* Not for a server: its address may hold a password, and a run folder that came from somebody else is not to say where
+ * ours is sent. */
+static fn_status keep_path(char **out, const char *path, fn_err *err) {
   char *here = NULL;
-  if (!fn_sql_kind_of(&kind, url) || kind != FN_SQL_SQLITE) return FN_OK;
   FN_TRY(fn_path_real(&here, ".", err));
-  *out = fn_path_join(here, fn_sql_path(url));
+  *out = fn_path_join(here, path);
   free(here);
   return *out ? FN_OK : fn_err_no_memory(err, "an address");
 }
 
-fn_status fn_cli_identity_save(fn_cli_identity *identity, const char *folder, const char *url, const char *experiment,
-                               fn_err *err) {
+fn_status fn_cli_identity_save(fn_cli_identity *identity, const char *folder, const char *url, const char *artifacts,
+                               const char *experiment, fn_err *err) {
   FN_AUTO_FREE char *track = fn_path_join(folder, "track");
   FN_AUTO_FREE char *path = fn_path_join(folder, "track/run.json");
-  FN_AUTO_FREE char *kept = NULL;
+  FN_AUTO_FREE char *kept_url = NULL;
+  FN_AUTO_FREE char *kept_artifacts = NULL;
+  fn_sql_kind kind;
   FN_AUTO_BUF fn_buf text;
   fn_json_writer w;
   if (!track || !path) return fn_err_no_memory(err, "a path");
@@ -99,7 +105,8 @@ fn_status fn_cli_identity_save(fn_cli_identity *identity, const char *folder, co
     fn_run_id_make(identity->id, random);
     identity->start_ms = fn_clock_unix_ms();
   }
-  FN_TRY(keep_url(&kept, url, err));
+  if (fn_sql_kind_of(&kind, url) && kind == FN_SQL_SQLITE) FN_TRY(keep_path(&kept_url, fn_sql_path(url), err));
+  if (!fn_store_is_uri(artifacts)) FN_TRY(keep_path(&kept_artifacts, artifacts, err));
   fn_buf_init(&text, MAX_BYTES);
   fn_json_begin(&w, &text, 2);
   fn_json_object(&w, NULL);
@@ -109,7 +116,8 @@ fn_status fn_cli_identity_save(fn_cli_identity *identity, const char *folder, co
   fn_json_text(&w, "experiment", experiment);
   fn_json_text(&w, "folder", folder);
   if (identity->parent[0]) fn_json_text(&w, "parent", identity->parent);
-  if (kept) fn_json_text(&w, "url", kept);
+  if (kept_url) fn_json_text(&w, "url", kept_url);
+  if (kept_artifacts) fn_json_text(&w, "artifacts", kept_artifacts);
   fn_json_end(&w);
   FN_TRY(fn_buf_check(&text, path, err));
   FN_TRY(fn_dir_create(track, err));
@@ -118,5 +126,6 @@ fn_status fn_cli_identity_save(fn_cli_identity *identity, const char *folder, co
 
 void fn_cli_identity_deinit(fn_cli_identity *identity) {
   free(identity->url);
+  free(identity->artifacts);
   *identity = (fn_cli_identity){.url = NULL};
 }

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { MAX_SINKS = 8, MAX_DEPTH = 8 };
+enum { MAX_SINKS = 8, MAX_DEPTH = 8, FLUSH_MS = 200 };
 
 struct fn_cli_tracked {
   const fn_cli *cli;
@@ -81,12 +81,19 @@ static void tell_setting(const fn_cli_tracked *t, const char *key, const char *v
   tell_pair(t, FN_TRACK_PARAM, key, plain ? plain : value);
 }
 
-static void tell_settings(const fn_cli_tracked *t, const fn_config *config) {
+static bool is_given(const fn_cli_tracked *t, const char *key) {
+  const fn_config_layer layer = fn_config_layer_of(t->cli->config, key);
+  return layer == FN_CONFIG_GROUP || layer == FN_CONFIG_FILE || layer == FN_CONFIG_OVERRIDE;
+}
+
+/* changed: but those that a resumed run was given anew. */
+static void tell_settings(const fn_cli_tracked *t, const fn_config *config, bool changed) {
   const char *asked = asked_of(fn_config_value(config, "family"));
   for (size_t i = 0; i < fn_cli_n_tables; i++)
     for (size_t j = 0; j < fn_cli_tables[i]->n_options; j++) {
       const fn_option *o = &fn_cli_tables[i]->options[j];
-      if (!o->secret && fn_config_is_asked(o->key, asked)) tell_setting(t, o->key, fn_config_value(config, o->key));
+      if (!o->secret && fn_config_is_asked(o->key, asked) && !(changed && is_given(t, o->key)))
+        tell_setting(t, o->key, fn_config_value(config, o->key));
     }
 }
 
@@ -97,11 +104,10 @@ static void tell_changes(const fn_cli_tracked *t, const fn_config *saved) {
   for (size_t i = 0; i < fn_cli_n_tables; i++)
     for (size_t j = 0; j < fn_cli_tables[i]->n_options; j++) {
       const fn_option *o = &fn_cli_tables[i]->options[j];
-      const fn_config_layer layer = fn_config_layer_of(now, o->key);
-      const bool given = layer == FN_CONFIG_GROUP || layer == FN_CONFIG_FILE || layer == FN_CONFIG_OVERRIDE;
       char key[200];
       snprintf(key, sizeof key, "fakenews.resumed.%s", o->key);
-      if (given && !o->secret && fn_config_is_asked(o->key, asked)) tell_tag(t, key, fn_config_value(now, o->key));
+      if (is_given(t, o->key) && !o->secret && fn_config_is_asked(o->key, asked))
+        tell_tag(t, key, fn_config_value(now, o->key));
     }
 }
 
@@ -136,7 +142,9 @@ static fn_status identify(bool *known, fn_cli_tracked *t, fn_err *err) {
     fn_cli_note(t->cli,
                 "this run folder is a copy of one that is still there: a run of its own begins, below run %.12s",
                 t->identity.parent);
-  FN_TRY(fn_cli_identity_save(&t->identity, t->folder, fn_cli_track_url(&t->options), t->options.experiment, err));
+  fn_cli_place place;
+  FN_TRY(fn_cli_identity_save(&t->identity, t->folder, fn_cli_track_url(&t->options),
+                              fn_cli_track_artifacts(place, &t->options), t->options.experiment, err));
   memcpy(t->run.id, t->identity.id, sizeof t->run.id);
   t->run.start_ms = t->identity.start_ms;
   t->run.experiment_name = t->options.experiment;
@@ -255,21 +263,37 @@ static bool is_hidden(const fn_cli_tracked *t, const fn_option *o) {
   return o->secret && saved && (strcmp(saved, "\"***\"") == 0 || strcmp(saved, "***") == 0);
 }
 
-/* A SQLite file is known by the run's identity. The sink mlflow knows its server by its journal, and whether
- * credentials may go there. */
-static fn_status take_hidden(fn_cli_tracked *t, const char *key, fn_err *err) {
-  const bool is_url = strcmp(key, "track.url") == 0;
-  if (is_url && t->identity.url) {
-    FN_AUTO_BUF fn_buf text;
-    fn_buf_init(&text, 1 << 16);
-    fn_buf_append_json(&text, fn_str_from(t->identity.url));
-    FN_TRY(fn_buf_check(&text, key, err));
-    return fn_config_set(t->saved, FN_CONFIG_OVERRIDE, key, fn_buf_str(&text), "track/run.json", err);
+/* A path, in quotes. */
+static fn_status set_place(fn_cli_tracked *t, const char *key, const char *place, fn_err *err) {
+  FN_AUTO_BUF fn_buf text;
+  fn_buf_init(&text, 1 << 16);
+  fn_buf_append_char(&text, '"');
+  for (; *place; place++) {
+    if (*place == '"' || *place == '\\') fn_buf_append_char(&text, '\\');
+    fn_buf_append_char(&text, *place);
   }
-  if (is_url) {
+  fn_buf_append_char(&text, '"');
+  FN_TRY(fn_buf_check(&text, key, err));
+  return fn_config_set(t->saved, FN_CONFIG_OVERRIDE, key, fn_buf_str(&text), "track/run.json", err);
+}
+
+/* Where the run was told to, whatever folder we are in now; NULL: not known, or an address in its settings. */
+static const char *known_place(const fn_cli_tracked *t, const char *key) {
+  const char *saved = fn_config_value(t->saved, key);
+  if (strcmp(key, "track.url") == 0) return t->identity.url;
+  if (strcmp(key, "track.artifacts") != 0 || (saved && strstr(saved, "://"))) return NULL;
+  fn_sql_kind kind; /* a SQLite file that is given now has its files beside it */
+  const char *url = fn_config_value(t->cli->config, "track.url");
+  const bool given = fn_config_layer_of(t->cli->config, "track.url") != FN_CONFIG_DEFAULT;
+  return given && url && fn_sql_kind_of(&kind, url) && kind == FN_SQL_SQLITE ? NULL : t->identity.artifacts;
+}
+
+/* The address of a server. The sink mlflow knows its own by its journal, and whether credentials may go there. */
+static fn_status take_hidden(fn_cli_tracked *t, const char *key, fn_err *err) {
+  if (strcmp(key, "track.url") == 0) {
     t->lost_url = true;
-    fn_cli_warn(t->cli, "tracking (local): track.url of this run names a server and is not kept in its folder; "
-                        "what is trained now is not told to its store: give track.url again");
+    fn_cli_warn(t->cli, "tracking (local): track.url of this run is not kept in its folder (a server's is not), or its "
+                        "file is gone; what is trained now is not told to its store: give track.url again");
   }
   return fn_config_set(t->saved, FN_CONFIG_OVERRIDE, key, fn_str_from("null"), "track/run.json", err);
 }
@@ -281,6 +305,8 @@ static fn_status take_over_settings(fn_cli_tracked *t, fn_err *err) {
     const char *now = fn_config_value(t->cli->config, o->key);
     if (fn_config_layer_of(t->cli->config, o->key) != FN_CONFIG_DEFAULT)
       FN_TRY(fn_config_set(t->saved, FN_CONFIG_OVERRIDE, o->key, fn_str_from(now), "command line", err));
+    else if (known_place(t, o->key))
+      FN_TRY(set_place(t, o->key, known_place(t, o->key), err));
     else if (is_hidden(t, o))
       FN_TRY(take_hidden(t, o->key, err));
   }
@@ -298,10 +324,9 @@ static fn_status begin(fn_cli_tracked *t, const fn_train_event *e, fn_err *err) 
   tell_source(t);
   tell_record(t);
   for (size_t i = 0; i < t->options.tags.n; i++) tell_tag(t, t->options.tags.keys[i], t->options.tags.values[i]);
-  if (known) {
-    tell_changes(t, t->saved);
-  } else {
-    tell_settings(t, t->saved);
+  if (known) tell_changes(t, t->saved);
+  if (!known || e->step == 0) { /* one that was killed before its first checkpoint may not have said anything yet */
+    tell_settings(t, t->saved, known);
     tell_counts(t);
   }
   tell_files_begin(t);
@@ -351,6 +376,8 @@ void fn_cli_tracked_event(fn_cli_tracked *t, const fn_train_event *e) {
     if (e->metrics) on_evaluation(t, e);
     t->step_ns = fn_clock_ns();
     break;
+  /* Whoever is killed after this goes on behind it: what was measured before must not be lost with the memory. */
+  case FN_TRAIN_SAVING: fn_tracker_flush(t->tracker, FLUSH_MS); break;
   case FN_TRAIN_CHECKPOINT: t->step_ns = fn_clock_ns(); break;
   case FN_TRAIN_DONE: on_done(t, e); break;
   default: break;

@@ -98,6 +98,7 @@ bool fn_train_progress_event(void *arg, const fn_train_event *e) {
   case FN_TRAIN_DONE:
     if (e->stopped_early) fn_cli_note(p->cli, "stopped early after step %lld (train.patience)", (long long)e->step);
     break;
+  case FN_TRAIN_SAVING:
   case FN_TRAIN_EPOCH: break;
   }
   funlockfile(stderr);

@@ -25,6 +25,7 @@ struct fn_file_queue {
   fn_store_options store_options; /* the caller's, with our sink before theirs */
   fn_download_sink theirs;
   char *artifacts, *folder;
+  char *place; /* artifacts, from the root where it is a folder: for whoever stores what is listed later */
   char run[FN_RUN_ID_LENGTH];
   _Atomic uint64_t deadline_ns; /* UINT64_MAX: none */
 
@@ -180,7 +181,7 @@ static fn_status push(fn_file_queue *q, const char *key, const char *path, fn_er
 fn_status fn_file_queue_add(fn_file_queue *q, const char *key, const char *path, fn_err *err) {
   const fn_track_pair file = {key, path};
   /* A disk that cannot take the line now may take it at the end (fn_file_queue_settle). */
-  if (*q->folder && fn_file_listing_append(q->folder, q->run, q->artifacts, &file, NULL) == FN_E_NO_MEMORY)
+  if (*q->folder && fn_file_listing_append(q->folder, q->run, q->place, &file, NULL) == FN_E_NO_MEMORY)
     return fn_err_no_memory(err, "files");
   pthread_mutex_lock(&q->mutex);
   fn_status status = push(q, key, path, err);
@@ -248,7 +249,7 @@ fn_status fn_file_queue_settle(size_t *n_missing_out, fn_err *why, fn_file_queue
   }
   *n_missing_out = n + n_gone;
   *why = q->why;
-  return *q->folder ? fn_file_listing_save(q->folder, q->run, q->artifacts, left, n, err) : FN_OK;
+  return *q->folder ? fn_file_listing_save(q->folder, q->run, q->place, left, n, err) : FN_OK;
 }
 
 /* ---- making ---- */
@@ -262,6 +263,7 @@ void fn_file_queue_destroy(fn_file_queue *q) {
   fn_arena_deinit(&q->arena);
   free(q->items);
   free(q->artifacts);
+  free(q->place);
   free(q->folder);
   free(q);
 }
@@ -272,12 +274,19 @@ static fn_status take_up(fn_file_queue *q, fn_err *err) {
   if (!*q->folder || !fn_file_listing_exists(q->folder)) return FN_OK;
   fn_status status = fn_file_listing_load(&l, q->folder, NULL);
   if (status == FN_E_NO_MEMORY) return fn_err_no_memory(err, "files");
-  if (status != FN_OK) return fn_file_listing_save(q->folder, q->run, q->artifacts, NULL, 0, err);
+  if (status != FN_OK) return fn_file_listing_save(q->folder, q->run, q->place, NULL, 0, err);
   const size_t n = strcmp(l.run, q->run) == 0 ? l.n : 0;
   for (size_t i = 0; i < n && status == FN_OK; i++) status = push(q, l.files[i].key, l.files[i].value, err);
-  if (status == FN_OK) status = fn_file_listing_save(q->folder, q->run, q->artifacts, l.files, n, err);
+  if (status == FN_OK) status = fn_file_listing_save(q->folder, q->run, q->place, l.files, n, err);
   fn_file_listing_deinit(&l);
   return status;
+}
+
+static fn_status find_place(char **out, const char *artifacts, fn_err *err) {
+  FN_AUTO_FREE char *here = NULL;
+  if (!fn_store_is_uri(artifacts)) FN_TRY(fn_path_real(&here, ".", err));
+  *out = here ? fn_path_join(here, artifacts) : fn_str_dup(fn_str_from(artifacts));
+  return *out ? FN_OK : fn_err_no_memory(err, "files");
 }
 
 fn_status fn_file_queue_create(fn_file_queue **queue_out, const fn_file_queue_options *o, fn_err *err) {
@@ -299,6 +308,7 @@ fn_status fn_file_queue_create(fn_file_queue **queue_out, const fn_file_queue_op
   q->artifacts = fn_str_dup(fn_str_from(o->artifacts));
   q->folder = fn_str_dup(fn_str_from(o->folder));
   fn_status status = q->artifacts && q->folder ? FN_OK : fn_err_no_memory(err, "files");
+  if (status == FN_OK) status = find_place(&q->place, o->artifacts, err);
   if (status == FN_OK) status = take_up(q, err);
   if (status != FN_OK) {
     fn_file_queue_destroy(q);

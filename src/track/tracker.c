@@ -36,11 +36,13 @@ struct fn_tracker {
 
   pthread_t thread;
   pthread_mutex_t mutex; /* of what follows */
-  pthread_cond_t wake;
+  pthread_cond_t wake, handed_out;
   queue waiting;
   uint64_t first_ns; /* when the oldest event of `waiting` came */
   bool filling;      /* half of max_queued_bytes is taken */
   size_t n_dropped, n_told;
+  uint64_t n_logged, n_taken, n_handed; /* events that came, that `taken` and those before hold, that the sinks had */
+  bool flushing;
   bool ending;
   fn_run_status outcome; /* how it ended */
   uint64_t deadline_ns;
@@ -93,6 +95,7 @@ void fn_tracker_log(fn_tracker *t, const fn_track_event *event) {
   pthread_mutex_lock(&t->mutex);
   const bool fits = event->kind != FN_TRACK_METRIC || t->waiting.n_bytes < t->max_queued_bytes;
   if (!fits || !queue_add(&t->waiting, event)) t->n_dropped++;
+  t->n_logged++;
   /* The thread comes before the queue is full, whatever flush_ms is. */
   const bool is_filling = t->waiting.n_bytes >= t->max_queued_bytes / 2;
   if (t->first_ns == 0 || (is_filling && !t->filling)) pthread_cond_signal(&t->wake);
@@ -103,7 +106,7 @@ void fn_tracker_log(fn_tracker *t, const fn_track_event *event) {
 
 /* ---- the tracker's thread ---- */
 
-static void wait_until(fn_tracker *t, uint64_t ns) {
+static void wait_until(fn_tracker *t, pthread_cond_t *cond, uint64_t ns) {
   const uint64_t now = fn_clock_ns();
   if (now >= ns) return;
   struct timespec at;
@@ -111,7 +114,7 @@ static void wait_until(fn_tracker *t, uint64_t ns) {
   const uint64_t left = (ns - now) + (uint64_t)at.tv_nsec;
   at.tv_sec += (time_t)(left / 1000000000ull);
   at.tv_nsec = (long)(left % 1000000000ull);
-  pthread_cond_timedwait(&t->wake, &t->mutex, &at);
+  pthread_cond_timedwait(cond, &t->mutex, &at);
 }
 
 /* Sleeps until there is something to do. What waited stands in `taken` then. True: it was the last time. */
@@ -122,14 +125,15 @@ static bool take(fn_tracker *t, uint64_t tick_ns) {
     uint64_t until = tick_ns;
     if (t->waiting.n && t->first_ns + (uint64_t)t->flush_ms * MS < until)
       until = t->first_ns + (uint64_t)t->flush_ms * MS;
-    if (t->ending || t->filling || now >= until) break;
-    wait_until(t, until);
+    if (t->ending || t->filling || t->flushing || now >= until) break;
+    wait_until(t, &t->wake, until);
   }
   const queue other = t->taken;
   t->taken = t->waiting;
   t->waiting = other;
   t->first_ns = 0;
-  t->filling = false;
+  t->filling = t->flushing = false;
+  t->n_taken = t->n_logged;
   const bool last = t->ending;
   pthread_mutex_unlock(&t->mutex);
   return last;
@@ -173,6 +177,27 @@ static void tell_of_drops(fn_tracker *t) {
   snprintf(text, sizeof text, "%zu metrics were left out: they came faster than they could be written (track.queue_mb)",
            n);
   tell(t, "tracker", text);
+}
+
+static void tell_of_handing(fn_tracker *t) {
+  pthread_mutex_lock(&t->mutex);
+  t->n_handed = t->n_taken;
+  pthread_cond_broadcast(&t->handed_out);
+  pthread_mutex_unlock(&t->mutex);
+}
+
+void fn_tracker_flush(fn_tracker *t, int64_t timeout_ms) {
+  const uint64_t deadline_ns = fn_clock_ns() + (uint64_t)timeout_ms * MS;
+  pthread_mutex_lock(&t->mutex);
+  const uint64_t n = t->n_logged;
+  while (t->n_handed < n && fn_clock_ns() < deadline_ns) {
+    if (t->n_taken < n && !t->flushing) {
+      t->flushing = true;
+      pthread_cond_signal(&t->wake);
+    }
+    wait_until(t, &t->handed_out, deadline_ns);
+  }
+  pthread_mutex_unlock(&t->mutex);
 }
 
 /* Straight to what is handed out next. The thread's alone. */
@@ -226,6 +251,7 @@ static void *work(void *arg) {
       tick_ns = fn_clock_ns() + TICK_MS * MS;
     }
     queue_reset(&t->taken);
+    tell_of_handing(t);
     tell_of_drops(t);
   }
   close_sinks(t);
@@ -240,6 +266,7 @@ static void release(fn_tracker *t) {
   queue_deinit(&t->waiting);
   queue_deinit(&t->taken);
   pthread_cond_destroy(&t->wake);
+  pthread_cond_destroy(&t->handed_out);
   pthread_mutex_destroy(&t->mutex);
   free(t);
 }
@@ -259,6 +286,7 @@ fn_status fn_tracker_create(fn_tracker **tracker_out, const fn_tracker_options *
   pthread_condattr_init(&attributes);
   pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
   pthread_cond_init(&t->wake, &attributes);
+  pthread_cond_init(&t->handed_out, &attributes);
   pthread_condattr_destroy(&attributes);
   pthread_mutex_init(&t->mutex, NULL);
   fn_arena_init(&t->waiting.texts);

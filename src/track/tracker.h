@@ -58,6 +58,8 @@ typedef struct fn_tracker_options {
 FN_NODISCARD fn_status fn_tracker_create(fn_tracker **tracker_out, const fn_tracker_options *options, fn_err *err);
 /* Copies the event and returns at once. Any thread. Memory short: counted as dropped. */
 void fn_tracker_log(fn_tracker *tracker, const fn_track_event *event);
+/* Hands what was logged so far to the sinks now, and waits for that, timeout_ms at most. Any thread. */
+void fn_tracker_flush(fn_tracker *tracker, int64_t timeout_ms);
 /* Logs the status as the last event, closes every sink within timeout_ms, and releases the tracker. Failures come as
  * notes. */
 void fn_tracker_finish(fn_tracker *tracker, fn_run_status status, int64_t timeout_ms);

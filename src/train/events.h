@@ -10,6 +10,7 @@ typedef enum fn_train_event_kind {
   FN_TRAIN_STEP,       /* after each optimiser step: loss, learning_rate, gradient_norm, n_tokens */
   FN_TRAIN_EPOCH,      /* the last step of an epoch was done */
   FN_TRAIN_EVALUATION, /* split, n_rows done of n_rows_all; at the end metrics and best too */
+  FN_TRAIN_SAVING,     /* a checkpoint is about to be written: what is to be known of the steps before it is kept now */
   FN_TRAIN_CHECKPOINT, /* path was saved */
   FN_TRAIN_DONE,       /* path = run folder; stopped_early */
 } fn_train_event_kind;

@@ -228,6 +228,8 @@ static fn_status evaluate(fn_trainer *t, fn_err *err) {
 static fn_status save(fn_trainer *t, fn_err *err) {
   fn_run_dir *run = t->setup.run;
   if (!run || t->saved) return FN_OK;
+  fn_train_event event = make_event(t, FN_TRAIN_SAVING);
+  report(t, &event);
   FN_TRY(fn_run_dir_sync(run, err));
   t->state.metrics_bytes = run->metrics_bytes;
   const fn_checkpoint c = {t->setup.model, t->setup.tokenizer, &t->config, t->optimiser.m, t->optimiser.v, &t->state};
@@ -236,7 +238,7 @@ static fn_status save(fn_trainer *t, fn_err *err) {
   t->saved = true;
   FN_TRY(fn_checkpoint_prune(run->checkpoints, t->state.step, t->state.best.step, t->setup.options->keep, err));
   FN_TRY(fn_run_dir_stamp(run, "checkpoint", t->state.step, err));
-  fn_train_event event = make_event(t, FN_TRAIN_CHECKPOINT);
+  event = make_event(t, FN_TRAIN_CHECKPOINT);
   event.path = path;
   report(t, &event);
   return FN_OK;

@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 from log_support import postgres
 from terminal_support import on_terminal
-from train_support import TINY, bare_environment, kill_after, metrics, overwrite_tensor, prepare, same_tree, write_corpus
+from train_support import TINY, bare_environment, kill_after, metrics, overwrite_tensor, prepare, same_tree, wait_for, write_corpus
 
 UNIT = Path(os.environ.get("FN_TOOLS", "build/dev/tests/tools")).resolve().parent / "unit"
 TRAIN = ["--init", "scratch", *TINY, "train.save_every=3", "train.evaluate_every=7"]
@@ -288,8 +288,9 @@ def test_nothing_steers_the_terminal(fakenews, program, data, tmp_path):
 
 
 def test_killed_and_resumed(fakenews, program, data, tmp_path):
-    """kill -9 leaves a run INTERRUPTED; going on takes it up again, and no step is there twice."""
-    command = [program, "train", "--data", data, "--out", "run", *TRAIN, "track.flush_ms=10", "track.log_model=false"]
+    """kill -9 leaves a run INTERRUPTED; going on takes it up again, and no step is there twice, and none is missing: what
+    a checkpoint is behind is written before it, however long events may wait otherwise."""
+    command = [program, "train", "--data", data, "--out", "run", *TRAIN, "track.flush_ms=600000", "track.log_model=false"]
     for delay in (0.15, 0.2, 0.1, 0.3, 0.12, *(i / 200 for i in range(4, 28))):
         code, _, err = kill_after(command, tmp_path, delay, signal.SIGKILL, tmp_path)
         if code == -signal.SIGKILL and (tmp_path / "run/checkpoints/last").exists():
@@ -309,6 +310,38 @@ def test_killed_and_resumed(fakenews, program, data, tmp_path):
     steps = json.loads((tmp_path / "run/result.json").read_text())["n_steps"]
     assert cut["train/loss"]["points"] == steps
     assert fakenews("runs", "list", "--filter", "status = 'INTERRUPTED'").stdout == ""
+
+
+def test_killed_before_its_first_word(fakenews, program, data, tmp_path):
+    """A training that was killed before its parameters were written tells them when it goes on."""
+    process = subprocess.Popen([program, "train", "--data", data, "--out", "run", *TRAIN, "train.epochs=90", "track.flush_ms=600000",
+                                "train.save_every=100000", "train.evaluate_every=100000"], cwd=tmp_path,
+                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=bare_environment(tmp_path))
+    wait_for(lambda: (tmp_path / "run/track/run.json").exists())
+    process.kill()
+    process.wait()
+    assert not (tmp_path / "run/checkpoints/last").exists()
+    done = fakenews("train", "--resume", "run", "train.max_steps=3", "track.log_model=false")
+    assert done.code == 0 and "track" not in done.stderr, done
+    run, = lines(fakenews("runs", "list"))
+    assert run["params"]["train.learning_rate"] == "1e-3" and run["params"]["rows.train"], run
+    assert run["tags"]["fakenews.resumed.train.max_steps"] == "3"
+
+
+def test_from_another_folder(fakenews, data, tmp_path):
+    """A run goes on in the store that it was in, wherever it is resumed, and its files go there too."""
+    here, there = tmp_path / "here", tmp_path / "there"
+    here.mkdir(), there.mkdir()
+    done = fakenews("train", "--data", data, "--out", "run", *TRAIN, "train.max_steps=4", "track.close_timeout_s=0", cwd=here)
+    assert done.code == 0
+    done = fakenews("train", "--resume", here / "run", "train.max_steps=9", "track.close_timeout_s=0", cwd=there)
+    assert done.code == 0 and not list(there.iterdir()), done
+    listed = json.loads((here / "run/track/files.jsonl").read_text().splitlines()[0])
+    assert listed["artifacts"] == str(here / "runs/artifacts")
+    done = fakenews("runs", "sync", here / "run", f"track.url={here}/runs/tracking.db", cwd=there)
+    assert done.code == 0 and '"waiting": 0' in done.stdout and not list(there.iterdir()), done
+    assert fakenews("runs", "export", "run", "--out", "out", cwd=here).code == 0
+    assert json.loads((here / "out/run.json").read_text())["metrics"]["train/loss"]["points"] == 9
 
 
 def test_resumed_in_the_same_places(fakenews, program, data, tmp_path):
