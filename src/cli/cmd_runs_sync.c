@@ -4,6 +4,7 @@
 #include "track/mlflow_environment.h"
 #include "track/mlflow_send.h"
 
+#include <stdlib.h>
 #include <time.h>
 
 enum { MAX_RUNS = 100000 };
@@ -273,7 +274,15 @@ static void sync_files(sync_job *job, const char *folder) {
   note_failure(job, folder, status, &why);
 }
 
+/* By their names, which begin with the time: a run's parent is told before it. */
+static int compare_names(const void *a, const void *b) {
+  const char *const *x = a, *const *y = b;
+  const int order = strcmp(fn_path_base(*x), fn_path_base(*y));
+  return order ? order : strcmp(*x, *y);
+}
+
 static fn_status sync_all(sync_job *job, fn_err *err) {
+  if (job->n > 1) qsort(job->folders, job->n, sizeof *job->folders, compare_names);
   for (size_t i = 0; i < job->n && !fn_cli_stop_requested(); i++) {
     if (fn_file_listing_exists(job->folders[i])) sync_files(job, job->folders[i]);
     if (has_journal(job->folders[i]) && !fn_cli_stop_requested()) sync_events(job, job->folders[i]);

@@ -97,7 +97,8 @@ FN_NODISCARD fn_status fn_mlflow_run_get(fn_mlflow_run *run_out, fn_mlflow *mlfl
 FN_NODISCARD fn_status fn_mlflow_run_update(fn_mlflow *mlflow, const char *run_id, const char *status, int64_t end_ms,
                                             fn_err *err);
 typedef fn_status (*fn_mlflow_run_emit)(void *arg, const fn_mlflow_run *run, fn_err *err);
-/* filter in MLflow's syntax, or NULL; at most max runs (0: all), newest first. */
+/* experiment_id NULL: all experiments that are not deleted. filter in MLflow's syntax, or NULL; at most max runs (0:
+ * all; of all experiments: of some hundred of these together), newest first. */
 FN_NODISCARD fn_status fn_mlflow_run_search(fn_mlflow *mlflow, const char *experiment_id, const char *filter,
                                             size_t max, fn_mlflow_run_emit emit, void *arg, fn_err *err);
 /* Any number of each, sent in as many requests as MLflow's limits ask for (1,000 in all, 1,000 metrics, 100 parameters,

@@ -3,6 +3,8 @@
 
 #include <math.h>
 
+enum { MAX_EXPERIMENTS = 500 }; /* of one search */
+
 /* ---- experiments ---- */
 
 static fn_status refuse_deleted(fn_mlflow *m, const json_t *experiment, fn_err *err) {
@@ -132,21 +134,66 @@ static fn_status on_run(void *arg, json_t *object, fn_err *err) {
   return status;
 }
 
-fn_status fn_mlflow_run_search(fn_mlflow *m, const char *experiment_id, const char *filter, size_t max,
-                               fn_mlflow_run_emit emit, void *arg, fn_err *err) {
+/* ids: a list in JSON without its brackets. */
+static fn_status search_in(fn_mlflow *m, const char *ids, const char *filter, size_t max, run_search *search,
+                           fn_err *err) {
   FN_AUTO_BUF fn_buf body;
   fn_buf_init(&body, 256 * 1024);
-  fn_buf_append_str(&body, "{\"experiment_ids\":[");
-  fn_buf_append_json(&body, fn_str_from(experiment_id));
-  fn_buf_append_str(&body, "],\"run_view_type\":\"ACTIVE_ONLY\",\"order_by\":[\"attributes.start_time DESC\"]");
+  fn_buf_printf(&body, "{\"experiment_ids\":[%s],\"run_view_type\":\"ACTIVE_ONLY\"", ids);
+  fn_buf_append_str(&body, ",\"order_by\":[\"attributes.start_time DESC\"]");
   if (filter) {
     fn_buf_append_str(&body, ",\"filter\":");
     fn_buf_append_json(&body, fn_str_from(filter));
   }
-  size_t page = max == 0 || max > 1000 ? 1000 : max;
+  const size_t page = max == 0 || max > 1000 ? 1000 : max;
   fn_buf_printf(&body, ",\"max_results\":%zu", page);
-  run_search search = {emit, arg, max == 0 ? SIZE_MAX : max};
-  return fn_mlflow_pages(m, false, "runs/search", NULL, 0, fn_buf_str(&body), "runs", on_run, &search, err);
+  search->left = max == 0 ? SIZE_MAX : max;
+  return fn_mlflow_pages(m, false, "runs/search", NULL, 0, fn_buf_str(&body), "runs", on_run, search, err);
+}
+
+typedef struct experiment_list {
+  fn_buf ids;
+  size_t n;
+  fn_mlflow *mlflow;
+  const char *filter;
+  size_t max;
+  run_search *search;
+} experiment_list;
+
+static fn_status search_listed(experiment_list *l, fn_err *err) {
+  if (l->n == 0) return FN_OK;
+  FN_TRY(fn_buf_check(&l->ids, "experiments", err));
+  FN_TRY(search_in(l->mlflow, l->ids.data, l->filter, l->max, l->search, err));
+  fn_buf_reset(&l->ids);
+  l->n = 0;
+  return FN_OK;
+}
+
+static fn_status on_experiment(void *arg, json_t *object, fn_err *err) {
+  experiment_list *l = arg;
+  const char *id = fn_mlflow_text(object, "experiment_id");
+  if (!*id) return FN_OK;
+  if (l->n > 0) fn_buf_append_char(&l->ids, ',');
+  fn_buf_append_json(&l->ids, fn_str_from(id));
+  return ++l->n < MAX_EXPERIMENTS ? FN_OK : search_listed(l, err);
+}
+
+fn_status fn_mlflow_run_search(fn_mlflow *m, const char *experiment_id, const char *filter, size_t max,
+                               fn_mlflow_run_emit emit, void *arg, fn_err *err) {
+  run_search search = {emit, arg, 0};
+  experiment_list l = {.mlflow = m, .filter = filter, .max = max, .search = &search};
+  fn_buf_init(&l.ids, 64 * 1024);
+  fn_status status = FN_OK;
+  if (experiment_id) {
+    fn_buf_append_json(&l.ids, fn_str_from(experiment_id));
+    l.n = 1;
+  } else {
+    const fn_str body = fn_str_from("{\"view_type\":\"ACTIVE_ONLY\",\"max_results\":1000");
+    status = fn_mlflow_pages(m, false, "experiments/search", NULL, 0, body, "experiments", on_experiment, &l, err);
+  }
+  if (status == FN_OK) status = search_listed(&l, err);
+  fn_buf_deinit(&l.ids);
+  return status;
 }
 
 /* ---- batches ---- */

@@ -9,7 +9,7 @@ enum { MAX_LINES = 1000 };
 
 /* Parts of a line that is a parameter, a tag or a metric, gathered for one batch. */
 typedef struct gathered {
-  fn_track_pair params[MAX_LINES], tags[MAX_LINES];
+  fn_track_pair params[MAX_LINES], tags[2 * MAX_LINES];
   fn_metric_point metrics[MAX_LINES];
   size_t n_params, n_tags, n_metrics;
 } gathered;
@@ -33,7 +33,8 @@ struct fn_mlflow_sender {
   size_t n_events;
   gathered batch;
   data_tags data;
-  char parent[FN_RUN_ID_LENGTH + 32]; /* the parent's id at the server */
+  char parent[FN_RUN_ID_LENGTH + 32]; /* the parent's id at the server; "": not known */
+  char missing[FN_RUN_ID_LENGTH]; /* our id of a parent that the server did not have when it was told of; "": none */
   /* files */
   bool at_file, gave_way;
   uint64_t n_put_back; /* in a row */
@@ -277,21 +278,50 @@ static void see_data(fn_mlflow_sender *s, const char *key, const char *value) {
   if (strcmp(key, "context") == 0) keep_text(&s->data.context, value);
 }
 
-/* mlflow.parentRunId names a run by our id; the server knows it by its own. */
-static fn_status parent_of(const char **out, fn_mlflow_sender *s, const char *id, fn_err *err) {
-  if (strspn(id, "0123456789abcdef") != FN_RUN_ID_LENGTH - 1 || strlen(id) != FN_RUN_ID_LENGTH - 1) {
-    *out = id;
+/* Whether the server refuses what is said, not who says it or when. */
+static bool is_refusal(const fn_mlflow_sender *s, fn_status status) {
+  const fn_mlflow_failure *f = fn_mlflow_last_failure(s->mlflow);
+  return status == FN_E_INVALID && f->http >= 400 && f->http < 500 && !f->refused_access && !f->temporary;
+}
+
+/* mlflow.parentRunId names a run by our id, which the server knows by its own, or else by the server's. The parent may
+ * be of another experiment, or not be told yet: s->parent stays "" then. */
+static fn_status find_parent(fn_mlflow_sender *s, const char *id, fn_err *err) {
+  FN_AUTO_FREE char *experiment = NULL;
+  found f = {.sender = s, .id_out = s->parent, .size = sizeof s->parent};
+  FN_TRY(find_experiment(&experiment, s, err));
+  FN_TRY(find_run(&f, experiment, id, err));
+  if (f.any) return FN_OK;
+  fn_mlflow_run run;
+  fn_err why = {0};
+  const fn_status status = fn_mlflow_run_get(&run, s->mlflow, id, &why);
+  if (status == FN_OK) {
+    (void)snprintf(s->parent, sizeof s->parent, "%s", run.id);
+    fn_mlflow_run_deinit(&run);
     return FN_OK;
   }
-  if (!s->parent[0]) {
-    FN_AUTO_FREE char *experiment = NULL;
-    FN_TRY(find_experiment(&experiment, s, err));
-    found f = {.sender = s, .id_out = s->parent, .size = sizeof s->parent};
-    FN_TRY(find_run(&f, experiment, id, err));
-    if (!f.any) (void)snprintf(s->parent, sizeof s->parent, "%s", id);
-  }
-  *out = s->parent;
+  if (status != FN_E_NOT_FOUND && !is_refusal(s, status)) return fn_err_set(err, status, "%s", why.message);
+  return find_run(&f, NULL, id, err);
+}
+
+/* *out NULL: the server does not have it (yet). */
+static fn_status parent_of(const char **out, fn_mlflow_sender *s, const char *id, fn_err *err) {
+  *out = id;
+  if (strspn(id, "0123456789abcdef") != FN_RUN_ID_LENGTH - 1 || strlen(id) != FN_RUN_ID_LENGTH - 1) return FN_OK;
+  if (!s->parent[0]) FN_TRY(find_parent(s, id, err));
+  memcpy(s->missing, s->parent[0] ? "" : id, s->parent[0] ? 1 : sizeof s->missing);
+  *out = s->parent[0] ? s->parent : NULL;
   return FN_OK;
+}
+
+/* At the run's end the parent may have been told as well. */
+static fn_status tell_missing_parent(fn_mlflow_sender *s, fn_err *err) {
+  if (!s->missing[0]) return FN_OK;
+  const char *id = NULL;
+  FN_TRY(parent_of(&id, s, s->missing, err));
+  const fn_track_pair tag = {"mlflow.parentRunId", id};
+  if (!id) return FN_OK;
+  return fn_mlflow_log_batch(NULL, s->mlflow, fn_journal_remote_of(s->journal)->run_id, NULL, 0, &tag, 1, NULL, 0, err);
 }
 
 /* Whoever made a run that was given has named it, and perhaps said where it comes from: that stays. */
@@ -316,9 +346,12 @@ static fn_status gather(fn_mlflow_sender *s, size_t from, size_t to, fn_err *err
       b->params[b->n_params++] = (fn_track_pair){e->key, e->value};
     } else if (e->key && !stays_theirs(s, e->key)) {
       const char *value = e->value;
-      if (strcmp(e->key, "mlflow.parentRunId") == 0) FN_TRY(parent_of(&value, s, e->value, err));
+      if (strcmp(e->key, "mlflow.parentRunId") == 0) {
+        FN_TRY(parent_of(&value, s, e->value, err));
+        b->tags[b->n_tags++] = (fn_track_pair){"fakenews.parent_run_id", e->value};
+      }
       see_data(s, e->key, e->value);
-      b->tags[b->n_tags++] = (fn_track_pair){e->key, value};
+      if (value) b->tags[b->n_tags++] = (fn_track_pair){e->key, value};
     }
   }
   return FN_OK;
@@ -329,12 +362,6 @@ static fn_status send_range(fn_mlflow_sender *s, size_t from, size_t to, fn_err 
   FN_TRY(gather(s, from, to, err));
   return fn_mlflow_log_batch(NULL, s->mlflow, fn_journal_remote_of(s->journal)->run_id, b->params, b->n_params, b->tags,
                              b->n_tags, b->metrics, b->n_metrics, err);
-}
-
-/* Whether the server refuses what is said, not who says it or when. */
-static bool is_refusal(const fn_mlflow_sender *s, fn_status status) {
-  const fn_mlflow_failure *f = fn_mlflow_last_failure(s->mlflow);
-  return status == FN_E_INVALID && f->http >= 400 && f->http < 500 && !f->refused_access && !f->temporary;
 }
 
 /* Servers before 3.x do not see that a NaN is the NaN they have, and tell what their database said. */
@@ -490,6 +517,7 @@ static fn_status send_status(fn_mlflow_sender *s, const fn_track_event *e, fn_er
   const bool goes_on = e->status == FN_RUN_RUNNING || e->status == FN_RUN_SCHEDULED;
   const char *name = fn_run_status_names[e->status == FN_RUN_INTERRUPTED ? FN_RUN_KILLED : e->status];
   fn_err why = {0};
+  if (!goes_on) FN_TRY(tell_missing_parent(s, err));
   fn_status status =
       fn_mlflow_run_update(s->mlflow, fn_journal_remote_of(s->journal)->run_id, name, goes_on ? 0 : e->time_ms, &why);
   if (status == FN_OK) return note_status(s, name, err);

@@ -161,6 +161,8 @@ class FakeMlflow:
             found = [e for e in self.experiments.values() if e["experiment_id"] == v["experiment_id"]]
             return (200, {"experiment": found[0]}) if found else self.error(
                 404, "RESOURCE_DOES_NOT_EXIST", f"No Experiment with id={v['experiment_id']} exists")
+        if path == "experiments/search":
+            return 200, {"experiments": list(self.experiments.values())}
         if path == "experiments/create":
             if v["name"] in self.experiments:
                 return self.error(400, "RESOURCE_ALREADY_EXISTS", "Experiment already exists")
@@ -178,7 +180,8 @@ class FakeMlflow:
         if path == "runs/search":
             wanted = re.search(r"= '(\w+)'", v["filter"]).group(1)
             return 200, {"runs": [self.info(r) for r in self.runs.values()
-                                  if r["tags"].get("fakenews.run_id") == wanted and r["lifecycle_stage"] == "active"]}
+                                  if r["tags"].get("fakenews.run_id") == wanted and r["lifecycle_stage"] == "active"
+                                  and r["experiment_id"] in v["experiment_ids"]]}
         run = self.runs.get(v.get("run_id"))
         if run is None:
             return self.error(404, "RESOURCE_DOES_NOT_EXIST", "Run not found")

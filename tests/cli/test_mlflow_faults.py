@@ -392,9 +392,23 @@ def test_data_set_and_parent(tmp_path):
         tags = ["t\tfakenews.data.name\tisot", "t\tfakenews.data.hash\t" + "0123456789abcdef" * 4,
                 "t\tfakenews.data.context\ttraining"]
         tags += ["t\tmlflow.parentRunId\t" + ids["parent"]] if name == "child" else []
-        probe(tmp_path / name, server.url, tags + events(), check=True, id=ids[name])
+        probe(tmp_path / name, server.url, tags + events(), check=True, id=ids[name], experiment=name)
+    theirs = ["t\tmlflow.parentRunId\t" + f"{1:032x}"]  # by the server's own id
+    probe(tmp_path / "second", server.url, theirs + events(1), check=True, id="c" * 32)
+    assert server.runs[f"{3:032x}"]["tags"]["mlflow.parentRunId"] == f"{1:032x}"
+    late = ["t\tmlflow.parentRunId\t" + "d" * 32, *events(1, status=None), "sleep\t400", "s\tFINISHED\t9"]
+    with ThreadPoolExecutor(1) as pool:  # told before its parent is
+        waiting = pool.submit(probe, tmp_path / "late", server.url, late, check=True, id="e" * 32)
+        end = time.monotonic() + 10
+        while time.monotonic() < end and "team" not in server.runs.get(f"{4:032x}", {"tags": {}})["tags"]:
+            time.sleep(0.01)
+        assert "mlflow.parentRunId" not in server.runs[f"{4:032x}"]["tags"]
+        server.make("runs/create", experiment_id="1", start_time=5, tags=[{"key": "fakenews.run_id", "value": "d" * 32}])
+        waiting.result()
+    assert server.runs[f"{4:032x}"]["tags"]["mlflow.parentRunId"] == f"{5:032x}"
+    assert server.runs[f"{4:032x}"]["tags"]["fakenews.parent_run_id"] == "d" * 32
     server.close()
-    parent, child = server.runs.values()
+    parent, child = list(server.runs.values())[:2]
     assert child["tags"]["mlflow.parentRunId"] == parent["run_id"] and child["tags"]["fakenews.run_id"] == "b" * 32
     assert parent["inputs"] == [{"dataset": {"name": "isot", "digest": ("0123456789abcdef" * 4)[:36], "source_type": "local",
                                              "source": '{"uri":"isot"}'},

@@ -97,6 +97,9 @@ def compare(program, folder, server, tmp_path, experiment="Default", given=None)
     theirs = found[0]
     assert theirs.data.params == run["params"]
     for key, value in run["tags"].items():
+        if key == "mlflow.parentRunId":
+            assert c.get_run(theirs.data.tags[key]).data.tags["fakenews.run_id"] == value
+            continue
         assert theirs.data.tags[key] == (given.data.tags.get(key, value) if given else value), key
     assert theirs.info.status == "FINISHED" and theirs.info.run_name == (given.info.run_name if given else run["name"])
     assert theirs.info.start_time == (given.info.start_time if given else run["start_ms"])
@@ -145,7 +148,7 @@ def test_a_server_killed_in_mid_training(program, data, tmp_path, sqlite):
     said = finish(process)
     # What was on its way when the server went, events or a file, is what is told of, once.
     assert said.count("wait in the run's folder") == 1 and "events wait for" not in said, said
-    _, points = compare(program, tmp_path, sqlite, tmp_path)
+    first, points = compare(program, tmp_path, sqlite, tmp_path)
     assert len(points["train/loss"]) == points["train/loss"][-1][0]
 
     other = tmp_path / "other"
@@ -155,7 +158,7 @@ def test_a_server_killed_in_mid_training(program, data, tmp_path, sqlite):
     sqlite.kill()
     begin = time.monotonic()
     said = finish(train(program, other, data, sqlite, "track.close_timeout_s=1", "track.system_metrics=false",
-                        MLFLOW_RUN_ID=given.info.run_id))
+                        f"track.parent={first.data.tags['fakenews.run_id']}", MLFLOW_RUN_ID=given.info.run_id))
     assert time.monotonic() - begin < 20 and "bring them there: fakenews runs sync" in said
     sqlite.start()
     for _ in range(2):
