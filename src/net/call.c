@@ -6,6 +6,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <math.h>
+#include <strings.h>
 #include <unistd.h>
 
 enum { MAX_HEADERS = 1 << 16, MAX_ANSWER = 1 << 20, SHOWN = 240 };
@@ -233,6 +234,71 @@ static CURLcode set_all(attempt *a, const fn_url *url, const char *method, const
   return code;
 }
 
+/* ---- what may be shown */
+
+/* Letter case matters but in the digits of %2f. */
+static char *find_secret(char *text, const char *secret, bool any_case) {
+  const size_t n = strlen(secret);
+  if (!any_case) return strstr(text, secret);
+  for (; *text; text++)
+    if (strncasecmp(text, secret, n) == 0) return text;
+  return NULL;
+}
+
+static void wipe_form(char *text, const char *secret, bool any_case) {
+  const size_t n = strlen(secret);
+  for (char *at = find_secret(text, secret, any_case); at; at = find_secret(at, secret, any_case)) {
+    memcpy(at, "***", 3);
+    memmove(at + 3, at + n, strlen(at + n) + 1);
+    at += 3;
+  }
+}
+
+/* As it is, and as it may come back in an address or in JSON. */
+static void wipe_one(char *text, const char *secret) {
+  if (!secret || strlen(secret) < 4) return;
+  wipe_form(text, secret, false);
+  FN_AUTO_BUF fn_buf encoded;
+  fn_buf_init(&encoded, 4 * FN_URL_MAX);
+  for (int slashes = 0; slashes < 2; slashes++) {
+    fn_buf_reset(&encoded);
+    fn_url_encode(&encoded, fn_str_from(secret), slashes ? "/" : "");
+    if (!encoded.failed && strcmp(encoded.data, secret) != 0) wipe_form(text, encoded.data, true);
+  }
+  fn_buf_reset(&encoded);
+  for (const char *p = secret; *p; p++) {
+    if (strchr("/\"\\", *p)) fn_buf_append_char(&encoded, '\\');
+    fn_buf_append_char(&encoded, *p);
+  }
+  if (!encoded.failed && strcmp(encoded.data, secret) != 0) wipe_form(text, encoded.data, false);
+}
+
+static void wipe_basic(char *text, const char *user, const char *password) {
+  FN_AUTO_BUF fn_buf pair, encoded;
+  fn_buf_init(&pair, FN_URL_MAX);
+  fn_buf_init(&encoded, 2 * FN_URL_MAX);
+  fn_buf_printf(&pair, "%s:%s", user, password ? password : "");
+  fn_base64_encode(&encoded, fn_buf_str(&pair));
+  if (!encoded.failed) wipe_one(text, encoded.data);
+  wipe_one(text, password);
+}
+
+void fn_call_wipe(char *text, const fn_call_request *request) {
+  fn_url url = {0};
+  wipe_one(text, request->credentials.bearer);
+  for (size_t i = 0; i < FN_COUNT_OF(request->secret_body); i++) wipe_one(text, request->secret_body[i]);
+  if (request->credentials.user) wipe_basic(text, request->credentials.user, request->credentials.password);
+  if (strchr(request->url, '@') && fn_url_parse(&url, request->url, NULL) == FN_OK && url.user)
+    wipe_basic(text, url.user, url.password);
+  fn_url_deinit(&url);
+  for (size_t i = 0; i < request->n_secret_headers; i++) {
+    const char *value = request->secret_headers[i].value;
+    wipe_one(text, value);
+    const char *space = strchr(value, ' '); /* "Bearer TOKEN" */
+    if (space) wipe_one(text, space + 1);
+  }
+}
+
 /* ---- one request */
 
 static void empty(fn_call_answer *answer, size_t max) {
@@ -371,6 +437,8 @@ static fn_status run_once(fn_call_answer *answer, bool *sunk_out, fn_http *http,
   if (status == FN_OK) status = run(&a, &url, &credentials);
   *sunk_out = a.sunk;
   fn_url_deinit(&url);
+  /* An address that a redirect named, or the TLS library's words, may hold what was sent. */
+  if (status != FN_OK && err) fn_call_wipe(err->message, request);
   return status;
 }
 
@@ -387,9 +455,12 @@ static bool go_on(const void *arg) {
 fn_status fn_call_pause(fn_http *http, const fn_call_request *request, const fn_call_answer *answer, int64_t n_failures,
                         const char *why, fn_err *err) {
   const fn_net_options *o = http->options;
-  if (answer->unresolved || n_failures > o->retries || answer->retry_after_s > o->max_wait_s) return FN_E_IO;
+  /* A resolver may be away for a moment; a name that is none fails as surely a second later. */
+  if ((answer->unresolved && n_failures > 1) || n_failures > o->retries || answer->retry_after_s > o->max_wait_s)
+    return FN_E_IO;
   const double wait_s = fn_wire_backoff(o, n_failures, answer->retry_after_s);
   if (request->on_retry) request->on_retry(request->arg, why, wait_s);
+  if (answer->unresolved) FN_TRY(fn_http_renew(http, err)); /* libcurl 7.88 does not look a name up again */
   if (fn_wire_sleep(wait_s, go_on, request)) return FN_OK;
   return fn_err_set(err, FN_E_CANCELLED, "%.*s: stopped", SHOWN_URL(answer->url ? answer->url : "a request"));
 }
@@ -412,42 +483,6 @@ fn_status fn_call_retry(fn_call_answer *answer, fn_http *http, const fn_call_req
 }
 
 /* ---- what an answer means */
-
-static void wipe_one(char *text, const char *secret) {
-  if (!secret || strlen(secret) < 4) return;
-  const size_t n = strlen(secret);
-  for (char *at = strstr(text, secret); at; at = strstr(at, secret)) {
-    memcpy(at, "***", 3);
-    memmove(at + 3, at + n, strlen(at + n) + 1);
-    at += 3;
-  }
-}
-
-static void wipe_basic(char *text, const char *user, const char *password) {
-  FN_AUTO_BUF fn_buf pair, encoded;
-  fn_buf_init(&pair, FN_URL_MAX);
-  fn_buf_init(&encoded, 2 * FN_URL_MAX);
-  fn_buf_printf(&pair, "%s:%s", user, password ? password : "");
-  fn_base64_encode(&encoded, fn_buf_str(&pair));
-  if (!encoded.failed) wipe_one(text, encoded.data);
-  wipe_one(text, password);
-}
-
-void fn_call_wipe(char *text, const fn_call_request *request) {
-  fn_url url = {0};
-  wipe_one(text, request->credentials.bearer);
-  for (size_t i = 0; i < FN_COUNT_OF(request->secret_body); i++) wipe_one(text, request->secret_body[i]);
-  if (request->credentials.user) wipe_basic(text, request->credentials.user, request->credentials.password);
-  if (strchr(request->url, '@') && fn_url_parse(&url, request->url, NULL) == FN_OK && url.user)
-    wipe_basic(text, url.user, url.password);
-  fn_url_deinit(&url);
-  for (size_t i = 0; i < request->n_secret_headers; i++) {
-    const char *value = request->secret_headers[i].value;
-    wipe_one(text, value);
-    const char *space = strchr(value, ' '); /* "Bearer TOKEN" */
-    if (space) wipe_one(text, space + 1);
-  }
-}
 
 /* The front of a body on one line. */
 static void excerpt(char *out, const fn_call_answer *answer, const fn_call_request *request) {

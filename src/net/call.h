@@ -79,15 +79,15 @@ bool fn_call_header(fn_str *value_out, const fn_call_answer *answer, const char 
  * FN_E_UNSUPPORTED without libcurl. A client is used by one thread at a time. */
 FN_NODISCARD fn_status fn_call_run(fn_call_answer *answer, fn_http *http, const fn_call_request *request, fn_err *err);
 /* Attempts until an answer comes that is final: answer->retry waits (net.backoff_s, doubled, cut at random to half at
- * most, never less than Retry-After) and tries again, net.retries times. A name that is not found ends it at once. An
- * answer that stays temporary to the end is handed out as it is with FN_OK; Retry-After beyond net.max_wait_s ends it
- * likewise. What was sent may have acted at the server although no answer came: use it for requests that can be
+ * most, never less than Retry-After) and tries again, net.retries times. A name that is not found is looked up once
+ * more. An answer that stays temporary to the end is handed out as it is with FN_OK; Retry-After beyond net.max_wait_s
+ * ends it likewise. What was sent may have acted at the server although no answer came: use it for requests that can be
  * repeated. A sink is not called again after it has been: such an attempt is the last. */
 FN_NODISCARD fn_status fn_call_retry(fn_call_answer *answer, fn_http *http, const fn_call_request *request,
                                      fn_err *err);
 /* What fn_call_retry does between two attempts, for callers that make each one anew (a signature that must be fresh):
  * tells on_retry why, and waits. n_failures counts from 1. FN_E_CANCELLED by tick; FN_E_IO, err untouched, when there
- * is to be no further attempt: the count, a name that is not found, or Retry-After beyond net.max_wait_s. */
+ * is to be no further attempt: the count, a name that was not found twice, or Retry-After beyond net.max_wait_s. */
 FN_NODISCARD fn_status fn_call_pause(fn_http *http, const fn_call_request *request, const fn_call_answer *answer,
                                      int64_t n_failures, const char *why, fn_err *err);
 /* FN_OK for 2xx. Otherwise an error that names the address, the status and what the body says: FN_E_NOT_FOUND for 404

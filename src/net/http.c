@@ -37,6 +37,14 @@ void fn_http_destroy(fn_http *http) {
   free(http);
 }
 
+fn_status fn_http_renew(fn_http *http, fn_err *err) {
+  CURL *fresh = http->curl->easy_init();
+  if (!fresh) return fn_err_no_memory(err, "a connection");
+  http->curl->easy_cleanup(http->easy);
+  http->easy = fresh;
+  return FN_OK;
+}
+
 static size_t on_header(char *data, size_t size, size_t n, void *arg) {
   answer *a = arg;
   fn_http_head_line(&a->head, fn_str_make(data, size * n));

@@ -37,6 +37,8 @@ typedef struct fn_http_result {
 FN_NODISCARD fn_status fn_http_create(fn_http **http_out, const fn_net_options *options, const char *agent,
                                       fn_err *err);
 void fn_http_destroy(fn_http *http);
+/* Forgets connections and addresses. */
+FN_NODISCARD fn_status fn_http_renew(fn_http *http, fn_err *err);
 
 /* FN_OK: an answer came, whatever its status, and its body came as a whole. *result_out is filled on failure too.
  * FN_E_IO: it did not come (result_out->retry says whether another attempt may help), more redirects than allowed;

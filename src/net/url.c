@@ -53,12 +53,11 @@ static bool take(fn_url *url, const fn_curl *curl, CURLU *handle) {
   return ok && url->host && url->path && url->text;
 }
 
-/* An address that is refused, as it may be shown: what stands before an '@' may be a password. */
+/* An address that is refused, as it may be shown: what stands before the last '@' may be a password, with a '/' in it
+ * even. */
 static const char *without_user(char out[301], const char *text) {
   const char *slashes = strstr(text, "//"), *begin = slashes ? slashes + 2 : text;
-  const char *end = begin + strcspn(begin, "/?#"), *at = NULL;
-  for (const char *p = begin; p < end; p++)
-    if (*p == '@') at = p;
+  const char *at = strrchr(begin, '@');
   if (at)
     snprintf(out, 301, "%.*s***%.250s", begin - text < 40 ? (int)(begin - text) : 40, text, at);
   else
@@ -170,8 +169,7 @@ static int hex_of(char c) {
                                 : -1;
 }
 
-/* %XX → byte; anything else stays. */
-static void decode(fn_buf *out, fn_str text) {
+void fn_url_decode(fn_buf *out, fn_str text) {
   for (size_t i = 0; i < text.length; i++) {
     int high = i + 2 < text.length && text.data[i] == '%' ? hex_of(text.data[i + 1]) : -1;
     int low = high >= 0 ? hex_of(text.data[i + 2]) : -1;
@@ -185,7 +183,7 @@ bool fn_name_from_path(char out[FN_NAME_MAX + 1], fn_str path) {
   while (begin > 0 && path.data[begin - 1] != '/') begin--;
   FN_AUTO_BUF fn_buf name;
   fn_buf_init(&name, FN_URL_MAX);
-  decode(&name, fn_str_make(path.data + begin, path.length - begin));
+  fn_url_decode(&name, fn_str_make(path.data + begin, path.length - begin));
   return !name.failed && name.length > 0 && fn_name_clean(out, fn_buf_str(&name));
 }
 
@@ -233,7 +231,7 @@ bool fn_name_from_disposition(char out[FN_NAME_MAX + 1], fn_str value) {
       const char *quote = memchr(text.data + 6, '\'', text.length - 6);
       if (!quote) continue;
       fn_buf_reset(&name);
-      decode(&name, fn_str_make(quote + 1, text.length - (size_t)(quote + 1 - text.data)));
+      fn_url_decode(&name, fn_str_make(quote + 1, text.length - (size_t)(quote + 1 - text.data)));
       found = true;
     }
   }

@@ -29,6 +29,9 @@ bool fn_url_is_here(const fn_url *url);
 /* Appends text with every byte but letters, digits, "-._~" and those in `keep` as %XX in upper case (RFC 3986, 2.3). */
 void fn_url_encode(fn_buf *out, fn_str text, const char *keep);
 
+/* The other way: %XX becomes a byte, anything else stays. */
+void fn_url_decode(fn_buf *out, fn_str text);
+
 /* Makes a file name of what a stranger wrote: the part after the last / or \, valid UTF-8, no control characters, no
  * dot in front, at most FN_NAME_MAX bytes (the extension is kept). False when nothing is left, and for "." and "..". */
 bool fn_name_clean(char out[FN_NAME_MAX + 1], fn_str raw);

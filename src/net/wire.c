@@ -139,7 +139,10 @@ fn_status fn_wire_redirect(fn_url *next_out, fn_http *http, const fn_url *from, 
                         ? "from https to http, which anyone on the way could read and change"
                         : NULL;
   if (!why) return FN_OK;
-  (void)fn_err_set(err, FN_E_INVALID, "%.350s redirects to %.350s: refused, %s", from->text, next_out->text, why);
+  /* What follows a '?' may be a key. */
+  const size_t n = strcspn(from->text, "?"), m = strcspn(next_out->text, "?");
+  (void)fn_err_set(err, FN_E_INVALID, "%.*s redirects to %.*s: refused, %s", (int)(n < 350 ? n : 350), from->text,
+                   (int)(m < 350 ? m : 350), next_out->text, why);
   fn_url_deinit(next_out);
   return FN_E_INVALID;
 }

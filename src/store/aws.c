@@ -218,7 +218,7 @@ fn_status fn_aws_keys_get(fn_aws_keys *keys_out, fn_aws *aws, fn_store *store, f
     fn_buf_init(&tried, 4096);
     aws->expires_ms = INT64_MAX;
     fn_status status = look_up(aws, store, &tried, err);
-    if (status != FN_OK) return fn_err_prefix(err, status, "%.200s: AWS credentials", store->uri);
+    if (status != FN_OK) return fn_store_no_credentials(store, status, "AWS", err);
     if (!aws->id)
       return fn_err_set(err, FN_E_INVALID,
                         "%.200s: no AWS credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, "

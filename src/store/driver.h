@@ -85,6 +85,9 @@ FN_NODISCARD fn_status fn_store_make_parents(const char *path, fn_err *err);
 FN_NODISCARD fn_status fn_store_split(char **bucket_out, char **prefix_out, const fn_store *store, const char *rest,
                                       fn_err *err);
 
+/* Says whose credentials could not be had. Never FN_E_NOT_FOUND, whatever was missing for them: that means a key. */
+FN_NODISCARD fn_status fn_store_no_credentials(const fn_store *store, fn_status status, const char *whose, fn_err *err);
+
 /* ---- request.c: attempts */
 
 /* A request to something else than the store itself (credentials, say), with the store's attempts and events. */

@@ -234,7 +234,7 @@ fn_status fn_google_token_get(fn_google *g, fn_store *store, const char *scope, 
   FN_AUTO_BUF fn_buf tried;
   fn_buf_init(&tried, 4096);
   const fn_status status = look_up(g, store, scope, &tried, err);
-  if (status != FN_OK) return fn_err_prefix(err, status, "%.200s: Google credentials", store->uri);
+  if (status != FN_OK) return fn_store_no_credentials(store, status, "Google", err);
   if (g->token) return FN_OK;
   return fn_err_set(
       err, FN_E_INVALID,

@@ -174,7 +174,7 @@ static fn_status gs_remove(fn_store *store, const char *key, fn_err *err) {
   const fn_store_call call = {.method = "DELETE", .key = key, .total = -1};
   FN_AUTO_ANSWER fn_call_answer answer = {0};
   const fn_status status = fn_store_expect(&answer, store, &call, err);
-  return status == FN_E_NOT_FOUND ? FN_OK : status;
+  return status == FN_E_NOT_FOUND && answer.status == 404 ? FN_OK : status;
 }
 
 /* ---- list */

@@ -86,6 +86,14 @@ static fn_status find_bucket(fn_store *store, fn_err *err) {
   return set_base(s3, text.data, dotted, err);
 }
 
+fn_status fn_s3_no_speaker(const fn_store *store, fn_err *err) {
+  const fn_s3 *s3 = store->state;
+  return fn_err_set(err, FN_E_IO,
+                    "%.300s: %.300s answers, but not as S3 does: is this the address of its API (store.s3_endpoint, "
+                    "AWS_ENDPOINT_URL_S3)?",
+                    store->uri, s3->base);
+}
+
 /* ---- one attempt */
 
 typedef struct signing {
@@ -128,6 +136,18 @@ static fn_status authorize(signing *s, fn_buf *authorization, fn_buf *token, con
   if (status == FN_OK) status = sign(s, authorization, request, &keys, err);
   fn_store_unlock_keys(store);
   return status;
+}
+
+/* A console, a captive portal or a page for every path answers 200 to everything, and nothing would be stored. */
+static fn_status check_speaker(const fn_call_answer *answer, const fn_store *store, const fn_store_call *call,
+                               fn_err *err) {
+  fn_str value;
+  if (answer->status < 200 || answer->status > 299 || !call->key || call->n_query) return FN_OK;
+  const bool removes = strcmp(call->method, "DELETE") == 0;
+  const bool page =
+      answer->status == 200 && fn_call_header(&value, answer, "content-type") && fn_str_starts_with(value, "text/html");
+  if (removes ? !page : fn_call_header(&value, answer, "etag")) return FN_OK;
+  return fn_s3_no_speaker(store, err);
 }
 
 static fn_status s3_call(fn_call_answer *answer, fn_store *store, const fn_store_call *call, fn_err *err) {
@@ -174,7 +194,8 @@ static fn_status s3_call(fn_call_answer *answer, fn_store *store, const fn_store
                              .n_headers = n_plain - 1,
                              .secret_headers = s.secret,
                              .n_secret_headers = s.n_secret};
-  return fn_store_perform(answer, store, call, &request, err);
+  FN_TRY(fn_store_perform(answer, store, call, &request, err));
+  return check_speaker(answer, store, call, err);
 }
 
 /* ---- what an answer means */
@@ -294,7 +315,8 @@ static fn_status s3_remove(fn_store *store, const char *key, fn_err *err) {
   const fn_status status = fn_store_expect(&answer, store, &call, err);
   char code[MAX_SHOWN + 1];
   error_part(code, &answer, "Error/Code");
-  return status == FN_E_NOT_FOUND && strcmp(code, "NoSuchBucket") != 0 ? FN_OK : status;
+  const bool gone = status == FN_E_NOT_FOUND && answer.status == 404 && strcmp(code, "NoSuchBucket") != 0;
+  return gone ? FN_OK : status;
 }
 
 /* One PUT; the server compares what came with the checksum. */

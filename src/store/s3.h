@@ -16,6 +16,8 @@ typedef struct fn_s3 {
 /* Puts a file that is longer than a part (s3_upload.c). sums: SHA-256 of the whole. */
 FN_NODISCARD fn_status fn_s3_upload(fn_store *store, const char *key, const char *from_path, int fd, uint64_t length,
                                     const fn_sums *sums, fn_err *err);
+/* The error that what answers at the endpoint is something else. */
+FN_NODISCARD fn_status fn_s3_no_speaker(const fn_store *store, fn_err *err);
 FN_NODISCARD fn_status fn_s3_list(fn_store *store, const char *folder, fn_store_each each, void *arg, fn_err *err);
 
 #endif

@@ -15,7 +15,7 @@ typedef struct page {
   fn_store_entry entry;
   bool has_key, has_size;
   /* of the page */
-  bool truncated;
+  bool is_list, truncated;
   char token[MAX_TOKEN];
 } page;
 
@@ -59,6 +59,7 @@ static fn_status on_element(void *arg, const char *path, fn_str text, fn_err *er
   page *p = arg;
   int64_t size;
   char time[64];
+  if (fn_xml_is(path, "ListBucketResult")) p->is_list = true;
   if (fn_xml_is(path, "*/Contents")) return end_entry(p, err);
   if (fn_xml_is(path, "*/Contents/Key")) p->has_key = decode(p->key, text);
   if (fn_xml_is(path, "*/Contents/Size") && fn_str_to_int64(&size, text) && size >= 0) {
@@ -92,9 +93,10 @@ fn_status fn_s3_list(fn_store *store, const char *folder, fn_store_each each, vo
     const fn_store_call call = {
         .method = "GET", .query = query, .n_query = token[0] ? 4 : 3, .max_answer_bytes = MAX_PAGE, .total = -1};
     FN_TRY(fn_store_expect(&answer, store, &call, err));
-    p->truncated = false;
+    p->is_list = p->truncated = false;
     p->token[0] = 0;
     FN_TRY(fn_xml_walk(fn_buf_str(&answer.body), store->uri, on_element, p, err));
+    if (!p->is_list) return fn_s3_no_speaker(store, err);
     if (p->truncated && (p->token[0] == 0 || strcmp(p->token, token) == 0))
       return fn_err_set(err, FN_E_IO, "%.300s: a list that says it goes on, and not where", store->uri);
     memcpy(token, p->token, sizeof token);

@@ -1,10 +1,17 @@
 #include "store/driver.h"
 
+#include <strings.h>
+
 static const char *const schemes[] = {"s3://", "gs://", "http://", "https://", "file:"};
+
+/* Letter case of a scheme does not matter. */
+static bool begins(const char *text, const char *with) {
+  return strncasecmp(text, with, strlen(with)) == 0;
+}
 
 bool fn_store_is_uri(const char *text) {
   for (size_t i = 0; i < FN_COUNT_OF(schemes); i++)
-    if (strncmp(text, schemes[i], strlen(schemes[i])) == 0) return true;
+    if (begins(text, schemes[i])) return true;
   return false;
 }
 
@@ -13,7 +20,7 @@ bool fn_store_is_uri(const char *text) {
 static bool has_scheme(const char *text) {
   static const char *const known[] = {"s3:", "gs:", "http:", "https:"};
   for (size_t i = 0; i < FN_COUNT_OF(known); i++)
-    if (strncmp(text, known[i], strlen(known[i])) == 0) return true;
+    if (begins(text, known[i])) return true;
   const char *end = strstr(text, "://");
   if (!end || end == text) return false;
   for (const char *p = text; p < end; p++)
@@ -22,18 +29,40 @@ static bool has_scheme(const char *text) {
   return true;
 }
 
+/* file:/path, file:///path, file://localhost/path, with %XX for bytes. */
+static fn_status open_file_address(fn_store *store, const char *uri, fn_err *err) {
+  const char *path = uri + 5;
+  if (strncmp(path, "//", 2) == 0) path += 2;
+  if (begins(path, "localhost/")) path += 9;
+  FN_AUTO_BUF fn_buf decoded;
+  fn_buf_init(&decoded, FN_URL_MAX + 1);
+  fn_url_decode(&decoded, fn_str_from(path));
+  FN_TRY(fn_buf_check(&decoded, "a path", err));
+  const bool named = path == uri + 5 ? *path != 0 : *path == '/';
+  if (!named || strlen(decoded.data) != decoded.length)
+    return fn_err_set(err, FN_E_INVALID, "%.300s: a file: address names a path of this machine, file:///path", uri);
+  return fn_store_open_file(store, decoded.data, err);
+}
+
+/* A shell would have made another path of it, or it is one of another system. */
+static fn_status check_path(const char *path, fn_err *err) {
+  if (path[0] == '~')
+    return fn_err_set(err, FN_E_INVALID,
+                      "%.300s: \"~\" is what a shell makes a home folder of; give the whole path (or ./%.300s for a "
+                      "folder of that name)",
+                      path, path);
+  const bool drive = ((path[0] >= 'A' && path[0] <= 'Z') || (path[0] >= 'a' && path[0] <= 'z')) && path[1] == ':' &&
+                     (path[2] == '\\' || path[2] == '/');
+  return drive ? fn_err_set(err, FN_E_INVALID, "%.300s: a path of Windows; this system has /path/to/folder", path)
+               : FN_OK;
+}
+
 static fn_status open_kind(fn_store *store, const char *uri, fn_err *err) {
-  if (strncmp(uri, "file:", 5) == 0) {
-    const char *path = uri + 5;
-    if (strncmp(path, "//", 2) == 0) path += 2;
-    if (strncmp(path, "localhost/", 10) == 0) path += 9;
-    if (path == uri + 5 ? *path == 0 : *path != '/')
-      return fn_err_set(err, FN_E_INVALID, "%.300s: a file: address names a path of this machine, file:///path", uri);
-    return fn_store_open_file(store, path, err);
-  }
-  if (strncmp(uri, "s3://", 5) == 0) return fn_store_open_s3(store, uri + 5, err);
-  if (strncmp(uri, "gs://", 5) == 0) return fn_store_open_gs(store, uri + 5, err);
-  if (strncmp(uri, "http://", 7) == 0 || strncmp(uri, "https://", 8) == 0) return fn_store_open_web(store, uri, err);
+  if (begins(uri, "file:")) return open_file_address(store, uri, err);
+  if (begins(uri, "s3://")) return fn_store_open_s3(store, uri + 5, err);
+  if (begins(uri, "gs://")) return fn_store_open_gs(store, uri + 5, err);
+  if (begins(uri, "http://") || begins(uri, "https://")) return fn_store_open_web(store, uri, err);
+  FN_TRY(check_path(uri, err));
   if (has_scheme(uri))
     return fn_err_set(err, FN_E_UNSUPPORTED,
                       "%.300s: no kind of artifact store; a folder, s3://bucket/…, gs://bucket/… and https://… are",
@@ -147,6 +176,11 @@ fn_status fn_store_tell(const fn_store *store, fn_download_event event, fn_err *
   return fn_download_tell(&store->options.sink, &event, err);
 }
 
+fn_status fn_store_no_credentials(const fn_store *store, fn_status status, const char *whose, fn_err *err) {
+  const fn_status meant = status == FN_E_NOT_FOUND ? FN_E_INVALID : status;
+  return fn_err_prefix(err, meant, "%.200s: %s credentials", store->uri, whose);
+}
+
 fn_status fn_store_make_parents(const char *path, fn_err *err) {
   const char *base = fn_path_base(path);
   if (base == path) return FN_OK;
@@ -171,6 +205,11 @@ fn_status fn_store_split(char **bucket_out, char **prefix_out, const fn_store *s
   const fn_str bucket = slash ? fn_str_make(rest, (size_t)(slash - rest)) : fn_str_from(rest);
   fn_str prefix = slash ? fn_str_from(slash + 1) : fn_str_make("", 0);
   while (prefix.length && prefix.data[prefix.length - 1] == '/') prefix.length--;
+  if (!is_bucket(bucket) && memchr(bucket.data, '@', bucket.length)) /* what stands there may be a password */
+    return fn_err_set(err, FN_E_INVALID,
+                      "%.5s***%.200s: the address of a bucket holds no user and password; credentials come from where "
+                      "docs/stores.md says",
+                      store->uri, strrchr(store->uri, '@'));
   if (!is_bucket(bucket))
     return fn_err_set(
         err, FN_E_INVALID,

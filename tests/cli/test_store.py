@@ -261,7 +261,7 @@ def test_missing_google_credentials_are_named(tmp_path):
                  f"{tmp_path}/.config/gcloud/application_default_credentials.json (no such file)", "NO_GCE_CHECK"):  # fmt: skip
         assert part in done["message"], done
     done = probe(tmp_path, "read", "gs://bucket", "k", env={"GOOGLE_APPLICATION_CREDENTIALS": str(tmp_path / "none.json")})
-    assert done["outcome"] == "not_found" and "none.json" in done["message"]
+    assert done["outcome"] == "invalid" and "none.json" in done["message"]
 
 
 # ---- AWS's credentials
@@ -274,7 +274,7 @@ def signed_by(server):
 
 
 def test_aws_keys_from_everywhere(serve, cloud, tmp_path):
-    server = serve(whole(b"x", etag=None))
+    server = serve(whole(b"x"))
     place = {"AWS_ENDPOINT_URL_S3": server.url, "AWS_ENDPOINT_URL_STS": cloud.url}
     (tmp_path / ".aws").mkdir()
     (tmp_path / ".aws/credentials").write_text("[default]\naws_access_key_id = FILE\naws_secret_access_key = s\n"
@@ -322,6 +322,19 @@ def test_aws_services_that_refuse_tell_no_secret(cloud, tmp_path):
     env = {"AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://169.254.170.2@evil.invalid/", "AWS_CONTAINER_AUTHORIZATION_TOKEN": "secret"}
     done = probe(tmp_path, "read", "s3://bucket", "k", env=env)
     assert done["outcome"] == "invalid" and "only https://" in done["message"]
+
+
+def test_missing_credentials_are_not_taken_for_a_missing_object(cloud, tmp_path):
+    """What is removed because it "is not there" would stay for ever."""
+    aws = {"AWS_ROLE_ARN": "arn:x/WEB", "AWS_ENDPOINT_URL_STS": cloud.url}
+    (tmp_path / "identity").write_text("identity-secret")
+    cloud.fault = lambda method, path, n: 404
+    for uri, env in (("s3://bucket", {**aws, "AWS_WEB_IDENTITY_TOKEN_FILE": "/nope"}),
+                     ("s3://bucket", {**aws, "AWS_WEB_IDENTITY_TOKEN_FILE": str(tmp_path / "identity")}),
+                     ("gs://bucket", {"GOOGLE_APPLICATION_CREDENTIALS": "/nope.json"})):  # fmt: skip
+        for verb in ("remove", "stat", "list"):
+            done = probe(tmp_path, verb, uri, "k", env=env)
+            assert done["outcome"] == "invalid" and " credentials: " in done["message"], (verb, env, done)
 
 
 # ---- what S3 may answer
@@ -374,7 +387,7 @@ def test_words_of_servers_do_not_steer_the_terminal(serve, s3, gs, cloud):
 
 
 def test_s3_endpoint_that_is_refused_is_not_used_by_the_next_request(serve, s3):
-    server = serve(whole(b"x", etag=None))
+    server = serve(whole(b"x"))
     for address in (server.url + "?x=y", server.url.replace("http://", "http://me:pass-word@")):
         done = s3(server, "read", "k", "repeat", 3, env={"AWS_ENDPOINT_URL": address})
         assert done["outcome"] == "invalid" and "is no endpoint of S3" in done["message"] and done["output"] == "", done
@@ -399,11 +412,23 @@ def test_s3_lists_page_by_page_and_pass_over_what_is_no_key(serve, s3):
 
 
 def test_s3_expired_keys_are_fetched_again(serve, cloud, tmp_path):
-    server = serve(answer(400, "<Error><Code>ExpiredToken</Code></Error>"), whole(b"x", etag=None))
+    server = serve(answer(400, "<Error><Code>ExpiredToken</Code></Error>"), whole(b"x"))
     env = {"AWS_ENDPOINT_URL_S3": server.url, "AWS_CONTAINER_CREDENTIALS_FULL_URI": cloud.url + "/container",
            "AWS_CONTAINER_AUTHORIZATION_TOKEN": "container-secret"}  # fmt: skip
     assert probe(tmp_path, "read", "s3://bucket", "k", env=env)["output"] == "x"
     assert cloud.paths() == ["GET /container"] * 2
+
+
+def test_s3_endpoint_that_speaks_something_else_is_noticed(serve, s3, tmp_path):
+    """A console or a captive portal answers 200 to everything: nothing would be stored, and nobody would know."""
+    (tmp_path / "source").write_bytes(DATA)
+    page = answer(200, "<html><body>sign in</body></html>", Content_Type="text/html")
+    server = serve(page)
+    for verb, *words in (["put", "k", tmp_path / "source"], ["write", "k", "x"], ["stat", "k"], ["read", "k"], ["list"], ["remove", "k"],
+                         ["get", "k", tmp_path / "out"]):  # fmt: skip
+        done = s3(server, verb, *words)
+        assert done["outcome"] == "io" and "not as S3 does" in done["message"], (verb, done)
+    assert not list(tmp_path.glob("out*"))
 
 
 def test_s3_session_token_of_a_file_is_read_again_when_it_expired(serve, tmp_path):
@@ -415,7 +440,7 @@ def test_s3_session_token_of_a_file_is_read_again_when_it_expired(serve, tmp_pat
         write("default", "second")
         answer(400, "<Error><Code>ExpiredToken</Code></Error>")(h)
 
-    server = serve(expired, whole(b"x", etag=None))
+    server = serve(expired, whole(b"x"))
     env = {"AWS_ENDPOINT_URL_S3": server.url, "AWS_SHARED_CREDENTIALS_FILE": str(tmp_path / "keys")}
     write("default", "first")
     assert probe(tmp_path, "read", "s3://bucket", "k", env=env)["output"] == "x"
@@ -472,7 +497,22 @@ def test_web_server_is_read_only(serve, tmp_path):
 @pytest.mark.parametrize("uri", ["s3://", "s3://b", "s3://bu..cket", "s3://bucket/../x", "s3://u:p@bucket/x", "gs://b/x", "gs://bucket//x",
                                  "http://", "https://host/x?y=1", "s3://bucket/a\\b"])  # fmt: skip
 def test_addresses_that_are_none(tmp_path, uri):
-    assert probe(tmp_path, "list", uri)["outcome"] == "invalid"
+    done = probe(tmp_path, "list", uri)
+    assert done["outcome"] == "invalid" and "u:p" not in done["message"]
+
+
+def test_addresses_of_folders(tmp_path):
+    """file: addresses hold %XX; the case of schemes does not matter; what a shell would have replaced makes no folder."""
+    folder = tmp_path / "a b" / "ü"
+    for uri in (folder, f"file://{tmp_path}/a%20b/%C3%BC", f"FILE:{tmp_path}/a%20b/%c3%bc", f"file://localhost{tmp_path}/a b/ü"):
+        assert probe(tmp_path, "write", uri, "k", str(uri))["outcome"] == "ok"
+        assert (folder / "k").read_text() == str(uri) and [p.name for p in tmp_path.iterdir()] == ["a b"]
+    assert probe(tmp_path, "write", tmp_path / "50%25", "k", "x")["outcome"] == "ok" and (tmp_path / "50%25/k").exists()  # a path is no address
+    for uri, said in (("~/runs", "whole path"), ("~x", "whole path"), ("C:\\runs", "Windows"), (f"file://{tmp_path}/a%00b", "names a path"),
+                      ("http://u:p/w@host:x/", "no address")):  # fmt: skip
+        done = probe(tmp_path, "write", uri, "k", "x")
+        assert done["outcome"] == "invalid" and said in done["message"] and "p/w" not in done["message"], (uri, done)
+    assert "bucket" in probe(tmp_path, "list", "S3://b")["message"]
 
 
 # ---- settings that name a secret

@@ -209,7 +209,8 @@ def test_bursts_of_503_and_lost_answers_are_waited_out(s3, spoiled, tmp_path, mo
     (tmp_path / "source").write_bytes(BIG)
     faults = {2: 503, 3: 503, 5: "lost", 7: 500, 9: "lost"}
     proxy = spoiled(lambda method, path, n: faults.get(n))
-    done = s3("put", "burst", tmp_path / "source", env={"AWS_ENDPOINT_URL_S3": proxy.url})
+    # One part may meet all of them.
+    done = s3("put", "burst", tmp_path / "source", env={"AWS_ENDPOINT_URL_S3": proxy.url}, **{"net.retries": 6})
     assert done["outcome"] == "ok" and done["events"].count("retry") == 5, done
     assert moto.s3.get_object(Bucket="bucket", Key="burst")["Body"].read() == BIG
     assert moto.s3.list_multipart_uploads(Bucket="bucket").get("Uploads", []) == []
