@@ -5,10 +5,14 @@
 
 /* ---- alias ---- */
 
-static fn_status current_of(int64_t *version_out, const fn_cli_registry *r, const fn_cli_version_name *v) {
+/* 0: nowhere. */
+static fn_status current_of(int64_t *version_out, const fn_cli_registry *r, const fn_cli_version_name *v, fn_err *err) {
   fn_version found;
+  fn_err why = {0};
   *version_out = 0;
-  if (fn_registry_get(&found, r->registry, v->name, 0, v->alias, NULL) != FN_OK) return FN_OK;
+  const fn_status status = fn_registry_get(&found, r->registry, v->name, 0, v->alias, &why);
+  if (status == FN_E_NOT_FOUND) return FN_OK;
+  if (status != FN_OK) return fn_err_set(err, status, "%s", why.message);
   *version_out = found.info.version;
   fn_version_deinit(&found);
   return FN_OK;
@@ -24,7 +28,7 @@ static fn_status tell_move(const fn_cli_version_name *v, int64_t from, int64_t t
 
 static fn_status move(fn_cli_registry *r, const fn_cli_version_name *v, int64_t to, const char *reason, fn_err *err) {
   int64_t from = 0;
-  FN_TRY(current_of(&from, r, v));
+  FN_TRY(current_of(&from, r, v, err));
   const fn_alias_move m = {
       .name = v->name, .alias = v->alias, .version = to, .expected = from, .action = "alias", .reason = reason};
   FN_TRY(fn_registry_move_alias(r->registry, &m, err));

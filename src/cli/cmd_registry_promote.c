@@ -91,9 +91,12 @@ static fn_status load_card(promote *p, fn_err *err) {
 
 static fn_status find_holder(promote *p, fn_err *err) {
   fn_version v;
-  if (fn_registry_get(&v, p->r.registry, p->name, 0, p->alias, NULL) != FN_OK) return FN_OK;
+  fn_err why = {0};
+  fn_status status = fn_registry_get(&v, p->r.registry, p->name, 0, p->alias, &why);
+  if (status == FN_E_NOT_FOUND) return FN_OK;
+  if (status != FN_OK) return fn_err_set(err, status, "%s", why.message);
   p->holder = v.info.version;
-  const fn_status status = fn_json_parse(&p->holder_card, fn_str_from(v.info.card), "card", err);
+  status = fn_json_parse(&p->holder_card, fn_str_from(v.info.card), "card", err);
   fn_version_deinit(&v);
   return status;
 }

@@ -54,6 +54,12 @@ static void tell_count(const fn_cli_tracked *t, const char *key, int64_t count) 
   tell_pair(t, FN_TRACK_PARAM, key, text);
 }
 
+/* Of a run that goes on all the same. */
+static void tell_left_out(const fn_cli_tracked *t, const char *what, const fn_err *why) {
+  fn_cli_warn(t->cli, "tracking: %s of this run %s left out: %s", what, what[strlen(what) - 1] == 's' ? "are" : "is",
+              why->message);
+}
+
 static void on_note(void *arg, const char *sink, const char *text) {
   const fn_cli_tracked *t = arg;
   fn_cli_warn(t->cli, "tracking (%s): %s", sink, text);
@@ -184,7 +190,11 @@ static void tell_source(const fn_cli_tracked *t) {
 static void tell_record(const fn_cli_tracked *t) {
   FN_AUTO_FREE char *path = fn_path_join(t->folder, "run.json");
   fn_run_record r = {.data = NULL};
-  if (!path || fn_run_record_load(&r, path, NULL) != FN_OK) return;
+  fn_err err = {0};
+  if ((path ? fn_run_record_load(&r, path, &err) : fn_err_no_memory(&err, "a path")) != FN_OK) {
+    tell_left_out(t, "run.json", &err);
+    return;
+  }
   tell_tag(t, "fakenews.data.name", fn_path_base(r.data));
   tell_tag(t, "fakenews.data.path", r.data);
   tell_tag(t, "fakenews.data.hash", r.identity.data_hash);
@@ -200,7 +210,11 @@ static void tell_counts(const fn_cli_tracked *t) {
   static const char *const names[] = {"train", "validation", "test", "left_out"};
   FN_AUTO_FREE char *path = fn_path_join(t->folder, "run.json");
   FN_AUTO_JSON json_t *root = NULL;
-  if (!path || fn_json_load(&root, path, 1 << 20, NULL) != FN_OK) return;
+  fn_err err = {0};
+  if ((path ? fn_json_load(&root, path, 1 << 20, &err) : fn_err_no_memory(&err, "a path")) != FN_OK) {
+    tell_left_out(t, "numbers", &err);
+    return;
+  }
   for (size_t i = 0; i < FN_COUNT_OF(names); i++) {
     const json_t *count = json_object_get(json_object_get(root, "rows"), names[i]);
     char key[64];
@@ -211,18 +225,26 @@ static void tell_counts(const fn_cli_tracked *t) {
   if (json_is_integer(parameters)) tell_count(t, "parameters", json_integer_value(parameters));
 }
 
-static void tell_files_begin(const fn_cli_tracked *t) {
-  FN_AUTO_FREE char *path = fn_path_join(t->folder, "run.json");
-  if (path && fn_path_exists(path)) tell_pair(t, FN_TRACK_ARTIFACT, "run.json", path);
+/* A file of the run where there is one. */
+static void tell_file(const fn_cli_tracked *t, const char *folder, const char *name, const char *key) {
+  FN_AUTO_FREE char *path = fn_path_join(folder, name);
+  fn_err err = {0};
+  if (path && fn_path_exists(path)) tell_pair(t, FN_TRACK_ARTIFACT, key, path);
+  if (path) return;
+  (void)fn_err_no_memory(&err, "a path");
+  tell_left_out(t, key, &err);
 }
 
 /* prepare.json of the dataset: every row that was read and what became of it. */
 static void tell_preparation(const fn_cli_tracked *t) {
   FN_AUTO_FREE char *path = fn_path_join(t->folder, "run.json");
   fn_run_record r = {.data = NULL};
-  if (!path || fn_run_record_load(&r, path, NULL) != FN_OK) return;
-  FN_AUTO_FREE char *prepared = fn_path_join(r.data, "prepare.json");
-  if (prepared && fn_path_exists(prepared)) tell_pair(t, FN_TRACK_ARTIFACT, "data/prepare.json", prepared);
+  fn_err err = {0};
+  if ((path ? fn_run_record_load(&r, path, &err) : fn_err_no_memory(&err, "a path")) != FN_OK) {
+    tell_left_out(t, "data/prepare.json", &err);
+    return;
+  }
+  tell_file(t, r.data, "prepare.json", "data/prepare.json");
   fn_run_record_deinit(&r);
 }
 
@@ -329,7 +351,7 @@ static fn_status begin(fn_cli_tracked *t, const fn_train_event *e, fn_err *err) 
     tell_settings(t, t->saved, known);
     tell_counts(t);
   }
-  tell_files_begin(t);
+  tell_file(t, t->folder, "run.json", "run.json");
   tell_preparation(t);
   return FN_OK;
 }
@@ -390,16 +412,22 @@ void fn_cli_tracked_event(fn_cli_tracked *t, const fn_train_event *e) {
 static void tell_tree(const fn_cli_tracked *t, const char *key, const char *path, int depth) {
   FN_AUTO_FREE char **names = NULL;
   size_t n = 0;
+  fn_err err = {0};
   if (!fn_path_is_dir(path)) {
     if (fn_path_exists(path)) tell_pair(t, FN_TRACK_ARTIFACT, key, path);
     return;
   }
-  if (depth == MAX_DEPTH || fn_dir_list(&names, &n, path, NULL) != FN_OK) return;
-  for (size_t i = 0; i < n; i++) {
+  if (depth == MAX_DEPTH) return;
+  fn_status status = fn_dir_list(&names, &n, path, &err);
+  for (size_t i = 0; status == FN_OK && i < n; i++) {
     FN_AUTO_FREE char *below = fn_path_join(key, names[i]);
     FN_AUTO_FREE char *file = fn_path_join(path, names[i]);
-    if (below && file) tell_tree(t, below, file, depth + 1);
+    if (below && file)
+      tell_tree(t, below, file, depth + 1);
+    else
+      status = fn_err_no_memory(&err, "a path");
   }
+  if (status != FN_OK) tell_left_out(t, key, &err);
 }
 
 static void tell_files_end(const fn_cli_tracked *t, bool whole) {
@@ -407,7 +435,11 @@ static void tell_files_end(const fn_cli_tracked *t, bool whole) {
                                whole && t->options.log_model ? "model" : NULL};
   for (size_t i = 0; i < FN_COUNT_OF(names); i++) {
     FN_AUTO_FREE char *path = names[i] ? fn_path_join(t->folder, names[i]) : NULL;
+    fn_err err = {0};
     if (path) tell_tree(t, names[i], path, 0);
+    if (path || !names[i]) continue;
+    (void)fn_err_no_memory(&err, "a path");
+    tell_left_out(t, names[i], &err);
   }
 }
 

@@ -258,8 +258,12 @@ static fn_status begin(void *handle, fn_err *err) {
 /* Rows in a file that was unlinked meanwhile are gone with it: looked at afterwards too. */
 static fn_status commit(void *handle, fn_err *err) {
   const connection *c = handle;
-  if (is_in_place(c)) FN_TRY(run(handle, "COMMIT", NULL, 0, NULL, err));
-  return is_in_place(c) ? FN_OK : fn_err_set(err, FN_E_IO, "%s: the file was removed or replaced", c->where);
+  bool in_place = is_in_place(c);
+  if (in_place) {
+    FN_TRY(run(handle, "COMMIT", NULL, 0, NULL, err));
+    in_place = is_in_place(c);
+  }
+  return in_place ? FN_OK : fn_err_set(err, FN_E_IO, "%s: the file was removed or replaced", c->where);
 }
 static void rollback(void *handle) {
   const connection *c = handle;

@@ -3,16 +3,20 @@
 import hashlib
 import json
 import os
+import platform
 import resource
 import shutil
 import signal
 import subprocess
 import time
+from pathlib import Path
 
 import pytest
 from registry_support import Place, copy_place, make_place
 from terminal_support import on_terminal
 from train_support import bare_environment
+
+FAULT = Path(os.environ.get("FN_TOOLS", "build/dev/tests/tools")).resolve() / "libfault.so"
 
 LAYOUT = {"MLmodel", "python_env.yaml", "requirements.txt", "fakenews/model.fnm", "fakenews/calibration.json",
           "fakenews/card.json", "fakenews/gates.json", "model/config.json", "model/model.safetensors",
@@ -346,6 +350,29 @@ def test_a_full_disk_leaves_no_version(place):
     assert done.returncode == 1, done.stderr
     assert [json.loads(line)["version"] for line in place.registry("list").stdout.splitlines()] == [1, 2, 3]
     assert place.json("add", "bert", "eval.baselines=false")["version"] >= 4  # a number may be lost
+
+
+@pytest.mark.skipif(platform.machine() not in ("x86_64", "aarch64"), reason="no filter of system calls")
+def test_a_look_at_the_database_that_fails_is_no_change_and_nobody_else_s(place):
+    """Each stat of the database fails once: done is what was told as done, and a failure is told as what it is."""
+    def move(version, nth):
+        report = place.folder / "report"
+        faults = {"LD_PRELOAD": str(FAULT), "FN_FAULT_IO": str(nth), "FN_FAULT_CALLS": "stat", "FN_FAULT_PATH": "runs/tracking.db",
+                  "FN_FAULT_REPORT": str(report), "ASAN_OPTIONS": "verify_asan_link_order=0"}
+        done = subprocess.run([str(place.program), "registry", "alias", "fake-news@best", str(version)], capture_output=True, text=True,
+                              env=bare_environment(place.folder, **faults), cwd=place.folder)
+        return done.returncode, done.stderr, int(report.read_text().split()[3])
+
+    place.registry("alias", "fake-news@best", 1)
+    stands, n_failed, total = 2, 0, move(2, 0)[2]
+    for n in range(total - 16, total + 1):  # from what it reads first to the end of the change
+        wanted = 3 - stands
+        code, said, _ = move(wanted, n)
+        assert code in (0, 1, 2) and "somebody else" not in said, (n, said)
+        now = place.database("SELECT version FROM registry_aliases WHERE alias = 'best'")[0][0]
+        assert now in (stands, wanted) and (code != 0 or now == wanted), (n, code, said)
+        stands, n_failed = now, n_failed + (code != 0)
+    assert n_failed > 3
 
 
 def test_a_model_that_is_replaced_meanwhile(place):

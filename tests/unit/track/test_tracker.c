@@ -12,20 +12,18 @@
 /* A sink that writes down what it is given. */
 typedef struct notebook {
   fn_buf text;
-  int n_logs, n_system;
+  int n_logs, n_system, n_metrics;
   bool fails, closed, destroyed;
-  pthread_mutex_t *gate; /* held: the sink waits */
+  pthread_mutex_t *gate; /* held: the sink waits; also of `text` */
 } notebook;
 
 static fn_status note_events(void *self, const fn_track_event *events, size_t n, fn_err *err) {
   notebook *b = self;
-  if (b->gate) {
-    pthread_mutex_lock(b->gate);
-    pthread_mutex_unlock(b->gate);
-  }
+  if (b->gate) pthread_mutex_lock(b->gate);
   b->n_logs++;
   for (size_t i = 0; i < n; i++) {
     const fn_track_event *e = &events[i];
+    b->n_metrics += e->kind == FN_TRACK_METRIC;
     if (e->kind == FN_TRACK_METRIC && strncmp(e->key, "system/", 7) == 0)
       b->n_system++;
     else if (e->kind == FN_TRACK_METRIC)
@@ -35,6 +33,7 @@ static fn_status note_events(void *self, const fn_track_event *events, size_t n,
     else
       fn_buf_printf(&b->text, "%s=%s ", e->key, e->value);
   }
+  if (b->gate) pthread_mutex_unlock(b->gate);
   return b->fails ? fn_err_set(err, FN_E_IO, "the pen is empty") : FN_OK;
 }
 static fn_status note_close(void *self, uint64_t deadline_ns, fn_err *err) {
@@ -154,11 +153,22 @@ static void test_slow_sink(void **state) {
   fn_buf_deinit(&slow.text);
 }
 
+/* Until the sink has so many: 10 s at most, on a machine that is busy. */
+static void wait_for_metrics(notebook *b, int n) {
+  for (int i = 0, seen = -1; i < 2000 && seen < n; i++) {
+    if (i > 0) rest(5);
+    pthread_mutex_lock(b->gate);
+    seen = b->n_metrics;
+    pthread_mutex_unlock(b->gate);
+  }
+}
+
 /* A queue that fills is emptied before it is full, however long events may wait. */
 static void test_full_queue_is_emptied(void **state) {
   (void)state;
   fn_err err = {0};
-  notebook book = {0};
+  pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER;
+  notebook book = {.gate = &gate};
   fn_buf notes;
   const fn_sink sink = sink_of(&book);
   fn_tracker *tracker = NULL;
@@ -173,7 +183,7 @@ static void test_full_queue_is_emptied(void **state) {
   assert_ok(fn_tracker_create(&tracker, &options, &err));
   for (int i = 0; i < 2000; i++) {
     log_metric(tracker, "loss", i, i);
-    if (i % 100 == 0) rest(5);
+    if (i % 100 == 0) wait_for_metrics(&book, i - 600); /* 537 fill half of it, 1,074 all */
   }
   fn_tracker_finish(tracker, FN_RUN_FINISHED, 1000);
   assert_int_equal(notes.length, 0);
@@ -186,6 +196,7 @@ typedef struct writer {
   fn_tracker *tracker;
   int number;
 } writer;
+
 static void *write_some(void *arg) {
   const writer *w = arg;
   char key[16];
