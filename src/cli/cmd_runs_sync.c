@@ -1,5 +1,7 @@
-/* fakenews runs sync: brings what an MLflow server and the store of files missed of trainings to them. */
+/* fakenews runs sync: brings what an MLflow server, the store of runs and the store of files missed of trainings to
+ * them. */
 #include "cli/runs_sync_files.h"
+#include "cli/runs_sync_rows.h"
 #include "track/journal.h"
 #include "track/mlflow_environment.h"
 #include "track/mlflow_send.h"
@@ -45,7 +47,8 @@ static bool has_journal(const char *folder) {
 }
 
 static bool waits(const char *folder) {
-  return (has_journal(folder) && (fn_journal_waits(folder, "mlflow") || fn_journal_was_killed(folder, "mlflow"))) ||
+  return fn_cli_rows_wait(folder) ||
+         (has_journal(folder) && (fn_journal_waits(folder, "mlflow") || fn_journal_was_killed(folder, "mlflow"))) ||
          fn_file_listing_exists(folder);
 }
 
@@ -57,7 +60,13 @@ static fn_status on_run(void *arg, const fn_run_view *run, fn_err *err) {
 
 /* A folder, or what names a run in the store. */
 static fn_status add_named(sync_job *job, const char *name, fn_err *err) {
-  if (has_journal(name) || fn_file_listing_exists(name)) return add_folder(job, name, err);
+  if (has_journal(name) || fn_file_listing_exists(name) || fn_cli_rows_wait(name)) return add_folder(job, name, err);
+  FN_AUTO_FREE char *identity = fn_path_join(name, "track/run.json");
+  if (identity == NULL) return fn_err_no_memory(err, "a path");
+  if (fn_path_exists(identity)) {
+    fn_cli_note(job->cli, "%s: nothing waits", name);
+    return FN_OK;
+  }
   fn_cli_runs runs;
   char id[FN_RUN_ID_LENGTH];
   fn_err why = {0};
@@ -262,6 +271,20 @@ static void sync_events(sync_job *job, const char *folder) {
   note_failure(job, folder, status, &why);
 }
 
+/* False: they could not be brought, and nothing else can be brought to a run that is not there. */
+static bool sync_rows(sync_job *job, const char *folder) {
+  fn_cli_rows_sync o = {.cli = job->cli, .stores = &job->stores, .options = &job->options, .folder = folder};
+  fn_err why = {0};
+  const fn_status status = fn_cli_sync_rows(&o, &why);
+  if (status == FN_E_REFUSED) {
+    fn_cli_note(job->cli, "%s", why.message); /* its training writes them itself */
+    return false;
+  }
+  fn_cli_sync_rows_show(&job->out, &o, job->json, status == FN_OK ? NULL : why.message);
+  note_failure(job, folder, status, &why);
+  return status == FN_OK;
+}
+
 static void sync_files(sync_job *job, const char *folder) {
   fn_cli_files_sync o = {.cli = job->cli, .stores = &job->stores, .options = &job->options, .folder = folder};
   fn_err why = {0};
@@ -284,10 +307,10 @@ static int compare_names(const void *a, const void *b) {
 static fn_status sync_all(sync_job *job, fn_err *err) {
   if (job->n > 1) qsort(job->folders, job->n, sizeof *job->folders, compare_names);
   for (size_t i = 0; i < job->n && !fn_cli_stop_requested(); i++) {
-    if (fn_file_listing_exists(job->folders[i])) sync_files(job, job->folders[i]);
+    const bool has_run = !fn_cli_rows_wait(job->folders[i]) || sync_rows(job, job->folders[i]);
+    if (has_run && fn_file_listing_exists(job->folders[i])) sync_files(job, job->folders[i]);
     if (has_journal(job->folders[i]) && !fn_cli_stop_requested()) sync_events(job, job->folders[i]);
   }
-  if (job->n == 0) fn_cli_note(job->cli, "nothing waits");
   FN_TRY(fn_buf_check(&job->out, "runs", err));
   FN_TRY(fn_cli_print(fn_buf_str(&job->out), err));
   return job->worst == FN_OK ? FN_OK : fn_err_set(err, job->worst, "%s", job->first.message);
@@ -300,7 +323,10 @@ static fn_status sync_runs(const fn_cli *cli, const fn_cli_args *args, fn_err *e
   if (status == FN_OK) status = fn_cli_stores_init(&job.stores, cli, err);
   if (status == FN_OK) fn_cli_stores_show(&job.stores, cli);
   for (size_t i = 0; status == FN_OK && i < args->n_rest; i++) status = add_named(&job, args->rest[i], err);
-  if (status == FN_OK && args->n_rest == 0) status = add_all(&job, err);
+  if (status == FN_OK && args->n_rest == 0) {
+    status = add_all(&job, err);
+    if (status == FN_OK && job.n == 0) fn_cli_note(cli, "nothing waits");
+  }
   if (status == FN_OK) status = sync_all(&job, err);
   for (size_t i = 0; i < job.n; i++) free(job.folders[i]);
   free(job.folders);
@@ -316,7 +342,7 @@ static const fn_cli_flag sync_flags[] = {
 const fn_verb fn_verb_runs_sync = {
     .name = "runs",
     .sub = "sync",
-    .summary = "brings what an MLflow server or the store of files missed of trainings to it",
+    .summary = "brings what the store of runs or an MLflow server missed of trainings to it",
     .usage = "[RUN …] [key=value …]",
     .flags = sync_flags,
     .options = "track. net. store.",

@@ -1,5 +1,7 @@
 #include "cli/runs_sync_files.h"
 
+#include "cli/runs_sync_place.h"
+
 #include <sys/stat.h>
 
 static fn_status take_status(void *arg, const fn_run_view *run, fn_err *err) {
@@ -56,17 +58,15 @@ static bool is_same_place(const char *listed, const char *now) {
   return path && strcmp(listed, path) == 0;
 }
 
-static fn_status sync_listed(fn_cli_files_sync *s, fn_file_listing *l, fn_err *err) {
-  fn_cli_place place;
-  const char *artifacts = fn_cli_track_artifacts(place, s->options);
+static fn_status sync_listed(fn_cli_files_sync *s, fn_file_listing *l, const fn_tracking_options *place, fn_err *err) {
   fn_tracking *tracking = NULL;
-  s->n_waiting = l->n;
-  if (l->artifacts && !is_same_place(l->artifacts, artifacts))
+  snprintf(s->artifacts, sizeof s->artifacts, "%.4095s", place->artifacts);
+  if (l->artifacts && !is_same_place(l->artifacts, place->artifacts))
     return fn_err_set(err, FN_E_INVALID,
                       "its files belong into %.300s, and track.artifacts is %.300s: give "
                       "track.artifacts=%.300s",
-                      l->artifacts, artifacts, l->artifacts);
-  FN_TRY(fn_cli_open_tracking(&tracking, s->cli, s->stores, FN_CLI_OPEN_CHANGE, err));
+                      l->artifacts, place->artifacts, l->artifacts);
+  FN_TRY(fn_tracking_open(&tracking, place, err));
   fn_status status = check_run(tracking, l, s, err);
   if (status == FN_OK) status = store_all(s, tracking, l, err);
   fn_tracking_close(tracking);
@@ -75,24 +75,26 @@ static fn_status sync_listed(fn_cli_files_sync *s, fn_file_listing *l, fn_err *e
 
 fn_status fn_cli_sync_files(fn_cli_files_sync *s, fn_err *err) {
   fn_file_listing l;
+  fn_cli_sync_place place;
   FN_TRY(fn_file_listing_load(&l, s->folder, err));
-  const fn_status status = sync_listed(s, &l, err);
+  s->n_waiting = l.n;
+  fn_status status = fn_cli_sync_place_find(&place, s->cli, s->stores, s->options, s->folder, NULL, err);
+  if (status == FN_OK) status = sync_listed(s, &l, &place.options, err);
+  fn_cli_sync_place_deinit(&place);
   fn_file_listing_deinit(&l);
   return status;
 }
 
 void fn_cli_sync_files_show(fn_buf *out, const fn_cli_files_sync *s, bool json, const char *failure) {
-  fn_cli_place place;
-  const char *artifacts = fn_cli_track_artifacts(place, s->options);
   if (!json) {
-    fn_buf_printf(out, "%s: %zu files stored in %s, %zu wait\n", s->folder, s->n_stored, artifacts, s->n_waiting);
+    fn_buf_printf(out, "%s: %zu files stored in %s, %zu wait\n", s->folder, s->n_stored, s->artifacts, s->n_waiting);
     return;
   }
   fn_json_writer w;
   fn_json_begin(&w, out, 0);
   fn_json_object(&w, NULL);
   fn_json_text(&w, "run", s->folder);
-  fn_json_text(&w, "artifacts", artifacts);
+  fn_json_text(&w, "artifacts", s->artifacts);
   fn_json_int(&w, "stored", (int64_t)s->n_stored);
   fn_json_int(&w, "waiting", (int64_t)s->n_waiting);
   if (failure) fn_json_text(&w, "error", failure);

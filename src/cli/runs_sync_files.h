@@ -11,6 +11,7 @@ typedef struct fn_cli_files_sync {
   const fn_track_options *options;
   const char *folder; /* of the run */
   size_t n_stored, n_waiting;
+  fn_cli_place artifacts; /* where they belong */
 } fn_cli_files_sync;
 
 /* FN_E_REFUSED: the training goes on. FN_E_INVALID: the settings name another store than the training's.

@@ -46,15 +46,17 @@ static bool is_copy(const record *r, const char *folder) {
   return copy;
 }
 
-/* Of a folder that was moved with all that it was in, the old place is no more. */
-static fn_status take_place(char **out, const char *place, fn_err *err) {
-  if (place[0] != '/' || !fn_path_exists(place)) return FN_OK;
+/* Of a folder that was moved with all that it was in, the old place is no more. One whose run folder is where it was
+ * counts even when nothing is there: it was never reached, or is away. */
+static fn_status take_place(char **out, const char *place, bool moved, fn_err *err) {
+  if (place[0] != '/' || (moved && !fn_path_exists(place))) return FN_OK;
   return (*out = fn_str_dup(fn_str_from(place))) ? FN_OK : fn_err_no_memory(err, "an address");
 }
 
 static fn_status take(fn_cli_identity *out, const record *r, const char *folder, fn_err *err) {
-  FN_TRY(take_place(&out->url, r->url, err));
-  FN_TRY(take_place(&out->artifacts, r->artifacts, err));
+  const bool moved = strcmp(r->folder, folder) != 0;
+  FN_TRY(take_place(&out->url, r->url, moved, err));
+  FN_TRY(take_place(&out->artifacts, r->artifacts, moved, err));
   if (!is_copy(r, folder)) {
     memcpy(out->id, r->id, sizeof out->id);
     snprintf(out->parent, sizeof out->parent, "%s", r->parent);

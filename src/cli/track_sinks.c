@@ -13,12 +13,16 @@
 
 static fn_status make_local(fn_sink *sink_out, const fn_cli_track_context *c, fn_err *err) {
   fn_cli_place artifacts;
+  char place[512];
+  fn_sql_describe(place, sizeof place, fn_cli_track_url(c->options));
   const fn_local_sink_options options = {
       .store = {.url = fn_cli_track_url(c->options),
                 .artifacts = fn_cli_track_artifacts(artifacts, c->options),
                 .store = &c->stores->options},
       .run = c->run,
       .resume_step = c->resume_step,
+      .place = place,
+      .journal_bytes = (uint64_t)c->options->spool_mb << 20,
   };
   return fn_local_sink_create(sink_out, &options, err);
 }

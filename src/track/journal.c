@@ -130,6 +130,9 @@ static fn_status read_head(fn_journal *j, fn_str line, fn_err *err) {
   FN_TRY(fn_json_get_string(&j->head.experiment_id, j->head_json, "experiment_id", "", j->path, err));
   FN_TRY(fn_json_get_string(&j->head.workspace, j->head_json, "workspace", "", j->path, err));
   FN_TRY(fn_json_get_string(&j->head.run_id, j->head_json, "run_id", "", j->path, err));
+  FN_TRY(fn_json_get_string(&j->head.parent, j->head_json, "parent", "", j->path, err));
+  if (*j->head.parent && !is_id(j->head.parent))
+    return fn_err_set(err, FN_E_INVALID, "%s: \"parent\" must be 32 hexadecimal digits", j->path);
   FN_TRY(fn_json_get_int(&j->head.start_ms, j->head_json, "start_ms", 0, INT64_MAX, NULL, j->path, err));
   FN_TRY(fn_json_get_int(&generation, j->head_json, "generation", 0, INT64_MAX, NULL, j->path, err));
   j->generation = (uint64_t)generation;
@@ -148,6 +151,7 @@ static void write_head(fn_buf *out, const fn_journal_head *head, uint64_t genera
   if (*head->workspace) fn_json_text(&w, "workspace", head->workspace);
   if (*head->experiment_id) fn_json_text(&w, "experiment_id", head->experiment_id);
   if (*head->run_id) fn_json_text(&w, "run_id", head->run_id);
+  if (*head->parent) fn_json_text(&w, "parent", head->parent);
   fn_json_text(&w, "user", head->user);
   fn_json_text(&w, "uri", head->uri);
   fn_json_int(&w, "start_ms", head->start_ms);
@@ -170,6 +174,7 @@ static fn_status make_file(const fn_journal *j, const fn_journal_options *option
                           .workspace = text_or(options->workspace, ""),
                           .experiment_id = text_or(options->experiment_id, ""),
                           .run_id = text_or(options->run_id, ""),
+                          .parent = run->parent,
                           .start_ms = run->start_ms};
   memcpy(head.id, run->id, sizeof head.id);
   FN_AUTO_BUF fn_buf text;
@@ -374,6 +379,11 @@ void fn_journal_close(fn_journal *j) {
   free(j->path);
   free(j->sent_path);
   free(j);
+}
+
+void fn_journal_remove(fn_journal *j) {
+  (void)unlink(j->path);
+  (void)unlink(j->sent_path);
 }
 
 bool fn_journal_waits(const char *folder, const char *name) {

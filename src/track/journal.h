@@ -7,6 +7,7 @@
  *   ["p", key, value]  ["t", key, value]   a parameter, a tag
  *   ["a", path in the run, file]   a file, relative to the run's folder where it stands below it
  *   ["s", status, time_ms]
+ *   ["r", step, time_ms]               the run was resumed: points of later steps are of the past (in "local" alone)
  * NAME.sent says up to which byte of which generation of the file everything arrived. It is replaced by rename after
  * each answer; a crash between the answer and that sends some events twice, which a receiver of values with their time
  * stamps takes for one (MLflow with a database does; its file store keeps both). What was sent is cut off now and then,
@@ -43,6 +44,7 @@ typedef struct fn_journal_head {
   const char *uri;                      /* "": not known */
   const char *workspace;                /* over there; "": none */
   const char *experiment_id, *run_id;   /* "": none was asked for */
+  const char *parent;                   /* id of a run; "": none */
   int64_t start_ms;
 } fn_journal_head;
 
@@ -58,6 +60,8 @@ typedef struct fn_journal_remote {
  * NAME.sent that cannot be read counts as none: everything that is there is then sent again. */
 FN_NODISCARD fn_status fn_journal_open(fn_journal **journal_out, const fn_journal_options *options, fn_err *err);
 void fn_journal_close(fn_journal *journal);
+/* Removes its files, when nothing waits any more; to be closed then. */
+void fn_journal_remove(fn_journal *journal);
 /* What was damaged and mended as it was opened, for people; NULL: nothing. */
 const char *fn_journal_mended(const fn_journal *journal);
 /* Whether a run folder has a journal with events that wait, without the lock. */

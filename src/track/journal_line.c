@@ -20,11 +20,8 @@ static const char *relative(const char *file, const char *folder) {
 }
 
 void fn_journal_write_line(fn_buf *out, const fn_track_event *e, const char *folder) {
-  static const char letters[] = {[FN_TRACK_PARAM] = 'p',
-                                 [FN_TRACK_TAG] = 't',
-                                 [FN_TRACK_METRIC] = 'm',
-                                 [FN_TRACK_ARTIFACT] = 'a',
-                                 [FN_TRACK_STATUS] = 's'};
+  static const char letters[] = {[FN_TRACK_PARAM] = 'p',    [FN_TRACK_TAG] = 't',    [FN_TRACK_METRIC] = 'm',
+                                 [FN_TRACK_ARTIFACT] = 'a', [FN_TRACK_STATUS] = 's', [FN_TRACK_RESUME] = 'r'};
   fn_buf_printf(out, "[\"%c\"", letters[e->kind]);
   switch (e->kind) {
   case FN_TRACK_METRIC:
@@ -51,6 +48,7 @@ void fn_journal_write_line(fn_buf *out, const fn_track_event *e, const char *fol
     add_text(out, fn_run_status_names[e->status], 32);
     fn_buf_printf(out, ",%lld", (long long)e->time_ms);
     break;
+  case FN_TRACK_RESUME: fn_buf_printf(out, ",%lld,%lld", (long long)e->step, (long long)e->time_ms); break;
   }
   fn_buf_append_str(out, "]\n");
 }
@@ -78,10 +76,19 @@ static bool get_status(fn_run_status *out, const char *text) {
   return false;
 }
 
+static bool read_resume(fn_track_event *e, const json_t *line) {
+  const json_t *step = json_array_get(line, 1), *time = json_array_get(line, 2);
+  e->kind = FN_TRACK_RESUME;
+  e->step = json_integer_value(step);
+  e->time_ms = json_integer_value(time);
+  return json_array_size(line) == 3 && json_is_integer(step) && json_is_integer(time) && e->step >= 0;
+}
+
 static bool read_event(fn_track_event *e, const json_t *line) {
   const char *kind = json_string_value(json_array_get(line, 0)), *first = json_string_value(json_array_get(line, 1)),
              *second = json_string_value(json_array_get(line, 2));
   const size_t n = json_array_size(line);
+  if (kind && strcmp(kind, "r") == 0) return read_resume(e, line);
   if (!kind || !first || !kind[0] || kind[1]) return false;
   e->key = first;
   e->value = second;

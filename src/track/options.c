@@ -41,7 +41,8 @@ static const fn_option options[] = {
      "files "
      "of runs put, as absolute paths. A server on this machine may name any; none may through symbolic links."},
     {"track.spool_mb", FN_OPTION_INT, AT(spool_mb), "256", "[1,1048576]", false, false,
-     "MiB of events that wait in the run folder for an MLflow server that is away. From half of it on, not every point "
+     "MiB of events that wait in the run folder for a store of runs or an MLflow server that is away. From half of it "
+     "on, not every point "
      "of a metric is kept; parameters, tags and files always are. The file may take twice as much before what has "
      "arrived "
      "is cut off."},

@@ -1,5 +1,6 @@
 /* The tracker: events reach every sink in order, a sink that fails is told of once, nothing waits. */
 #include "store.h"
+#include "track/journal.h"
 #include "track/sink_local.h"
 #include "track/system_metrics.h"
 
@@ -257,19 +258,34 @@ static void test_system_metrics(void **state) {
 
 /* ---- the local sink ---- */
 
-static fn_sink local_sink(void) {
+static fn_sink local_sink_in(const char *folder, int64_t resume_step) {
   fn_err err = {0};
   fn_sink sink;
-  const fn_local_sink_options options = {
-      .store = {.url = store_url, .artifacts = store_files}, .run = &run, .resume_step = -1};
+  fn_run_info in_folder = run;
+  in_folder.folder = folder;
+  const fn_local_sink_options options = {.store = {.url = store_url, .artifacts = store_files},
+                                         .run = &in_folder,
+                                         .resume_step = resume_step,
+                                         .journal_bytes = 1 << 20};
   assert_ok(fn_local_sink_create(&sink, &options, &err));
   return sink;
+}
+
+static fn_sink local_sink(void) {
+  return local_sink_in("", -1);
 }
 
 static fn_status count_points(void *arg, const fn_metric_point *point, fn_err *err) {
   (void)err;
   (void)point;
   ++*(int *)arg;
+  return FN_OK;
+}
+
+static fn_status add_step(void *arg, const fn_metric_point *point, fn_err *err) {
+  char *text = arg;
+  (void)err;
+  snprintf(text + strlen(text), 20, "%lld,", (long long)point->step);
   return FN_OK;
 }
 
@@ -330,26 +346,81 @@ static void test_refused_values(void **state) {
   sink.destroy(sink.self);
 }
 
-/* The store is away at first: what came meanwhile is written when it is there. */
+static void log_point(const fn_sink *sink, int64_t step, fn_status expected) {
+  fn_err err = {0};
+  const fn_track_event event = {.kind = FN_TRACK_METRIC, .key = "loss", .number = 1, .step = step, .time_ms = 5 + step};
+  assert_status(sink->log(sink->self, &event, 1, &err), expected);
+}
+
+static void log_end(const fn_sink *sink) {
+  const fn_track_event event = {.kind = FN_TRACK_STATUS, .status = FN_RUN_FINISHED, .time_ms = 90};
+  const fn_status status = sink->log(sink->self, &event, 1, NULL);
+  (void)status;
+}
+
+/* "1,2,3;FINISHED": steps of the run in the store, its status. */
+static void assert_stored(const char *expected) {
+  fn_err err = {0};
+  fn_run_status status = FN_RUN_RUNNING;
+  char text[200] = "";
+  fn_tracking *t = store_open(false);
+  assert_ok(fn_tracking_history(t, ID_A, NULL, add_step, text, &err));
+  assert_ok(fn_tracking_get_run(t, ID_A, take_status, &status, &err));
+  snprintf(text + strlen(text), sizeof text - strlen(text), ";%s", fn_run_status_names[status]);
+  fn_tracking_close(t);
+  assert_string_equal(text, expected);
+}
+
+/* The store is away at first: what came meanwhile stands on disk, and is written when the store is there. */
 static void test_local_sink_waits_for_its_store(void **state) {
   (void)state;
   if (!store_is_sqlite()) return; /* another test of that: tests/cli/test_track_faults.py */
   fn_err err = {0};
-  char folder[128];
-  const fn_sink sink = local_sink();
+  char folder[128], run_folder[128];
+  snprintf(run_folder, sizeof run_folder, "%s/run", store_folder);
   snprintf(folder, sizeof folder, "%s/runs", store_folder);
+  const fn_sink sink = local_sink_in(run_folder, -1);
   assert_ok(fn_file_write(folder, "", 0, &err)); /* a file where the folder belongs */
-  const fn_track_event event = {.kind = FN_TRACK_METRIC, .key = "loss", .number = 1, .step = 1, .time_ms = 5};
-  assert_status(sink.log(sink.self, &event, 1, &err), FN_E_IO);
-  assert_status(sink.log(sink.self, &event, 1, &err), FN_E_IO); /* it is not tried again at once */
+  log_point(&sink, 1, FN_E_IO);
+  assert_true(fn_journal_waits(run_folder, "local"));
+  log_point(&sink, 2, FN_E_IO); /* it is not tried again at once */
+  log_end(&sink);
   assert_ok(fn_dir_remove(folder, &err));
   assert_ok(sink.close(sink.self, 0, &err));
-  fn_tracking *t = store_open(false);
-  int n = 0;
-  assert_ok(fn_tracking_history(t, ID_A, NULL, count_points, &n, &err));
-  assert_int_equal(n, 1);
-  fn_tracking_close(t);
   sink.destroy(sink.self);
+  assert_false(fn_journal_waits(run_folder, "local"));
+  assert_stored("1,2,;FINISHED");
+}
+
+/* What one process left is written by the one that resumes the run, and what is trained anew is not there twice. */
+static void test_local_sink_takes_over(void **state) {
+  (void)state;
+  if (!store_is_sqlite()) return;
+  fn_err err = {0};
+  char folder[128], run_folder[128];
+  snprintf(run_folder, sizeof run_folder, "%s/run", store_folder);
+  snprintf(folder, sizeof folder, "%s/runs", store_folder);
+  fn_sink sink = local_sink_in(run_folder, -1);
+  assert_ok(fn_file_write(folder, "", 0, &err));
+  for (int step = 1; step <= 4; step++) log_point(&sink, step, FN_E_IO);
+  log_end(&sink);
+  assert_status(sink.close(sink.self, 0, &err), FN_E_IO);
+  assert_non_null(strstr(err.message, "runs sync"));
+  sink.destroy(sink.self);
+
+  sink = local_sink_in(run_folder, 2); /* still away */
+  log_point(&sink, 3, FN_E_IO);
+  sink.destroy(sink.self); /* killed */
+
+  sink = local_sink_in(run_folder, 3);
+  assert_ok(fn_dir_remove(folder, &err));
+  log_point(&sink, 4, FN_OK);
+  log_point(&sink, 5, FN_OK);
+  log_end(&sink);
+  assert_ok(sink.close(sink.self, 0, &err));
+  sink.destroy(sink.self);
+  assert_false(fn_journal_waits(run_folder, "local"));
+  assert_stored("1,2,3,4,5,;FINISHED");
 }
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, store_begin, store_end)
@@ -365,6 +436,7 @@ int main(void) {
       TEST(test_local_sink),
       TEST(test_refused_values),
       TEST(test_local_sink_waits_for_its_store),
+      TEST(test_local_sink_takes_over),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
