@@ -36,15 +36,35 @@ static fn_status keep_id(void *arg, const fn_mlflow_run *run, fn_err *err) {
   return *id ? FN_OK : fn_err_no_memory(err, "a run");
 }
 
+static fn_status keep_experiment(void *arg, const fn_run_view *run, fn_err *err) {
+  char **name = arg;
+  *name = fn_str_dup(fn_str_from(run->info.experiment_name));
+  return *name ? FN_OK : fn_err_no_memory(err, "an experiment");
+}
+
+static fn_status search_run(char **id, const fn_mirror *m, const char *experiment, const char *run_id, fn_err *err) {
+  char filter[128];
+  snprintf(filter, sizeof filter, "tags.`fakenews.run_id` = '%.40s'", run_id);
+  return fn_mlflow_run_search(m->mlflow, experiment, filter, 1, keep_id, id, err);
+}
+
+/* In the experiment of the training, which need not be the one of this command; NULL where it is not there. */
+static fn_status search_where_trained(char **id, const fn_mirror *m, const char *run_id, fn_err *err) {
+  FN_AUTO_FREE char *experiment = NULL, *name = NULL;
+  fn_err why = {0};
+  if (fn_tracking_get_run(m->tracking, run_id, keep_experiment, &name, NULL) != FN_OK) return FN_OK;
+  const fn_status status = fn_mlflow_experiment(&experiment, m->mlflow, name, false, &why);
+  if (status == FN_OK) return search_run(id, m, experiment, run_id, err);
+  return status == FN_E_NOT_FOUND || status == FN_E_INVALID ? FN_OK : fn_err_set(err, status, "%s", why.message);
+}
+
 /* A run that was tracked there is found by its tag; else one is made that stands for it. */
 static fn_status find_run(char **id_out, const fn_mirror *m, const fn_version_info *v, fn_err *err) {
   FN_AUTO_FREE char *experiment = NULL, *id = NULL;
-  char filter[128], name[320];
-  FN_TRY(fn_mlflow_experiment_of(&experiment, m->mlflow, m->experiment_id, m->experiment, err));
-  if (v->run_id[0]) {
-    snprintf(filter, sizeof filter, "tags.`fakenews.run_id` = '%.40s'", v->run_id);
-    FN_TRY(fn_mlflow_run_search(m->mlflow, experiment, filter, 1, keep_id, &id, err));
-  }
+  char name[320];
+  if (v->run_id[0]) FN_TRY(search_where_trained(&id, m, v->run_id, err));
+  if (id == NULL) FN_TRY(fn_mlflow_experiment_of(&experiment, m->mlflow, m->experiment_id, m->experiment, err));
+  if (id == NULL && v->run_id[0]) FN_TRY(search_run(&id, m, experiment, v->run_id, err));
   if (id == NULL) {
     fn_mlflow_run run;
     const fn_track_pair tags[] = {{"fakenews.model", v->name}, {"fakenews.run_id", v->run_id}};
@@ -95,17 +115,47 @@ static fn_status make_tags(tags *t, const fn_version_info *v, fn_err *err) {
   return FN_OK;
 }
 
+static void describe_figure(fn_buf *out, const json_t *card, const char *label, const char *metric) {
+  double low, high;
+  const double value = fn_card_metric(card, metric, &low, &high);
+  if (isnan(value)) return;
+  fn_buf_printf(out, "- %s %.4f", label, value);
+  if (!isnan(low)) fn_buf_printf(out, " (95 %% interval %.4f to %.4f)", low, high);
+  fn_buf_append_char(out, '\n');
+}
+
+/* What the server's page of a version says, in its Markdown: figures on the test split, and what they are not. */
+static fn_status describe(fn_buf *out, const fn_version_info *v, fn_err *err) {
+  FN_AUTO_JSON json_t *card = NULL;
+  FN_TRY(fn_json_parse(&card, fn_str_from(v->card), "card", err));
+  const json_t *limits = json_object_get(card, "limits");
+  fn_buf_printf(out, "version %lld of %s in the registry of fakenews", (long long)v->version, v->name);
+  if (v->run_name[0]) fn_buf_printf(out, ", of run %s", v->run_name);
+  fn_buf_append_str(out, "\n\n");
+  if (json_is_object(json_object_get(card, "figures")))
+    fn_buf_append_str(out, "Of the packed model, on its test split:\n\n");
+  describe_figure(out, card, "weighted F1", "f1_weighted");
+  describe_figure(out, card, "ROC AUC", "roc_auc");
+  describe_figure(out, card, "calibration error", "ece");
+  fn_buf_append_str(out, "\nThe model:\n\n");
+  for (size_t i = 0; i < json_array_size(limits); i++) {
+    const char *limit = json_string_value(json_array_get(limits, i));
+    if (limit) fn_buf_printf(out, "- %.400s\n", limit);
+  }
+  return fn_buf_check(out, "a description", err);
+}
+
 static fn_status create(int64_t *version, const fn_mirror *m, const fn_version_info *v, const char *source,
                         const char *run_id, const char *model_id, fn_err *err) {
   tags t = {.n = 0};
-  char description[400];
+  FN_AUTO_BUF fn_buf description;
   fn_mlflow_model_version made;
-  snprintf(description, sizeof description, "version %lld of %s in the registry of fakenews", (long long)v->version,
-           v->name);
+  fn_buf_init(&description, 4500); /* MLflow keeps 5,000 */
+  FN_TRY(describe(&description, v, err));
   fn_status status = make_tags(&t, v, err);
   if (status == FN_OK)
     status =
-        fn_mlflow_version_create(&made, m->mlflow, v->name, source, run_id, model_id, description, t.items, t.n, err);
+        fn_mlflow_version_create(&made, m->mlflow, v->name, source, run_id, model_id, description.data, t.items, t.n, err);
   if (status == FN_OK) {
     *version = made.version;
     fn_mlflow_model_version_deinit(&made);

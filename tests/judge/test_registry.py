@@ -107,6 +107,19 @@ def test_the_server_has_versions_tags_alias_and_the_run(place, client):
     assert {str(v.version): v.tags["fakenews.version"] for v in versions} == {"1": "1", "2": "2"}  # in our order
 
 
+def test_a_version_leads_to_the_run_that_the_server_was_told_of(place, server, client):
+    place.run("train", "--data", "data", "family=linear", "linear.features=word", "linear.hash_bits=10", "linear.c_grid=[2]", "name=told",
+              "track.sinks=[local,mlflow]", f"track.uri={server.url}", "track.experiment=trainings")
+    place.registry("add", "told", "--name", "told", f"registry.mirror={server.url}")  # another experiment: Default
+    version = client.get_model_version("told", "1")
+    run = client.get_run(version.run_id)
+    assert run.info.experiment_id == client.get_experiment_by_name("trainings").experiment_id
+    assert run.data.params["linear.c_grid"] == "[2]" and run.data.metrics["test/loss"] > 0
+    if run.outputs:  # servers 3.x
+        assert [m.model_id for m in run.outputs.model_outputs] == [version.source.removeprefix("models:/")]
+    assert "weighted F1" in version.description and "not whether what it claims is true" in version.description
+
+
 def test_each_change_arrives_once(place, server, client):
     mirror = f"registry.mirror={server.url}"
     place.registry("add", "bert", mirror)  # there already, here and there
