@@ -69,8 +69,9 @@ static void on_note(void *arg, const char *sink, const char *text) {
 
 /* The settings that decide about a training of this family. */
 static const char *asked_of(const char *family) {
-  return family && strcmp(family, "linear") == 0 ? "family name train. data.leave_out data.text linear. device."
-                                                 : "family name train. data.leave_out data.text model. device.";
+  return family && strcmp(family, "linear") == 0
+             ? "family name train.class_weights train.sampling data.leave_out data.text linear. device."
+             : "family name train. data.leave_out data.text model. device.";
 }
 
 /* A setting as a person would write it: "none" in quotes is the text none. */
@@ -222,7 +223,7 @@ static void tell_counts(const fn_cli_tracked *t) {
     if (json_is_integer(count)) tell_count(t, key, json_integer_value(count));
   }
   const json_t *parameters = json_object_get(root, "parameters");
-  if (json_is_integer(parameters)) tell_count(t, "parameters", json_integer_value(parameters));
+  if (json_integer_value(parameters) > 0) tell_count(t, "parameters", json_integer_value(parameters));
 }
 
 /* A file of the run where there is one. */

@@ -60,7 +60,7 @@ void fn_axis_make(fn_axis *axis, double low, double high, bool log, bool whole, 
   if (room <= 1e-12 * (fabs(low) + fabs(high))) room = low == 0 && high == 0 ? 1 : 0.1 * fabs(high);
   if (whole) room = low < high ? 0 : 1;
   if (!(room > 0) && !whole) room = 1e-300;
-  axis->low = low - room;
+  axis->low = low == 0 && high == 0 ? 0 : low - room; /* what is always 0 is a count or a share, and never below */
   axis->high = high + room;
   linear_ticks(axis, whole, n_ticks);
 }

@@ -214,9 +214,9 @@ static void write_gaps(fn_buf *out, const fn_line_chart *chart) {
   for (size_t i = 0; i < chart->n_lines; i++) {
     const fn_series *s = chart->lines[i].series;
     if (s->n_bad == 0 || told++ == FN_N_STYLES) continue;
-    fn_buf_append_str(out, "<p class=\"hint\">");
+    fn_buf_append_str(out, "<p class=\"hint\"><bdi>");
     fn_html_cut(out, chart->lines[i].name, 60);
-    fn_html_add(out, ": %lld %s no number (NaN or infinite), first at %s %lld; the line is broken there.</p>\n",
+    fn_html_add(out, "</bdi>: %lld %s no number (NaN or infinite), first at %s %lld; the line is broken there.</p>\n",
                 (long long)s->n_bad, s->n_bad == 1 ? "value is" : "values are", chart->x_name, (long long)s->first_bad);
   }
 }

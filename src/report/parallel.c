@@ -75,6 +75,19 @@ static int between(const fn_parallel *chart) {
   return share < MIN_BETWEEN ? MIN_BETWEEN : share > MAX_BETWEEN ? MAX_BETWEEN : share;
 }
 
+/* Whether neighbours' names, of letters 6.6 wide, would run into each other on one line. The first begins at the left
+ * edge, the last ends at the right one. */
+static bool is_crowded(const fn_parallel *chart) {
+  const double letter = 6.6, gap = 10;
+  for (size_t a = 0; a + 1 < chart->n_axes; a++) {
+    const double n = (double)strlen(chart->axes[a].name), next = (double)strlen(chart->axes[a + 1].name);
+    const double right = a == 0 ? n * letter - LEFT : n * letter / 2;
+    const double left = a + 2 == chart->n_axes ? next * letter - RIGHT : next * letter / 2;
+    if (right + left + gap > between(chart)) return true;
+  }
+  return false;
+}
+
 static double place_x(const fn_parallel *chart, size_t axis) {
   return LEFT + (double)axis * between(chart);
 }
@@ -84,14 +97,14 @@ static void draw_axis(fn_buf *out, const fn_parallel *chart, size_t a) {
 }
 
 /* Above the lines, so that they can be read. */
-static void draw_words(fn_buf *out, const fn_parallel *chart, size_t a, const scale *s) {
+static void draw_words(fn_buf *out, const fn_parallel *chart, size_t a, const scale *s, bool crowded) {
   char text[32];
   const double x = place_x(chart, a), bottom = HEIGHT - BOTTOM - ABSENT;
   const char *anchor = a == 0 ? "start" : a + 1 == chart->n_axes ? "end" : "middle";
   const double name_x = a == 0 ? 2 : a + 1 == chart->n_axes ? x + RIGHT - 4 : x;
   bool absent = false;
-  /* Neighbours' names stand on two lines in turn: parameters have long ones. */
-  fn_svg_text(out, "axis-name", name_x, a % 2 ? 10 : 23, anchor, chart->axes[a].name, 28);
+  /* Neighbours' names stand on two lines in turn where they are long. */
+  fn_svg_text(out, "axis-name", name_x, crowded && a % 2 ? 10 : 23, anchor, chart->axes[a].name, 28);
   if (s->number) {
     for (size_t i = 0; i < s->axis.n_ticks; i++)
       fn_svg_text(out, "tick", x - 5, bottom - (bottom - TOP) * fn_axis_at(&s->axis, s->axis.ticks[i]) + 4, "end",
@@ -152,6 +165,7 @@ fn_status fn_parallel_write(fn_buf *out, const fn_parallel *chart, fn_err *err) 
   for (size_t a = 0; a < chart->n_axes && status == FN_OK; a++)
     status = make_scale(&scales[a], &chart->axes[a], chart->n_lines, err);
   if (status == FN_OK) {
+    const bool crowded = is_crowded(chart);
     const int width = LEFT + RIGHT + (int)(chart->n_axes - 1) * between(chart);
     fn_html_add(out, "<figure class=\"chart wide-chart card\" id=\"%s\"><figcaption><h3>%s</h3>", chart->id,
                 chart->title);
@@ -170,7 +184,7 @@ fn_status fn_parallel_write(fn_buf *out, const fn_parallel *chart, fn_err *err) 
     draw_lines(out, chart, scales, false);
     draw_lines(out, chart, scales, true);
     fn_buf_append_str(out, "<g class=\"axes\">");
-    for (size_t a = 0; a < chart->n_axes; a++) draw_words(out, chart, a, &scales[a]);
+    for (size_t a = 0; a < chart->n_axes; a++) draw_words(out, chart, a, &scales[a], crowded);
     fn_buf_append_str(out, "</g>\n");
     draw_labels(out, chart, &scales[chart->n_axes - 1]);
     fn_buf_append_str(out, "</svg></div></figure>\n");

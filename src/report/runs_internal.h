@@ -33,6 +33,12 @@ void fn_report_view_release(fn_report_view *view);
 static inline const char *fn_report_param(const fn_report_view *view, size_t param, size_t run) {
   return view->values[param * view->n_runs + run];
 }
+/* Of a parameter that does not differ: the value that is set, NULL where none is. */
+static inline const char *fn_report_shared_param(const fn_report_view *view, size_t param) {
+  const char *value = NULL;
+  for (size_t r = 0; r < view->n_runs && !value; r++) value = fn_report_param(view, param, r);
+  return value;
+}
 /* NULL: the run has none. */
 const fn_report_metric *fn_report_find_metric(const fn_report_run *run, const char *key);
 /* The figure that stands for a run: of the model that was kept where there is a value, else the last. NaN: none. */

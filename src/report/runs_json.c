@@ -66,7 +66,8 @@ static void write_shared(fn_json_writer *w, const fn_report_view *view) {
   for (size_t p = 0; p < view->n_params; p++) {
     bool differs = false;
     for (size_t d = 0; d < view->n_differing && !differs; d++) differs = view->differing[d] == p;
-    if (!differs && fn_report_param(view, p, 0)) write_cut(w, view->params[p], fn_report_param(view, p, 0));
+    const char *value = differs ? NULL : fn_report_shared_param(view, p);
+    if (value) write_cut(w, view->params[p], value);
   }
   fn_json_end(w);
 }

@@ -11,7 +11,7 @@ static void write_by_param(fn_buf *out, const fn_report_view *view, size_t n) {
   for (size_t i = 0; i < n; i++) {
     fn_html_table_row(out, -1);
     fn_html_table_head(out, view->params[view->differing[i]]);
-    for (size_t r = 0; r < view->n_runs; r++) fn_html_table_text(out, fn_report_param(view, view->differing[i], r));
+    for (size_t r = 0; r < view->n_runs; r++) fn_html_table_word(out, fn_report_param(view, view->differing[i], r));
     fn_html_table_row_end(out);
   }
   fn_html_table_end(out);
@@ -55,7 +55,7 @@ static void write_shared(fn_buf *out, const fn_report_view *view) {
     if (d < view->n_differing) continue;
     fn_html_table_row(out, -1);
     fn_html_table_head(out, view->params[p]);
-    fn_html_table_text(out, fn_report_param(view, p, 0));
+    fn_html_table_text(out, fn_report_shared_param(view, p));
     fn_html_table_row_end(out);
   }
   fn_html_table_end(out);

@@ -75,9 +75,29 @@ static void write_row(fn_buf *out, const fn_report_view *view, size_t r, const f
   fn_html_table_row_end(out);
 }
 
+/* Who comes behind the best, or is as good: two runs with the same figure have no order. */
+static void write_next(fn_buf *out, const fn_report_view *view) {
+  const double best = view->rows[view->best].score;
+  const fn_report_row *next = NULL;
+  char text[32];
+  size_t n_same = 0;
+  for (size_t r = 0; r < view->n_runs; r++) {
+    const fn_report_row *row = &view->rows[r];
+    if (row->place == 1) next = row;
+    n_same += r != view->best && row->score == best;
+  }
+  if (!next) return;
+  if (n_same == 0)
+    fn_html_add(out, "; next <bdi>%s</bdi> with %s", next->name, fn_number_text(text, next->score));
+  else if (n_same == 1)
+    fn_html_add(out, "; <bdi>%s</bdi> has the same", next->name);
+  else
+    fn_html_add(out, "; <bdi>%s</bdi> and %zu more have the same", next->name, n_same - 1);
+}
+
 static void write_verdict(fn_buf *out, const fn_report_view *view) {
   const fn_runs_report *report = view->report;
-  char a[32], b[32];
+  char a[32];
   const char *metric = report->metric ? report->metric : "";
   if (view->n_runs < 2) return;
   if (report->direction == 0) {
@@ -94,11 +114,7 @@ static void write_verdict(fn_buf *out, const fn_report_view *view) {
   fn_html_text(out, view->rows[view->best].name);
   fn_html_add(out, "</bdi></strong> with <code>%s</code> %s (%s)", metric,
               fn_number_text(a, view->rows[view->best].score), direction_words(report->direction));
-  for (size_t r = 0; r < view->n_runs; r++)
-    if (view->rows[r].place == 1) {
-      fn_html_add(out, "; next <bdi>%s</bdi> with %s", view->rows[r].name, fn_number_text(b, view->rows[r].score));
-      break;
-    }
+  write_next(out, view);
   fn_buf_append_str(out, ". ");
   if (strncmp(metric, "test/", 5) == 0)
     fn_buf_append_str(out, "Runs that are chosen by the test rows read better there than on new ones.");
@@ -139,9 +155,10 @@ void fn_report_write_summary(fn_buf *out, const fn_report_view *view) {
   fn_html_section_begin(out, "runs", "Runs");
   write_verdict(out, view);
   write_data_remark(out, view);
-  fn_buf_append_str(out, "<p class=\"script toolbar\"><button type=\"button\" id=\"all\">Draw all</button> <button "
-                         "type=\"button\" id=\"none\">Draw "
-                         "none</button></p>\n");
+  if (view->n_runs > 1)
+    fn_buf_append_str(out, "<p class=\"script toolbar\"><button type=\"button\" id=\"all\">Draw all</button> <button "
+                           "type=\"button\" id=\"none\">Draw "
+                           "none</button></p>\n");
   fn_html_table_begin(
       out, "summary",
       "Figures of validation are those of the model that was kept; 95 % intervals where one was recorded", columns, n,

@@ -131,9 +131,8 @@ static void append_cut(char *out, size_t size, const char *text, size_t max) {
 
 static int by_score(const fn_report_view *view, size_t a, size_t b) {
   const double x = view->rows[a].score, y = view->rows[b].score;
-  if (isnan(x) != isnan(y)) return isnan(x) ? 1 : -1;
-  if (isnan(x)) return a < b ? -1 : 1;
-  if (x == y) return a < b ? -1 : 1;
+  if (isfinite(x) != isfinite(y)) return isfinite(y) ? 1 : -1;
+  if (!isfinite(x) || x == y) return a < b ? -1 : 1;
   return (view->report->direction > 0 ? x > y : x < y) ? -1 : 1;
 }
 
@@ -145,11 +144,11 @@ static void rank_runs(fn_report_view *view) {
     fn_report_row *row = &view->rows[r];
     size_t before = 0;
     for (size_t other = 0; other < view->n_runs; other++) before += other != r && by_score(view, other, r) < 0;
-    row->place = isnan(row->score) ? SIZE_MAX : before;
+    row->place = isfinite(row->score) ? before : SIZE_MAX;
     view->order[before] = r;
     row->style = FN_STYLE_CONTEXT;
     if (before < N_FIRST || view->n_runs <= FN_N_STYLES) row->style = (int)n_styles++ % FN_N_STYLES;
-    if (before == 0 && !isnan(row->score) && view->report->direction != 0 && view->n_runs > 1) view->best = r;
+    if (before == 0 && isfinite(row->score) && view->report->direction != 0 && view->n_runs > 1) view->best = r;
   }
 }
 
@@ -175,8 +174,10 @@ static fn_status gather_params(fn_report_view *view, fn_err *err) {
   return FN_OK;
 }
 
+/* A setting that is null is one that the other family of models does not have: nothing was set. */
 static bool same(const char *a, const char *b) {
-  return a == b || (a && b && strcmp(a, b) == 0);
+  const bool is_set = a && strcmp(a, "null") != 0, other_is_set = b && strcmp(b, "null") != 0;
+  return is_set == other_is_set && (!is_set || strcmp(a, b) == 0);
 }
 
 /* Numbers that are set everywhere first: they are what was searched over; then words; then what some runs lack. */

@@ -35,14 +35,22 @@ void fn_html_table_head(fn_buf *out, const char *text) {
   fn_buf_append_str(out, "</th>");
 }
 
-void fn_html_table_text(fn_buf *out, const char *text) {
+static void write_text(fn_buf *out, const char *text, size_t whole) {
   if (!text || !*text) {
     fn_buf_append_str(out, "<td class=\"none\">–</td>");
     return;
   }
-  fn_buf_append_str(out, "<td>");
+  fn_buf_append_str(out, strlen(text) <= whole ? "<td class=\"word\">" : "<td>");
   fn_html_cut(out, text, 200);
   fn_buf_append_str(out, "</td>");
+}
+
+void fn_html_table_text(fn_buf *out, const char *text) {
+  write_text(out, text, 0);
+}
+
+void fn_html_table_word(fn_buf *out, const char *text) {
+  write_text(out, text, 16);
 }
 
 void fn_html_table_value(fn_buf *out, double value, const char *text) {

@@ -19,6 +19,8 @@ void fn_html_table_row_end(fn_buf *out);
 void fn_html_table_head(fn_buf *out, const char *text);
 /* Text, cut after 200 code points; NULL or "": a dash. */
 void fn_html_table_text(fn_buf *out, const char *text);
+/* The same; what is short, as values of settings are, is not broken into lines. */
+void fn_html_table_word(fn_buf *out, const char *text);
 /* NaN: a dash. best: marked, in words too. */
 void fn_html_table_number(fn_buf *out, double value, bool best);
 /* A number in words of its own, that sorts by `value`. */

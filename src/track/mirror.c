@@ -154,8 +154,8 @@ static fn_status create(int64_t *version, const fn_mirror *m, const fn_version_i
   FN_TRY(describe(&description, v, err));
   fn_status status = make_tags(&t, v, err);
   if (status == FN_OK)
-    status =
-        fn_mlflow_version_create(&made, m->mlflow, v->name, source, run_id, model_id, description.data, t.items, t.n, err);
+    status = fn_mlflow_version_create(&made, m->mlflow, v->name, source, run_id, model_id, description.data, t.items,
+                                      t.n, err);
   if (status == FN_OK) {
     *version = made.version;
     fn_mlflow_model_version_deinit(&made);

@@ -210,7 +210,7 @@ static void line_chart_of_one_point_and_of_none(void **state) {
   assert_ok(fn_line_chart_write(&out, &chart, &err));
   assert_contains(out.data, "val/<wbr>&lt;loss&gt;");
   assert_contains(out.data, "A &lt;x&gt;: from 0.5 to 0.5");
-  assert_contains(out.data, "B: 1 value is no number");
+  assert_contains(out.data, "<bdi>B</bdi>: 1 value is no number");
   assert_null(strstr(out.data, "<x>"));
   assert_null(strstr(out.data, "nan"));
   fn_buf_reset(&out);

@@ -76,6 +76,7 @@ static void one_run_alone(void **state) {
   assert_null(strstr(p.out.data, "Parallel coordinates"));
   assert_contains(p.out.data, "No metric has more than one step");
   assert_contains(p.out.data, "no linear run on this data here");
+  assert_null(strstr(p.out.data, "Draw all")); /* there is nothing to choose from */
   release(&p);
 }
 
@@ -105,6 +106,29 @@ static void an_empty_run(void **state) {
   p.made.report.direction = 0;
   assert_ok(fn_runs_report_write(&p.out, &p.made.report, &err));
   assert_contains(p.out.data, "No run is called best");
+  release(&p);
+}
+
+/* What is not finite ranks nothing, and of two equal figures neither is behind the other. */
+static void figures_without_order(void **state) {
+  (void)state;
+  page p;
+  fn_err err = {0};
+  const made_options options = {3, 24, 2, 0, false};
+  const double kept[] = {-(double)INFINITY, 0.3, 0.3};
+  made_init(&p.made, &options);
+  fn_report_metric metrics[3][MADE_USUAL + FN_COUNT_OF(made_metric_names)];
+  for (size_t r = 0; r < 3; r++) {
+    assert_int_equal(p.made.runs[r].n_metrics, FN_COUNT_OF(metrics[r]));
+    memcpy(metrics[r], p.made.runs[r].metrics, sizeof metrics[r]);
+    assert_string_equal(metrics[r][4].key, "val/loss");
+    metrics[r][4].kept = kept[r];
+    p.made.runs[r].metrics = metrics[r];
+  }
+  fn_buf_init(&p.out, 0);
+  assert_ok(fn_runs_report_write(&p.out, &p.made.report, &err));
+  assert_contains(p.out.data, "Best: <strong><bdi>B ");
+  assert_contains(p.out.data, "</bdi> has the same. ");
   release(&p);
 }
 
@@ -193,10 +217,15 @@ static void directions(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(three_runs),        cmocka_unit_test(one_run_alone),
-      cmocka_unit_test(an_empty_run),      cmocka_unit_test(hostile_text_stays_text),
-      cmocka_unit_test(pages_are_bounded), cmocka_unit_test(refusals),
-      cmocka_unit_test(directions),        cmocka_unit_test(memory_is_short),
+      cmocka_unit_test(three_runs),
+      cmocka_unit_test(one_run_alone),
+      cmocka_unit_test(an_empty_run),
+      cmocka_unit_test(hostile_text_stays_text),
+      cmocka_unit_test(pages_are_bounded),
+      cmocka_unit_test(refusals),
+      cmocka_unit_test(directions),
+      cmocka_unit_test(memory_is_short),
+      cmocka_unit_test(figures_without_order),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
