@@ -127,6 +127,7 @@ def test_compare(runs):
     loss = compared["metrics"]["val/loss"]
     assert loss["better"] == "lower" and compared["metrics"]["val/accuracy"]["better"] == "higher"
     assert loss["best"] == compared["runs"][loss["values"].index(min(loss["values"]))]["run_id"]
+    assert compared["metrics"]["train/gradient_norm"]["better"] is compared["metrics"]["train/gradient_norm"]["best"] is None
     assert not any(key.startswith("system/") for key in compared["metrics"])
     every = json.loads(runs("compare", "one", "two", "--all").stdout)
     assert every["params"]["train.seed"] == ["2018", "2018"] and any(key.startswith("system/") for key in every["metrics"])
