@@ -95,6 +95,8 @@ fn_status fn_mlflow_run_create(fn_mlflow_run *run_out, fn_mlflow *m, const char 
   fn_json_text(&w, "experiment_id", experiment_id);
   if (name) fn_json_text(&w, "run_name", name);
   fn_json_int(&w, "start_time", start_ms);
+  for (size_t i = 0; i < n_tags; i++) /* MLflow's clients say it twice; its search knows attributes.user_id */
+    if (strcmp(tags[i].key, "mlflow.user") == 0) fn_json_text(&w, "user_id", tags[i].value);
   if (n_tags > 0) write_pairs(&w, "tags", tags, n_tags);
   fn_json_end(&w);
   FN_TRY(fn_buf_check(&body, "a run", err));

@@ -104,6 +104,7 @@ def compare(program, folder, server, tmp_path, experiment="Default", given=None)
     assert theirs.info.status == "FINISHED" and theirs.info.run_name == (given.info.run_name if given else run["name"])
     assert theirs.info.start_time == (given.info.start_time if given else run["start_ms"])
     assert given is None or theirs.info.run_id == given.info.run_id
+    assert given or theirs.info.user_id == run["user"]
     assert abs(theirs.info.end_time - run["end_ms"]) < 5000
     assert set(theirs.data.metrics) == set(points)
     for key, ours in points.items():
