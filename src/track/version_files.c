@@ -212,6 +212,18 @@ static fn_status find_class(char out[96], const char *dir, fn_err *err) {
   return FN_OK;
 }
 
+/* For mlflow.pyfunc.load_model and `mlflow models serve`, which take it from the transformers flavour. */
+static void write_python_function(fn_json_writer *w) {
+  fn_json_object(w, "python_function");
+  fn_json_object(w, "env");
+  fn_json_text(w, "virtualenv", "python_env.yaml");
+  fn_json_end(w);
+  fn_json_text(w, "loader_module", "mlflow.transformers");
+  fn_json_text(w, "model_binary", FN_VERSION_MODEL);
+  fn_json_text(w, "python_version", "3.11.0");
+  fn_json_end(w);
+}
+
 static void write_flavors(fn_json_writer *w, const fn_version_source *s, const fn_classifier_info *model,
                           const char *class) {
   fn_json_object(w, "flavors");
@@ -239,7 +251,19 @@ static void write_flavors(fn_json_writer *w, const fn_version_source *s, const f
     fn_json_text(w, "task", "text-classification");
     fn_json_text(w, "tokenizer_type", "AutoTokenizer");
     fn_json_end(w);
+    write_python_function(w);
   }
+  fn_json_end(w);
+}
+
+/* A text in, a label and its probability out: what a pipeline of MLflow answers. */
+static void write_signature(fn_json_writer *w) {
+  fn_json_object(w, "signature");
+  fn_json_text(w, "inputs", "[{\"type\": \"string\", \"required\": true}]");
+  fn_json_text(w, "outputs",
+               "[{\"type\": \"string\", \"name\": \"label\", \"required\": true}, "
+               "{\"type\": \"double\", \"name\": \"score\", \"required\": true}]");
+  fn_json_null(w, "params");
   fn_json_end(w);
 }
 
@@ -261,6 +285,7 @@ static fn_status format_mlmodel(fn_buf *out, const fn_version_source *s, const f
   fn_json_int(&w, "model_size_bytes", n_bytes);
   fn_json_text(&w, "model_uuid", origin);
   if (s->run_id[0]) fn_json_text(&w, "run_id", s->run_id);
+  if (model->has_encoder) write_signature(&w);
   fn_json_text(&w, "utc_time_created", stamp);
   fn_json_end(&w);
   fn_buf_append_char(out, '\n');

@@ -93,7 +93,14 @@ def test_mlflow_loads_a_version_by_its_path(place, client, capsys):
 
     place.registry("download", "fake-news@best", "--out", "best")
     pipeline = mlflow.transformers.load_model(str(place.folder / "best"))
-    assert {answer["label"] for answer in pipeline(TEXTS)} <= {"real", "fake"}
+    answers = pipeline(TEXTS)
+    assert {answer["label"] for answer in answers} <= {"real", "fake"}
+    function = mlflow.pyfunc.load_model(str(place.folder / "best"))
+    table = function.predict(TEXTS)
+    assert list(table["label"]) == [answer["label"] for answer in answers]
+    assert list(table["score"]) == pytest.approx([answer["score"] for answer in answers])
+    signature = function.metadata.signature
+    assert [i.type.name for i in signature.inputs] == ["string"] and signature.outputs.input_names() == ["label", "score"]
     check(place, {"model": pipeline.model, "tokenizer": pipeline.tokenizer}, capsys)
 
 
