@@ -220,6 +220,7 @@ static fn_status sync_run(outcome *o, const sync_job *job, const char *folder, f
   if (status == FN_OK && is_given) status = check_server(job, journal, mlflow, err);
   const int64_t rejected = fn_journal_remote_of(journal)->n_rejected;
   if (status == FN_OK) status = send_all(o, job, journal, mlflow, err);
+  if (status == FN_OK) status = fn_journal_save_rest(journal, err);
   o->n_waiting = fn_journal_n_waiting(journal);
   o->n_rejected = fn_journal_remote_of(journal)->n_rejected - rejected;
   fn_mlflow_close(mlflow);

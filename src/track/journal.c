@@ -25,6 +25,9 @@ struct fn_journal {
   bool torn;   /* half a line may stand at the end of the file */
   fn_buf held; /* lines */
   uint64_t n_held;
+  bool reads_held; /* what was read last is the beginning of what is held, unless held_round was counted on since */
+  uint64_t held_round, read_round;
+  bool unsaved;           /* NAME.sent is behind what has arrived */
   uint32_t seen[N_SLOTS]; /* points of the metrics whose keys share a slot, since they are thinned */
 };
 
@@ -64,9 +67,18 @@ static fn_status save_locked(fn_journal *j, fn_err *err) {
 
 fn_status fn_journal_save(fn_journal *j, fn_err *err) {
   pthread_mutex_lock(&j->mutex);
-  fn_status status = save_locked(j, err);
+  const fn_status status = save_locked(j, err);
+  j->unsaved = status != FN_OK;
   pthread_mutex_unlock(&j->mutex);
   return status;
+}
+
+void fn_journal_note(fn_journal *j) {
+  (void)!fn_journal_save(j, NULL);
+}
+
+fn_status fn_journal_save_rest(fn_journal *j, fn_err *err) {
+  return j->unsaved ? fn_journal_save(j, err) : FN_OK;
 }
 
 static fn_status keep(char **out, const json_t *object, const char *key, const char *path, fn_err *err) {
@@ -513,6 +525,7 @@ fn_status fn_journal_append(fn_journal *j, const fn_track_event *events, size_t 
   if (status == FN_OK && j->n_held > 0) status = append_locked(j, &j->held, j->n_held, err);
   if (status == FN_OK && j->n_held > 0) {
     j->n_held = 0;
+    j->held_round++;
     fn_buf_deinit(&j->held);
     fn_buf_init(&j->held, 0);
   }
@@ -547,6 +560,13 @@ uint64_t fn_journal_n_waiting(fn_journal *j) {
   return n;
 }
 
+uint64_t fn_journal_n_unsent(fn_journal *j) {
+  pthread_mutex_lock(&j->mutex);
+  const uint64_t n = j->n_waiting + j->n_held;
+  pthread_mutex_unlock(&j->mutex);
+  return n;
+}
+
 uint64_t fn_journal_n_thinned(fn_journal *j) {
   pthread_mutex_lock(&j->mutex);
   const uint64_t n = j->n_thinned;
@@ -570,34 +590,101 @@ uint64_t fn_journal_n_held(fn_journal *j) {
 
 /* ---- reading ---- */
 
-fn_status fn_journal_read(fn_buf *lines, fn_journal *j, size_t max_lines, fn_err *err) {
-  pthread_mutex_lock(&j->mutex);
-  const uint64_t size = j->size, offset = j->offset;
-  pthread_mutex_unlock(&j->mutex);
-  fn_buf_reset(lines);
-  if (size == offset) return FN_OK;
-  const uint64_t waiting = size - offset;
-  FN_TRY(read_at(lines, j->file, offset, waiting < READ_BYTES ? (size_t)waiting : (size_t)READ_BYTES, j->path, err));
+/* Bytes of the whole lines at the beginning. */
+static size_t whole_lines(const fn_buf *lines, size_t max_lines) {
   size_t end = 0;
   for (size_t n = 0; n < max_lines; n++) {
     const char *next = memchr(lines->data + end, '\n', lines->length - end);
     if (!next) break;
     end = (size_t)(next - lines->data) + 1;
   }
-  if (end == 0)
-    return fn_err_set(err, FN_E_INVALID, "%s: a line at byte %llu is too long", j->path, (unsigned long long)offset);
+  return end;
+}
+
+/* No line of ours is that long: a part of the file is damaged. Goes on shortly before its end, so that what is left of
+ * it is a damaged line as any other. */
+static fn_status skip_damage(fn_journal *j, fn_buf *piece, uint64_t offset, uint64_t size, fn_err *err) {
+  while (offset < size) {
+    const uint64_t left = size - offset;
+    fn_buf_reset(piece);
+    FN_TRY(read_at(piece, j->file, offset, left < READ_BYTES ? (size_t)left : (size_t)READ_BYTES, j->path, err));
+    const char *end = piece->length ? memchr(piece->data, '\n', piece->length) : NULL;
+    if (piece->length == 0) break;
+    offset += end ? (uint64_t)(end - piece->data) : piece->length;
+    if (!end) continue;
+    pthread_mutex_lock(&j->mutex);
+    j->offset = offset - 1;
+    pthread_mutex_unlock(&j->mutex);
+    return FN_OK;
+  }
+  return fn_err_set(err, FN_E_INVALID, "%s: a line before byte %llu has no end", j->path, (unsigned long long)size);
+}
+
+/* With the mutex held: the file has nothing more. */
+static fn_status read_held(fn_buf *lines, const fn_journal *j, fn_err *err) {
+  const size_t n = j->held.length < READ_BYTES ? j->held.length : (size_t)READ_BYTES;
+  fn_buf_append(lines, j->held.data, n);
+  return fn_buf_check(lines, "events of a run", err);
+}
+
+fn_status fn_journal_read(fn_buf *lines, fn_journal *j, size_t max_lines, fn_err *err) {
+  fn_buf_reset(lines);
+  pthread_mutex_lock(&j->mutex);
+  const uint64_t size = j->size, offset = j->offset;
+  j->reads_held = size == offset && j->n_held > 0;
+  j->read_round = j->held_round;
+  const fn_status status = j->reads_held ? read_held(lines, j, err) : FN_OK;
+  const bool reads_held = j->reads_held;
+  pthread_mutex_unlock(&j->mutex);
+  if (status != FN_OK || (!reads_held && size == offset)) return status;
+  const uint64_t waiting = size - offset;
+  if (!reads_held)
+    FN_TRY(read_at(lines, j->file, offset, waiting < READ_BYTES ? (size_t)waiting : (size_t)READ_BYTES, j->path, err));
+  const size_t end = whole_lines(lines, max_lines);
+  if (end == 0) {
+    FN_TRY(skip_damage(j, lines, offset, size, err));
+    return fn_journal_read(lines, j, max_lines, err); /* two bytes are left of the line */
+  }
   lines->length = end;
   lines->data[end] = '\0';
   return FN_OK;
 }
 
+/* What is held and was sent. When it went to the disk meanwhile, it is sent from there again. */
+static void drop_held(fn_journal *j, size_t n_bytes, size_t n_lines) {
+  if (j->read_round != j->held_round || n_bytes > j->held.length) return;
+  memmove(j->held.data, j->held.data + n_bytes, j->held.length - n_bytes);
+  j->held.length -= n_bytes;
+  j->n_held -= n_lines < j->n_held ? n_lines : j->n_held;
+}
+
+/* A disk that is full holds up nothing: what is not noted there is sent again one day, which changes nothing. */
 fn_status fn_journal_advance(fn_journal *j, size_t n_bytes, size_t n_lines, fn_err *err) {
   pthread_mutex_lock(&j->mutex);
-  j->offset += n_bytes;
-  j->n_waiting -= n_lines < j->n_waiting ? n_lines : j->n_waiting;
   fn_status status = FN_OK;
-  if (j->offset > COMPACT_BYTES && j->offset > j->size / 2) status = compact_locked(j, err);
+  if (j->reads_held) {
+    drop_held(j, n_bytes, n_lines);
+  } else {
+    j->offset += n_bytes;
+    j->n_waiting -= n_lines < j->n_waiting ? n_lines : j->n_waiting;
+    if (j->offset > COMPACT_BYTES && j->offset > j->size / 2) status = compact_locked(j, err);
+  }
   if (status == FN_OK) status = save_locked(j, err);
+  j->unsaved = status != FN_OK;
   pthread_mutex_unlock(&j->mutex);
-  return status;
+  return status == FN_E_NO_MEMORY ? status : FN_OK;
+}
+
+fn_status fn_journal_put_back(fn_journal *j, const fn_track_event *event, size_t n_bytes, fn_err *err) {
+  pthread_mutex_lock(&j->mutex);
+  const bool reads_held = j->reads_held;
+  if (reads_held && j->read_round == j->held_round && fn_buf_reserve(&j->held, n_bytes)) {
+    fn_buf_append(&j->held, j->held.data, n_bytes);
+    memmove(j->held.data, j->held.data + n_bytes, j->held.length - n_bytes);
+    j->held.length -= n_bytes;
+  }
+  pthread_mutex_unlock(&j->mutex);
+  if (reads_held) return FN_OK;
+  FN_TRY(fn_journal_append(j, event, 1, err));
+  return fn_journal_advance(j, n_bytes, 1, err);
 }

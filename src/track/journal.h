@@ -82,6 +82,10 @@ const fn_journal_head *fn_journal_head_of(const fn_journal *journal);
 /* To be changed by the reading thread only, then saved. */
 fn_journal_remote *fn_journal_remote_of(fn_journal *journal);
 FN_NODISCARD fn_status fn_journal_save(fn_journal *journal, fn_err *err);
+/* The same, when the disk may take it or not: it is tried again with whatever is saved later. */
+void fn_journal_note(fn_journal *journal);
+/* Saves what could not be noted. */
+FN_NODISCARD fn_status fn_journal_save_rest(fn_journal *journal, fn_err *err);
 /* The folder of the run. */
 const char *fn_journal_folder(const fn_journal *journal);
 
@@ -97,11 +101,17 @@ uint64_t fn_journal_n_waiting(fn_journal *journal);
 uint64_t fn_journal_n_thinned(fn_journal *journal);
 uint64_t fn_journal_n_lost(fn_journal *journal);
 uint64_t fn_journal_n_held(fn_journal *journal);
+/* On disk and held. */
+uint64_t fn_journal_n_unsent(fn_journal *journal);
 
-/* Whole lines that come next, at most max_lines and about 1 MB, into *lines (emptied before); empty: nothing waits. */
+/* Whole lines that come next, at most max_lines and about 1 MB, into *lines (emptied before); empty: nothing waits. Of
+ * what is held, when the disk has nothing more. */
 FN_NODISCARD fn_status fn_journal_read(fn_buf *lines, fn_journal *journal, size_t max_lines, fn_err *err);
-/* The first n_bytes (n_lines lines) of what fn_journal_read gave have arrived: saved. */
+/* The first n_bytes (n_lines lines) of what fn_journal_read gave have arrived: noted. */
 FN_NODISCARD fn_status fn_journal_advance(fn_journal *journal, size_t n_bytes, size_t n_lines, fn_err *err);
+/* The first line of what fn_journal_read gave, of n_bytes, is this event, and goes to the end of what waits. */
+FN_NODISCARD fn_status fn_journal_put_back(fn_journal *journal, const fn_track_event *event, size_t n_bytes,
+                                           fn_err *err);
 /* One line, without its end, as an event; strings belong to *json_out, to be released. FN_E_INVALID: it is none. */
 FN_NODISCARD fn_status fn_journal_parse(fn_track_event *event_out, json_t **json_out, fn_str line, fn_err *err);
 

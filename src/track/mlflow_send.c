@@ -25,6 +25,7 @@ struct fn_mlflow_sender {
   const char *asked_experiment; /* NULL: what the journal says counts */
   bool known;                   /* the run was seen at the server since the sender was made */
   char experiment[64];          /* of the run; "": not known yet */
+  char status[16];              /* of the run, when it was seen */
   json_t *given;                /* the run as it was found, when it is one that was there before ours; else NULL */
   fn_buf lines;
   fn_track_event events[MAX_LINES];
@@ -86,6 +87,7 @@ static bool is_given(const fn_mlflow_sender *s, const char *run_id) {
 
 static fn_status adopt(fn_mlflow_sender *s, const fn_mlflow_run *run, fn_err *err) {
   (void)snprintf(s->experiment, sizeof s->experiment, "%s", run->experiment_id);
+  (void)snprintf(s->status, sizeof s->status, "%s", run->status);
   if (is_given(s, run->id) && !s->given) s->given = json_incref(run->json);
   fn_journal_remote *r = fn_journal_remote_of(s->journal);
   char *uri = fn_str_dup(fn_str_from(fn_mlflow_uri(s->mlflow))), *id = fn_str_dup(fn_str_from(run->id)),
@@ -102,7 +104,8 @@ static fn_status adopt(fn_mlflow_sender *s, const fn_mlflow_run *run, fn_err *er
   r->uri = uri;
   r->run_id = id;
   r->artifact_uri = artifacts;
-  return fn_journal_save(s->journal, err);
+  fn_journal_note(s->journal);
+  return FN_OK;
 }
 
 typedef struct found {
@@ -211,10 +214,10 @@ static fn_status check_run(fn_mlflow_sender *s, fn_err *err) {
   return deleted ? refuse_deleted(s, "is deleted there", err) : status;
 }
 
-static fn_status note_status(fn_mlflow_sender *s, const char *name, fn_err *err) {
+static void note_status(fn_mlflow_sender *s, const char *name) {
   fn_journal_remote *r = fn_journal_remote_of(s->journal);
   (void)snprintf(r->status, sizeof r->status, "%.15s", name);
-  return fn_journal_save(s->journal, err);
+  fn_journal_note(s->journal);
 }
 
 static fn_status ensure_run(fn_mlflow_sender *s, fn_err *err) {
@@ -228,7 +231,7 @@ static fn_status ensure_run(fn_mlflow_sender *s, fn_err *err) {
         fn_journal_folder(s->journal), r->uri, fn_mlflow_uri(s->mlflow));
   const bool is_new = r->run_id == NULL;
   FN_TRY(is_new ? make_run(s, err) : check_run(s, err));
-  if (is_new) FN_TRY(note_status(s, "RUNNING", err));
+  if (is_new) note_status(s, "RUNNING");
   s->known = true;
   return FN_OK;
 }
@@ -416,7 +419,7 @@ void fn_mlflow_sender_hurry(fn_mlflow_sender *s) {
 
 bool fn_mlflow_sender_gives_way(fn_mlflow_sender *s, double still_s) {
   if (!s->at_file || fn_mlflow_still_s(s->mlflow) < still_s) return false;
-  s->gave_way = fn_journal_n_waiting(s->journal) > s->n_waiting_then;
+  s->gave_way = fn_journal_n_unsent(s->journal) > s->n_waiting_then;
   return s->gave_way;
 }
 
@@ -449,7 +452,7 @@ static fn_status send_file(fn_mlflow_sender *s, const fn_track_event *e, fn_err 
   if (status == FN_OK) {
     s->at_file = true;
     s->gave_way = false;
-    s->n_waiting_then = fn_journal_n_waiting(s->journal);
+    s->n_waiting_then = fn_journal_n_unsent(s->journal);
     status = fn_mlflow_put(s->mlflow, fn_journal_remote_of(s->journal)->artifact_uri, e->key, path, &failure);
     s->at_file = false;
     for_good = is_refusal(s, status);
@@ -469,8 +472,7 @@ static size_t line_bytes(const fn_mlflow_sender *s, size_t i) {
 
 /* To the end of what waits. A crash in between sends the file twice, which replaces itself. */
 static fn_status put_back(fn_mlflow_sender *s, size_t i, fn_err *err) {
-  FN_TRY(fn_journal_append(s->journal, &s->events[i], 1, err));
-  return fn_journal_advance(s->journal, line_bytes(s, i), 1, err);
+  return fn_journal_put_back(s->journal, &s->events[i], line_bytes(s, i), err);
 }
 
 static fn_status tell_file_failure(fn_mlflow_sent *sent, const fn_mlflow_sender *s, fn_err *err) {
@@ -520,7 +522,8 @@ static fn_status send_status(fn_mlflow_sender *s, const fn_track_event *e, fn_er
   if (!goes_on) FN_TRY(tell_missing_parent(s, err));
   fn_status status =
       fn_mlflow_run_update(s->mlflow, fn_journal_remote_of(s->journal)->run_id, name, goes_on ? 0 : e->time_ms, &why);
-  if (status == FN_OK) return note_status(s, name, err);
+  if (status == FN_OK) note_status(s, name);
+  if (status == FN_OK) return FN_OK;
   const bool refused = is_refusal(s, status);
   if (refused || status == FN_E_NOT_FOUND) FN_TRY(check_run(s, err));
   if (!refused) return fn_err_set(err, status, "%s", why.message);
@@ -532,10 +535,22 @@ static bool is_value(const fn_track_event *e) {
   return e->kind == FN_TRACK_METRIC || e->kind == FN_TRACK_PARAM || e->kind == FN_TRACK_TAG;
 }
 
+static bool is_end(const char *status) {
+  static const fn_run_status ends[] = {FN_RUN_FINISHED, FN_RUN_FAILED, FN_RUN_KILLED};
+  for (size_t i = 0; i < FN_COUNT_OF(ends); i++)
+    if (strcmp(status, fn_run_status_names[ends[i]]) == 0) return true;
+  return false;
+}
+
 fn_status fn_mlflow_send_killed(bool *told_out, fn_mlflow_sender *s, fn_err *err) {
   *told_out = false;
   if (strcmp(fn_journal_remote_of(s->journal)->status, fn_run_status_names[FN_RUN_RUNNING]) != 0) return FN_OK;
   FN_TRY(ensure_run(s, err));
+  /* the end was told, and could not be noted */
+  if (is_end(s->status)) {
+    note_status(s, s->status);
+    return FN_OK;
+  }
   const fn_track_event e = {
       .kind = FN_TRACK_STATUS, .status = FN_RUN_KILLED, .time_ms = fn_journal_time_ms(s->journal)};
   FN_TRY(send_status(s, &e, err));
@@ -583,7 +598,7 @@ fn_status fn_mlflow_send_some(fn_mlflow_sent *sent, fn_mlflow_sender *s, fn_err 
   FN_TRY(read_events(s, err));
   if (s->n_events == 0) return FN_OK;
   fn_status status = ensure_run(s, err);
-  const uint64_t n_waiting = fn_journal_n_waiting(s->journal);
+  const uint64_t n_waiting = fn_journal_n_unsent(s->journal);
   if (status == FN_OK && are_files(s) && (s->n_events == n_waiting || s->n_put_back >= n_waiting))
     return send_next_file(sent, s, err);
   for (size_t at = 0; status == FN_OK && at < s->n_events;) status = send_next(&at, sent, s, at, err);

@@ -83,7 +83,7 @@ static bool is_too_late(const mlflow_sink *s, const fn_mlflow_sent *sent) {
 
 /* At the end: whether another attempt at once is of use, after a failure that time does not mend. Each file has one. */
 static bool is_tried_again(mlflow_sink *s, const fn_mlflow_sent *sent) {
-  if (sent->only_files && ++s->n_lasting_failures < fn_journal_n_waiting(s->journal)) return true;
+  if (sent->only_files && ++s->n_lasting_failures < fn_journal_n_unsent(s->journal)) return true;
   s->hopeless = true;
   return false;
 }
@@ -121,7 +121,7 @@ static void *send_all(void *arg) {
     }
     s->failed = s->only_files = false;
     pthread_cond_broadcast(&s->idle);
-    if (!s->stopping && fn_journal_n_waiting(s->journal) == 0) pthread_cond_wait(&s->wake, &s->mutex);
+    if (!s->stopping && fn_journal_n_unsent(s->journal) == 0) pthread_cond_wait(&s->wake, &s->mutex);
   }
   pthread_mutex_unlock(&s->mutex);
   return NULL;
@@ -210,7 +210,7 @@ static fn_status sink_log(void *self, const fn_track_event *events, size_t n, fn
 
 static void wait_idle_locked(mlflow_sink *s, uint64_t deadline_ns) {
   bool interrupted = false;
-  while (fn_journal_n_waiting(s->journal) > 0 && !s->hopeless && fn_clock_ns() < deadline_ns) {
+  while (fn_journal_n_unsent(s->journal) > 0 && !s->hopeless && fn_clock_ns() < deadline_ns) {
     if (!interrupted && s->interrupted && s->interrupted()) {
       interrupted = true;
       const uint64_t soon = fn_clock_ns() + INTERRUPTED_MS * 1000000ull;
@@ -240,9 +240,9 @@ static fn_status outcome(mlflow_sink *s, const fn_err *disk, fn_err *err) {
   if (rejected > 0)
     return fn_err_set(err, FN_E_INVALID, "%s refuses %lld events: %.500s%s", fn_mlflow_uri(s->mlflow), rejected,
                       fn_mlflow_sender_rejection(s->sender), left_out);
-  return thinned + lost > 0
-             ? fn_err_set(err, lost ? FN_E_IO : FN_E_LIMIT, "%s is told%s", fn_mlflow_uri(s->mlflow), left_out)
-             : FN_OK;
+  return thinned + lost > 0 ? fn_err_set(err, lost ? FN_E_IO : FN_E_LIMIT, "%s is not told of all%s",
+                                         fn_mlflow_uri(s->mlflow), left_out)
+                            : FN_OK;
 }
 
 static fn_status sink_close(void *self, uint64_t deadline_ns, fn_err *err) {

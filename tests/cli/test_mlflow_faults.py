@@ -255,8 +255,12 @@ def test_a_killed_training_is_told_as_killed(tmp_path, fakenews):
     again = fakenews("runs", "sync")
     assert "nothing waits" in again.stderr and len(server.requests) == n
     probe(folder, server.url, ["m\tmore\t1\t1\t1", "s\tFINISHED\t1700000009999"], check=True)  # it goes on
-    server.close()
+    sent = folder / "track" / "mlflow.sent"  # as if the disk had not taken the end
+    sent.write_text(sent.read_text().replace("FINISHED", "RUNNING"))
+    done = fakenews("runs", "sync", folder)
+    assert done.code == 0 and "killed" not in json.loads(done.stdout) and "FINISHED" in sent.read_text(), done.stdout
     assert [s for s, _ in only_run(server)["statuses"]][-3:] == ["KILLED", "RUNNING", "FINISHED"]
+    server.close()
 
 
 def test_a_damaged_line_is_left_out(tmp_path, fakenews):

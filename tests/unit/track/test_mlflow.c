@@ -132,6 +132,71 @@ static void what_was_sent_is_remembered_and_cut_off(void **state) {
   assert_false(fn_journal_waits(folder, "mlflow"));
 }
 
+static void next_is(fn_journal *journal, const char *text, size_t n_lines) {
+  fn_err err = {0};
+  FN_AUTO_BUF fn_buf lines;
+  fn_buf_init(&lines, 0);
+  assert_ok(fn_journal_read(&lines, journal, n_lines, &err));
+  assert_string_equal(lines.length ? lines.data : "", text);
+  assert_ok(fn_journal_advance(journal, lines.length, n_lines, &err));
+}
+
+/* Blocks of the file that a disk lost cost the lines that stood there, not those behind them. */
+static void a_long_damaged_stretch_is_passed_over(void **state) {
+  (void)state;
+  char path[128], *zeros = calloc(1, 2500000);
+  fn_journal *journal = open_journal(1u << 30);
+  append_metrics(journal, "m", 1);
+  fn_journal_close(journal);
+  (void)snprintf(path, sizeof path, "%s/track/mlflow.jsonl", folder);
+  FILE *file = fopen(path, "ab");
+  assert_non_null(zeros);
+  assert_non_null(file);
+  assert_int_equal(fwrite(zeros, 1, 2500000, file), 2500000);
+  (void)fputs("x]\n", file);
+  assert_int_equal(fclose(file), 0);
+  free(zeros);
+  journal = open_journal(1u << 30);
+  append_metrics(journal, "n", 1);
+  assert_int_equal(fn_journal_n_waiting(journal), 3);
+  next_is(journal, "[\"m\",\"m\",0,0,0]\n", 1);
+  next_is(journal, "]\n", 1);
+  next_is(journal, "[\"m\",\"n\",0,0,0]\n", 1);
+  next_is(journal, "", 0);
+  fn_journal_close(journal);
+}
+
+/* The disk has nothing more: what it does not take is read from memory, and goes to the disk after all only as far as
+ * it was not read. */
+static void what_is_held_is_read(void **state) {
+  (void)state;
+  fn_err err = {0};
+  const fn_track_event events[] = {{.kind = FN_TRACK_TAG, .key = "a", .value = "1"},
+                                   {.kind = FN_TRACK_TAG, .key = "b", .value = "2"},
+                                   {.kind = FN_TRACK_TAG, .key = "c", .value = "3"}};
+  const char *const lines[] = {"[\"t\",\"a\",\"1\"]\n", "[\"t\",\"b\",\"2\"]\n", "[\"t\",\"c\",\"3\"]\n"};
+  fn_journal *journal = open_journal(1u << 30);
+  append_metrics(journal, "m", 1);
+  fn_journal_hold(journal, events, 3);
+  assert_int_equal(fn_journal_n_unsent(journal), 4);
+  next_is(journal, "[\"m\",\"m\",0,0,0]\n", 1);
+  next_is(journal, lines[0], 1);
+  FN_AUTO_BUF fn_buf text;
+  fn_buf_init(&text, 0);
+  assert_ok(fn_journal_read(&text, journal, 1, &err));
+  assert_ok(fn_journal_put_back(journal, &events[1], text.length, &err));
+  assert_int_equal(fn_journal_n_held(journal), 2);
+  assert_ok(fn_journal_read(&text, journal, 1, &err)); /* c is on its way when the disk takes what is held */
+  assert_string_equal(text.data, lines[2]);
+  assert_ok(fn_journal_append(journal, NULL, 0, &err));
+  assert_ok(fn_journal_advance(journal, text.length, 1, &err));
+  assert_int_equal(fn_journal_n_held(journal), 0);
+  next_is(journal, lines[2], 1); /* once more, for nobody knows there */
+  next_is(journal, lines[1], 1);
+  next_is(journal, "", 0);
+  fn_journal_close(journal);
+}
+
 static void metrics_are_thinned_and_nothing_else(void **state) {
   (void)state;
   fn_err err = {0};
@@ -360,6 +425,8 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test_setup_teardown(events_survive, set_up, tear_down),
       cmocka_unit_test_setup_teardown(what_was_sent_is_remembered_and_cut_off, set_up, tear_down),
+      cmocka_unit_test_setup_teardown(a_long_damaged_stretch_is_passed_over, set_up, tear_down),
+      cmocka_unit_test_setup_teardown(what_is_held_is_read, set_up, tear_down),
       cmocka_unit_test_setup_teardown(metrics_are_thinned_and_nothing_else, set_up, tear_down),
       cmocka_unit_test(answers_are_judged),
       cmocka_unit_test(the_environment_is_read),
