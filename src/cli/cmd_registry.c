@@ -5,19 +5,6 @@
 
 /* ---- alias ---- */
 
-/* 0: nowhere. */
-static fn_status current_of(int64_t *version_out, const fn_cli_registry *r, const fn_cli_version_name *v, fn_err *err) {
-  fn_version found;
-  fn_err why = {0};
-  *version_out = 0;
-  const fn_status status = fn_registry_get(&found, r->registry, v->name, 0, v->alias, &why);
-  if (status == FN_E_NOT_FOUND) return FN_OK;
-  if (status != FN_OK) return fn_err_set(err, status, "%s", why.message);
-  *version_out = found.info.version;
-  fn_version_deinit(&found);
-  return FN_OK;
-}
-
 static fn_status tell_move(const fn_cli_version_name *v, int64_t from, int64_t to, fn_err *err) {
   char text[640], cells[2][32];
   snprintf(cells[0], sizeof cells[0], from > 0 ? "%lld" : "nowhere", (long long)from);
@@ -28,11 +15,18 @@ static fn_status tell_move(const fn_cli_version_name *v, int64_t from, int64_t t
 
 static fn_status move(fn_cli_registry *r, const fn_cli_version_name *v, int64_t to, const char *reason, fn_err *err) {
   int64_t from = 0;
-  FN_TRY(current_of(&from, r, v, err));
+  FN_TRY(fn_registry_alias_version(&from, r->registry, v->name, v->alias, err));
   const fn_alias_move m = {
       .name = v->name, .alias = v->alias, .version = to, .expected = from, .action = "alias", .reason = reason};
-  FN_TRY(fn_registry_move_alias(r->registry, &m, err));
-  FN_TRY(tell_move(v, from, to, err));
+  if (from != to || to == 0) { /* nothing is recorded of what changes nothing */
+    FN_TRY(fn_registry_move_alias(r->registry, &m, err));
+    FN_TRY(tell_move(v, from, to, err));
+  } else {
+    fn_version there;
+    FN_TRY(fn_registry_get(&there, r->registry, v->name, to, NULL, err));
+    fn_version_deinit(&there);
+    fn_cli_note(r->cli, "%s@%s stands at %lld already", v->name, v->alias, (long long)to);
+  }
   return fn_cli_mirror(r, &(fn_mirror_change){.name = v->name, .version = to, .alias = v->alias}, err);
 }
 
@@ -169,9 +163,7 @@ static fn_status tag(const fn_cli *cli, const fn_cli_args *args, fn_err *err) {
   if (remove == (value != NULL)) return fn_err_set(err, FN_E_INVALID, "give --value TEXT, or --delete");
   fn_status status = fn_cli_open_registry(&r, cli, FN_CLI_OPEN_CHANGE, err);
   if (status == FN_OK) status = fn_registry_set_tag(r.registry, v.name, v.version, key, value, err);
-  if (status == FN_OK)
-    status = fn_cli_mirror(
-        &r, &(fn_mirror_change){.name = v.name, .version = v.version, .removed_tag = remove ? key : NULL}, err);
+  if (status == FN_OK) status = fn_cli_mirror(&r, &(fn_mirror_change){.name = v.name, .version = v.version}, err);
   fn_cli_close_registry(&r);
   return status;
 }

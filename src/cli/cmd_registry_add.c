@@ -7,13 +7,9 @@ static fn_status report(const fn_cli_registry *r, const char *name, int64_t vers
                         fn_err *err) {
   FN_AUTO_BUF fn_buf out;
   fn_gates gates;
-  fn_version v;
   FN_AUTO_JSON json_t *card = NULL;
   fn_buf_init(&out, 0);
-  FN_TRY(fn_registry_get(&v, r->registry, name, version, NULL, err));
-  const fn_status status = fn_json_parse(&card, fn_str_from(v.info.card), "card", err);
-  fn_version_deinit(&v);
-  FN_TRY(status);
+  FN_TRY(fn_cli_load_card(&card, r, name, version, err));
   fn_gates_check(&gates, card, NULL, &r->options);
   if (json) {
     fn_json_writer w;

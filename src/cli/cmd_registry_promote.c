@@ -4,6 +4,9 @@
 
 #include <stdlib.h>
 
+/* Beside why the version was chosen. */
+enum { MAX_REASON = FN_REGISTRY_MAX_TEXT - 400 };
+
 typedef struct promote {
   fn_cli_registry r;
   const char *name, *alias, *metric, *filter;
@@ -81,24 +84,16 @@ static fn_status make_version(promote *p, fn_err *err) {
 }
 
 static fn_status load_card(promote *p, fn_err *err) {
-  fn_version v;
-  if (p->version == 0) return FN_OK;
-  FN_TRY(fn_registry_get(&v, p->r.registry, p->name, p->version, NULL, err));
-  const fn_status status = fn_json_parse(&p->card, fn_str_from(v.info.card), "card", err);
-  fn_version_deinit(&v);
-  return status;
+  return p->version > 0 ? fn_cli_load_card(&p->card, &p->r, p->name, p->version, err) : FN_OK;
 }
 
 static fn_status find_holder(promote *p, fn_err *err) {
-  fn_version v;
+  FN_TRY(fn_registry_alias_version(&p->holder, p->r.registry, p->name, p->alias, err));
+  if (p->holder == 0) return FN_OK;
   fn_err why = {0};
-  fn_status status = fn_registry_get(&v, p->r.registry, p->name, 0, p->alias, &why);
-  if (status == FN_E_NOT_FOUND) return FN_OK;
-  if (status != FN_OK) return fn_err_set(err, status, "%s", why.message);
-  p->holder = v.info.version;
-  status = fn_json_parse(&p->holder_card, fn_str_from(v.info.card), "card", err);
-  fn_version_deinit(&v);
-  return status;
+  const fn_status status = fn_cli_load_card(&p->holder_card, &p->r, p->name, p->holder, &why);
+  if (status == FN_OK || status == FN_E_NOT_FOUND) return FN_OK; /* an alias whose version is gone can be moved */
+  return fn_err_set(err, status, "%s", why.message);
 }
 
 /* ---- what is said ---- */
@@ -154,11 +149,11 @@ static void append_json(fn_buf *out, const promote *p, const fn_gates *gates) {
 static void append_text(fn_buf *out, const promote *p, const fn_gates *gates) {
   FN_AUTO_BUF fn_buf head;
   fn_buf_init(&head, 4096);
-  if (p->version > 0)
-    fn_buf_printf(&head, "%s/%lld%s%s%s: %s", p->name, (long long)p->version,
-                  p->run[0] ? (p->made ? ", made of run " : " of run ") : "", p->run, p->made ? " now" : "", p->why);
-  else
-    fn_buf_printf(&head, "run %s, which is no version of %s yet: %s", p->run, p->name, p->why);
+  if (p->version > 0) fn_buf_printf(&head, "%s/%lld", p->name, (long long)p->version);
+  if (p->run[0]) fn_buf_append_str(&head, p->version == 0 ? "run " : p->made ? ", made of run " : " of run ");
+  fn_print_line(&head, fn_str_from(p->run), 120);
+  if (p->version == 0) fn_buf_printf(&head, ", which is no version of %s yet", p->name);
+  fn_buf_printf(&head, "%s: %s", p->made ? " now" : "", p->why);
   if (!head.failed) fn_buf_append_wrapped(out, head.data, 0, 2, 80);
   fn_buf_append_str(out, "\n\n");
   if (p->card)
@@ -265,8 +260,11 @@ static fn_status check(promote *p, const fn_cli *cli, const fn_cli_args *args, f
   if (args->n_rest == 2 && (p->metric || p->filter))
     return fn_err_set(err, FN_E_INVALID, "--metric and --filter choose, and %.80s is named: leave out one of them",
                       args->rest[1]);
-  if (p->force && fn_cli_get(args, "--reason") == NULL)
+  const char *reason = fn_cli_get(args, "--reason");
+  if (p->force && (reason == NULL || *reason == '\0'))
     return fn_err_set(err, FN_E_INVALID, "--force asks for --reason TEXT, for the record");
+  if (reason && strlen(reason) > MAX_REASON)
+    return fn_err_set(err, FN_E_INVALID, "--reason: %zu bytes; %d at most are kept", strlen(reason), MAX_REASON);
   if (p->metric == NULL) p->metric = "val/f1_weighted";
   p->name = args->rest[0];
   FN_TRY(fn_registry_check_name(p->name, err));

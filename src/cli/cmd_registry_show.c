@@ -6,37 +6,13 @@
 #include <unistd.h>
 
 typedef struct listing {
-  fn_buf out; /* JSON */
-  bool json;
-  size_t n;
+  const fn_cli *cli;
+  fn_buf *out;
   fn_arena arena;
   fn_table table;
+  bool json;
+  size_t n;
 } listing;
-
-static void begin_listing(listing *l, bool json) {
-  *l = (listing){.json = json};
-  fn_buf_init(&l->out, 0);
-  fn_arena_init(&l->arena);
-  fn_table_init(&l->table, &l->arena);
-  fn_table_column(&l->table, "model", false);
-  fn_table_column(&l->table, "version", true);
-  fn_table_column(&l->table, "aliases", false);
-  fn_table_column(&l->table, "test F1", true);
-  fn_table_column(&l->table, "MB", true);
-  fn_table_column(&l->table, "added (UTC)", false);
-}
-
-static void end_listing(listing *l) {
-  fn_table_deinit(&l->table);
-  fn_arena_deinit(&l->arena);
-  fn_buf_deinit(&l->out);
-}
-
-/* On a terminal columns of the right go where there is no room, and long names are shortened. */
-static void format_listing(fn_buf *out, const listing *l, const fn_cli *cli) {
-  fn_table_format(out, &l->table, cli->tty_out ? (size_t)fn_cli_width(STDOUT_FILENO) : SIZE_MAX, 3, 0,
-                  cli->color && cli->tty_out);
-}
 
 static const char *const size_path[] = {"sizes", "packed_bytes", NULL};
 
@@ -52,68 +28,105 @@ static void append_time(fn_json_writer *w, const char *key, int64_t ms) {
   fn_json_text(w, key, ms ? time : NULL);
 }
 
+/* "best, production": a list. */
+static void write_aliases(fn_json_writer *w, const char *aliases) {
+  fn_json_array(w, "aliases");
+  for (const char *p = aliases; *p; p += strspn(p, ", ")) {
+    const size_t n = strcspn(p, ",");
+    fn_json_str(w, NULL, fn_str_make(p, n));
+    p += n;
+  }
+  fn_json_end(w);
+}
+
 static fn_status write_version(fn_json_writer *w, const fn_version_info *v, bool whole, fn_err *err) {
   FN_AUTO_JSON json_t *card = NULL, *tags = NULL;
-  FN_TRY(fn_json_parse(&card, fn_str_from(v->card), "card", err));
+  if (fn_cli_parse_card(&card, v, NULL) != FN_OK) card = NULL; /* one bad row does not take the list away */
   FN_TRY(fn_json_parse(&tags, fn_str_from(v->tags), "tags", err));
   fn_json_object(w, NULL);
   fn_json_text(w, "name", v->name);
   fn_json_int(w, "version", v->version);
-  fn_json_text(w, "aliases", v->aliases);
+  write_aliases(w, v->aliases);
   fn_json_text(w, "run_id", v->run_id[0] ? v->run_id : NULL);
   fn_json_text(w, "run_name", v->run_name[0] ? v->run_name : NULL);
   append_time(w, "added", v->created_ms);
   append_time(w, "retired", v->retired_ms);
-  fn_json_text(w, "by", v->user);
+  fn_json_text(w, "user", v->user);
   fn_json_text(w, "host", v->host);
   fn_json_text(w, "digest", v->digest);
   fn_json_double(w, "test_f1_weighted", fn_card_metric(card, "f1_weighted", NULL, NULL));
   fn_json_double(w, "packed_bytes", fn_card_number(card, size_path));
   fn_json_value(w, "tags", tags);
-  if (whole) fn_json_value(w, "card", card);
+  if (whole && card)
+    fn_json_value(w, "card", card);
+  else if (whole)
+    fn_json_null(w, "card");
   fn_json_end(w);
   return FN_OK;
 }
 
+static fn_status list_row(listing *l, const fn_version_info *v, fn_err *err) {
+  char time[21], cell[32];
+  FN_AUTO_JSON json_t *card = NULL;
+  if (fn_cli_parse_card(&card, v, NULL) != FN_OK) card = NULL;
+  FN_TRY(fn_table_cell(&l->table, v->name, err));
+  snprintf(cell, sizeof cell, "%lld", (long long)v->version);
+  FN_TRY(fn_table_cell(&l->table, cell, err));
+  FN_TRY(fn_table_cell(&l->table, v->retired_ms ? "(retired)" : v->aliases, err));
+  FN_TRY(fn_table_cell(&l->table, figure(cell, fn_card_metric(card, "f1_weighted", NULL, NULL), 4), err));
+  FN_TRY(fn_table_cell(&l->table, figure(cell, fn_card_number(card, size_path) / 1e6, 1), err));
+  fn_clock_format(time, v->created_ms);
+  snprintf(cell, sizeof cell, "%.10s %.5s", time, time + 11);
+  return fn_table_cell(&l->table, cell, err);
+}
+
 static fn_status list_one(void *arg, const fn_version_info *v, fn_err *err) {
   listing *l = arg;
-  char text[32];
-  FN_AUTO_JSON json_t *card = NULL;
   l->n++;
-  if (l->json) {
-    fn_json_writer w;
-    fn_json_begin(&w, &l->out, 0);
-    FN_TRY(write_version(&w, v, false, err));
-    fn_buf_append_char(&l->out, '\n');
-    return FN_OK;
-  }
-  FN_TRY(fn_json_parse(&card, fn_str_from(v->card), "card", err));
-  FN_TRY(fn_table_cell(&l->table, v->name, err));
-  snprintf(text, sizeof text, "%lld", (long long)v->version);
-  FN_TRY(fn_table_cell(&l->table, text, err));
-  FN_TRY(fn_table_cell(&l->table, v->retired_ms ? "(retired)" : v->aliases, err));
-  FN_TRY(fn_table_cell(&l->table, figure(text, fn_card_metric(card, "f1_weighted", NULL, NULL), 4), err));
-  FN_TRY(fn_table_cell(&l->table, figure(text, fn_card_number(card, size_path) / 1e6, 1), err));
-  return fn_table_cell(&l->table, fn_runs_time(text, v->created_ms), err);
+  if (!l->json) return list_row(l, v, err);
+  fn_json_writer w;
+  fn_json_begin(&w, l->out, 0);
+  FN_TRY(write_version(&w, v, false, err));
+  fn_buf_append_char(l->out, '\n');
+  return FN_OK;
+}
+
+/* Model, version and aliases always have room; what stands behind them goes first on a narrow terminal. */
+static fn_status list_into(listing *l, fn_registry *registry, const char *name, bool retired, fn_err *err) {
+  static const char *const titles[] = {"model", "version", "aliases", "test F1", "MB", "added (UTC)"};
+  const size_t width = l->cli->tty_out ? (size_t)fn_cli_width(STDOUT_FILENO) : SIZE_MAX;
+  fn_arena_init(&l->arena);
+  fn_table_init(&l->table, &l->arena);
+  for (size_t i = 0; i < FN_COUNT_OF(titles); i++) fn_table_column(&l->table, titles[i], i == 1 || i == 3 || i == 4);
+  const fn_status status = fn_registry_list(registry, name, retired, list_one, l, err);
+  if (status == FN_OK && !l->json && l->n > 0)
+    fn_table_format(l->out, &l->table, width, 3, 0, l->cli->color && l->cli->tty_out);
+  fn_table_deinit(&l->table);
+  fn_arena_deinit(&l->arena);
+  return status;
 }
 
 static fn_status list(const fn_cli *cli, const fn_cli_args *args, fn_err *err) {
   fn_cli_registry r;
-  listing l;
+  FN_AUTO_BUF fn_buf out;
   fn_cli_version_name v = {.name = ""};
+  fn_buf_init(&out, 0);
+  listing l = {.cli = cli, .out = &out, .json = !cli->tty_out || fn_cli_get(args, "--json")};
   if (args->n_rest > 0) FN_TRY(fn_cli_one_version(&v, args, "registry list takes one name of a model, or none", err));
-  begin_listing(&l, !cli->tty_out || fn_cli_get(args, "--json"));
+  if (v.alias[0] || v.version > 0)
+    return fn_err_set(err, FN_E_INVALID,
+                      "registry list takes the name of a model alone; `fakenews registry show %.300s` "
+                      "shows one version",
+                      args->rest[0]);
   fn_status status = fn_cli_open_registry(&r, cli, FN_CLI_OPEN_READ, err);
   if (status == FN_OK)
-    status = fn_registry_list(r.registry, v.name[0] ? v.name : NULL, fn_cli_get(args, "--retired") != NULL, list_one,
-                              &l, err);
+    status = list_into(&l, r.registry, v.name[0] ? v.name : NULL, fn_cli_get(args, "--retired") != NULL, err);
   fn_cli_close_registry(&r);
-  if (status == FN_OK && !l.json && l.n > 0) format_listing(&l.out, &l, cli);
-  if (status == FN_OK) status = fn_buf_check(&l.out, "the list", err);
-  if (status == FN_OK) status = fn_cli_print(fn_buf_str(&l.out), err);
-  end_listing(&l);
-  if (status == FN_OK && l.n == 0) fn_cli_note(cli, "no versions; `fakenews registry add RUN` adds one");
-  return status;
+  FN_TRY(status);
+  FN_TRY(fn_buf_check(&out, "the list", err));
+  FN_TRY(fn_cli_print(fn_buf_str(&out), err));
+  if (l.n == 0) fn_cli_note(cli, "no versions; `fakenews registry add RUN` adds one");
+  return FN_OK;
 }
 
 static const fn_cli_flag list_flags[] = {
@@ -137,7 +150,6 @@ const fn_verb fn_verb_registry_list = {
 /* ---- show ---- */
 
 typedef struct showing {
-  const fn_cli *cli;
   fn_buf *out;
   fn_json_writer w;
   bool json;
@@ -146,8 +158,11 @@ typedef struct showing {
 } showing;
 
 static void append_move(fn_buf *out, const fn_audit_entry *e) {
-  if (e->key[0]) fn_buf_printf(out, " %s", e->key);
-  if (strcmp(e->action, "tag") == 0) {
+  if (e->key[0]) {
+    fn_buf_append_char(out, ' ');
+    fn_print_line(out, fn_str_from(e->key), 60);
+  }
+  if (strcmp(e->action, "tag") == 0 || strcmp(e->action, "untag") == 0) {
     fn_buf_printf(out, " of %lld", (long long)e->to);
   } else if (e->from > 0 && e->to > 0) {
     fn_buf_printf(out, " %lld -> %lld", (long long)e->from, (long long)e->to);
@@ -158,6 +173,13 @@ static void append_move(fn_buf *out, const fn_audit_entry *e) {
   }
 }
 
+/* Names come from whoever else writes to the database. */
+static void append_who(fn_buf *out, const char *user, const char *host) {
+  fn_print_line(out, fn_str_from(user), 20);
+  fn_buf_append_char(out, '@');
+  fn_print_line(out, fn_str_from(host), 24);
+}
+
 static fn_status show_entry(void *arg, const fn_audit_entry *e, fn_err *err) {
   showing *s = arg;
   char time[21];
@@ -165,7 +187,10 @@ static fn_status show_entry(void *arg, const fn_audit_entry *e, fn_err *err) {
   fn_clock_format(time, e->time_ms);
   if (!s->json) {
     if (s->n++ == 0) fn_buf_append_str(s->out, "\nchanges\n");
-    fn_buf_printf(s->out, "  %.10s %.8s  %.20s@%.24s  %s", time, time + 11, e->user, e->host, e->action);
+    fn_buf_printf(s->out, "  %.10s %.8s  ", time, time + 11);
+    append_who(s->out, e->user, e->host);
+    fn_buf_append_str(s->out, "  ");
+    fn_print_line(s->out, fn_str_from(e->action), 16);
     append_move(s->out, e);
     if (e->forced) fn_buf_append_str(s->out, ", forced");
     fn_buf_append_char(s->out, '\n');
@@ -204,6 +229,13 @@ static fn_status show_version_json(void *arg, const fn_version_info *v, fn_err *
 static const char *text_at(const json_t *object, const char *key) {
   const char *text = json_string_value(json_object_get(object, key));
   return text ? text : "-";
+}
+
+/* "  label                 text", the text as one clean line. */
+static void append_text(fn_buf *out, const char *label, const char *text, size_t max) {
+  fn_buf_printf(out, "  %-22s", label);
+  fn_print_line(out, fn_str_from(text), max);
+  fn_buf_append_char(out, '\n');
 }
 
 static void append_metric(fn_buf *out, const json_t *card, const char *label, const char *metric) {
@@ -245,8 +277,10 @@ static void append_figures(fn_buf *out, const json_t *card) {
     fn_buf_printf(out, "  %-22s%s %%\n", "labels changed", figure(cells[0], fn_card_number(card, flips), 2));
   }
   fn_buf_printf(out, "  %-22s%s MB\n", "packed file", figure(cells[0], fn_card_number(card, size_path) / 1e6, 1));
-  fn_buf_printf(out, "  %-22sp50 %s ms, p95 %s ms (%s)\n", "one answer", figure(cells[0], fn_card_number(card, p50), 2),
-                figure(cells[1], fn_card_number(card, p95), 2), text_at(json_object_get(card, "speed"), "machine"));
+  fn_buf_printf(out, "  %-22sp50 %s ms, p95 %s ms (", "one answer", figure(cells[0], fn_card_number(card, p50), 2),
+                figure(cells[1], fn_card_number(card, p95), 2));
+  fn_print_line(out, fn_str_from(text_at(json_object_get(card, "speed"), "machine")), 40);
+  fn_buf_append_str(out, ")\n");
 }
 
 /* Files that the data was prepared of. */
@@ -264,33 +298,62 @@ static void append_inputs(fn_buf *out, const json_t *inputs) {
   if (n > SHOWN) fn_buf_printf(out, "  %-22s… %zu more (--json)\n", "", n - SHOWN);
 }
 
-static fn_status append_version(fn_buf *out, const fn_version_info *v, fn_err *err) {
-  char time[21];
-  FN_AUTO_JSON json_t *card = NULL;
-  FN_TRY(fn_json_parse(&card, fn_str_from(v->card), "card", err));
+static void append_lineage(fn_buf *out, const fn_version_info *v, const json_t *card) {
   const json_t *lineage = json_object_get(card, "lineage"), *data = json_object_get(lineage, "data");
+  fn_buf_append_str(out, "\nlineage\n");
+  append_text(out, "model", text_at(lineage, "model"), 54);
+  fn_buf_printf(out, "  %-22s", "run");
+  fn_print_line(out, fn_str_from(v->run_name[0] ? v->run_name : "-"), 40);
+  fn_buf_printf(out, "%s%.12s\n", v->run_id[0] ? "  " : "", v->run_id);
+  append_text(out, "configuration", text_at(json_object_get(lineage, "configuration"), "sha256"), 13);
+  append_text(out, "trained on", text_at(data, "trained_on"), 13);
+  append_text(out, "measured on", text_at(data, "measured_on"), 13);
+  append_inputs(out, json_object_get(data, "inputs"));
+}
+
+static fn_status append_tags(fn_buf *out, const fn_version_info *v, fn_err *err) {
+  FN_AUTO_JSON json_t *tags = NULL;
+  const char *key;
+  json_t *value;
+  FN_TRY(fn_json_parse(&tags, fn_str_from(v->tags), "tags", err));
+  if (json_object_size(tags) > 0) fn_buf_append_str(out, "\ntags\n");
+  json_object_foreach(tags, key, value) {
+    fn_buf_append_str(out, "  ");
+    fn_print_line(out, fn_str_from(key), 30);
+    fn_buf_append_str(out, " = ");
+    fn_print_line(out, fn_str_from(json_string_value(value)), 44);
+    fn_buf_append_char(out, '\n');
+  }
+  return FN_OK;
+}
+
+static fn_status append_version(fn_buf *out, const fn_version_info *v, const fn_registry_options *options,
+                                fn_err *err) {
+  char time[21];
+  fn_gates gates;
+  FN_AUTO_JSON json_t *card = NULL;
+  FN_TRY(fn_cli_parse_card(&card, v, err));
   fn_clock_format(time, v->created_ms);
   fn_buf_printf(out, "%s/%lld%s%s%s\n", v->name, (long long)v->version, v->aliases[0] ? "  (" : "", v->aliases,
                 v->aliases[0] ? ")" : "");
-  fn_buf_printf(out, "  %-22s%s by %s@%s\n", "added", time, v->user, v->host);
-  fn_buf_printf(out, "  %-22s%.12s\n", "digest", v->digest); /* the JSON has all of it */
-  fn_buf_append_str(out, "\nlineage\n");
-  fn_buf_printf(out, "  %-22s%s\n", "model", text_at(lineage, "model"));
-  fn_buf_printf(out, "  %-22s%s%s%.12s\n", "run", v->run_name[0] ? v->run_name : "-", v->run_id[0] ? "  " : "",
-                v->run_id);
-  fn_buf_printf(out, "  %-22s%.12s\n", "configuration", text_at(json_object_get(lineage, "configuration"), "sha256"));
-  fn_buf_printf(out, "  %-22s%.12s\n", "trained on", text_at(data, "trained_on"));
-  fn_buf_printf(out, "  %-22s%.12s\n", "measured on", text_at(data, "measured_on"));
-  append_inputs(out, json_object_get(data, "inputs"));
+  fn_buf_printf(out, "  %-22s%s by ", "added", time);
+  append_who(out, v->user, v->host);
+  fn_buf_printf(out, "\n  %-22s%.12s\n", "digest", v->digest); /* the JSON has all of it */
+  append_lineage(out, v, card);
   fn_buf_append_str(out, "\nfigures\n");
   append_figures(out, card);
   const json_t *limits = json_object_get(card, "limits");
   fn_buf_append_str(out, "\nlimits\n");
   for (size_t i = 0; i < json_array_size(limits); i++) {
+    const char *text = json_string_value(json_array_get(limits, i));
     fn_buf_append_str(out, "  ");
-    fn_buf_append_wrapped(out, json_string_value(json_array_get(limits, i)), 2, 4, 78);
+    fn_buf_append_wrapped(out, text ? text : "-", 2, 4, 78);
     fn_buf_append_char(out, '\n');
   }
+  FN_TRY(append_tags(out, v, err));
+  fn_gates_check(&gates, card, NULL, options);
+  fn_buf_append_char(out, '\n');
+  fn_cli_print_gates(out, &gates);
   return FN_OK;
 }
 
@@ -305,21 +368,15 @@ static fn_status show_one(fn_cli_registry *r, showing *s, const fn_cli_version_n
     status = show_version_json(s, &found.info, err);
     fn_json_end(&s->w);
   } else {
-    status = append_version(s->out, &found.info, err);
+    status = append_version(s->out, &found.info, &r->options, err);
   }
   fn_version_deinit(&found);
   return status;
 }
 
 static fn_status show_all(fn_cli_registry *r, showing *s, const char *name, fn_err *err) {
-  if (!s->json) {
-    listing l;
-    begin_listing(&l, false);
-    const fn_status status = fn_registry_list(r->registry, name, true, list_one, &l, err);
-    if (status == FN_OK) format_listing(s->out, &l, s->cli);
-    end_listing(&l);
-    return status;
-  }
+  listing l = {.cli = r->cli, .out = s->out};
+  if (!s->json) return list_into(&l, r->registry, name, true, err);
   fn_json_object(&s->w, NULL);
   fn_json_array(&s->w, "versions");
   FN_TRY(fn_registry_list(r->registry, name, true, show_version_json, s, err));
@@ -346,7 +403,7 @@ static fn_status show(const fn_cli *cli, const fn_cli_args *args, fn_err *err) {
   fn_cli_registry r;
   FN_AUTO_BUF fn_buf out;
   fn_buf_init(&out, 0);
-  showing s = {.cli = cli, .out = &out, .json = fn_cli_get(args, "--json") != NULL};
+  showing s = {.out = &out, .json = fn_cli_get(args, "--json") != NULL};
   FN_TRY(fn_cli_one_version(&v, args, "registry show takes one NAME, NAME@ALIAS or NAME/3", err));
   fn_status status = fn_cli_open_registry(&r, cli, FN_CLI_OPEN_READ, err);
   if (status == FN_OK) status = show_into(&r, &s, &v, err);

@@ -132,7 +132,11 @@ static fn_status take_version(void *arg, const fn_version_info *v, fn_err *err) 
   candidate x = {.version = v->version, .start_ms = v->created_ms};
   FN_AUTO_JSON json_t *card = NULL;
   if (c->filter && !json_object_get(c->fitting, v->run_id)) return FN_OK;
-  FN_TRY(fn_json_parse(&card, fn_str_from(v->card), "card", err));
+  fn_err why = {0};
+  if (fn_cli_parse_card(&card, v, &why) != FN_OK) { /* one bad row does not keep the others from being compared */
+    fn_cli_warn(c->r->cli, "%s: it is left out", why.message);
+    return FN_OK;
+  }
   if (c->split->card) {
     const json_t *figures = json_object_get(card, c->split->card);
     hash = json_string_value(json_object_get(json_object_get(json_object_get(card, "lineage"), "data"), "trained_on"));

@@ -10,26 +10,6 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-fn_status fn_cli_open_registry(fn_cli_registry *r, const fn_cli *cli, fn_cli_open_mode mode, fn_err *err) {
-  char host[256] = "", user[256];
-  *r = (fn_cli_registry){.cli = cli};
-  FN_TRY(fn_config_fill(&r->options, cli->config, &fn_registry_option_table, err));
-  FN_TRY(fn_cli_stores_init(&r->stores, cli, err));
-  fn_cli_stores_show(&r->stores, cli);
-  FN_TRY(fn_cli_open_tracking(&r->tracking, cli, &r->stores, mode, err));
-  if (gethostname(host, sizeof host - 1) != 0) host[0] = '\0';
-  fn_cli_user_name(user, sizeof user);
-  const fn_registry_actor actor = {user, host};
-  return fn_registry_open(&r->registry, fn_tracking_sql(r->tracking), &actor, mode != FN_CLI_OPEN_MAKE, err);
-}
-
-void fn_cli_close_registry(fn_cli_registry *r) {
-  fn_registry_close(r->registry);
-  fn_tracking_close(r->tracking);
-  r->registry = NULL;
-  r->tracking = NULL;
-}
-
 fn_status fn_cli_parse_version(fn_cli_version_name *out, const char *text, fn_err *err) {
   fn_cli_version_name v = {.version = 0};
   FN_AUTO_BUF fn_buf whole;
@@ -55,6 +35,21 @@ fn_status fn_cli_parse_version(fn_cli_version_name *out, const char *text, fn_er
 fn_status fn_cli_one_version(fn_cli_version_name *out, const fn_cli_args *args, const char *usage, fn_err *err) {
   if (args->n_rest != 1) return fn_err_set(err, FN_E_INVALID, "%s", usage);
   return fn_cli_parse_version(out, args->rest[0], err);
+}
+
+fn_status fn_cli_parse_card(json_t **card_out, const fn_version_info *v, fn_err *err) {
+  char name[300];
+  snprintf(name, sizeof name, "%.255s/%lld, its card", v->name, (long long)v->version);
+  return fn_json_parse(card_out, fn_str_from(v->card), name, err);
+}
+
+fn_status fn_cli_load_card(json_t **card_out, const fn_cli_registry *r, const char *name, int64_t version,
+                           fn_err *err) {
+  fn_version v;
+  FN_TRY(fn_registry_get(&v, r->registry, name, version, NULL, err));
+  const fn_status status = fn_cli_parse_card(card_out, &v.info, err);
+  fn_version_deinit(&v);
+  return status;
 }
 
 static void append_figure(fn_buf *out, double value, const char *unit) {
@@ -90,21 +85,41 @@ static bool go_on(void *arg) {
   return !fn_cli_stop_requested();
 }
 
-static fn_status mirror(fn_cli_registry *r, const char *uri, const fn_track_options *track,
-                        const fn_mlflow_place *place, const fn_mirror_change *change, fn_err *err) {
+/* How the mirror is reached. */
+typedef struct mirror_place {
+  const char *uri; /* NULL: there is none */
+  fn_track_options track;
+  fn_mlflow_place place;
+  fn_mlflow_options options;
+} mirror_place;
+
+static fn_status find_mirror(mirror_place *m, const fn_cli_registry *r, fn_err *err) {
+  *m = (mirror_place){.uri = r->options.mirror};
+  FN_TRY(fn_config_fill(&m->track, r->cli->config, &fn_track_option_table, err));
+  const char *own = r->options.mirror;
+  if (own && strcmp(own, "none") != 0 && strncmp(own, "http://", 7) != 0 && strncmp(own, "https://", 8) != 0)
+    return fn_err_set(err, FN_E_INVALID, "registry.mirror: the address of an MLflow server, http(s)://…, is expected");
+  if (m->uri == NULL) m->uri = m->track.uri;
+  if (m->uri && strcmp(m->uri, "none") == 0) m->uri = NULL;
+  if (m->uri == NULL) return FN_OK;
+  const bool is_set = fn_config_layer_of(r->cli->config, "track.experiment") != FN_CONFIG_DEFAULT;
+  FN_TRY(fn_mlflow_place_from_environment(&m->place, m->track.experiment, is_set, &r->stores.environment, err));
+  FN_TRY(fn_cli_mlflow_options(&m->options, m->uri, &m->track, &r->stores, err));
+  m->options.tick = go_on;
+  return FN_OK;
+}
+
+static fn_status mirror(fn_cli_registry *r, const mirror_place *place, const fn_mirror_change *change, fn_err *err) {
   const char *tmp = getenv("TMPDIR");
   char scratch[80];
-  fn_mlflow_options options;
-  FN_TRY(fn_cli_mlflow_options(&options, uri, track, &r->stores, err));
-  options.tick = go_on;
   snprintf(scratch, sizeof scratch, "%.40s/fakenews-XXXXXX", tmp && strlen(tmp) <= 40 ? tmp : "/tmp");
   if (mkdtemp(scratch) == NULL) return fn_err_set(err, FN_E_IO, "no temporary folder can be made (TMPDIR)");
   fn_mirror m = {.tracking = r->tracking,
                  .registry = r->registry,
-                 .experiment = place->experiment,
-                 .experiment_id = place->experiment_id,
+                 .experiment = place->place.experiment,
+                 .experiment_id = place->place.experiment_id,
                  .scratch = scratch};
-  fn_status status = fn_mlflow_open(&m.mlflow, &options, err);
+  fn_status status = fn_mlflow_open(&m.mlflow, &place->options, err);
   if (status == FN_OK) status = fn_mirror_bring(&m, change, err);
   fn_mlflow_close(m.mlflow);
   if (fn_dir_remove(scratch, NULL) != FN_OK) fn_cli_warn(r->cli, "%s: cannot be removed", scratch);
@@ -113,17 +128,36 @@ static fn_status mirror(fn_cli_registry *r, const char *uri, const fn_track_opti
 
 fn_status fn_cli_mirror(fn_cli_registry *r, const fn_mirror_change *change, fn_err *err) {
   fn_err why = {0};
-  fn_track_options track;
-  FN_TRY(fn_config_fill(&track, r->cli->config, &fn_track_option_table, err));
-  const char *uri = r->options.mirror ? r->options.mirror : track.uri;
-  const bool is_set = fn_config_layer_of(r->cli->config, "track.experiment") != FN_CONFIG_DEFAULT;
-  fn_mlflow_place place;
-  if (uri == NULL || strcmp(uri, "none") == 0) return FN_OK;
-  FN_TRY(fn_mlflow_place_from_environment(&place, track.experiment, is_set, &r->stores.environment, err));
-  if (mirror(r, uri, &track, &place, change, &why) == FN_OK) return FN_OK;
+  mirror_place place;
+  FN_TRY(find_mirror(&place, r, err));
+  if (place.uri == NULL || mirror(r, &place, change, &why) == FN_OK) return FN_OK;
   return fn_err_set(
       err, FN_E_PARTIAL,
       "the registry has the change, its mirror has not: %s (the same command, or any later one about this "
       "version, brings it there)",
       why.message);
+}
+
+/* ---- opening: what is wrong with the mirror's settings is said before anything is changed ---- */
+
+fn_status fn_cli_open_registry(fn_cli_registry *r, const fn_cli *cli, fn_cli_open_mode mode, fn_err *err) {
+  char host[256] = "", user[256];
+  mirror_place place;
+  *r = (fn_cli_registry){.cli = cli};
+  FN_TRY(fn_config_fill(&r->options, cli->config, &fn_registry_option_table, err));
+  FN_TRY(fn_cli_stores_init(&r->stores, cli, err));
+  fn_cli_stores_show(&r->stores, cli);
+  if (mode != FN_CLI_OPEN_READ) FN_TRY(find_mirror(&place, r, err));
+  FN_TRY(fn_cli_open_tracking(&r->tracking, cli, &r->stores, mode, err));
+  if (gethostname(host, sizeof host - 1) != 0) host[0] = '\0';
+  fn_cli_user_name(user, sizeof user);
+  const fn_registry_actor actor = {user, host};
+  return fn_registry_open(&r->registry, fn_tracking_sql(r->tracking), &actor, mode != FN_CLI_OPEN_MAKE, err);
+}
+
+void fn_cli_close_registry(fn_cli_registry *r) {
+  fn_registry_close(r->registry);
+  fn_tracking_close(r->tracking);
+  r->registry = NULL;
+  r->tracking = NULL;
 }

@@ -32,6 +32,10 @@ FN_NODISCARD fn_status fn_cli_parse_version(fn_cli_version_name *out, const char
 FN_NODISCARD fn_status fn_cli_one_version(fn_cli_version_name *out, const fn_cli_args *args, const char *usage,
                                           fn_err *err);
 
+/* The card of a version as JSON; what is wrong with it names the version. */
+FN_NODISCARD fn_status fn_cli_load_card(json_t **card_out, const fn_cli_registry *registry, const char *name,
+                                        int64_t version, fn_err *err);
+FN_NODISCARD fn_status fn_cli_parse_card(json_t **card_out, const fn_version_info *version, fn_err *err);
 /* A table of gates, at most 80 columns. */
 void fn_cli_print_gates(fn_buf *out, const fn_gates *gates);
 

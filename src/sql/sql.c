@@ -112,17 +112,31 @@ static fn_status find_version(int64_t *version, fn_sql *sql, const char *name, f
   return fn_sql_query(sql, "SELECT version FROM schema_version WHERE name = $1", &value, 1, take_version, version, err);
 }
 
+static fn_status check_version(int64_t version, const char *name, size_t n_steps, fn_err *err) {
+  if (version >= 0 && (uint64_t)version <= n_steps) return FN_OK;
+  return fn_err_set(err, FN_E_UNSUPPORTED,
+                    "the database was written by a newer program: its schema \"%s\" has version %lld, this program "
+                    "knows up to %zu; update the program, or name another database",
+                    name, (long long)version, n_steps);
+}
+
+fn_status fn_sql_schema(int64_t *version_out, fn_sql *sql, const char *name, size_t n_steps, fn_err *err) {
+  fn_err why = {0};
+  int64_t version = 0;
+  const fn_status status = find_version(&version, sql, name, &why);
+  if (status != FN_OK && status != FN_E_INTERNAL) return fn_err_set(err, status, "%s", why.message);
+  FN_TRY(check_version(version, name, n_steps, err)); /* FN_E_INTERNAL: the table is not there yet */
+  *version_out = version;
+  return FN_OK;
+}
+
 static fn_status migrate_locked(fn_sql *sql, const char *name, const char *const *steps, size_t n_steps, fn_err *err) {
   int64_t version = 0;
   const fn_sql_driver *driver = sql->driver;
   if (driver->lock_schema) FN_TRY(driver->script(sql->handle, driver->lock_schema, err));
   FN_TRY(driver->script(sql->handle, create_versions, err));
   FN_TRY(find_version(&version, sql, name, err));
-  if (version < 0 || (uint64_t)version > n_steps)
-    return fn_err_set(err, FN_E_UNSUPPORTED,
-                      "the database was written by a newer program: its schema \"%s\" has version %lld, this program "
-                      "knows up to %zu; update the program, or name another database",
-                      name, (long long)version, n_steps);
+  FN_TRY(check_version(version, name, n_steps, err));
   if ((size_t)version == n_steps) return FN_OK;
   for (size_t i = (size_t)version; i < n_steps; i++) FN_TRY(driver->script(sql->handle, steps[i], err));
   const fn_sql_value values[] = {fn_sql_text(name), fn_sql_int((int64_t)n_steps)};

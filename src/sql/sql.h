@@ -121,5 +121,7 @@ FN_NODISCARD fn_status fn_sql_compact(fn_sql *sql, fn_err *err);
  * the others wait. FN_E_UNSUPPORTED when the database is of a later version than n_steps. */
 FN_NODISCARD fn_status fn_sql_migrate(fn_sql *sql, const char *name, const char *const *steps, size_t n_steps,
                                       fn_err *err);
+/* Without changing anything: at which version the schema is, 0 where it is not there. FN_E_UNSUPPORTED as above. */
+FN_NODISCARD fn_status fn_sql_schema(int64_t *version_out, fn_sql *sql, const char *name, size_t n_steps, fn_err *err);
 
 #endif

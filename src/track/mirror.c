@@ -10,10 +10,12 @@ enum { MAX_MLMODEL = 1 << 20, MAX_TAGS = 100 };
 typedef struct job {
   const fn_mirror *m;
   const fn_mirror_change *change;
-  json_t *known;  /* the server's number of each digest */
-  int64_t number; /* of the version that the change is about; 0: not there */
+  json_t *known;   /* the server's number of each digest */
+  json_t *numbers; /* the server's number of each of our versions, as far as they were looked at */
+  int64_t upto;    /* versions that are looked at */
 } job;
 
+/* Of two with the same digest the first counts: the list is newest first. */
 static fn_status note_version(void *arg, const fn_mlflow_model_version *v, fn_err *err) {
   json_t *known = arg;
   const json_t *tags = json_object_get(v->json, "tags");
@@ -190,50 +192,126 @@ static fn_status bring_files(int64_t *version_out, const fn_mirror *m, const fn_
   return status;
 }
 
-static fn_status bring_tags(const fn_mirror *m, const fn_version_info *v, int64_t number, fn_err *err) {
-  FN_AUTO_JSON json_t *own = NULL;
-  const char *key;
-  json_t *value;
-  FN_TRY(fn_json_parse(&own, fn_str_from(v->tags), "tags", err));
-  json_object_foreach(own, key, value)
-      FN_TRY(fn_mlflow_version_tag(m->mlflow, v->name, number, key, json_string_value(value), err));
-  return FN_OK;
+/* ---- tags ---- */
+
+typedef struct removed {
+  int64_t version;
+  json_t *keys; /* that the version had once */
+} removed;
+
+static fn_status note_tag(void *arg, const fn_audit_entry *e, fn_err *err) {
+  const removed *r = arg;
+  if (e->to != r->version || (strcmp(e->action, "tag") != 0 && strcmp(e->action, "untag") != 0)) return FN_OK;
+  return json_object_set_new(r->keys, e->key, json_true()) == 0 ? FN_OK : fn_err_no_memory(err, "tags");
 }
 
-static fn_status say_retired(const fn_mirror *m, const fn_version_info *v, int64_t number, fn_err *err) {
+/* One that the server refuses does not keep the others away. *err: of the first. */
+static void try_tag(fn_status *first, const fn_mirror *m, const char *name, int64_t number, const char *key,
+                    const char *value, fn_err *err) {
+  fn_err why = {0};
+  const fn_status status = value ? fn_mlflow_version_tag(m->mlflow, name, number, key, value, &why)
+                                 : fn_mlflow_version_tag_delete(m->mlflow, name, number, key, &why);
+  if (status != FN_OK && *first == FN_OK) *first = fn_err_set(err, status, "tag %.100s: %s", key, why.message);
+}
+
+/* Those that there are, and none that there were: tags that people set on the server stay. */
+static fn_status bring_tags(const fn_mirror *m, const fn_version_info *v, int64_t number, fn_err *err) {
+  FN_AUTO_JSON json_t *own = NULL, *once = json_object();
+  removed r = {.version = v->version, .keys = once};
+  const char *key;
+  json_t *value;
   char time[21];
+  fn_status first = FN_OK;
+  if (once == NULL) return fn_err_no_memory(err, "tags");
+  FN_TRY(fn_json_parse(&own, fn_str_from(v->tags), "tags", err));
+  FN_TRY(fn_registry_audit(m->registry, v->name, note_tag, &r, err));
+  json_object_foreach(own, key, value) try_tag(&first, m, v->name, number, key, json_string_value(value), err);
+  json_object_foreach(once, key, value) {
+    if (!json_object_get(own, key)) try_tag(&first, m, v->name, number, key, NULL, err);
+  }
   fn_clock_format(time, v->retired_ms);
-  return fn_mlflow_version_tag(m->mlflow, v->name, number, "fakenews.retired", time, err);
+  if (v->retired_ms) try_tag(&first, m, v->name, number, "fakenews.retired", time, err);
+  return first;
+}
+
+/* ---- versions and aliases ---- */
+
+/* Somebody else may have brought the same at the same time: the lower number stays. */
+static fn_status settle(int64_t *number, job *j, const fn_version_info *v, fn_err *err) {
+  FN_TRY(fn_mlflow_version_list(j->m->mlflow, v->name, note_version, j->known, err));
+  const int64_t first = json_integer_value(json_object_get(j->known, v->digest));
+  if (first == 0 || first >= *number) return FN_OK;
+  FN_TRY(fn_mlflow_version_delete(j->m->mlflow, v->name, *number, err));
+  *number = first;
+  return FN_OK;
 }
 
 /* Each version up to the one that was changed, oldest first. */
 static fn_status bring_version(void *arg, const fn_version_info *v, fn_err *err) {
   job *j = arg;
-  const bool is_it = v->version == j->change->version;
+  char key[24];
   int64_t number = json_integer_value(json_object_get(j->known, v->digest));
-  if (v->version > j->change->version || (v->retired_ms && (!is_it || number == 0))) return FN_OK;
-  if (number == 0) FN_TRY(bring_files(&number, j->m, v, err));
-  if (!is_it) return FN_OK;
-  j->number = number;
-  return v->retired_ms ? say_retired(j->m, v, number, err) : bring_tags(j->m, v, number, err);
+  if (v->version > j->upto || (v->retired_ms && number == 0)) return FN_OK;
+  if (number == 0) {
+    FN_TRY(bring_files(&number, j->m, v, err));
+    FN_TRY(settle(&number, j, v, err));
+  }
+  snprintf(key, sizeof key, "%lld", (long long)v->version);
+  return json_object_set_new(j->numbers, key, json_integer(number)) == 0 ? FN_OK : fn_err_no_memory(err, "versions");
+}
+
+static int64_t number_of(const job *j, int64_t version) {
+  char key[24];
+  snprintf(key, sizeof key, "%lld", (long long)version);
+  return json_integer_value(json_object_get(j->numbers, key));
+}
+
+static fn_status bring_versions(job *j, int64_t upto, fn_err *err) {
+  const fn_mirror *m = j->m;
+  if (upto <= j->upto) return FN_OK;
+  j->upto = upto;
+  FN_TRY(fn_mlflow_model_create(m->mlflow, j->change->name, NULL, err));
+  FN_TRY(fn_mlflow_version_list(m->mlflow, j->change->name, note_version, j->known, err));
+  return fn_registry_list(m->registry, j->change->name, true, bring_version, j, err);
+}
+
+/* To where it stands now, which may be another place than where this change put it: of two that move it at once, the
+ * one whose request comes last must not win on the server alone. */
+static fn_status bring_alias(job *j, fn_err *err) {
+  enum { MAX_MOVES = 20 };
+  const fn_mirror_change *c = j->change;
+  int64_t last = -1;
+  for (int i = 0; i < MAX_MOVES; i++) {
+    int64_t at = 0;
+    FN_TRY(fn_registry_alias_version(&at, j->m->registry, c->name, c->alias, err));
+    if (at == last) return FN_OK;
+    FN_TRY(bring_versions(j, at, err));
+    const int64_t number = number_of(j, at);
+    FN_TRY(number > 0 ? fn_mlflow_alias_set(j->m->mlflow, c->name, c->alias, number, err)
+                      : fn_mlflow_alias_delete(j->m->mlflow, c->name, c->alias, err));
+    last = at;
+  }
+  return fn_err_set(err, FN_E_IO, "%s@%s is moved again and again", c->name, c->alias);
+}
+
+static fn_status bring_changed(void *arg, const fn_version_info *v, fn_err *err) {
+  const job *j = arg;
+  const int64_t number = number_of(j, v->version);
+  return v->version == j->change->version && number > 0 ? bring_tags(j->m, v, number, err) : FN_OK;
 }
 
 static fn_status bring(job *j, fn_err *err) {
   const fn_mirror_change *c = j->change;
-  fn_mlflow *mlflow = j->m->mlflow;
-  if (c->version == 0) return fn_mlflow_alias_delete(mlflow, c->name, c->alias, err);
-  if (j->known == NULL) return fn_err_no_memory(err, "versions of a server");
-  FN_TRY(fn_mlflow_model_create(mlflow, c->name, NULL, err));
-  FN_TRY(fn_mlflow_version_list(mlflow, c->name, note_version, j->known, err));
-  FN_TRY(fn_registry_list(j->m->registry, c->name, true, bring_version, j, err));
-  if (j->number == 0) return FN_OK; /* retired, and never brought */
-  if (c->removed_tag) FN_TRY(fn_mlflow_version_tag_delete(mlflow, c->name, j->number, c->removed_tag, err));
-  return c->alias ? fn_mlflow_alias_set(mlflow, c->name, c->alias, j->number, err) : FN_OK;
+  if (j->known == NULL || j->numbers == NULL) return fn_err_no_memory(err, "versions of a server");
+  FN_TRY(bring_versions(j, c->version, err));
+  if (c->alias) FN_TRY(bring_alias(j, err));
+  return c->version > 0 ? fn_registry_list(j->m->registry, c->name, true, bring_changed, j, err) : FN_OK;
 }
 
 fn_status fn_mirror_bring(const fn_mirror *m, const fn_mirror_change *change, fn_err *err) {
-  job j = {.m = m, .change = change, .known = json_object()};
+  job j = {.m = m, .change = change, .known = json_object(), .numbers = json_object()};
   const fn_status status = bring(&j, err);
   json_decref(j.known);
+  json_decref(j.numbers);
   return status;
 }

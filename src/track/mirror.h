@@ -19,13 +19,12 @@ typedef struct fn_mirror {
 /* What was changed in the registry. */
 typedef struct fn_mirror_change {
   const char *name;
-  int64_t version;         /* that it is about; 0: none, the alias was taken away */
-  const char *alias;       /* that was moved to the version, or taken away; NULL: none */
-  const char *removed_tag; /* of the version; NULL: none */
+  int64_t version;   /* that it is about; 0: none, the alias was taken away */
+  const char *alias; /* that was moved or taken away; NULL: none */
 } fn_mirror_change;
-/* Brings the change there. Versions in use that the server lacks, up to this one, are brought first, oldest first, so
- * that the server's numbers rise as ours do; a version that is retired gets the tag fakenews.retired where the server
- * has it. */
+/* Brings the change there, as the registry stands now. Versions in use that the server lacks, up to this one, are
+ * brought first, oldest first, so that the server's numbers rise as ours do; then the alias; then the version's tags,
+ * without those that it had once, and with fakenews.retired when it is retired. Safe when several do it at once. */
 FN_NODISCARD fn_status fn_mirror_bring(const fn_mirror *mirror, const fn_mirror_change *change, fn_err *err);
 
 #endif

@@ -24,14 +24,11 @@ static const char *const steps[] = {
 };
 
 static fn_status check_tables(fn_sql *sql, fn_err *err) {
-  fn_err why = {0};
-  int64_t n = 0;
-  const fn_status status =
-      fn_sql_query(sql, "SELECT COUNT(*) FROM registry_models", NULL, 0, fn_registry_take_int, &n, &why);
-  if (status == FN_E_INTERNAL)
-    return fn_err_set(err, FN_E_NOT_FOUND,
-                      "there is no registry here yet; `fakenews registry add RUN --name NAME` begins one");
-  return status == FN_OK ? FN_OK : fn_err_set(err, status, "%s", why.message);
+  int64_t version = 0;
+  FN_TRY(fn_sql_schema(&version, sql, "registry", FN_COUNT_OF(steps), err));
+  if (version > 0) return FN_OK;
+  return fn_err_set(err, FN_E_NOT_FOUND,
+                    "there is no registry here yet; `fakenews registry add RUN --name NAME` begins one");
 }
 
 fn_status fn_registry_open(fn_registry **registry_out, fn_sql *sql, const fn_registry_actor *actor, bool read_only,

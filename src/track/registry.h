@@ -20,7 +20,7 @@ typedef struct fn_registry_actor {
 /* Over a connection that outlives it; one thread at a time. */
 typedef struct fn_registry fn_registry;
 /* Makes its tables where they are missing, unless read_only: then FN_E_NOT_FOUND says that there is no registry yet.
- * Statuses of everything here as in sql/sql.h. */
+ * FN_E_UNSUPPORTED: a newer program wrote them. Statuses of everything here as in sql/sql.h. */
 FN_NODISCARD fn_status fn_registry_open(fn_registry **registry_out, fn_sql *sql, const fn_registry_actor *actor,
                                         bool read_only, fn_err *err);
 void fn_registry_close(fn_registry *registry);
@@ -66,6 +66,9 @@ typedef struct fn_alias_info {
   int64_t version, moved_ms;
 } fn_alias_info;
 typedef fn_status (*fn_alias_emit)(void *arg, const fn_alias_info *alias, fn_err *err);
+/* Where an alias stands, be the version there or not; 0: nowhere. */
+FN_NODISCARD fn_status fn_registry_alias_version(int64_t *version_out, fn_registry *registry, const char *name,
+                                                 const char *alias, fn_err *err);
 FN_NODISCARD fn_status fn_registry_aliases(fn_registry *registry, const char *name, fn_alias_emit emit, void *arg,
                                            fn_err *err);
 
@@ -75,7 +78,7 @@ typedef struct fn_audit_entry {
   int64_t number; /* 1 … within the model */
   int64_t time_ms;
   const char *user, *host;
-  const char *action;           /* add, alias, unalias, promote, rollback, tag, retire */
+  const char *action;           /* add, alias, unalias, promote, rollback, tag, untag, retire */
   const char *key;              /* alias or tag; "" for none */
   int64_t from, to;             /* versions; 0: none */
   bool forced;                  /* a gate said no, and it was done all the same */
@@ -125,7 +128,8 @@ typedef struct fn_alias_move {
 } fn_alias_move;
 /* FN_E_REFUSED: it is not where the caller saw it, somebody else was faster; nothing was changed. */
 FN_NODISCARD fn_status fn_registry_move_alias(fn_registry *registry, const fn_alias_move *move, fn_err *err);
-/* value NULL removes it. Keys and values as MLflow has them: 250 and 5,000 bytes. */
+/* value NULL removes it. Keys are MLflow's (fn_track_check_key), values UTF-8 of FN_REGISTRY_MAX_TEXT bytes at
+ * most. */
 FN_NODISCARD fn_status fn_registry_set_tag(fn_registry *registry, const char *name, int64_t version, const char *key,
                                            const char *value, fn_err *err);
 /* Takes a version out of use: its number and record stay. FN_E_REFUSED while an alias points at it. */

@@ -1,4 +1,5 @@
 #include "track/registry_internal.h"
+#include "track/tracking.h"
 
 /* Ends a transaction with what its last call said. */
 static fn_status end(fn_registry *r, fn_status status, fn_err *err) {
@@ -217,15 +218,15 @@ static fn_status set_tag(fn_registry *r, const char *name, int64_t version, cons
                       " ON CONFLICT (name, version, tag) DO UPDATE SET value = $4",
                       values, FN_COUNT_OF(values), NULL, err));
   }
-  const fn_audit_entry entry = {.name = name, .action = "tag", .key = key, .to = version, .reason = value};
+  const fn_audit_entry entry = {
+      .name = name, .action = value ? "tag" : "untag", .key = key, .to = version, .reason = value};
   return fn_registry_record(r, &entry, number, err);
 }
 
 fn_status fn_registry_set_tag(fn_registry *r, const char *name, int64_t version, const char *key, const char *value,
                               fn_err *err) {
-  const fn_str k = fn_str_from(key), v = fn_str_from(value ? value : "");
-  if (k.length == 0 || k.length > 250 || !fn_utf8_valid(k, NULL))
-    return fn_err_set(err, FN_E_INVALID, "a tag's key is UTF-8 of 1 to 250 bytes");
+  const fn_str v = fn_str_from(value ? value : "");
+  FN_TRY(fn_track_check_key(key, "tag", err));
   if (v.length > FN_REGISTRY_MAX_TEXT || !fn_utf8_valid(v, NULL))
     return fn_err_set(err, FN_E_INVALID, "a tag's value is UTF-8 of %d bytes at most", FN_REGISTRY_MAX_TEXT);
   FN_TRY(fn_sql_begin(r->sql, err));

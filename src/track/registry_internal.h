@@ -27,8 +27,5 @@ fn_status fn_registry_record(fn_registry *r, const fn_audit_entry *entry, int64_
 fn_status fn_registry_no_model(fn_registry *r, const char *name, fn_err *err);
 /* FN_E_NOT_FOUND for a version that is not there or not in use. */
 fn_status fn_registry_check_version(fn_registry *r, const char *name, int64_t version, fn_err *err);
-/* Where an alias stands; 0: nowhere. */
-fn_status fn_registry_alias_version(int64_t *version_out, fn_registry *r, const char *name, const char *alias,
-                                    fn_err *err);
 
 #endif

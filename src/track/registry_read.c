@@ -76,9 +76,63 @@ static fn_status complete(fn_registry *r, rows *x, fn_version_info *info, fn_err
   return info->aliases && info->tags ? FN_OK : fn_err_no_memory(err, "a version");
 }
 
-static fn_status complete_all(fn_registry *r, rows *x, fn_err *err) {
-  for (size_t i = 0; i < x->n; i++) FN_TRY(complete(r, x, &x->items[i], err));
+/* Aliases or tags of all rows in one answer, in the order of the rows: one question a version would be many round
+ * trips. */
+typedef struct joining {
+  rows *x;
+  size_t at; /* row that the text below is of */
+  fn_buf text;
+  bool tags;
+} joining;
+
+static fn_status close_row(joining *j, fn_err *err) {
+  if (j->text.length == 0) return FN_OK;
+  if (j->tags) fn_buf_append_char(&j->text, '}');
+  FN_TRY(fn_buf_check(&j->text, "aliases and tags", err));
+  const char *copy = fn_arena_strndup(&j->x->arena, j->text.data, j->text.length);
+  if (copy == NULL) return fn_err_no_memory(err, "a version");
+  *(j->tags ? &j->x->items[j->at].tags : &j->x->items[j->at].aliases) = copy;
+  fn_buf_reset(&j->text);
   return FN_OK;
+}
+
+static bool is_row(const fn_version_info *info, const fn_sql_value *v) {
+  return info->version == v[1].integer && fn_str_is(v[0].bytes, info->name);
+}
+
+/* name, version, text [, text]. Of a version that is not listed: passed over. */
+static fn_status join_one(void *arg, const fn_sql_value *v, size_t n, fn_err *err) {
+  joining *j = arg;
+  size_t i = j->at;
+  while (i < j->x->n && !is_row(&j->x->items[i], v)) i++;
+  if (i == j->x->n) return FN_OK;
+  if (i != j->at) FN_TRY(close_row(j, err));
+  j->at = i;
+  if (!j->tags) return append_alias(&j->text, v + 2, n - 2, err);
+  if (j->text.length == 0) fn_buf_append_char(&j->text, '{');
+  return append_tag(&j->text, v + 2, n - 2, err);
+}
+
+static fn_status join(fn_registry *r, rows *x, bool tags, const char *all, const char *of_one, const char *name,
+                      fn_err *err) {
+  const fn_sql_value values[] = {fn_sql_text(name ? name : "")};
+  joining j = {.x = x, .tags = tags};
+  fn_buf_init(&j.text, 1 << 24);
+  fn_status status = fn_sql_query(r->sql, name ? of_one : all, values, name ? 1 : 0, join_one, &j, err);
+  if (status == FN_OK) status = close_row(&j, err);
+  fn_buf_deinit(&j.text);
+  return status;
+}
+
+static fn_status complete_all(fn_registry *r, rows *x, const char *name, fn_err *err) {
+  if (x->n == 1) return complete(r, x, &x->items[0], err);
+  for (size_t i = 0; i < x->n; i++) x->items[i].aliases = "", x->items[i].tags = "{}";
+  FN_TRY(join(r, x, false, "SELECT name, version, alias FROM registry_aliases ORDER BY name, version, alias",
+              "SELECT name, version, alias FROM registry_aliases WHERE name = $1 ORDER BY name, version, alias", name,
+              err));
+  return join(r, x, true, "SELECT name, version, tag, value FROM registry_tags ORDER BY name, version, tag",
+              "SELECT name, version, tag, value FROM registry_tags WHERE name = $1 ORDER BY name, version, tag", name,
+              err);
 }
 
 static void free_rows(rows *x) {
@@ -109,7 +163,7 @@ static fn_status list(fn_registry *r, rows *x, const char *name, bool retired, f
                         " ORDER BY version LIMIT 100000",
                         values, 2, take_version, x, err));
   }
-  FN_TRY(complete_all(r, x, err));
+  FN_TRY(complete_all(r, x, name, err));
   for (size_t i = 0; i < x->n; i++) FN_TRY(emit(arg, &x->items[i], err));
   return FN_OK;
 }
@@ -161,7 +215,7 @@ fn_status fn_registry_get(fn_version *version_out, fn_registry *r, const char *n
   const fn_sql_value values[] = {fn_sql_text(name), fn_sql_int(version)};
   status = fn_sql_query(r->sql, "SELECT " COLUMNS " FROM registry_versions WHERE name = $1 AND version = $2", values, 2,
                         take_version, &x, err);
-  if (status == FN_OK) status = complete_all(r, &x, err);
+  if (status == FN_OK) status = complete_all(r, &x, name, err);
   if (status == FN_OK && x.n != 1)
     status = fn_err_set(err, FN_E_NOT_FOUND, "%s: version %lld went away", name, (long long)version);
   if (status != FN_OK) {
@@ -249,7 +303,8 @@ typedef struct trail {
 
 static fn_status follow(void *arg, const fn_audit_entry *e, fn_err *err) {
   trail *t = arg;
-  if (strcmp(e->key, t->alias) != 0 || strcmp(e->action, "tag") == 0 || e->to == 0) return FN_OK;
+  if (strcmp(e->key, t->alias) != 0 || strcmp(e->action, "tag") == 0 || strcmp(e->action, "untag") == 0 || e->to == 0)
+    return FN_OK;
   if (strcmp(e->action, "rollback") == 0) {
     while (t->n > 0 && t->stack[t->n - 1] != e->to) t->n--;
     if (t->n > 0) return FN_OK;

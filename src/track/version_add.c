@@ -114,7 +114,10 @@ fn_status fn_version_add(int64_t *version_out, bool *found_out, fn_registry *reg
   snprintf(owner, sizeof owner, "version:%s/%lld", s->name, (long long)number);
   FN_AUTO_FREE char *place = fn_path_join(scratch, "version");
   fn_status status = place ? fn_dir_create_beside(&folder, place, err) : fn_err_no_memory(err, "a path");
-  if (status == FN_OK) status = fill(&version, registry, tracking, s, owner, origin, folder, err);
+  /* the folder's name becomes part of the model's id, which stands in the card */
+  FN_AUTO_FREE char *named = status == FN_OK ? fn_path_join(folder, s->name) : NULL;
+  if (status == FN_OK) status = named ? fn_dir_create(named, err) : fn_err_no_memory(err, "a path");
+  if (status == FN_OK) status = fill(&version, registry, tracking, s, owner, origin, named, err);
   if (folder != NULL && fn_dir_remove(folder, NULL) != FN_OK && status == FN_OK)
     status = fn_err_set(err, FN_E_IO, "%s: cannot be removed", folder);
   if (status != FN_OK || version != number) drop(registry, tracking, s->name, number);

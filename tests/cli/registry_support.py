@@ -31,7 +31,7 @@ class Place:
         """Where an alias stands; None: nowhere."""
         for line in self.registry("list").stdout.splitlines():
             version = json.loads(line)
-            if name in version["aliases"].split(", "):
+            if name in version["aliases"]:
                 return version["version"]
         return None
 

@@ -286,10 +286,11 @@ def test_rollback_alias_tag_and_retire(place):
     place.registry("tag", "fake-news/1", "--key", "team", "--value", "north")
     assert place.json("show", "fake-news/1")["versions"][0]["tags"] == {"team": "north"}
     place.registry("tag", "fake-news/1", "--key", "team", "--delete")
+    place.registry("alias", "fake-news@best", 1)  # stands there already: nothing is recorded
     place.registry("alias", "fake-news@best", "--delete")
     assert place.alias() is None
     actions = [c["action"] for c in changes(place)][3:]
-    assert actions == ["alias"] * 3 + ["rollback"] * 2 + ["retire", "tag", "tag", "unalias"]
+    assert actions == ["alias"] * 3 + ["rollback"] * 2 + ["retire", "tag", "untag", "unalias"]
     assert changes(place)[6]["reason"] == "complaints"
     assert place.json("add", "bert", "dtype=f32")["version"] == 4  # the number of what was retired is not given again
 
@@ -315,6 +316,11 @@ def test_rollback_alias_tag_and_retire(place):
     (["add", "bert", "--name", "a/b"], "cannot be a model's name"),
     (["add", "data"], "config.json"),
     (["rm", "fake-news"], "NAME/3"),
+    (["list", "fake-news@best"], "registry show fake-news@best"),
+    (["tag", "fake-news/1", "--key", "a\nb", "--value", "v"], "tag"),
+    (["alias", "fake-news@best", "1", "registry.mirror=ftp://x"], "registry.mirror"),
+    (["promote", "fake-news", "1", "--alias", "best", "--force", "--reason", ""], "--reason"),
+    (["promote", "fake-news", "1", "--alias", "best", "--reason", "é" * 1990], "at most"),
     (["download", "fake-news/1", "--out", "bert"], "exists"),
 ])
 def test_bad_input_is_named(made, arguments, says):
@@ -338,7 +344,9 @@ def test_no_registry_and_a_newer_one(place, program, tmp_path):
     said = Place(program, empty).run("predict", "--model", "models:/fake-news@best", "--text", "x", code=2).stderr
     assert "no runs and no registry are kept here" in said and not any(empty.iterdir())
     place.database("UPDATE schema_version SET version = 99 WHERE name = 'registry'")
-    assert "99" in place.registry("add", "bert", code=2).stderr
+    for verb in (["add", "bert"], ["alias", "fake-news@x", "1"], ["rm", "fake-news/3"], ["list"],
+                 ["promote", "fake-news", "--alias", "x"]):
+        assert "99" in place.registry(*verb, code=2).stderr
 
 
 def test_a_full_disk_leaves_no_version(place):
@@ -455,6 +463,29 @@ def test_killed_in_the_middle(place):
     assert not any(scratch.iterdir())
     owners = {owner for (owner,) in place.database("SELECT DISTINCT owner FROM artifacts") if owner.startswith("version:")}
     assert len(owners) == len(place.registry("list").stdout.splitlines())
+
+
+def test_one_bad_row_does_not_take_the_others_away(place):
+    place.database("UPDATE registry_versions SET card = '{x' WHERE version = 3")
+    assert [json.loads(line)["version"] for line in place.registry("list").stdout.splitlines()] == [1, 2, 3]
+    assert "fake-news/3" in place.registry("show", "fake-news/3", code=2).stderr
+    done = place.registry("promote", "fake-news", "--alias", "best")
+    assert "fake-news/3" in done.stderr and place.alias() in (1, 2)
+    place.database("UPDATE registry_aliases SET version = 77 WHERE alias = 'best'")  # a row that leads nowhere
+    place.registry("alias", "fake-news@best", 1)
+    assert (changes(place)[-1]["from"], changes(place)[-1]["to"]) == (77, 1)
+
+
+def test_what_others_wrote_reaches_the_terminal_clean(place):
+    for statement in ("UPDATE registry_versions SET run_name = ?, author = ?1, host = ?1 WHERE version = 1",
+                      "UPDATE registry_audit SET author = ?, host = ?1, action = ?1, reason = ?1",
+                      "INSERT INTO registry_tags (name, version, tag, value) VALUES ('fake-news', 1, ?, ?1)"):
+        place.database(statement, "a\x1b]0;b\x07\nc\u202ed")
+    for arguments in (["show", "fake-news/1"], ["show", "fake-news"], ["promote", "fake-news", "1", "--alias", "best"]):
+        said = place.registry(*arguments).stdout
+        assert not set(said) & set("\x1b\x07\u202e"), said
+    shown = place.registry("show", "fake-news/1").stdout
+    assert "model                 fake-news@" in shown and "test f1_weighted" in shown and "tags" in shown
 
 
 def test_tables_fit_a_terminal(place):
