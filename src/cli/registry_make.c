@@ -87,7 +87,12 @@ static fn_status find_id(char id_out[FN_RUN_ID_LENGTH], const add *a) {
   return fn_tracking_find(id_out, a->r->tracking, own ? own : "", NULL);
 }
 
+static bool is_packed_file(const char *name) {
+  return fn_str_ends_with(fn_str_from(name), ".fnm") && fn_path_exists(name) && !fn_path_is_dir(name);
+}
+
 static fn_status find_run(add *a, const char *name, fn_err *err) {
+  if (is_packed_file(name)) return fn_path_real(&a->folder, name, err);
   if (fn_path_is_dir(name)) {
     FN_TRY(fn_path_real(&a->folder, name, err));
     if (!is_run_folder(a->folder)) return FN_OK; /* a directory of a model */
@@ -97,17 +102,39 @@ static fn_status find_run(add *a, const char *name, fn_err *err) {
   }
   const fn_status status = fn_tracking_find(a->run_id, a->r->tracking, name, err);
   if (status == FN_E_NOT_FOUND)
-    return fn_err_set(err, status,
-                      "no run \"%.100s\": accepted are an id or its first digits, a name, a run folder, latest, or the "
-                      "Hugging Face directory of a model",
-                      name);
+    return fn_err_set(
+        err, status,
+        "no run \"%.100s\": accepted are an id or its first digits, a name, a run folder, latest, the Hugging "
+        "Face directory of a model, or a packed file (.fnm)",
+        name);
   FN_TRY(status);
   FN_TRY(fn_tracking_get_run(a->r->tracking, a->run_id, keep_run, a, err));
   return a->folder && fn_cli_is_folder_of(a->folder, a->run_id) ? FN_OK : fetch_run(a, err);
 }
 
+/* A folder with a packed file and no model is meant for its file. */
+static fn_status check_directory(const char *folder, fn_err *err) {
+  FN_AUTO_FREE char *config = fn_path_join(folder, "config.json");
+  FN_AUTO_FREE char **names = NULL;
+  size_t n = 0;
+  if (config == NULL) return fn_err_no_memory(err, "a path");
+  if (is_packed_file(folder) || fn_path_exists(config)) return FN_OK;
+  FN_TRY(fn_dir_list(&names, &n, folder, err));
+  for (size_t i = 0; i < n; i++)
+    if (fn_str_ends_with(fn_str_from(names[i]), ".fnm"))
+      return fn_err_set(err, FN_E_INVALID,
+                        "%s: no model's directory (no config.json in it); the packed file %s/%s is "
+                        "accepted",
+                        folder, folder, names[i]);
+  return fn_err_set(err, FN_E_NOT_FOUND,
+                    "%s: no config.json in it; accepted are a run, the Hugging Face directory of a "
+                    "model, or a packed file (.fnm)",
+                    folder);
+}
+
 static fn_status find_model(add *a, fn_err *err) {
-  if (!is_run_folder(a->folder) && a->fetched == NULL) {
+  if (is_packed_file(a->folder) || (!is_run_folder(a->folder) && a->fetched == NULL)) {
+    FN_TRY(check_directory(a->folder, err));
     a->model = fn_str_dup(fn_str_from(a->folder));
     return a->model ? FN_OK : fn_err_no_memory(err, "a path");
   }

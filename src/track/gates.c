@@ -44,6 +44,15 @@ static void add(fn_gates *g, fn_gate gate) {
   g->items[g->n++] = gate;
 }
 
+/* What packing cost a file that came packed cannot be measured. */
+static void add_packing(fn_gates *g, fn_gate gate, const json_t *card) {
+  if (json_is_true(json_object_get(json_object_get(card, "packing"), "came_packed"))) {
+    gate.limit = (double)NAN;
+    snprintf(gate.remark, sizeof gate.remark, "it came packed: there is nothing to compare it with");
+  }
+  add(g, gate);
+}
+
 static const char *data_of(const json_t *card) {
   const char *hash =
       json_string_value(json_object_get(json_object_get(json_object_get(card, "figures"), "data"), "hash"));
@@ -83,16 +92,20 @@ void fn_gates_check(fn_gates *gates_out, const json_t *card, const json_t *holde
                     .value = fn_card_metric(card, "ece", NULL, NULL),
                     .limit = o->gate_max_ece,
                     .unit = ""});
-  add(&g, (fn_gate){.name = "labels changed by packing",
-                    .key = "registry.gate_max_flips",
-                    .value = fn_card_number(card, flips),
-                    .limit = o->gate_max_flips,
-                    .unit = "%"});
-  add(&g, (fn_gate){.name = "ROC AUC lost by packing",
-                    .key = "registry.gate_max_auc_loss",
-                    .value = fn_card_number(card, auc),
-                    .limit = o->gate_max_auc_loss,
-                    .unit = ""});
+  add_packing(&g,
+              (fn_gate){.name = "labels changed by packing",
+                        .key = "registry.gate_max_flips",
+                        .value = fn_card_number(card, flips),
+                        .limit = o->gate_max_flips,
+                        .unit = "%"},
+              card);
+  add_packing(&g,
+              (fn_gate){.name = "ROC AUC lost by packing",
+                        .key = "registry.gate_max_auc_loss",
+                        .value = fn_card_number(card, auc),
+                        .limit = o->gate_max_auc_loss,
+                        .unit = ""},
+              card);
   add(&g, (fn_gate){.name = "packed file",
                     .key = "registry.gate_max_mb",
                     .value = fn_card_number(card, size) / 1e6,

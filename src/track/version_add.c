@@ -11,6 +11,7 @@ enum { MAX_CARD_BYTES = 4 << 20 };
 static fn_status put_tokenizer(fn_tracking *tracking, const char *owner, const char *model, fn_err *err) {
   FN_AUTO_FREE char **names = NULL;
   size_t n = 0;
+  if (!fn_path_is_dir(model)) return FN_OK; /* a packed file */
   FN_TRY(fn_dir_list(&names, &n, model, err));
   for (size_t i = 0; i < n; i++) {
     if (!fn_version_is_tokenizer_file(names[i])) continue;
@@ -46,8 +47,11 @@ static fn_status copy_model(char **model_out, const fn_version_source *s, const 
                             fn_err *err) {
   char now[65];
   fn_version_source own = *s;
-  FN_AUTO_FREE char *model = fn_path_join(folder, FN_VERSION_MODEL);
-  if (model == NULL) return fn_err_no_memory(err, "a path");
+  const bool is_packed = !fn_path_is_dir(s->model);
+  FN_AUTO_FREE char *model = fn_path_join(folder, is_packed ? FN_VERSION_PACKED : FN_VERSION_MODEL);
+  FN_AUTO_FREE char *inner = fn_path_join(folder, "fakenews");
+  if (model == NULL || inner == NULL) return fn_err_no_memory(err, "a path");
+  if (is_packed) FN_TRY(fn_dir_create(inner, err));
   FN_TRY(fn_tree_copy(s->model, model, err));
   own.model = model;
   FN_TRY(fn_version_origin(now, &own, err));

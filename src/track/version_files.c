@@ -33,6 +33,14 @@ static void add_text(fn_sha256 *sha, const char *text) {
   fn_sha256_add(sha, text, strlen(text) + 1);
 }
 
+static fn_status add_file(fn_sha256 *sha, const char *path, fn_err *err) {
+  char sha256[65];
+  int64_t n_bytes;
+  FN_TRY(fn_file_sha256(sha256, &n_bytes, path, err));
+  add_text(sha, sha256);
+  return FN_OK;
+}
+
 static fn_status add_files(fn_sha256 *sha, const char *dir, fn_err *err) {
   FN_AUTO_FREE char **names = NULL;
   size_t n = 0;
@@ -78,7 +86,7 @@ fn_status fn_version_origin(char out[65], const fn_version_source *s, fn_err *er
   add_text(&sha, settings);
   add_text(&sha, data);
   FN_TRY(add_licenses(&sha, s->dataset, err));
-  FN_TRY(add_files(&sha, s->model, err));
+  FN_TRY(fn_path_is_dir(s->model) ? add_files(&sha, s->model, err) : add_file(&sha, s->model, err));
   fn_sha256_get(&sha, digest);
   fn_hex_format(out, digest, sizeof digest);
   return FN_OK;
@@ -233,12 +241,16 @@ static void write_flavors(fn_json_writer *w, const fn_version_source *s, const f
   fn_json_text(w, "gates", "fakenews/gates.json");
   fn_json_text(w, "family", model->family);
   fn_json_text(w, "program", s->program);
-  if (!model->has_encoder)
+  if (model->packed)
+    fn_json_text(w, "note",
+                 "It came as a packed file, which the program fakenews answers with; transformers and python_function "
+                 "are not offered.");
+  else if (!model->has_encoder)
     fn_json_text(w, "note",
                  "A model of the linear family is no transformers model, and python_function is not offered: the "
                  "program fakenews answers with the packed file.");
   fn_json_end(w);
-  if (model->has_encoder) {
+  if (model->has_encoder && !model->packed) {
     fn_json_object(w, "transformers");
     fn_json_null(w, "code");
     fn_json_array(w, "components");
@@ -272,7 +284,7 @@ static fn_status format_mlmodel(fn_buf *out, const fn_version_source *s, const f
                                 int64_t n_bytes, fn_err *err) {
   fn_json_writer w;
   char class[96] = "", time[21], stamp[32], origin[65];
-  if (model->has_encoder) FN_TRY(find_class(class, s->model, err));
+  if (model->has_encoder && !model->packed) FN_TRY(find_class(class, s->model, err));
   FN_TRY(fn_version_origin(origin, s, err));
   fn_clock_format(time, fn_clock_unix_ms());
   snprintf(stamp, sizeof stamp, "%.10s %.8s.000000", time, time + 11);
@@ -300,7 +312,7 @@ fn_status fn_version_write_mlmodel(const char *folder, const fn_version_source *
   fn_buf_init(&environment, 1 << 12);
   FN_TRY(format_mlmodel(&out, s, model, n_bytes, err));
   FN_TRY(write(folder, "MLmodel", &out, err));
-  if (!model->has_encoder) return FN_OK;
+  if (!model->has_encoder || model->packed) return FN_OK;
   fn_buf_append_str(&requirements, "mlflow\ntransformers\ntorch\n");
   fn_buf_append_str(&environment, "python: \"3.11\"\nbuild_dependencies: []\ndependencies:\n- -r requirements.txt\n");
   FN_TRY(write(folder, "requirements.txt", &requirements, err));

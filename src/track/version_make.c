@@ -59,12 +59,22 @@ static fn_status pack(maker *m, fn_err *err) {
   return fn_packing_write(m->packed, &source, err);
 }
 
+static fn_status copy_packed(maker *m, fn_err *err) {
+  fn_packed *packed;
+  FN_TRY(fn_classifier_verify(m->original, err));
+  if (strcmp(m->packed, m->s->model) == 0) return FN_OK; /* it was copied to its place */
+  FN_TRY(fn_packed_open(&packed, m->s->model, err));
+  const fn_status status = fn_packed_rewrite(m->packed, packed, NULL, NULL, err);
+  fn_packed_close(packed);
+  return status;
+}
+
 static bool has_rows(const maker *m, fn_split split) {
   return m->s->dataset != NULL && fn_dataset_n_rows(m->s->dataset, split) > 0;
 }
 
 static fn_status compare(maker *m, fn_err *err) {
-  if (!has_rows(m, FN_SPLIT_TEST)) return FN_OK;
+  if (m->info->packed || !has_rows(m, FN_SPLIT_TEST)) return FN_OK;
   const fn_packing_check check = {.directory = m->info->dir,
                                   .packed = m->packed,
                                   .part = FN_INFER_BOTH,
@@ -134,6 +144,10 @@ static fn_status fit(maker *m, const reader *r, fn_fit_rows *rows, fn_calibratio
 }
 
 static fn_status calibrate(maker *m, fn_err *err) {
+  if (m->info->packed && m->info->calibration) {
+    fn_buf_append_str(&m->calibration, m->info->calibration);
+    return fn_buf_check(&m->calibration, "a calibration", err);
+  }
   if (!has_rows(m, FN_SPLIT_VALIDATION)) {
     snprintf(m->uncalibrated, sizeof m->uncalibrated, "%s",
              m->s->dataset ? "the data has no validation rows" : "no data was given");
@@ -239,6 +253,12 @@ static void write_speed(fn_json_writer *w, const maker *m) {
 }
 
 static void write_packing(fn_json_writer *w, const maker *m) {
+  if (m->info->packed) {
+    fn_json_object(w, "packing");
+    fn_json_bool(w, "came_packed", true); /* what that cost is not known here */
+    fn_json_end(w);
+    return;
+  }
   if (!m->compared) {
     fn_json_null(w, "packing");
     return;
@@ -312,8 +332,10 @@ static void write_figures(fn_json_writer *w, const json_t *figures, bool brief) 
 /* brief: the one that stands in the packed file, for a page. */
 static fn_status format_card(fn_buf *out, const maker *m, bool brief, fn_err *err) {
   fn_json_writer w;
-  FN_AUTO_JSON json_t *figures = NULL;
+  FN_AUTO_JSON json_t *figures = NULL, *own_card = NULL;
   bool left_out = false;
+  if (m->info->packed && m->info->card)
+    FN_TRY(fn_json_parse(&own_card, fn_str_from(m->info->card), "the card of the packed file", err));
   if (m->figures.length > 0) FN_TRY(fn_json_parse(&figures, fn_buf_str(&m->figures), "figures", err));
   fn_json_begin(&w, out, brief ? 0 : 2);
   fn_json_object(&w, NULL);
@@ -338,7 +360,9 @@ static fn_status format_card(fn_buf *out, const maker *m, bool brief, fn_err *er
   write_packing(&w, m);
   fn_json_object(&w, "calibration");
   fn_json_bool(&w, "fitted", m->calibration.length > 0);
-  fn_json_text(&w, "rows", m->calibration.length > 0 ? fn_split_name(FN_SPLIT_VALIDATION) : NULL);
+  const bool own = m->info->packed && m->info->calibration;
+  if (own) fn_json_bool(&w, "came_with_it", true);
+  fn_json_text(&w, "rows", m->calibration.length > 0 && !own ? fn_split_name(FN_SPLIT_VALIDATION) : NULL);
   fn_json_text(&w, "why_not", m->calibration.length > 0 ? NULL : m->uncalibrated);
   fn_json_end(&w);
   write_speed(&w, m);
@@ -349,6 +373,7 @@ static fn_status format_card(fn_buf *out, const maker *m, bool brief, fn_err *er
     fn_json_end(&w);
   }
   write_limits(&w, m, left_out);
+  if (own_card) fn_json_value(&w, "card_of_the_file", own_card);
   fn_json_end(&w);
   if (!brief) fn_buf_append_char(out, '\n');
   return fn_buf_check(out, "a card", err);
@@ -377,7 +402,9 @@ static fn_status write_gates(const maker *m, const fn_buf *card, fn_err *err) {
   return write_file(m, "fakenews/gates.json", fn_buf_str(&out), err);
 }
 
+/* A packed file that has one keeps it. */
 static fn_status put_card(const maker *m, fn_err *err) {
+  if (m->info->packed && m->info->card) return FN_OK;
   FN_AUTO_BUF fn_buf brief;
   fn_buf_init(&brief, MAX_CARD_BYTES);
   FN_TRY(format_card(&brief, m, true, err));
@@ -398,11 +425,8 @@ static fn_status make(fn_buf *card_out, maker *m, fn_err *err) {
   FN_TRY(fn_dir_create(inner, err));
   FN_TRY(fn_classifier_load(&m->original, m->s->model, err));
   m->info = fn_classifier_get_info(m->original);
-  if (m->info->packed)
-    return fn_err_set(err, FN_E_INVALID, "%s is packed already; the directory that it was made of is expected",
-                      m->s->model);
   FN_TRY(fn_evaluation_check_labels(m->info, err));
-  FN_TRY(pack(m, err));
+  FN_TRY(m->info->packed ? copy_packed(m, err) : pack(m, err));
   FN_TRY(compare(m, err));
   FN_TRY(calibrate(m, err));
   FN_TRY(evaluate(m, err));

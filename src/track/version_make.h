@@ -5,7 +5,8 @@
  *   model/                                       the Hugging Face directory that the training wrote
  *   components/tokenizer/                        the tokenizer's files once more, where MLflow looks for them
  *   fakenews/model.fnm                           the packed file, with its calibration and its card
- *   fakenews/calibration.json, card.json, gates.json */
+ *   fakenews/calibration.json, card.json, gates.json
+ * Of a packed file there is no model/ and no components/: it cannot be trained on, nor loaded by Transformers. */
 #ifndef FN_TRACK_VERSION_MAKE_H
 #define FN_TRACK_VERSION_MAKE_H
 
@@ -21,7 +22,7 @@
 /* All borrowed. */
 typedef struct fn_version_source {
   const char *name;              /* of the registered model */
-  const char *model;             /* its directory */
+  const char *model;             /* its directory, or a packed file, which stays as it is: only what it lacks is made */
   const char *run_folder;        /* that it stands in; NULL: none */
   const char *run_id, *run_name; /* "": none */
   const char *revision;          /* of the sources that trained it; "": not known */

@@ -12,6 +12,7 @@ import time
 
 import pytest
 from lambda_support import EVENTS, MIB, Function, Runtime, event
+from registry_support import Place
 from serve_support import MODEL, TEXT
 
 TITLE = {"title": "Council approves budget"}
@@ -230,6 +231,31 @@ def test_start_that_fails_is_reported(program, tmp_path):
         assert outcome.what == "init/error" and "none.fnm" in outcome.json["errorMessage"]
         assert outcome.headers["Lambda-Runtime-Function-Error-Type"] == "Runtime.InitError"
         assert function.end() != 0 and "none.fnm" in function.log
+
+
+def test_a_model_of_the_registry(program, tmp_path, repo):
+    """A package with a registry in it, or a mount that has one; the alias is followed from event to event."""
+    place = Place(program, tmp_path)
+    place.run("data", "prepare", "--input", repo / "examples/news.csv", "--out", "data")
+    for bits in (10, 11):
+        place.run("train", "--data", "data", "--out", f"run{bits}", "family=linear", f"linear.hash_bits={bits}")
+        place.registry("add", f"run{bits}", "eval.baselines=false")
+    place.registry("alias", "fake-news@best", 1)
+    cache = {"CACHE_DIRECTORY": str(tmp_path / "cache")}
+    with Runtime() as api, Function(program, tmp_path, api, "registry.follow_s=0.1", model="models:/fake-news@best", env=cache) as function:
+        ask = dict(event("http", rawPath="/v1/model", body=None))
+        ask["requestContext"]["http"].update(method="GET", path="/v1/model")
+        assert api.ask(ask)[1]["registry"]["version"] == 1
+        place.registry("alias", "fake-news@best", 2)
+        until = time.monotonic() + 10
+        while api.ask(ask)[1]["registry"]["version"] != 2:
+            assert time.monotonic() < until
+            time.sleep(0.05)
+        assert function.stop() == 0
+    with Runtime() as api, Function(program, tmp_path, api, model="models:/fake-news@none", env=cache) as function:
+        id, outcome = api.outcomes.get(timeout=10)
+        assert outcome.what == "init/error" and "has no alias none" in outcome.json["errorMessage"]
+        assert function.end() != 0
 
 
 def test_api_that_fails_ends_the_process(program, tmp_path):

@@ -91,6 +91,29 @@ def test_a_linear_model_is_no_transformers_model(place):
     assert list(mlmodel["flavors"]) == ["fakenews"] and "linear" in mlmodel["flavors"]["fakenews"]["note"]
 
 
+def test_a_packed_file_becomes_a_version_as_it_is(place, repo):
+    """What `quantize` made of both families, and the bundled model: neither has a directory to pack."""
+    place.run("quantize", "--model", "bert", "--linear", "linear", "--out", "both.fnm")
+    added = place.json("add", "both.fnm", "--data", "data", "--name", "both", "eval.baselines=false")
+    gates = {g["name"]: g for g in added["gates"]["gates"]}
+    assert gates["labels changed by packing"]["verdict"] == "skipped" and gates["test f1_weighted"]["value"] > 0.9
+    place.registry("download", "both/1", "--out", "out")
+    assert files(place.folder / "out") == {"MLmodel", "fakenews/model.fnm", "fakenews/calibration.json", "fakenews/card.json",
+                                           "fakenews/gates.json"}
+    assert json.loads((place.folder / "out/fakenews/card.json").read_text())["model"]["family"] == "bert+linear"
+    place.registry("promote", "both", "--alias", "best", "--metric", "test/f1_weighted")
+    place.run("predict", "--model", "models:/both@best", "--title", "water")
+    said = place.run("quantize", "--model", "models:/both@best", "--out", "again.fnm", code=2).stderr
+    assert "model" in said
+    bundled = repo / "models/default/default.fnm"
+    assert place.json("add", bundled, "--name", "bundled")["added"]
+    assert place.content("version:bundled/1", "fakenews/model.fnm").read_bytes() == bundled.read_bytes()
+    card = place.json("show", "bundled/1")["versions"][0]["card"]
+    assert card["calibration"]["came_with_it"] and "ReCOVery, 2020" in card["card_of_the_file"]["data"]
+    assert not place.json("add", bundled, "--name", "bundled")["added"]
+    assert "default.fnm" in place.registry("add", bundled.parent, "--name", "x", code=2).stderr
+
+
 def test_the_card_names_the_licences_of_the_data(place):
     license = "data.licenses={news.csv: CC0-1.0}"
     assert "other.csv" in place.run("data", "prepare", "--input", "news.csv", "--out", "stated", "data.licenses={other.csv: x}",
