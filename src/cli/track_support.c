@@ -64,8 +64,7 @@ fn_status fn_cli_open_tracking(fn_tracking **tracking_out, const fn_cli *cli, co
   const fn_status status = fn_tracking_open(tracking_out, &o, err);
   if (mode != FN_CLI_OPEN_READ || status != FN_E_IO || !is_file(o.url)) return status;
   o.read_only = true; /* a folder that may only be read */
-  fn_err why = {0};
-  return fn_tracking_open(tracking_out, &o, &why) == FN_OK ? FN_OK : status;
+  return fn_tracking_open(tracking_out, &o, err);
 }
 
 fn_status fn_cli_mlflow_options(fn_mlflow_options *out, const char *uri, const fn_track_options *options,

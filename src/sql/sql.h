@@ -62,7 +62,7 @@ typedef struct fn_sql_options {
   int64_t busy_ms;    /* wait for a lock of another process, and for a connection (to each address of the host, in
                        * whole seconds from 2 on; connect_timeout in the URL goes before it), at most; 0: 5000 */
   int64_t timeout_ms; /* PostgreSQL: of one statement; 0: 30000. Also of a server that does not answer at all */
-  bool read_only;     /* SQLite: the file must be there and is not written */
+  bool read_only;     /* SQLite: the file must be there and is not written; its folder need not be writable */
   /* PostgreSQL: asked ten times a second while an answer is waited for; false breaks the connection (FN_E_IO), and no
    * other is made. NULL: always. */
   bool (*go_on)(void *arg);

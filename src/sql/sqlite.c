@@ -2,6 +2,7 @@
 #include "sql/driver.h"
 #include "sql/libraries.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <math.h>
 #include <stdlib.h>
@@ -19,9 +20,9 @@ typedef struct connection {
   const fn_sqlite *lib;
   sqlite3 *db;
   char where[300];
-  char *path; /* NULL: no file */
-  dev_t device;
-  ino_t inode;
+  char *path;
+  struct stat file; /* what was opened; st_ino 0: no file */
+  bool immutable;   /* read without locks, since none can be made: see open_immutable */
   prepared list[FN_SQL_MAX_PREPARED];
   size_t n;
 } connection;
@@ -45,9 +46,23 @@ static fn_status status_of(int code) {
   }
 }
 
+/* Why the folder of a file takes no others, as an errno; 0: it does. SQLite makes files beside a database, even to read
+ * it. */
+static int why_closed(const char *path) {
+  FN_AUTO_FREE char *folder = fn_str_dup(fn_str_make(path, (size_t)(fn_path_base(path) - path)));
+  return folder && access(*folder ? folder : ".", W_OK) != 0 ? errno : 0;
+}
+
 static fn_status fail(const connection *c, int code, fn_err *err) {
-  return fn_err_set(err, status_of(code), "%s: SQLite: %s (%d)", c->where,
-                    c->db ? c->lib->errmsg(c->db) : c->lib->errstr(code), code);
+  const char *text = c->db ? c->lib->errmsg(c->db) : c->lib->errstr(code);
+  const int kind = code & 0xff;
+  int why = 0;
+  if ((kind == SQLITE_CANTOPEN || kind == SQLITE_READONLY) && fn_path_exists(c->path))
+    why = access(c->path, W_OK) != 0 ? errno : why_closed(c->path);
+  if (why == 0) return fn_err_set(err, status_of(code), "%s: SQLite: %s (%d)", c->where, text, code);
+  return fn_err_set(err, FN_E_IO, "%s: cannot be changed: %s (SQLite: %s)", c->where,
+                    why == EROFS ? "the file system is read-only" : "this user may not write the file or its folder",
+                    text);
 }
 
 static fn_status script(void *handle, const char *text, fn_err *err) {
@@ -83,19 +98,11 @@ static fn_status set_up(connection *c, const fn_sql_options *options, fn_err *er
   return script(c, "PRAGMA synchronous=FULL; PRAGMA secure_delete=ON; PRAGMA journal_size_limit=67108864", err);
 }
 
-static fn_status remember_place(connection *c, const char *path, fn_err *err) {
-  struct stat file;
-  if (stat(path, &file) != 0) return FN_OK; /* ":memory:" */
-  c->path = fn_str_dup(fn_str_from(path));
-  c->device = file.st_dev;
-  c->inode = file.st_ino;
-  return c->path ? FN_OK : fn_err_no_memory(err, "a database connection");
-}
-
 static bool is_in_place(const void *handle) {
   const connection *c = handle;
   struct stat file;
-  return !c->path || (stat(c->path, &file) == 0 && file.st_dev == c->device && file.st_ino == c->inode);
+  return c->file.st_ino == 0 ||
+         (stat(c->path, &file) == 0 && file.st_dev == c->file.st_dev && file.st_ino == c->file.st_ino);
 }
 
 /* A new database is its owner's alone: it holds what people sent. SQLite gives its other files the same mode. Nothing
@@ -106,28 +113,75 @@ static void make_private(const char *path) {
   if (fd >= 0) close(fd); /* what goes wrong SQLite says better */
 }
 
+static fn_status open_file(connection *c, const char *name, int mode, fn_err *err) {
+  const int code = c->lib->open_v2(name, &c->db, mode | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, NULL);
+  return code == SQLITE_OK ? FN_OK : fail(c, code, err);
+}
+
+/* Changes that stand in the log and not yet in the file. */
+static bool has_log(const connection *c) {
+  struct stat log;
+  FN_AUTO_BUF fn_buf name;
+  fn_buf_init(&name, strlen(c->path) + 8);
+  fn_buf_printf(&name, "%s-wal", c->path);
+  return fn_buf_check(&name, "a path", NULL) != FN_OK || (stat(name.data, &log) == 0 && log.st_size > 0);
+}
+
+/* Whether what is read without locks is still what was opened: a user who may write could have begun to. */
+static fn_status check_still(const connection *c, fn_err *err) {
+  struct stat now;
+  if (!c->immutable ||
+      (stat(c->path, &now) == 0 && now.st_size == c->file.st_size && now.st_ino == c->file.st_ino &&
+       now.st_mtim.tv_sec == c->file.st_mtim.tv_sec && now.st_mtim.tv_nsec == c->file.st_mtim.tv_nsec && !has_log(c)))
+    return FN_OK;
+  return fn_err_set(err, FN_E_IO, "%s: was changed while it was read; ask again", c->where);
+}
+
+/* A read-only file system, an image, a snapshot: the index of the log cannot be made there, and SQLite then reads
+ * nothing. Without a log the file alone is whole, and "immutable" reads it as it stands. */
+static fn_status open_immutable(connection *c, fn_err *err) {
+  FN_AUTO_BUF fn_buf name;
+  fn_buf_init(&name, 3 * strlen(c->path) + 32);
+  const int code = c->lib->exec(c->db, "SELECT 1 FROM sqlite_master LIMIT 1", NULL, NULL, NULL);
+  if ((code & 0xff) != SQLITE_CANTOPEN && (code & 0xff) != SQLITE_READONLY) return FN_OK;
+  if (has_log(c))
+    return fn_err_set(
+        err, FN_E_IO,
+        "%s: its folder may not be written, and %s-wal holds changes that SQLite cannot read without: copy "
+        "the folder to where it may be written, or let whoever wrote it end",
+        c->where, c->path);
+  fn_buf_append_str(&name, "file:");
+  for (const char *p = c->path; *p; p++)
+    fn_buf_printf(&name, strchr("?#%", *p) ? "%%%02X" : "%c", (unsigned)(unsigned char)*p);
+  fn_buf_append_str(&name, "?immutable=1");
+  FN_TRY(fn_buf_check(&name, "a path", err));
+  c->lib->close_v2(c->db);
+  c->db = NULL;
+  c->immutable = true;
+  return open_file(c, name.data, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, err);
+}
+
+static fn_status open_path(connection *c, const fn_sql_options *options, fn_err *err) {
+  if (*c->path == 0) return fn_err_set(err, FN_E_INVALID, "sqlite: needs a path after it");
+  if (options->read_only && !fn_path_exists(c->path))
+    return fn_err_set(err, FN_E_NOT_FOUND, "%s: no such file", c->path);
+  if (!options->read_only) make_private(c->path);
+  /* One thread at a time uses it: no mutexes inside. */
+  FN_TRY(open_file(c, c->path, options->read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE,
+                   err));
+  if (stat(c->path, &c->file) != 0) c->file.st_ino = 0; /* ":memory:" */
+  if (options->read_only && why_closed(c->path) != 0) FN_TRY(open_immutable(c, err));
+  return set_up(c, options, err);
+}
+
 static fn_status open_connection(void **handle_out, const char *url, const char *where, const fn_sql_options *options,
                                  fn_err *err) {
   connection *c = fn_mem_calloc(1, sizeof *c);
   if (!c) return fn_err_no_memory(err, "a database connection");
   snprintf(c->where, sizeof c->where, "%s", where);
-  const char *path = fn_sql_path(url);
-  fn_status status = fn_sqlite_get(&c->lib, err);
-  if (status != FN_OK) {
-    free(c);
-    return status;
-  }
-  if (*path == 0) status = fn_err_set(err, FN_E_INVALID, "sqlite: needs a path after it");
-  /* One thread at a time uses it: no mutexes inside. */
-  const int mode = options->read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
-  if (status == FN_OK && options->read_only && !fn_path_exists(path))
-    status = fn_err_set(err, FN_E_NOT_FOUND, "%s: no such file", path);
-  if (status == FN_OK) {
-    if (!options->read_only) make_private(path);
-    const int code = c->lib->open_v2(path, &c->db, mode | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, NULL);
-    status = code == SQLITE_OK ? set_up(c, options, err) : fail(c, code, err);
-  }
-  if (status == FN_OK) status = remember_place(c, path, err);
+  c->path = fn_str_dup(fn_str_from(fn_sql_path(url)));
+  fn_status status = c->path ? fn_sqlite_get(&c->lib, err) : fn_err_no_memory(err, "a database connection");
+  if (status == FN_OK) status = open_path(c, options, err);
   if (status != FN_OK) {
     close_connection(c);
     return status;
@@ -234,7 +288,8 @@ static fn_status query(void *handle, const char *text, const fn_sql_value *value
   const prepared *p = NULL;
   FN_TRY(prepare(&p, c, text, err));
   FN_TRY(bind(c, p, values, n, err));
-  return step_all(c, p, row, arg, err);
+  FN_TRY(step_all(c, p, row, arg, err));
+  return check_still(c, err);
 }
 
 static fn_status run(void *handle, const char *text, const fn_sql_value *values, size_t n, int64_t *n_changed_out,

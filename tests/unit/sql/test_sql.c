@@ -5,6 +5,8 @@
 
 #include <math.h>
 #include <pthread.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static char folder[] = "/tmp/fn-test-sql-XXXXXX";
@@ -319,6 +321,46 @@ static void test_given_up(void **state) {
   fn_sql_close(sql);
 }
 
+/* As somebody who may only read, which root is not. */
+static int read_closed(const char *path) {
+  fn_err err = {0};
+  fn_sql *sql = NULL;
+  row r = {0};
+  const fn_sql_options options = {.read_only = true};
+  if (geteuid() == 0 && setuid(65534) != 0) return 10;
+  if (fn_sql_open(&sql, path, NULL, &err) != FN_E_IO || !strstr(err.message, "may not write the file or its folder"))
+    return 11;
+  if (fn_sql_open(&sql, path, &options, &err) != FN_OK) return 12;
+  if (fn_sql_query(sql, "SELECT i FROM t", NULL, 0, take, &r, &err) != FN_OK || r.i != 7) return 13;
+  if (fn_sql_run(sql, "DELETE FROM t", NULL, 0, NULL, &err) != FN_E_IO) return 14;
+  fn_sql_close(sql);
+  return 0;
+}
+
+/* A store on a read-only file system, or another user's: SQLite's WAL asks for files beside it even to read. */
+static void test_closed_folder(void **state) {
+  (void)state;
+  if (!is_sqlite) return;
+  fn_err err = {0};
+  fn_sql *sql = NULL;
+  int status = -1;
+  char below[512], path[520];
+  snprintf(below, sizeof below, "%s/a#b%%20?", folder); /* the name is part of an address */
+  snprintf(path, sizeof path, "%s/x.db", below);
+  assert_ok(fn_dir_create(below, &err));
+  assert_ok(fn_sql_open(&sql, path, NULL, &err));
+  assert_ok(fn_sql_run(sql, "CREATE TABLE t (i BIGINT)", NULL, 0, NULL, &err));
+  assert_ok(fn_sql_run(sql, "INSERT INTO t (i) VALUES (7)", NULL, 0, NULL, &err));
+  fn_sql_close(sql);
+  assert_int_equal(chmod(folder, 0755) | chmod(path, 0444) | chmod(below, 0555), 0);
+  const pid_t child = fork();
+  if (child == 0) _exit(read_closed(path));
+  assert_int_equal(waitpid(child, &status, 0), child);
+  assert_int_equal(chmod(below, 0755), 0);
+  assert_true(WIFEXITED(status));
+  assert_int_equal(WEXITSTATUS(status), 0);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_values_come_back),
@@ -330,6 +372,7 @@ int main(void) {
       cmocka_unit_test(test_migrations),
       cmocka_unit_test(test_migrations_at_once),
       cmocka_unit_test(test_given_up),
+      cmocka_unit_test(test_closed_folder),
   };
   return cmocka_run_group_tests(tests, begin, end);
 }
