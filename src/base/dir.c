@@ -77,6 +77,11 @@ fn_status fn_dir_create_beside(char **folder_out, const char *path, fn_err *err)
   return FN_OK;
 }
 
+bool fn_dir_is_beside(const char *name, const char *base) {
+  const size_t n = strlen(base);
+  return strncmp(name, base, n) == 0 && strncmp(name + n, TEMPORARY, strlen(TEMPORARY)) == 0;
+}
+
 void fn_dir_sweep(const char *parent, int64_t before_ms) {
   FN_AUTO_FREE char **names = NULL;
   size_t n = 0;

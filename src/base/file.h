@@ -54,6 +54,8 @@ FN_NODISCARD fn_status fn_dir_create(const char *path, fn_err *err);
 /* Makes a new folder beside a path, for what is renamed to the path when it is whole: "PATH.tmp-" and 16 random digits,
  * so that processes of one number (containers) do not meet in it. Parents are made too. malloc'd. */
 FN_NODISCARD fn_status fn_dir_create_beside(char **folder_out, const char *path, fn_err *err);
+/* Whether a name is that of such a folder, made beside a path whose last part is base. */
+bool fn_dir_is_beside(const char *name, const char *base);
 /* Removes those of such folders in `parent` that were last changed before a time (Unix, ms): processes that were killed
  * left them. What cannot be removed stays. */
 void fn_dir_sweep(const char *parent, int64_t before_ms);

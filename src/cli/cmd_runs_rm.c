@@ -1,10 +1,24 @@
 /* fakenews runs rm: hides runs, or removes them for good. */
 #include "cli/runs_support.h"
 
-static fn_status remove_run(const fn_cli *cli, fn_tracking *tracking, const char *name, bool purge, bool restore,
+typedef char run_id[FN_RUN_ID_LENGTH];
+
+/* All are looked up before one is removed: "latest" would be another one then, and a name that is none changes nothing.
+ */
+static fn_status find_all(run_id *ids, size_t *n_out, fn_tracking *tracking, const fn_cli_args *args, fn_err *err) {
+  size_t n = 0;
+  for (size_t i = 0; i < args->n_rest; i++) {
+    size_t k = 0;
+    FN_TRY(fn_tracking_find(ids[n], tracking, args->rest[i], err));
+    while (strcmp(ids[k], ids[n]) != 0) k++;
+    if (k == n) n++;
+  }
+  *n_out = n;
+  return FN_OK;
+}
+
+static fn_status remove_run(const fn_cli *cli, fn_tracking *tracking, const char *id, bool purge, bool restore,
                             fn_err *err) {
-  char id[FN_RUN_ID_LENGTH];
-  FN_TRY(fn_tracking_find(id, tracking, name, err));
   if (purge) FN_TRY(fn_tracking_purge(tracking, id, err));
   if (!purge) FN_TRY(fn_tracking_set_deleted(tracking, id, !restore, err));
   fn_cli_note(cli, "%.12s is %s", id,
@@ -21,10 +35,13 @@ static fn_status rm(const fn_cli *cli, const fn_cli_args *args, fn_err *err) {
                       "runs rm takes runs (ids or their first digits, names, folders) and one of "
                       "--purge and --restore");
   fn_cli_runs runs;
+  size_t n = 0;
+  FN_AUTO_FREE run_id *ids = fn_mem_alloc(args->n_rest, sizeof *ids);
+  if (ids == NULL) return fn_err_no_memory(err, "runs");
   FN_TRY(fn_cli_runs_open(&runs, cli, FN_CLI_OPEN_CHANGE, err));
-  fn_status status = FN_OK;
-  for (size_t i = 0; i < args->n_rest && status == FN_OK; i++)
-    status = remove_run(cli, runs.tracking, args->rest[i], purge, restore, err);
+  fn_status status = find_all(ids, &n, runs.tracking, args, err);
+  for (size_t i = 0; i < n && status == FN_OK; i++)
+    status = remove_run(cli, runs.tracking, ids[i], purge, restore, err);
   fn_cli_runs_close(&runs);
   return status;
 }

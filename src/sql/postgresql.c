@@ -201,8 +201,21 @@ static fn_status join(connection *c, fn_err *err) {
   return status;
 }
 
+/* What the other side said since the last answer, most likely that it hangs up: before a statement is sent, which may
+ * then not be sent a second time. */
+static void listen_to(connection *c) {
+  enum { MAX_READS = 8 }; /* why it hangs up, then that it does; or a remark */
+  for (int i = 0; i < MAX_READS && !is_broken(c); i++) {
+    struct pollfd fd = {.fd = c->lib->socket(c->db), .events = POLLIN};
+    if (fd.fd < 0 || poll(&fd, 1, 0) <= 0) return;
+    if (!c->lib->consumeInput(c->db)) disconnect(c);
+    if (c->db) (void)c->lib->isBusy(c->db); /* takes in what was read */
+  }
+}
+
 /* A connection that broke is made anew, but never in a transaction, whose first half is gone. */
 static fn_status ensure(connection *c, fn_err *err) {
+  if (!c->in_transaction) listen_to(c);
   if (!is_broken(c)) return FN_OK;
   if (c->in_transaction) return fail_connection(c, err);
   return join(c, err);

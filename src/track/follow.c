@@ -86,7 +86,8 @@ static bool is_left(fn_follow *f, int64_t version, const char *digest) {
 
 /* Whether a refusal says more of this machine at this moment (memory, descriptors, disk) than of the version. */
 static bool may_pass(fn_status status) {
-  return status == FN_E_NO_MEMORY || status == FN_E_IO || status == FN_E_LIMIT || status == FN_E_INTERNAL;
+  return status == FN_E_NOT_FOUND /* another process mends the copy */ || status == FN_E_NO_MEMORY ||
+         status == FN_E_IO || status == FN_E_LIMIT || status == FN_E_INTERNAL;
 }
 
 static void take(fn_follow *f, int64_t version, const char *digest) {

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -188,18 +189,23 @@ static void note_use(const char *seal, const files *f, bool changed) {
   }
 }
 
-fn_status fn_copy_check(bool *whole_out, const char *path, fn_err *err) {
+/* Whether what stands at path is what the seal says. */
+static bool is_whole(const char *path, const char *seal) {
   files was = {.n = 0}, is = {.n = 0};
-  FN_AUTO_FREE char *seal = NULL;
-  bool changed = false;
-  *whole_out = false;
-  FN_TRY(seal_path(&seal, path, err));
-  if (!fn_path_exists(path)) return FN_OK;
+  bool changed = false, whole = false;
   if (read_seal(&was, seal, NULL) == FN_OK && walk(&is, path, "", 0, NULL) == FN_OK)
-    *whole_out = compare(&is, &was, path, &changed);
-  if (*whole_out) note_use(seal, &is, changed);
+    whole = compare(&is, &was, path, &changed);
+  if (whole) note_use(seal, &is, changed);
   files_deinit(&was);
   files_deinit(&is);
+  return whole;
+}
+
+fn_status fn_copy_check(bool *whole_out, const char *path, fn_err *err) {
+  FN_AUTO_FREE char *seal = NULL;
+  *whole_out = false;
+  FN_TRY(seal_path(&seal, path, err));
+  *whole_out = fn_path_exists(path) && is_whole(path, seal);
   return FN_OK;
 }
 
@@ -217,15 +223,59 @@ static fn_status fill(const char *path, const char *inner, const char *seal, fn_
   return FN_OK;
 }
 
+/* Takes what stands there out of the way by rename: whoever reads it meanwhile keeps it, and a good copy that another
+ * process has put there since it was looked at comes back. */
+static fn_status put_aside(bool *mended_out, const char *path, const char *seal, const char *temporary, fn_err *err) {
+  FN_AUTO_FREE char *aside = fn_path_join(temporary, "aside");
+  *mended_out = false;
+  if (aside == NULL) return fn_err_no_memory(err, "a path");
+  if (!fn_path_exists(path)) return FN_OK;
+  if (rename(path, aside) != 0) return errno == ENOENT ? FN_OK : fn_err_errno(err, errno, "%s", path);
+  *mended_out = is_whole(aside, seal) && rename(aside, path) == 0;
+  return FN_OK;
+}
+
+/* A folder that is being filled is locked; one that is not belongs to a process that was killed. */
+static int lock_folder(const char *path) {
+  const int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0) return fd;
+  if (fd >= 0) close(fd);
+  return -1;
+}
+
+/* Removes what processes that were killed in their fetch left beside the copy: a server that is killed again and again
+ * would fill the disk. One that was made just now may not be locked yet. */
+static void sweep_dead(const char *path) {
+  enum { NEW_MS = 60000 };
+  FN_AUTO_FREE char *folder = fn_str_dup(fn_str_make(path, (size_t)(fn_path_base(path) - path)));
+  FN_AUTO_FREE char **names = NULL;
+  size_t n = 0;
+  if (folder == NULL || fn_dir_list(&names, &n, folder, NULL) != FN_OK) return;
+  for (size_t i = 0; i < n; i++) {
+    FN_AUTO_FREE char *one = fn_path_join(folder, names[i]);
+    if (one == NULL || !fn_dir_is_beside(names[i], fn_path_base(path))) continue;
+    if (changed_ms(one) > fn_clock_unix_ms() - NEW_MS) continue;
+    const int lock = lock_folder(one);
+    if (lock < 0) continue;
+    const fn_status removed = fn_dir_remove(one, NULL);
+    (void)removed;
+    close(lock);
+  }
+}
+
 fn_status fn_copy_make(const char *path, fn_copy_get get, void *arg, fn_err *err) {
   FN_AUTO_FREE char *seal = NULL, *temporary = NULL;
+  bool mended = false;
   FN_TRY(seal_path(&seal, path, err));
-  FN_TRY(fn_dir_remove(path, err));
+  sweep_dead(path);
   FN_TRY(fn_dir_create_beside(&temporary, path, err));
+  const int lock = lock_folder(temporary);
   FN_AUTO_FREE char *inner = fn_path_join(temporary, "copy");
-  const fn_status status = inner ? fill(path, inner, seal, get, arg, err) : fn_err_no_memory(err, "a path");
+  fn_status status = inner ? put_aside(&mended, path, seal, temporary, err) : fn_err_no_memory(err, "a path");
+  if (status == FN_OK && !mended) status = fill(path, inner, seal, get, arg, err);
   const fn_status removed = fn_dir_remove(temporary, NULL);
   (void)removed;
+  if (lock >= 0) close(lock);
   return status;
 }
 

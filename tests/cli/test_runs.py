@@ -164,7 +164,8 @@ def test_damaged_artifact_is_told(fakenews, tracked, tmp_path):
 def test_rm(fakenews, tracked, tmp_path):
     shutil.copytree(tracked / "runs", tmp_path / "runs")
     runs = {r["name"]: r["run_id"] for r in lines(fakenews("runs", "list"))}
-    assert fakenews("runs", "rm", "one").code == 0
+    assert fakenews("runs", "rm", "one", "nobody").code == 2 and len(lines(fakenews("runs", "list"))) == 2
+    assert fakenews("runs", "rm", "one", runs["one"], "one").code == 0  # named thrice, removed once
     assert [r["name"] for r in lines(fakenews("runs", "list"))] == ["two"]
     assert len(lines(fakenews("runs", "list", "--deleted"))) == 2
     assert fakenews("runs", "rm", runs["one"], "--restore").code == 0 and len(lines(fakenews("runs", "list"))) == 2
