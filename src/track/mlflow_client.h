@@ -112,6 +112,7 @@ FN_NODISCARD fn_status fn_mlflow_log_batch(size_t *n_sent, fn_mlflow *mlflow, co
 /* A data set that the run used; digest is cut to 36 bytes; context: "training", "validation", "test". */
 typedef struct fn_mlflow_dataset {
   const char *name, *digest, *source_type, *source, *context;
+  int64_t n_rows; /* shown with it; 0: not known */
 } fn_mlflow_dataset;
 FN_NODISCARD fn_status fn_mlflow_log_inputs(fn_mlflow *mlflow, const char *run_id, const fn_mlflow_dataset *datasets,
                                             size_t n, fn_err *err);

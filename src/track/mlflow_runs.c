@@ -302,6 +302,9 @@ fn_status fn_mlflow_log_inputs(fn_mlflow *m, const char *run_id, const fn_mlflow
     fn_json_str(&w, "digest", cut(d->digest, 36));
     fn_json_text(&w, "source_type", d->source_type);
     fn_json_text(&w, "source", d->source);
+    char profile[64];
+    (void)snprintf(profile, sizeof profile, "{\"num_rows\": %lld}", (long long)d->n_rows);
+    if (d->n_rows > 0) fn_json_text(&w, "profile", profile);
     fn_json_end(&w);
     fn_json_end(&w);
   }

@@ -3,6 +3,7 @@
 #include "net/net.h"
 #include "track/mlflow_internal.h"
 
+#include <stdlib.h>
 #include <sys/stat.h>
 
 enum { MAX_LINES = 1000 };
@@ -14,9 +15,10 @@ typedef struct gathered {
   size_t n_params, n_tags, n_metrics;
 } gathered;
 
-/* What the tags fakenews.data.… say of the data set. */
+/* What the tags fakenews.data.… and the parameter rows.train say of the data set. */
 typedef struct data_tags {
   char *name, *hash, *path, *context;
+  int64_t n_rows;
 } data_tags;
 
 struct fn_mlflow_sender {
@@ -346,6 +348,7 @@ static fn_status gather(fn_mlflow_sender *s, size_t from, size_t to, fn_err *err
     if (e->kind == FN_TRACK_METRIC) {
       b->metrics[b->n_metrics++] = (fn_metric_point){e->key, e->number, e->step, e->time_ms};
     } else if (e->kind == FN_TRACK_PARAM) {
+      if (strcmp(e->key, "rows.train") == 0) s->data.n_rows = strtoll(e->value, NULL, 10);
       b->params[b->n_params++] = (fn_track_pair){e->key, e->value};
     } else if (e->key && !stays_theirs(s, e->key)) {
       const char *value = e->value;
@@ -399,7 +402,8 @@ static fn_status send_data(fn_mlflow_sender *s, fn_err *err) {
   fn_buf_append_json(&source, fn_str_from(d->path ? d->path : d->name));
   fn_buf_append_str(&source, "}");
   FN_TRY(fn_buf_check(&source, "a data set", err));
-  const fn_mlflow_dataset set = {d->name, d->hash, "local", source.data, d->context ? d->context : "training"};
+  const fn_mlflow_dataset set = {d->name,  d->hash, "local", source.data, d->context ? d->context : "training",
+                                 d->n_rows};
   fn_err why = {0};
   fn_status status = fn_mlflow_log_inputs(s->mlflow, fn_journal_remote_of(s->journal)->run_id, &set, 1, &why);
   if (status != FN_OK && !is_refusal(s, status) && status != FN_E_UNSUPPORTED)

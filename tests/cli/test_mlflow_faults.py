@@ -394,7 +394,7 @@ def test_data_set_and_parent(tmp_path):
     ids = {"parent": "a" * 32, "child": "b" * 32}
     for name in ids:
         tags = ["t\tfakenews.data.name\tisot", "t\tfakenews.data.hash\t" + "0123456789abcdef" * 4,
-                "t\tfakenews.data.context\ttraining"]
+                "t\tfakenews.data.context\ttraining", "p\trows.train\t84"]
         tags += ["t\tmlflow.parentRunId\t" + ids["parent"]] if name == "child" else []
         probe(tmp_path / name, server.url, tags + events(), check=True, id=ids[name], experiment=name)
     theirs = ["t\tmlflow.parentRunId\t" + f"{1:032x}"]  # by the server's own id
@@ -415,7 +415,7 @@ def test_data_set_and_parent(tmp_path):
     parent, child = list(server.runs.values())[:2]
     assert child["tags"]["mlflow.parentRunId"] == parent["run_id"] and child["tags"]["fakenews.run_id"] == "b" * 32
     assert parent["inputs"] == [{"dataset": {"name": "isot", "digest": ("0123456789abcdef" * 4)[:36], "source_type": "local",
-                                             "source": '{"uri":"isot"}'},
+                                             "source": '{"uri":"isot"}', "profile": '{"num_rows": 84}'},
                                  "tags": [{"key": "mlflow.data.context", "value": "training"}]}]
 
 

@@ -116,6 +116,7 @@ def compare(program, folder, server, tmp_path, experiment="Default", given=None)
     assert {str(p.relative_to(where)): p.read_bytes() for p in where.rglob("*") if p.is_file()} == files
     dataset = theirs.inputs.dataset_inputs[0]
     assert dataset.dataset.digest == run["tags"]["fakenews.data.hash"][:36] and dataset.dataset.name == "data"
+    assert json.loads(dataset.dataset.profile) == {"num_rows": int(run["params"]["rows.train"])}
     assert {t.key: t.value for t in dataset.tags} == {"mlflow.data.context": "training"}
     return theirs, points
 

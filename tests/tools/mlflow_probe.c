@@ -102,7 +102,7 @@ static fn_status act(probe *p, const char *action, fn_err *err) {
   } else if (!strcmp(action, "batch")) {
     status = batch(p, err);
   } else if (!strcmp(action, "inputs")) {
-    const fn_mlflow_dataset data = {at(p, 1), at(p, 2), "local", "{\"uri\":\"x.csv\"}", "training"};
+    const fn_mlflow_dataset data = {at(p, 1), at(p, 2), "local", "{\"uri\":\"x.csv\"}", "training", 0};
     status = fn_mlflow_log_inputs(m, at(p, 0), &data, 1, err);
   } else if (!strcmp(action, "put")) {
     status = fn_mlflow_put(m, at(p, 0), at(p, 1), at(p, 2), err);
