@@ -51,6 +51,15 @@ static fn_status check_mlflow(const fn_cli *cli, const fn_track_options *options
                     "MLFLOW_TRACKING_URI");
 }
 
+/* The name that was given, where one was: the time before it, which MLflow shows beside anyway, would fill its tables.
+ */
+static const char *plain_name(const fn_cli *cli, const char *name) {
+  enum { TIME = sizeof "2026-11-27T00-07-09Z-" - 1 };
+  const bool is_given = fn_config_layer_of(cli->config, "name") != FN_CONFIG_DEFAULT;
+  const bool has_time = strlen(name) > TIME && name[4] == '-' && name[TIME - 2] == 'Z' && name[TIME - 1] == '-';
+  return is_given && has_time ? name + TIME : name;
+}
+
 static fn_status make_mlflow(fn_sink *sink_out, const fn_cli_track_context *c, fn_err *err) {
   const fn_environment *environment = &c->stores->environment;
   FN_AUTO_FREE char *known = NULL;
@@ -73,6 +82,7 @@ static fn_status make_mlflow(fn_sink *sink_out, const fn_cli_track_context *c, f
   FN_TRY(fn_mlflow_place_from_environment(&place, c->options->experiment, is_experiment_set(c->cli, c->options),
                                           environment, err));
   run.experiment_name = place.experiment;
+  run.name = plain_name(c->cli, run.name);
   options.experiment_id = place.experiment_id;
   options.run_id = place.run_id;
   FN_AUTO_FREE char *is_in = fn_journal_run_of(c->folder, "mlflow");

@@ -450,7 +450,7 @@ def test_wrong_settings_end_a_training_before_it_begins(fakenews, data, tmp_path
 def test_a_training_with_all_sinks_while_the_server_is_away(program, data, tmp_path):
     """The training ends as ever, says what waits, and takes no longer than it is allowed to."""
     command = [program, "train", "--data", data, "--init", "scratch", *TINY, "track.sinks=[local,mlflow,wandb]",
-               "track.close_timeout_s=1", "track.system_metrics=false"]
+               "track.close_timeout_s=1", "track.system_metrics=false", "name=desk"]
     env = bare_environment(tmp_path, MLFLOW_TRACKING_URI="http://127.0.0.1:9", MLFLOW_EXPERIMENT_NAME="desk",
                            WANDB_PROJECT="news", WANDB_MODE="online")
     begin = time.monotonic()
@@ -471,5 +471,6 @@ def test_a_training_with_all_sinks_while_the_server_is_away(program, data, tmp_p
     steps = [m[2] for m in run["metrics"] if m[0] == "train/loss"]
     assert steps == list(range(1, len(steps) + 1)) and run["params"]["train.learning_rate"] == "1e-3"
     assert run["status"] == "FINISHED" and "model/config.json" in run["files"] and run["inputs"]
+    assert run["run_name"] == run["tags"]["mlflow.runName"] == "desk"
     folder = next((tmp_path / "runs").glob("2*"))
     assert run["files"]["model/config.json"] == (folder / "model" / "config.json").read_bytes()

@@ -91,6 +91,7 @@ def compare(program, folder, server, tmp_path, experiment="Default", given=None)
 
     c = client(server)
     run, points, files = exported(program, folder)
+    name = run["name"] if run["params"]["name"] == "null" else run["name"].split("Z-", 1)[1]  # the part that was given
     found = c.search_runs([c.get_experiment_by_name(experiment).experiment_id],
                           f"tags.`fakenews.run_id` = '{run['run_id']}'")
     assert len(found) == 1
@@ -100,8 +101,9 @@ def compare(program, folder, server, tmp_path, experiment="Default", given=None)
         if key == "mlflow.parentRunId":
             assert c.get_run(theirs.data.tags[key]).data.tags["fakenews.run_id"] == value
             continue
+        value = name if key == "mlflow.runName" else value
         assert theirs.data.tags[key] == (given.data.tags.get(key, value) if given else value), key
-    assert theirs.info.status == "FINISHED" and theirs.info.run_name == (given.info.run_name if given else run["name"])
+    assert theirs.info.status == "FINISHED" and theirs.info.run_name == (given.info.run_name if given else name)
     assert theirs.info.start_time == (given.info.start_time if given else run["start_ms"])
     assert given is None or theirs.info.run_id == given.info.run_id
     assert given or theirs.info.user_id == run["user"]
@@ -127,7 +129,8 @@ def test_a_training_told_live(request, program, data, tmp_path, backend):
     where = {"MLFLOW_EXPERIMENT_NAME": "live"}
     if backend == "sqlite":
         where = {"MLFLOW_EXPERIMENT_ID": client(server).create_experiment("live")}
-    finish(train(program, tmp_path, data, server, "track.tags={team: desk}", "track.system_interval_s=1", **where))
+    finish(train(program, tmp_path, data, server, "track.tags={team: desk}", "track.system_interval_s=1",
+                 "name=desk", **where))
     theirs, points = compare(program, tmp_path, server, tmp_path, "live")
     assert theirs.data.tags["team"] == "desk" and theirs.data.tags["mlflow.source.type"] == "LOCAL"
     assert "system/system_memory_usage_megabytes" in points and len(points["train/loss"]) > 20
