@@ -203,6 +203,7 @@ bool fn_buf_reserve(fn_buf *buf, size_t extra) {
     return false;
   }
   buf->data = grown;
+  buf->data[buf->length] = 0; /* a text also where nothing is appended */
   buf->capacity = next;
   return true;
 }

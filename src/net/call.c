@@ -279,7 +279,7 @@ static void wipe_basic(char *text, const char *user, const char *password) {
   fn_buf_init(&encoded, 2 * FN_URL_MAX);
   fn_buf_printf(&pair, "%s:%s", user, password ? password : "");
   fn_base64_encode(&encoded, fn_buf_str(&pair));
-  if (!encoded.failed) wipe_one(text, encoded.data);
+  if (!pair.failed && !encoded.failed) wipe_one(text, encoded.data);
   wipe_one(text, password);
 }
 
