@@ -63,12 +63,19 @@ static const char *param_of(const comparison *c, size_t run, const char *key) {
   return fn_runs_pair(c->runs[run].params, c->runs[run].n_params, key);
 }
 
-/* What a run does not have is as good as null: a linear model has no hidden layers. */
+static bool same(const char *a, const char *b) {
+  return strcmp(a ? a : "null", b ? b : "null") == 0;
+}
+
+/* What a run does not have is as good as null. Where it is of another family of models it is no difference: a linear
+ * model has no hidden layers and no epochs. */
 static bool differs(const comparison *c, const char *key) {
-  const char *first = param_of(c, 0, key);
-  for (size_t r = 1; r < c->n; r++) {
+  size_t has = 0;
+  while (has < c->n && !param_of(c, has, key)) has++;
+  for (size_t r = 0; r < c->n; r++) {
     const char *value = param_of(c, r, key);
-    if (strcmp(value ? value : "null", first ? first : "null") != 0) return true;
+    if (!value && !same(param_of(c, r, "family"), param_of(c, has, "family"))) continue;
+    if (!same(value, param_of(c, has, key))) return true;
   }
   return false;
 }

@@ -116,7 +116,7 @@ static void draw_words(fn_buf *out, const fn_parallel *chart, size_t a, const sc
                   a == 0 ? 8 : 14);
   }
   for (size_t i = 0; i < chart->n_lines; i++) absent = absent || !chart->axes[a].values[i];
-  if (absent) fn_svg_text(out, "tick", x - 5, HEIGHT - BOTTOM + 4, "end", "not set", 12);
+  if (absent) fn_svg_text(out, "tick", x, HEIGHT - 2, "middle", "not set", 12);
 }
 
 static void draw_lines(fn_buf *out, const fn_parallel *chart, const scale *scales, bool top) {

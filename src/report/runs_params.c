@@ -47,8 +47,8 @@ static void write_shared(fn_buf *out, const fn_report_view *view) {
   static const fn_html_column columns[] = {{"parameter", NULL, false}, {"value", NULL, false}};
   const size_t n = view->n_params - view->n_differing;
   if (n == 0) return;
-  fn_html_add(out, "<details><summary>%zu parameters%s</summary>\n", n, view->n_runs > 1 ? " that all runs share" : "");
-  fn_html_table_begin(out, "shared", view->n_runs > 1 ? "Parameters that all runs share" : "Parameters", columns, 2,
+  fn_html_add(out, "<details><summary>%zu parameters%s</summary>\n", n, view->n_runs > 1 ? " that do not differ" : "");
+  fn_html_table_begin(out, "shared", view->n_runs > 1 ? "Parameters that do not differ" : "Parameters", columns, 2,
                       false);
   for (size_t p = 0, d = 0; p < view->n_params; p++) {
     for (d = 0; d < view->n_differing && view->differing[d] != p; d++) continue;
@@ -84,22 +84,16 @@ fn_status fn_report_write_params(fn_buf *out, const fn_report_view *view, fn_err
   return FN_OK;
 }
 
-/* Parameters that every run has; those that some lack, where there are no others. A run's name is beside its line. */
+/* In the order of what differs: what every run has, then what some lack. A run's name is beside its line. */
 static size_t choose_axes(size_t axes[MAX_AXES], size_t *n_left_out, const fn_report_view *view) {
   size_t n = 0;
   *n_left_out = 0;
-  for (int lacking = 0; lacking < 2 && n == 0; lacking++) {
-    *n_left_out = 0;
-    for (size_t i = 0; i < view->n_differing; i++) {
-      const size_t p = view->differing[i];
-      bool everywhere = true;
-      for (size_t r = 0; r < view->n_runs && everywhere; r++) everywhere = fn_report_param(view, p, r) != NULL;
-      if (strcmp(view->params[p], "name") == 0) continue;
-      if ((everywhere || lacking) && n < MAX_AXES)
-        axes[n++] = p;
-      else
-        ++*n_left_out;
-    }
+  for (size_t i = 0; i < view->n_differing; i++) {
+    if (strcmp(view->params[view->differing[i]], "name") == 0) continue;
+    if (n < MAX_AXES)
+      axes[n++] = view->differing[i];
+    else
+      ++*n_left_out;
   }
   return n;
 }
@@ -131,8 +125,7 @@ fn_status fn_report_write_parallel(fn_buf *out, const fn_report_view *view, fn_e
     axes[a] = (fn_parallel_axis){view->params[chosen[a]], view->values + chosen[a] * n};
   axes[n_axes] = (fn_parallel_axis){view->report->metric, scores};
   if (n_left_out > 0)
-    snprintf(more, sizeof more, " %zu parameters that some runs lack, or that there is no room for, have no axis.",
-             n_left_out);
+    snprintf(more, sizeof more, " %zu more parameters differ; there is no room for their axes.", n_left_out);
   snprintf(note, sizeof note, "Each line is a run; the last axis is what came of it (%s).%s",
            view->report->direction < 0   ? "lower is better"
            : view->report->direction > 0 ? "higher is better"

@@ -174,7 +174,7 @@ static fn_status gather_params(fn_report_view *view, fn_err *err) {
   return FN_OK;
 }
 
-/* A setting that is null is one that the other family of models does not have: nothing was set. */
+/* A setting that is null, or that a run does not have: nothing was set. */
 static bool same(const char *a, const char *b) {
   const bool is_set = a && strcmp(a, "null") != 0, other_is_set = b && strcmp(b, "null") != 0;
   return is_set == other_is_set && (!is_set || strcmp(a, b) == 0);
@@ -192,14 +192,24 @@ static int tells(const fn_report_view *view, size_t param) {
   return kind;
 }
 
+/* What a run does not have because its family of models does not (train.epochs of a linear model) is no difference: it
+ * would be every setting of a family beside another. */
+static bool differs(const fn_report_view *view, size_t param) {
+  const fn_report_run *runs = view->report->runs;
+  size_t has = 0;
+  while (has < view->n_runs && !fn_report_param(view, param, has)) has++;
+  for (size_t r = 0; r < view->n_runs; r++) {
+    const char *value = fn_report_param(view, param, r);
+    if (!value && !same(runs[r].family, runs[has].family)) continue;
+    if (!same(value, fn_report_param(view, param, has))) return true;
+  }
+  return false;
+}
+
 static void find_differing(fn_report_view *view) {
   for (int kind = 0; kind < 3; kind++)
-    for (size_t p = 0; p < view->n_params; p++) {
-      bool differs = false;
-      for (size_t r = 1; r < view->n_runs && !differs; r++)
-        differs = !same(fn_report_param(view, p, r), fn_report_param(view, p, 0));
-      if (differs && tells(view, p) == kind) view->differing[view->n_differing++] = p;
-    }
+    for (size_t p = 0; p < view->n_params; p++)
+      if (tells(view, p) == kind && differs(view, p)) view->differing[view->n_differing++] = p;
 }
 
 fn_status fn_report_view_make(fn_report_view *view_out, const fn_runs_report *report, fn_err *err) {

@@ -48,7 +48,7 @@ static void three_runs(void **state) {
   assert_contains(p.out.data, "<title>3 runs of Default</title>");
   assert_contains(p.out.data, "Best: <strong><bdi>C long-lr9e-05</bdi></strong> with <code>val/loss</code>");
   assert_contains(p.out.data, "(lower is better)");
-  assert_contains(p.out.data, "<details><summary>41 parameters that all runs share</summary>");
+  assert_contains(p.out.data, "<details><summary>41 parameters that do not differ</summary>");
   assert_contains(p.out.data, "recorded with the run"); /* A's interval */
   assert_contains(p.out.data, ">by rows<");             /* B's: Wilson */
   assert_contains(p.out.data, "is linear itself");
