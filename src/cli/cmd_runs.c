@@ -142,7 +142,8 @@ static fn_status print(listing *l, const fn_cli *cli, int64_t max, fn_err *err) 
                     cli->color && cli->tty_out);
   FN_TRY(fn_buf_check(&l->out, "runs", err));
   FN_TRY(fn_cli_print(fn_buf_str(&l->out), err));
-  if (l->n == 0) fn_cli_note(cli, "no run fits");
+  if (l->n == 0)
+    fn_cli_note(cli, "no run fits; `fakenews runs show latest` shows how metrics, parameters and tags are named");
   if (max && l->n == (size_t)max) fn_cli_note(cli, "the first %lld runs; --max N shows more", (long long)max);
   return FN_OK;
 }

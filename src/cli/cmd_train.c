@@ -96,6 +96,8 @@ const fn_verb fn_verb_train = {
     .examples = "  fakenews train --data data/news --init scratch\n"
                 "  fakenews train --data data/news --init sentence-transformers/all-MiniLM-L6-v2 train.epochs=2\n"
                 "  fakenews train --data data/news family=linear\n"
+                "  fakenews train --data data/news --init scratch 'track.sinks=[local,mlflow]' "
+                "track.uri=http://localhost:5000\n"
                 "  fakenews train --resume latest\n",
     .run = run,
 };

@@ -116,6 +116,7 @@ def test_filters(runs, filter_, names):
 def test_order_columns_and_experiment(runs):
     assert [r["name"] for r in lines(runs("list", "--order-by", "attributes.run_name"))] == ["one", "two"]
     assert [r["name"] for r in lines(runs("list", "--experiment", "second"))] == ["two"]
+    assert "no run fits; `fakenews runs show latest` shows how metrics" in runs("list", "--filter", "metrics.vall/loss < 3").stderr
     few = lines(runs("list", "--columns", "params.family,metrics.val/loss", "--max", "1"))
     assert len(few) == 1 and few[0]["params"] == {"family": "bert"} and list(few[0]["metrics"]) == ["val/loss"]
 
