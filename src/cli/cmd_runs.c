@@ -6,7 +6,9 @@
 
 enum { DEFAULT_MAX = 1000, MAX_COLUMNS = 16 };
 
-static const char *const usual_columns[] = {"metrics.val/loss", "metrics.val/f1_weighted", "metrics.val/roc_auc"};
+/* Of the model that is kept; of a training that has none yet the last ones of val/…. */
+static const char *const usual_columns[] = {"metrics.kept/loss", "metrics.kept/f1_weighted", "metrics.kept/roc_auc"};
+static const char *const last_columns[] = {"metrics.val/loss", "metrics.val/f1_weighted", "metrics.val/roc_auc"};
 
 typedef struct listing {
   bool json;
@@ -23,6 +25,8 @@ static const char *value_of(char out[32], const char *column, const fn_run_view 
   const fn_run_info *info = &run->info;
   if (strncmp(column, "metric", 6) == 0 && dot) {
     const fn_run_metric *m = fn_runs_metric(run, dot + 1);
+    for (size_t i = 0; !m && i < FN_COUNT_OF(usual_columns); i++)
+      if (column == usual_columns[i]) m = fn_runs_metric(run, strchr(last_columns[i], '.') + 1);
     return m ? fn_runs_number(out, m->last) : "";
   }
   const char *value = NULL;
@@ -113,7 +117,9 @@ static size_t stored_columns(const char **out, const listing *l) {
     if (strncmp(l->columns[i], "metric", 6) == 0 || strncmp(l->columns[i], "param", 5) == 0 ||
         strncmp(l->columns[i], "tag", 3) == 0)
       out[n++] = l->columns[i];
-  return n;
+  for (size_t i = 0; i < FN_COUNT_OF(last_columns) && n > 0 && out[0] == usual_columns[0]; i++)
+    out[FN_COUNT_OF(usual_columns) + i] = last_columns[i];
+  return n > 0 && out[0] == usual_columns[0] ? n + FN_COUNT_OF(last_columns) : n;
 }
 
 static fn_status search(listing *l, const fn_cli *cli, const fn_cli_args *args, int64_t max, fn_err *err) {
@@ -169,10 +175,10 @@ static fn_status list(const fn_cli *cli, const fn_cli_args *args, fn_err *err) {
 static const fn_cli_flag list_flags[] = {
     {.name = "--filter",
      .value = "F",
-     .help = "MLflow's search syntax: \"metrics.val/loss < 0.3 and params.family = 'bert'\""},
+     .help = "MLflow's search syntax: \"metrics.kept/loss < 0.3 and params.family = 'bert'\""},
     {.name = "--order-by",
      .value = "FIELD [DESC]",
-     .help = "\"metrics.val/loss\", \"start_time DESC\"; default: the newest first",
+     .help = "\"metrics.kept/loss\", \"start_time DESC\"; default: the newest first",
      .repeats = true},
     {.name = "--experiment", .value = "NAME", .help = "only runs of these experiments", .repeats = true},
     {.name = "--columns",
@@ -194,7 +200,7 @@ const fn_verb fn_verb_runs_list = {
     .flags = list_flags,
     .options = "track.url track.artifacts",
     .examples = "  fakenews runs list\n"
-                "  fakenews runs list --filter \"metrics.val/loss < 0.3 and status = 'FINISHED'\"\n"
-                "  fakenews runs list --order-by \"metrics.val/roc_auc DESC\" --columns params.train.learning_rate\n",
+                "  fakenews runs list --filter \"metrics.kept/loss < 0.3 and status = 'FINISHED'\"\n"
+                "  fakenews runs list --order-by \"metrics.kept/roc_auc DESC\" --columns params.train.learning_rate\n",
     .run = list,
 };

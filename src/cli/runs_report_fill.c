@@ -275,7 +275,8 @@ static fn_status choose_keys(key_rank **keys_out, size_t *n_out, filler *f, fn_e
   for (size_t r = 0; r < f->n_runs; r++)
     for (size_t i = 0; i < f->runs[r].n_metrics; i++) {
       const char *key = f->runs[r].metrics[i].key;
-      if (f->runs[r].metrics[i].n > 1) keys[n++] = (key_rank){key, fn_report_curve_rank(key)};
+      const bool is_summary = strncmp(key, "kept/", 5) == 0; /* one point of each training, and of each that goes on */
+      if (f->runs[r].metrics[i].n > 1 && !is_summary) keys[n++] = (key_rank){key, fn_report_curve_rank(key)};
     }
   qsort(keys, n, sizeof *keys, by_key);
   for (size_t i = 0; i < n; i++)

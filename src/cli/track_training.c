@@ -67,7 +67,7 @@ static void on_note(void *arg, const char *sink, const char *text) {
 
 /* ---- the settings of the run ---- */
 
-/* The settings that decide about a training of this family. */
+/* The settings that decide about a training of this family; src/train/job_linear.c reads two of train.…. */
 static const char *asked_of(const char *family) {
   return family && strcmp(family, "linear") == 0
              ? "family name train.class_weights train.sampling data.leave_out data.text linear. device."
@@ -444,6 +444,20 @@ static void tell_files_end(const fn_cli_tracked *t, bool whole) {
   }
 }
 
+/* What the model is that is kept: the figures of its checkpoint, beside the last ones of val/…. */
+static void tell_kept(const fn_cli_tracked *t) {
+  FN_AUTO_FREE char *path = fn_path_join(t->folder, "result.json");
+  FN_AUTO_JSON json_t *root = NULL;
+  if (!path || fn_json_load(&root, path, 1 << 20, NULL) != FN_OK) return;
+  const json_t *step = json_object_get(root, "best_step");
+  const char *key;
+  json_t *value;
+  const int64_t time_ms = fn_clock_unix_ms();
+  json_object_foreach(json_object_get(root, "val"), key,
+                      value) if (json_is_number(value) && json_is_integer(step) && strcmp(key, "n") != 0)
+      tell_metric(t, "kept", key, json_number_value(value), json_integer_value(step), time_ms);
+}
+
 /* Asked by stores on the threads of sinks. */
 static bool goes_on(void *arg, const fn_download_event *event) {
   const fn_cli_tracked *t = arg;
@@ -455,6 +469,7 @@ void fn_cli_tracked_finish(fn_cli_tracked *t, fn_status status) {
   if (!t) return;
   if (t->tracker) {
     atomic_store(&t->may_stop, !fn_cli_stop_requested());
+    if (status == FN_OK) tell_kept(t);
     tell_files_end(t, status == FN_OK);
     fn_tracker_finish(t->tracker,
                       status == FN_OK            ? FN_RUN_FINISHED

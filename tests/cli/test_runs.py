@@ -147,6 +147,9 @@ def test_export(runs, tracked, tmp_path):
     losses = {p["step"]: p["value"] for p in points if p["key"] == "val/loss"}
     logged = {m["step"]: m["val/loss"] for m in metrics(tracked / "one") if "val/loss" in m}
     assert losses == logged and len(losses) > 2
+    result = json.loads((tracked / "one/result.json").read_text())  # the model that is kept
+    kept = {p["key"]: (p["step"], p["value"]) for p in points if p["key"].startswith("kept/")}
+    assert kept["kept/loss"] == (result["best_step"], losses[result["best_step"]]) and len(kept) > 10
     table = list(csv.DictReader(io.StringIO(runs("export", "one", "--format", "csv", "--out", "-").stdout)))
     assert [(r["key"], int(r["step"]), float(r["value"])) for r in table] == [(p["key"], p["step"], p["value"]) for p in points]
     assert json.loads(runs("export", "one", "--out", "-").stdout) == run
@@ -422,7 +425,8 @@ def test_linear_family(fakenews, data, tmp_path):
     assert fakenews("train", "--data", data, "--out", "run", "family=linear").code == 0
     run = lines(fakenews("runs", "list"))[0]
     assert run["status"] == "FINISHED" and run["metrics"]["test/roc_auc"] >= 0 and "model.hidden_size" not in run["params"]
-    assert "linear.c" in run["params"] or any(k.startswith("linear.") for k in run["params"])
+    assert "linear.c_grid" in run["params"]
+    assert {k for k in run["params"] if k.startswith("train.")} == {"train.class_weights", "train.sampling"}, "what it reads"
 
 
 def test_a_server_that_hangs_up_is_asked_once(fakenews):
