@@ -265,6 +265,32 @@ void fn_buf_append_utf8(fn_buf *buf, fn_str text) {
   fn_buf_append(buf, text.data, text.length);
 }
 
+/* From the ':' of an address to its '@'. */
+static bool find_password(size_t *begin, size_t *end, const char *text) {
+  const char *authority = strstr(text, "://");
+  const char *colon = authority ? strchr(authority + 3, ':') : NULL, *at = NULL;
+  for (const char *p = colon; p && *p && !strchr(" \t\r\n\"'", *p); p++)
+    if (*p == '@') at = p;
+  if (!at) return false;
+  *begin = (size_t)(colon + 1 - text);
+  *end = (size_t)(at - text);
+  return true;
+}
+
+bool fn_str_has_password(const char *text) {
+  size_t begin, end;
+  return find_password(&begin, &end, text);
+}
+
+void fn_buf_append_address(fn_buf *buf, const char *text) {
+  size_t begin = 0, end = 0;
+  if (find_password(&begin, &end, text)) {
+    fn_buf_append(buf, text, begin);
+    fn_buf_append_str(buf, "***");
+  }
+  fn_buf_append_str(buf, text + end);
+}
+
 static bool is_plain_in_yaml(uint32_t c) {
   return c >= 0x20 && !(c >= 0x7F && c < 0xA0) && c != 0x2028 && c != 0x2029 && c != 0xFEFF && c != 0xFFFE &&
          c != 0xFFFF;

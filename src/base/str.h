@@ -75,6 +75,11 @@ void fn_buf_append_utf8(fn_buf *buf, fn_str text);
 /* The same, and what YAML does not hold as it is (control characters, line breaks of every kind, U+FEFF, U+FFFE,
  * U+FFFF) becomes \uXXXX: JSON becomes YAML with the same strings, and other text stays on its line. */
 void fn_buf_append_yaml(fn_buf *buf, fn_str json);
+/* An address without its password: what stands between the first ':' behind "://" and the last '@' becomes "***", for a
+ * password that was not escaped may hold anything but spaces and quotes. Other text as it is. */
+void fn_buf_append_address(fn_buf *buf, const char *text);
+/* Whether it would leave something out. */
+bool fn_str_has_password(const char *text);
 /* Text for HTML, between tags or inside a quoted attribute: & < > " ' as references; bytes that are not UTF-8, and
  * control characters that HTML forbids, become U+FFFD. */
 void fn_buf_append_html(fn_buf *buf, fn_str text);

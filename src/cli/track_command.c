@@ -43,23 +43,6 @@ static bool is_secret(fn_str key) {
   return false;
 }
 
-/* "scheme://user:password@host" without what stands between : and @. */
-static void append_word(fn_buf *out, const char *word) {
-  const char *scheme = strstr(word, "://"), *host = scheme ? scheme + 3 : NULL;
-  const char *at = NULL, *colon = NULL;
-  for (const char *p = host; p && *p && !strchr("/?# ", *p); p++) {
-    if (*p == ':' && !colon) colon = p;
-    if (*p == '@') at = p;
-  }
-  if (!at || !colon || colon > at) {
-    fn_buf_append_str(out, word);
-    return;
-  }
-  fn_buf_append(out, word, (size_t)(colon + 1 - word));
-  fn_buf_append_str(out, "***");
-  fn_buf_append_str(out, at);
-}
-
 void fn_cli_command_line(fn_buf *out) {
   FN_AUTO_BUF fn_buf text;
   fn_buf_init(&text, MAX_COMMAND + 16);
@@ -74,7 +57,7 @@ void fn_cli_command_line(fn_buf *out) {
     } else if (at == 0) {
       fn_buf_append_str(out, fn_path_base(word)); /* where the program lies is nobody's business */
     } else {
-      append_word(out, word);
+      fn_buf_append_address(out, word);
     }
     at += n + 1;
   }

@@ -522,6 +522,42 @@ static fn_status check_tags(const fn_track_options *o, fn_err *err) {
   return FN_OK;
 }
 
+static bool any_password(const fn_config *config, const fn_option *o) {
+  const char *value = o->secret ? NULL : fn_config_value(config, o->key);
+  return value && fn_str_has_password(value);
+}
+
+/* Settings are written into the run's folder, its store and to servers. */
+static fn_status check_passwords(const fn_config *config, fn_err *err) {
+  for (size_t i = 0; i < fn_cli_n_tables; i++)
+    for (size_t j = 0; j < fn_cli_tables[i]->n_options; j++) {
+      const fn_option *o = &fn_cli_tables[i]->options[j];
+      if (any_password(config, o))
+        return fn_err_set(err, FN_E_INVALID,
+                          "%s: an address with a password would be kept with the run; credentials come from the "
+                          "environment or their files (docs/stores.md), not from addresses",
+                          o->key);
+    }
+  return FN_OK;
+}
+
+/* What the address alone says is said before the training. */
+static fn_status check_artifacts(const fn_cli_tracked *t, fn_err *err) {
+  fn_cli_place place;
+  const char *artifacts = fn_cli_track_artifacts(place, &t->options);
+  fn_store *store = NULL;
+  fn_err why = {0};
+  if (!fn_track_has_sink(&t->options, "local") || !fn_store_is_uri(artifacts)) return FN_OK;
+  if (fn_str_starts_with(fn_str_from(artifacts), "http"))
+    return fn_err_set(err, FN_E_INVALID,
+                      "track.artifacts: nothing can be put on a web server (http, https); a folder, s3://… or gs://… "
+                      "is accepted");
+  const fn_status status = fn_store_open(&store, artifacts, &t->stores.options, &why);
+  if (status == FN_OK) fn_store_close(store);
+  if (status != FN_E_INVALID && status != FN_E_UNSUPPORTED) return FN_OK;
+  return fn_err_set(err, status, "track.artifacts: %s", why.message);
+}
+
 static void note_files_of_postgresql(const fn_cli_tracked *t) {
   fn_sql_kind kind;
   if (!fn_track_has_sink(&t->options, "local") || t->options.artifacts ||
@@ -538,6 +574,10 @@ static fn_status set_up(bool *any, fn_cli_tracked *t, fn_err *err) {
   t->stores.options.sink = (fn_download_sink){.event = goes_on, .arg = t};
   FN_TRY(check_parent(&t->options, err));
   FN_TRY(check_tags(&t->options, err));
+  const fn_status status_of_name = fn_track_check_experiment(t->options.experiment, err);
+  if (status_of_name != FN_OK) return fn_err_prefix(err, status_of_name, "track.experiment");
+  if (*any) FN_TRY(check_passwords(t->cli->config, err));
+  FN_TRY(check_artifacts(t, err));
   note_files_of_postgresql(t);
   if (!*any || !t->options.required || !fn_track_has_sink(&t->options, "local")) return FN_OK;
   fn_tracking *tracking = NULL;

@@ -2,10 +2,12 @@
 #include "config/config_internal.h"
 
 static void format_string(fn_buf *out, const char *text) {
-  FN_AUTO_BUF fn_buf json;
+  FN_AUTO_BUF fn_buf shown, json;
+  fn_buf_init(&shown, 0);
   fn_buf_init(&json, 0);
-  fn_buf_append_json(&json, fn_str_from(text));
-  if (json.failed) out->failed = true;
+  fn_buf_append_address(&shown, text);
+  fn_buf_append_json(&json, fn_buf_str(&shown));
+  if (shown.failed || json.failed) out->failed = true;
   fn_buf_append_yaml(out, fn_buf_str(&json));
 }
 

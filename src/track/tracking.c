@@ -190,13 +190,20 @@ static fn_status take_int(void *arg, const fn_sql_value *values, size_t n, fn_er
   return FN_OK;
 }
 
+fn_status fn_track_check_experiment(const char *name, fn_err *err) {
+  const size_t length = strlen(name);
+  bool fine = length > 0 && length <= 500 && fn_utf8_valid(fn_str_from(name), NULL);
+  for (const char *p = name; fine && *p; p++) fine = (unsigned char)*p >= 0x20 && *p != 0x7f;
+  return fine ? FN_OK
+              : fn_err_set(err, FN_E_INVALID,
+                           "the name of an experiment has 1 to 500 bytes of UTF-8 without control characters");
+}
+
 fn_status fn_tracking_experiment(int64_t *id_out, fn_tracking *t, const char *name, bool create, fn_err *err) {
   static const char select[] = "SELECT id FROM experiments WHERE name = $1";
-  const size_t length = strlen(name);
   const fn_sql_value values[] = {fn_sql_text(name), fn_sql_int(fn_clock_unix_ms())};
   int64_t id = -1;
-  if (length == 0 || length > 500 || !fn_utf8_valid(fn_str_from(name), NULL))
-    return fn_err_set(err, FN_E_INVALID, "the name of an experiment has 1 to 500 bytes of UTF-8");
+  FN_TRY(fn_track_check_experiment(name, err));
   FN_TRY(fn_sql_query(t->sql, select, values, 1, take_int, &id, err));
   if (id < 0 && create) {
     FN_TRY(fn_sql_run(t->sql,

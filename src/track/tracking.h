@@ -77,6 +77,9 @@ FN_NODISCARD fn_status fn_tracking_experiment(int64_t *id_out, fn_tracking *trac
 /* Whether a key may name a parameter, metric or tag (`what`, for the message): FN_E_INVALID. */
 FN_NODISCARD fn_status fn_track_check_key(const char *key, const char *what, fn_err *err);
 
+/* Whether a name may be an experiment's: 1 to 500 bytes of UTF-8 without control characters. */
+FN_NODISCARD fn_status fn_track_check_experiment(const char *name, fn_err *err);
+
 /* ---- writing a run ---- */
 
 void fn_run_id_make(char out[FN_RUN_ID_LENGTH], const unsigned char random[16]);

@@ -382,6 +382,20 @@ def test_no_password_in_a_run_folder(fakenews, data, tmp_path, url):
     assert all(b"s3cr3t" not in p.read_bytes() for p in tmp_path.rglob("*") if p.is_file())
 
 
+@pytest.mark.parametrize("setting,words", [
+    ("store.s3_endpoint=http://u:s3/cr3t@127.0.0.1:9", "store.s3_endpoint: an address with a password"),
+    ("track.artifacts=s3://u:s3/cr3t@bucket/x", "track.artifacts: an address with a password"),
+    ("track.artifacts=http://127.0.0.1:9/x", "track.artifacts: nothing can be put on a web server"),
+    ("track.artifacts=s3://BAD!/x", "is no name of a bucket"),
+    ("track.experiment=" + "x" * 501, "track.experiment: the name of an experiment has 1 to 500"),
+    ("track.experiment=a\nb", "track.experiment: the name of an experiment has 1 to 500"),
+])
+def test_refused_before_the_training(fakenews, data, tmp_path, setting, words):
+    done = fakenews("train", "--data", data, "--out", "run", *TRAIN, setting)
+    assert done.code == 2 and words in done.stderr and "cr3t" not in done.stderr and not (tmp_path / "run").exists(), done
+    assert "cr3t" not in fakenews("config", "show", setting).stdout
+
+
 def test_one_sink_that_cannot_be_made(fakenews, data, tmp_path):
     (tmp_path / "file").write_text("")
     done = fakenews("train", "--data", data, "--out", "run", *TRAIN, "train.max_steps=4", "track.sinks=[wandb,local]",
