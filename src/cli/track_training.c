@@ -581,7 +581,8 @@ static fn_status set_up(bool *any, fn_cli_tracked *t, fn_err *err) {
   note_files_of_postgresql(t);
   if (!*any || !t->options.required || !fn_track_has_sink(&t->options, "local")) return FN_OK;
   fn_tracking *tracking = NULL;
-  const fn_status status = fn_cli_open_tracking(&tracking, t->cli, &t->stores, FN_CLI_OPEN_MAKE, err);
+  fn_status status = fn_cli_open_tracking(&tracking, t->cli, &t->stores, FN_CLI_OPEN_MAKE, err);
+  if (status == FN_OK && (status = fn_tracking_check_writable(tracking, err)) != FN_OK) fn_tracking_close(tracking);
   if (status != FN_OK) return fn_err_prefix(err, status, "track.required");
   fn_tracking_close(tracking);
   return FN_OK;

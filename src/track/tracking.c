@@ -147,6 +147,15 @@ fn_status fn_tracking_transact(fn_tracking *t, fn_track_body body, void *arg, fn
   return status;
 }
 
+static fn_status change_nothing(fn_tracking *t, void *arg, fn_err *err) {
+  (void)arg;
+  return fn_sql_run(t->sql, "UPDATE experiments SET name = name WHERE id = -1", NULL, 0, NULL, err);
+}
+
+fn_status fn_tracking_check_writable(fn_tracking *t, fn_err *err) {
+  return fn_tracking_transact(t, change_nothing, NULL, err);
+}
+
 fn_sql_value fn_track_number(double value) {
   if (isinf(value)) return fn_sql_double(value > 0 ? DBL_MAX : -DBL_MAX);
   return isnan(value) ? fn_sql_null() : fn_sql_double(value);

@@ -67,6 +67,8 @@ typedef struct fn_tracking_options {
 /* Makes what is missing (tables, folder). Statuses of everything here as in sql/sql.h and store/store.h. */
 FN_NODISCARD fn_status fn_tracking_open(fn_tracking **tracking_out, const fn_tracking_options *options, fn_err *err);
 void fn_tracking_close(fn_tracking *tracking);
+/* Whether it can be written now: a file or a folder may only allow reading. FN_E_IO. */
+FN_NODISCARD fn_status fn_tracking_check_writable(fn_tracking *tracking, fn_err *err);
 /* The connection, for what stands beside runs in the same database (track/registry.h). */
 fn_sql *fn_tracking_sql(fn_tracking *tracking);
 

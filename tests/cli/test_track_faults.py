@@ -174,6 +174,12 @@ def test_folder_that_may_only_be_read(program, data, whole):
         told = warnings(done.stderr)
         assert len(told) == 2 and "runs/tracking.db" in told[0], done.stderr
         same_tree(whole, folder / "out/run")
+        (folder / "runs").chmod(0o755)
+        train(program, data, folder, "train.max_steps=1")
+        (folder / "runs/tracking.db").chmod(0o444)
+        done = subprocess.run([mine, "train", "--data", data, "--out", "out/other", *TRAIN, "track.required=true"], capture_output=True,
+                              text=True, cwd=folder, env=bare_environment(folder / "out"), timeout=60, **more)
+        assert done.returncode == 1 and "track.required" in done.stderr and not (folder / "out/other").exists(), done
 
 
 def test_locked_store_is_waited_for(program, data, tmp_path):

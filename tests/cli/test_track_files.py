@@ -177,7 +177,8 @@ def test_a_foreign_list_gets_at_no_other_file(program, data, tmp_path):
     before = state(tmp_path)[2]
     secret = tmp_path / "secret"
     secret.write_text("s3cr3t")
-    head = {"format": 1, "run": json.loads((tmp_path / "run/track/run.json").read_text())["id"], "artifacts": str(tmp_path / "runs/artifacts")}
+    head = {"format": 1, "run": json.loads((tmp_path / "run/track/run.json").read_text())["id"],
+            "artifacts": str(tmp_path / "runs/artifacts")}
     (tmp_path / "run/link").symlink_to(secret)
     wanted = [str(secret), "../secret", "link", "result.json"]
     lines = [head, *({"key": f"got{i}", "path": path} for i, path in enumerate(wanted))]
