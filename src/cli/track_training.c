@@ -453,9 +453,10 @@ static void tell_kept(const fn_cli_tracked *t) {
   const char *key;
   json_t *value;
   const int64_t time_ms = fn_clock_unix_ms();
-  json_object_foreach(json_object_get(root, "val"), key,
-                      value) if (json_is_number(value) && json_is_integer(step) && strcmp(key, "n") != 0)
+  json_object_foreach(json_object_get(root, "val"), key, value) {
+    if (json_is_number(value) && json_is_integer(step) && strcmp(key, "n") != 0)
       tell_metric(t, "kept", key, json_number_value(value), json_integer_value(step), time_ms);
+  }
 }
 
 /* Asked by stores on the threads of sinks. */
