@@ -444,12 +444,13 @@ static void tell_files_end(const fn_cli_tracked *t, bool whole) {
   }
 }
 
-/* What the model is that is kept: the figures of its checkpoint, beside the last ones of val/…. */
+/* What the model is that is kept: the figures of its checkpoint, beside the last ones of val/…. Told at the last step,
+ * for W&B's steps do not go back. */
 static void tell_kept(const fn_cli_tracked *t) {
   FN_AUTO_FREE char *path = fn_path_join(t->folder, "result.json");
   FN_AUTO_JSON json_t *root = NULL;
   if (!path || fn_json_load(&root, path, 1 << 20, NULL) != FN_OK) return;
-  const json_t *step = json_object_get(root, "best_step");
+  const json_t *step = json_object_get(root, "n_steps");
   const char *key;
   json_t *value;
   const int64_t time_ms = fn_clock_unix_ms();

@@ -149,7 +149,7 @@ def test_export(runs, tracked, tmp_path):
     assert losses == logged and len(losses) > 2
     result = json.loads((tracked / "one/result.json").read_text())  # the model that is kept
     kept = {p["key"]: (p["step"], p["value"]) for p in points if p["key"].startswith("kept/")}
-    assert kept["kept/loss"] == (result["best_step"], losses[result["best_step"]]) and len(kept) > 10
+    assert kept["kept/loss"] == (result["n_steps"], losses[result["best_step"]]) and len(kept) > 10
     table = list(csv.DictReader(io.StringIO(runs("export", "one", "--format", "csv", "--out", "-").stdout)))
     assert [(r["key"], int(r["step"]), float(r["value"])) for r in table] == [(p["key"], p["step"], p["value"]) for p in points]
     assert json.loads(runs("export", "one", "--out", "-").stdout) == run
