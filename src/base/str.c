@@ -117,6 +117,16 @@ size_t fn_utf8_decode(uint32_t *code_point_out, const char *data, size_t length)
   return n;
 }
 
+fn_str fn_utf8_head(const char *text, size_t max) {
+  size_t at = 0;
+  for (size_t left = strlen(text); left > 0 && max > 0; max--) {
+    const size_t n = fn_utf8_decode(NULL, text + at, left);
+    at += n ? n : 1;
+    left -= n ? n : 1;
+  }
+  return fn_str_make(text, at);
+}
+
 size_t fn_utf8_encode(char out[4], uint32_t c) {
   if (c < 0x80) {
     out[0] = (char)c;

@@ -42,6 +42,8 @@ void fn_str_clean(char *out, size_t size, fn_str text);
 /* Bytes of the valid UTF-8 sequence at data[0..length) (1-4), or 0 when it is not valid (overlong, surrogate, cut).
  * code_point_out may be NULL. */
 size_t fn_utf8_decode(uint32_t *code_point_out, const char *data, size_t length);
+/* The first max characters (code points) of UTF-8; bytes that are none count as one each. */
+fn_str fn_utf8_head(const char *text, size_t max);
 /* Writes 1-4 bytes; returns how many. */
 size_t fn_utf8_encode(char out[4], uint32_t code_point);
 /* True when all of s is valid UTF-8; otherwise *at (may be NULL) is the offset of the first bad byte. */

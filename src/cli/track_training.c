@@ -346,7 +346,11 @@ static fn_status begin(fn_cli_tracked *t, const fn_train_event *e, fn_err *err) 
   FN_TRY(start_tracker(t, known ? e->step : -1, err));
   tell_source(t);
   tell_record(t);
-  for (size_t i = 0; i < t->options.tags.n; i++) tell_tag(t, t->options.tags.keys[i], t->options.tags.values[i]);
+  for (size_t i = 0; i < t->options.tags.n; i++) { /* an empty one too */
+    const fn_track_event tag = {
+        .kind = FN_TRACK_TAG, .key = t->options.tags.keys[i], .value = t->options.tags.values[i]};
+    fn_tracker_log(t->tracker, &tag);
+  }
   if (known) tell_changes(t, t->saved);
   if (!known || e->step == 0) { /* one that was killed before its first checkpoint may not have said anything yet */
     tell_settings(t, t->saved, known);

@@ -5,13 +5,8 @@
 
 /* A text is cut where the receiver would cut it, and so that a line keeps its bound. */
 static void add_text(fn_buf *out, const char *text, size_t max) {
-  size_t n = strlen(text ? text : "");
-  if (n > max) {
-    n = max;
-    while (n > 0 && ((unsigned char)text[n] & 0xC0) == 0x80) n--;
-  }
   fn_buf_append_char(out, ',');
-  fn_buf_append_json(out, fn_str_make(text, n));
+  fn_buf_append_json(out, fn_utf8_head(text ? text : "", max));
 }
 
 static const char *relative(const char *file, const char *folder) {

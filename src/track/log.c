@@ -15,16 +15,6 @@ typedef struct pairs {
   size_t n;
 } pairs;
 
-/* At most max bytes, and no half of a character. */
-static fn_str cut(const char *text, size_t max) {
-  size_t n = strlen(text);
-  if (n > max) {
-    n = max;
-    while (n && ((unsigned char)text[n] & 0xC0) == 0x80) n--;
-  }
-  return fn_str_make(text, n);
-}
-
 static fn_status check_text(fn_str text, const char *key, fn_err *err) {
   return fn_utf8_valid(text, NULL) ? FN_OK : fn_err_set(err, FN_E_INVALID, "the value of \"%.100s\" is not UTF-8", key);
 }
@@ -45,7 +35,7 @@ static fn_status compare_param(void *arg, const fn_sql_value *v, size_t n, fn_er
 }
 
 static fn_status log_param(fn_tracking *t, int64_t run, const char *id, const fn_track_pair *p, fn_err *err) {
-  const fn_str value = cut(p->value, FN_TRACK_MAX_PARAM);
+  const fn_str value = fn_utf8_head(p->value, FN_TRACK_MAX_PARAM);
   const fn_sql_value values[] = {fn_sql_int(run), fn_sql_text(p->key), fn_sql_str(value)};
   int64_t n = 0;
   FN_TRY(fn_track_check_key(p->key, "parameter", err));
@@ -77,7 +67,7 @@ static fn_status set_tags(fn_tracking *t, void *arg, fn_err *err) {
   fn_run_row row;
   FN_TRY(fn_tracking_row_active(&row, t, p->id, err));
   for (size_t i = 0; i < p->n; i++) {
-    const fn_str value = cut(p->items[i].value, FN_TRACK_MAX_TAG);
+    const fn_str value = fn_utf8_head(p->items[i].value, FN_TRACK_MAX_TAG);
     const fn_sql_value values[] = {fn_sql_int(row.number), fn_sql_text(p->items[i].key), fn_sql_str(value)};
     FN_TRY(fn_track_check_key(p->items[i].key, "tag", err));
     FN_TRY(check_text(value, p->items[i].key, err));

@@ -202,16 +202,6 @@ fn_status fn_mlflow_run_search(fn_mlflow *m, const char *experiment_id, const ch
 
 enum { MAX_METRICS = 1000, MAX_PAIRS = 100, MAX_ALL = 1000, MAX_BYTES = 900 * 1000 };
 
-/* Bytes of a text up to a limit, not in the middle of a code point. */
-static fn_str cut(const char *text, size_t max) {
-  size_t n = strlen(text);
-  if (n > max) {
-    n = max;
-    while (n > 0 && ((unsigned char)text[n] & 0xC0) == 0x80) n--;
-  }
-  return fn_str_make(text, n);
-}
-
 /* MLflow refuses a batch that names a parameter twice. */
 static bool is_named(const fn_track_pair *pairs, size_t n, const char *key) {
   for (size_t i = 0; i < n; i++)
@@ -227,7 +217,7 @@ static size_t add_pairs(fn_buf *body, const char *list, const fn_track_pair *pai
     fn_buf_append_str(body, i ? ",{\"key\":" : "{\"key\":");
     fn_buf_append_json(body, fn_str_from(pairs[i].key));
     fn_buf_append_str(body, ",\"value\":");
-    fn_buf_append_json(body, cut(pairs[i].value, max_value));
+    fn_buf_append_json(body, fn_utf8_head(pairs[i].value, max_value));
     fn_buf_append_char(body, '}');
   }
   fn_buf_append_char(body, ']');
@@ -299,7 +289,7 @@ fn_status fn_mlflow_log_inputs(fn_mlflow *m, const char *run_id, const fn_mlflow
     }
     fn_json_object(&w, "dataset");
     fn_json_text(&w, "name", d->name);
-    fn_json_str(&w, "digest", cut(d->digest, 36));
+    fn_json_str(&w, "digest", fn_utf8_head(d->digest, 36));
     fn_json_text(&w, "source_type", d->source_type);
     fn_json_text(&w, "source", d->source);
     char profile[64];

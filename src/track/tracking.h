@@ -14,7 +14,7 @@
 enum {
   FN_RUN_ID_LENGTH = 33,     /* with its 0 */
   FN_TRACK_MAX_KEY = 250,    /* bytes of a key; [\w/.\- :]*, and no "." or ".." as a part of the path that it is */
-  FN_TRACK_MAX_PARAM = 6000, /* bytes of a parameter's value; longer is cut, as MLflow does */
+  FN_TRACK_MAX_PARAM = 6000, /* characters of a parameter's value; longer is cut, as MLflow does */
   FN_TRACK_MAX_TAG = 8000,
 };
 

@@ -36,7 +36,7 @@ def tracked(program, data, tmp_path_factory):
     folder = tmp_path_factory.mktemp("tracked")
     (folder / ".git").mkdir()
     (folder / ".git/HEAD").write_text("0123456789abcdef0123456789abcdef01234567\n")
-    for name, more in (("one", ["track.tags={team: desk}"]), ("two", ["train.learning_rate=5e-4", "track.experiment=second"])):
+    for name, more in (("one", ["track.tags={team: desk, note: ''}"]), ("two", ["train.learning_rate=5e-4", "track.experiment=second"])):
         done = subprocess.run([program, "train", "--data", data, "--out", name, *TRAIN, *more], capture_output=True, text=True,
                               cwd=folder, env=bare_environment(folder, USER="ann", FAKENEWS_NET_HTTP_PROXY="http://u:s3cr3t@h:1"))
         assert done.returncode == 0 and "track" not in done.stderr, done.stderr
@@ -67,7 +67,7 @@ def test_a_training_is_a_run(runs, tracked, data):
     assert tags["team"] == "desk" and tags["mlflow.runName"] == "one" and tags["mlflow.user"] == "ann"
     assert tags["mlflow.source.git.commit"] == "0123456789abcdef0123456789abcdef01234567"
     assert tags["fakenews.data.hash"] == json.loads((folder / "run.json").read_text())["identity"]["data"]
-    assert tags["fakenews.command"].startswith("fakenews train --data ") and "track.tags={team: desk}" in tags["fakenews.command"]
+    assert tags["fakenews.command"].startswith("fakenews train --data ") and "track.tags={team: desk, note: ''}" in tags["fakenews.command"] and tags["note"] == ""
     result = json.loads((folder / "result.json").read_text())
     assert tags["fakenews.best_step"] == str(result["best_step"])
     logged = [m for m in metrics(folder) if "val/loss" in m or "val" in m]
