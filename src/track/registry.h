@@ -10,6 +10,8 @@
 
 #include "sql/sql.h"
 
+/* Nobody makes a version for a day; what is older belonged to a process that was killed. */
+enum { FN_REGISTRY_UNFINISHED_MS = 24 * 3600 * 1000 };
 enum { FN_REGISTRY_MAX_NAME = 255, FN_REGISTRY_MAX_TEXT = 4000, FN_REGISTRY_MAX_CARD = 4 << 20 };
 
 /* Who changes something; stands in the record. Text is borrowed, and may be NULL. */
@@ -98,9 +100,10 @@ FN_NODISCARD fn_status fn_registry_previous(int64_t *current_out, int64_t *previ
 
 /* Gives out the next number of a model, which is made when it is new. Nobody sees the version yet. origin: 64
  * hexadecimal digits over all that it is made of; when a version in use was made of the same, *found_out is true, and
- * *version_out its number: nothing was given out. */
+ * *version_out its number: nothing was given out. run_id: the run of this database that it comes of, which from now on
+ * is not purged for a day or as long as the version is there; NULL: none. FN_E_REFUSED: it was removed. */
 FN_NODISCARD fn_status fn_registry_reserve(int64_t *version_out, bool *found_out, fn_registry *registry,
-                                           const char *name, const char *origin, fn_err *err);
+                                           const char *name, const char *origin, const char *run_id, fn_err *err);
 /* Its files are stored: from now on it is there. info's name, version, run_id, run_name, digest and card are read. When
  * another process was faster with the same origin, *version_out is that one's number. */
 FN_NODISCARD fn_status fn_registry_publish(int64_t *version_out, fn_registry *registry, const fn_version_info *info,

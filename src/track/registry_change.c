@@ -19,8 +19,21 @@ static fn_status find_origin(int64_t *version_out, fn_registry *r, const char *n
                       values, 2, fn_registry_take_int, version_out, err);
 }
 
+/* Holds the run's row until the transaction's end: whoever purges it waits, and then sees the version that comes of it
+ * (remove.c). */
+static fn_status hold_run(fn_registry *r, const char *run_id, fn_err *err) {
+  const fn_sql_value id = fn_sql_text(run_id);
+  int64_t n = 0;
+  FN_TRY(fn_sql_run(r->sql, "UPDATE runs SET deleted = deleted WHERE id = $1 AND deleted = 0", &id, 1, &n, err));
+  return n ? FN_OK
+           : fn_err_set(err, FN_E_REFUSED,
+                        "run %.12s was removed: no version is made of it (`fakenews runs rm --restore %.12s` brings "
+                        "back one that is hidden)",
+                        run_id, run_id);
+}
+
 static fn_status reserve(int64_t *version, bool *found, fn_registry *r, const char *name, const char *origin,
-                         fn_err *err) {
+                         const char *run_id, fn_err *err) {
   const int64_t now = fn_clock_unix_ms();
   const fn_sql_value model[] = {fn_sql_text(name), fn_sql_int(now)};
   FN_TRY(fn_sql_run(r->sql,
@@ -32,23 +45,24 @@ static fn_status reserve(int64_t *version, bool *found, fn_registry *r, const ch
   FN_TRY(find_origin(version, r, name, origin, err));
   *found = *version > 0;
   if (*found) return FN_OK;
+  if (*run_id) FN_TRY(hold_run(r, run_id, err));
   FN_TRY(fn_sql_query(r->sql, "SELECT last_version FROM registry_models WHERE name = $1", model, 1,
                       fn_registry_take_int, version, err));
-  const fn_sql_value row[] = {fn_sql_text(name), fn_sql_int(*version), fn_sql_text(origin),
-                              fn_sql_int(now),   fn_sql_text(r->user), fn_sql_text(r->host)};
+  const fn_sql_value row[] = {fn_sql_text(name),    fn_sql_int(*version), fn_sql_text(origin), fn_sql_int(now),
+                              fn_sql_text(r->user), fn_sql_text(r->host), fn_sql_text(run_id)};
   return fn_sql_run(r->sql,
                     "INSERT INTO registry_versions (name, version, state, origin, digest, run_id, run_name, created_ms,"
-                    " retired_ms, author, host, card) VALUES ($1, $2, 0, $3, '', '', '', $4, 0, $5, $6, '')",
+                    " retired_ms, author, host, card) VALUES ($1, $2, 0, $3, '', $7, '', $4, 0, $5, $6, '')",
                     row, FN_COUNT_OF(row), NULL, err);
 }
 
 fn_status fn_registry_reserve(int64_t *version_out, bool *found_out, fn_registry *r, const char *name,
-                              const char *origin, fn_err *err) {
+                              const char *origin, const char *run_id, fn_err *err) {
   int64_t version = 0;
   bool found = false;
   FN_TRY(fn_registry_check_name(name, err));
   FN_TRY(fn_sql_begin(r->sql, err));
-  fn_status status = reserve(&version, &found, r, name, origin, err);
+  fn_status status = reserve(&version, &found, r, name, origin, run_id ? run_id : "", err);
   if (status == FN_OK && found)
     fn_sql_rollback(r->sql); /* the number was not needed */
   else

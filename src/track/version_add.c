@@ -83,7 +83,7 @@ static fn_status fill(int64_t *version, fn_registry *registry, fn_tracking *trac
   return fn_registry_publish(version, registry, &info, err);
 }
 
-enum { MAX_UNFINISHED = 100, UNFINISHED_MS = 24 * 3600 * 1000 };
+enum { MAX_UNFINISHED = 100 };
 
 /* What is stored of a version that came to nothing; one that was published meanwhile, or may have been, keeps its
  * files. */
@@ -99,7 +99,8 @@ static void drop(fn_registry *registry, fn_tracking *tracking, const char *name,
 static void sweep(fn_registry *registry, fn_tracking *tracking, const char *name) {
   int64_t versions[MAX_UNFINISHED];
   size_t n = 0;
-  if (fn_registry_unfinished(versions, &n, MAX_UNFINISHED, registry, name, fn_clock_unix_ms() - UNFINISHED_MS, NULL))
+  if (fn_registry_unfinished(versions, &n, MAX_UNFINISHED, registry, name,
+                             fn_clock_unix_ms() - FN_REGISTRY_UNFINISHED_MS, NULL))
     return;
   for (size_t i = 0; i < n; i++) drop(registry, tracking, name, versions[i]);
 }
@@ -111,7 +112,7 @@ fn_status fn_version_add(int64_t *version_out, bool *found_out, fn_registry *reg
   bool found = false;
   FN_AUTO_FREE char *folder = NULL;
   FN_TRY(fn_version_origin(origin, s, err));
-  FN_TRY(fn_registry_reserve(&version, &found, registry, s->name, origin, err));
+  FN_TRY(fn_registry_reserve(&version, &found, registry, s->name, origin, s->run_id, err));
   if (found) return *version_out = version, *found_out = true, FN_OK;
   sweep(registry, tracking, s->name);
   const int64_t number = version;

@@ -56,7 +56,7 @@ static void add(int64_t expected) {
   snprintf(text, sizeof text, "model %d", (int)expected);
   snprintf(origin, sizeof origin, "o%d", (int)expected);
   FN_AUTO_FREE char *file = below("file");
-  assert_ok(fn_registry_reserve(&version, &found, registry, "news", origin, &err));
+  assert_ok(fn_registry_reserve(&version, &found, registry, "news", origin, NULL, &err));
   assert_int_equal(version, expected);
   assert_ok(fn_file_write(file, text, strlen(text), &err));
   snprintf(owner, sizeof owner, "version:news/%d", (int)expected);

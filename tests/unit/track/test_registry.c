@@ -29,7 +29,7 @@ static int64_t add(const char *name, const char *origin) {
   fn_err err = {0};
   int64_t version = 0;
   bool found = true;
-  assert_ok(fn_registry_reserve(&version, &found, registry, name, origin, &err));
+  assert_ok(fn_registry_reserve(&version, &found, registry, name, origin, NULL, &err));
   assert_false(found);
   const fn_version_info info = {
       .name = name, .version = version, .run_id = "r1", .run_name = "first", .digest = origin, .card = "{\"a\":1}"};
@@ -82,13 +82,13 @@ static void test_versions_count(void **state) {
   assert_int_equal(add("news", "o1"), 1);
   assert_int_equal(add("news", "o2"), 2);
   assert_int_equal(add("other", "o1"), 1);
-  assert_ok(fn_registry_reserve(&version, &found, registry, "news", "o2", &err)); /* made of the same */
+  assert_ok(fn_registry_reserve(&version, &found, registry, "news", "o2", NULL, &err)); /* made of the same */
   assert_true(found);
   assert_int_equal(version, 2);
   assert_ok(fn_registry_retire(registry, "news", 2, "bad", &err));
   assert_int_equal(at("latest"), 1);
   assert_int_equal(add("news", "o2"), 3); /* a retired number is not given again */
-  assert_ok(fn_registry_reserve(&version, &found, registry, "news", "o9", &err));
+  assert_ok(fn_registry_reserve(&version, &found, registry, "news", "o9", NULL, &err));
   assert_int_equal(version, 4);
   assert_int_equal(at("LATEST"), 3); /* nobody sees what is not whole */
   int64_t left[4];
@@ -117,8 +117,8 @@ static void test_same_origin_at_once(void **state) {
   fn_err err = {0};
   int64_t a = 0, b = 0, c = 0, d = 0;
   bool found = false;
-  assert_ok(fn_registry_reserve(&a, &found, registry, "news", "same", &err));
-  assert_ok(fn_registry_reserve(&b, &found, registry, "news", "same", &err));
+  assert_ok(fn_registry_reserve(&a, &found, registry, "news", "same", NULL, &err));
+  assert_ok(fn_registry_reserve(&b, &found, registry, "news", "same", NULL, &err));
   assert_int_not_equal(a, b);
   const fn_version_info second = {.name = "news", .version = b, .digest = "x", .card = "{}"};
   const fn_version_info first = {.name = "news", .version = a, .digest = "y", .card = "{}"};
