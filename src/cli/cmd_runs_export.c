@@ -34,7 +34,19 @@ static void append_value(fn_buf *out, double value, bool json) {
                   json ? "\"" : "");
 }
 
-/* Keys hold neither quotes, commas nor line ends. */
+/* A shared database's keys are other people's. What begins like a formula is quoted too, and
+ * else left as it is. */
+static void append_quoted(fn_buf *out, const char *text) {
+  fn_buf_append_char(out, '"');
+  for (; *text; text++) fn_buf_append(out, *text == '"' ? "\"\"" : text, *text == '"' ? 2 : 1);
+  fn_buf_append_char(out, '"');
+}
+
+static bool is_plain(const char *key) {
+  const char first = key[0];
+  return first && !strchr("=+-@ \t\r", first) && !strpbrk(key, "\",\r\n");
+}
+
 static fn_status write_point(void *arg, const fn_metric_point *point, fn_err *err) {
   point_writer *p = arg;
   const bool json = p->format != AS_CSV;
@@ -44,7 +56,11 @@ static fn_status write_point(void *arg, const fn_metric_point *point, fn_err *er
     fn_buf_printf(&p->line, ", \"step\": %lld, \"time_ms\": %lld, \"value\": ", (long long)point->step,
                   (long long)point->time_ms);
   } else {
-    fn_buf_printf(&p->line, "%s,%lld,%lld,", point->key, (long long)point->step, (long long)point->time_ms);
+    if (is_plain(point->key))
+      fn_buf_append_str(&p->line, point->key);
+    else
+      append_quoted(&p->line, point->key);
+    fn_buf_printf(&p->line, ",%lld,%lld,", (long long)point->step, (long long)point->time_ms);
   }
   append_value(&p->line, point->value, json);
   fn_buf_append_str(&p->line, json ? "}\n" : "\n");

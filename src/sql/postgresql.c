@@ -48,22 +48,34 @@ static bool is_broken(const connection *c) {
   return !c->db || c->lib->status(c->db) != CONNECTION_OK;
 }
 
-/* Without the line break at its end. */
-static int length_of(const char *message) {
-  size_t n = strlen(message);
-  while (n > 0 && message[n - 1] == '\n') n--;
-  return (int)(n < 700 ? n : 700);
+/* libpq's texts have several lines. */
+typedef struct one_line {
+  char text[700];
+} one_line;
+
+static one_line one_line_of(const char *message) {
+  one_line out = {""};
+  size_t n = 0;
+  for (const char *p = message; *p && n + 1 < sizeof out.text; p++) {
+    const bool is_space = strchr(" \t\r\n", *p) != NULL;
+    if (!is_space)
+      out.text[n++] = *p;
+    else if (n > 0 && p[1] && !strchr(" \t\r\n", p[1]))
+      out.text[n++] = ' ';
+  }
+  return out;
 }
 
 static fn_status fail_connection(const connection *c, fn_err *err) {
-  const char *message = c->db ? c->lib->errorMessage(c->db) : "not connected";
-  return fn_err_set(err, FN_E_IO, "%s: PostgreSQL: %.*s", c->where, length_of(message), message);
+  const one_line message = one_line_of(c->db ? c->lib->errorMessage(c->db) : "not connected");
+  return fn_err_set(err, FN_E_IO, "%s: PostgreSQL: %s", c->where, message.text);
 }
 
-/* By SQLSTATE: what may pass by itself is FN_E_IO; values that are refused (data exceptions, constraints) FN_E_INVALID.
+/* By SQLSTATE: what may pass is FN_E_IO (also a right that the role lacks, and may be granted); values that are refused
+ * (data exceptions, constraints) FN_E_INVALID.
  */
 static fn_status status_of(const char *state) {
-  static const char *const passing[] = {"08", "40", "53", "57", "58", "25006", "55P03"};
+  static const char *const passing[] = {"08", "40", "53", "57", "58", "25006", "42501", "55P03"};
   if (!state) return FN_E_IO;
   for (size_t i = 0; i < FN_COUNT_OF(passing); i++)
     if (strncmp(state, passing[i], strlen(passing[i])) == 0) return FN_E_IO;
@@ -72,8 +84,14 @@ static fn_status status_of(const char *state) {
 
 static fn_status fail_result(const connection *c, const PGresult *r, fn_err *err) {
   if (!r || is_broken(c)) return fail_connection(c, err);
-  const char *message = c->lib->resultErrorMessage(r), *state = c->lib->resultErrorField(r, PG_DIAG_SQLSTATE);
-  return fn_err_set(err, status_of(state), "%s: PostgreSQL: %.*s", c->where, length_of(message), message);
+  const char *state = c->lib->resultErrorField(r, PG_DIAG_SQLSTATE);
+  const char *primary = c->lib->resultErrorField(r, PG_DIAG_MESSAGE_PRIMARY);
+  const char *detail = c->lib->resultErrorField(r, PG_DIAG_MESSAGE_DETAIL);
+  /* Without the place in the statement, which is the program's own. */
+  const one_line message = one_line_of(primary ? primary : c->lib->resultErrorMessage(r));
+  const one_line more = one_line_of(detail ? detail : "");
+  return fn_err_set(err, status_of(state), "%s: PostgreSQL: %s%s%s", c->where, message.text, *more.text ? ": " : "",
+                    more.text);
 }
 
 static bool is_done(const connection *c, const PGresult *r) {
@@ -172,12 +190,11 @@ static fn_status set_up(connection *c, fn_err *err) {
 }
 
 static fn_status fail_to_join(const connection *c, fn_err *err) {
-  const char *message = c->db ? c->lib->errorMessage(c->db) : "not connected";
-  if (!strstr(message, "timeout expired")) return fail_connection(c, err);
+  const one_line message = one_line_of(c->db ? c->lib->errorMessage(c->db) : "not connected");
+  if (!strstr(message.text, "timeout expired")) return fail_connection(c, err);
   return fn_err_set(err, FN_E_IO,
-                    "%s: PostgreSQL: %.*s (connect_timeout=SECONDS in the address: each of the host's may "
-                    "take so long)",
-                    c->where, length_of(message), message);
+                    "%s: PostgreSQL: %s (connect_timeout=SECONDS in the address: each of the host's may take so long)",
+                    c->where, message.text);
 }
 
 static fn_status join(connection *c, fn_err *err) {

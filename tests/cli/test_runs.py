@@ -154,6 +154,13 @@ def test_export(runs, tracked, tmp_path):
     assert [(r["key"], int(r["step"]), float(r["value"])) for r in table] == [(p["key"], p["step"], p["value"]) for p in points]
     assert json.loads(runs("export", "one", "--out", "-").stdout) == run
     assert "exists already" in runs("export", "one", "--out", out, code=2).stderr
+    shutil.copytree(tracked / "runs", tmp_path / "runs")  # keys of a shared database are other people's
+    with contextlib.closing(sqlite3.connect(tmp_path / "runs/tracking.db")) as db, db:
+        db.execute("UPDATE metric_keys SET keys = replace(keys, 'val/loss', '=a,\"b\"')")
+    done = runs("export", "one", "--format", "csv", "--out", "-", "track.url=" + str(tmp_path / "runs/tracking.db"))
+    odd = [r for r in csv.DictReader(io.StringIO(done.stdout)) if r["key"] == '=a,"b"']
+    assert {int(r["step"]): float(r["value"]) for r in odd} == losses and '\n"=a,""b""",' in done.stdout
+    shutil.rmtree(tmp_path / "runs")
     assert sorted(p.name for p in tmp_path.iterdir()) == ["out"]
 
 

@@ -184,6 +184,7 @@ static void test_errors(void **state) {
   assert_contains(err.message, is_sqlite ? "x.db: SQLite" : "PostgreSQL");
   assert_status(fn_sql_query(sql, "SELECT * FROM nowhere", NULL, 0, take, NULL, &err), FN_E_INTERNAL);
   assert_contains(err.message, "nowhere");
+  assert_true(is_sqlite || (!strchr(err.message, '\n') && !strstr(err.message, "SELECT")));
   fn_sql_close(sql);
   assert_status(fn_sql_open(&other, "mysql://x/y", NULL, &err), FN_E_UNSUPPORTED);
   assert_contains(err.message, "accepted are a path, sqlite:PATH and postgresql://");
@@ -193,6 +194,7 @@ static void test_errors(void **state) {
   assert_status(fn_sql_open(&other, "postgresql://someone:secret@127.0.0.1:1/x", NULL, &err), FN_E_IO);
   assert_contains(err.message, "postgresql://someone@127.0.0.1:1/x");
   assert_null(strstr(err.message, "secret"));
+  assert_null(strpbrk(err.message, "\n\t")); /* libpq has two lines */
 }
 
 static void test_url(void **state) {
