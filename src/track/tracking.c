@@ -321,6 +321,8 @@ fn_status fn_tracking_beat(fn_tracking *t, const char *id, fn_err *err) {
 
 /* ---- runs whose process is gone ---- */
 
+enum { MAX_REAPED = 256 }; /* at once */
+
 typedef struct reaping {
   const fn_process *self;
   int64_t now, *numbers, *heard;
@@ -348,26 +350,41 @@ static fn_status look_at(void *arg, const fn_sql_value *v, size_t n, fn_err *err
   return FN_OK;
 }
 
+/* Those that were found are dead by what was heard of them; one that was heard of meanwhile is not. */
+static fn_status end_dead(size_t *n_ended, fn_tracking *t, const reaping *r, fn_err *err) {
+  enum { N = 4 };
+  fn_sql_value values[MAX_REAPED * N];
+  int64_t changed[MAX_REAPED];
+  *n_ended = 0;
+  if (r->n == 0) return FN_OK;
+  for (size_t i = 0; i < r->n; i++) {
+    const fn_sql_value row[N] = {fn_sql_int(r->numbers[i]), fn_sql_int(r->heard[i]), fn_sql_int(FN_RUN_INTERRUPTED),
+                                 fn_sql_int(FN_RUN_RUNNING)};
+    memcpy(values + i * N, row, sizeof row);
+  }
+  FN_TRY(fn_sql_run_many(t->sql,
+                         "UPDATE runs SET status = $3, end_ms = $2 WHERE number = $1 AND status = $4 AND heard_ms = $2",
+                         values, N, r->n, changed, err));
+  for (size_t i = 0; i < r->n; i++) *n_ended += changed[i] > 0;
+  return FN_OK;
+}
+
 fn_status fn_tracking_reap(int64_t *gone_out, size_t *n_out, size_t max, fn_tracking *t, fn_err *err) {
-  int64_t numbers[256], heard[256];
-  reaping r = {&t->self, fn_clock_unix_ms(), numbers, heard, 0, max < 256 ? max : 256};
+  int64_t numbers[MAX_REAPED], heard[MAX_REAPED];
   const fn_sql_value running = fn_sql_int(FN_RUN_RUNNING);
   *n_out = 0;
-  FN_TRY(fn_sql_query(t->sql,
-                      "SELECT number, host, space, pid, started, heard_ms FROM runs WHERE status = $1 ORDER BY number"
-                      " LIMIT 10000",
-                      &running, 1, look_at, &r, err));
-  if (t->read_only) {
-    memcpy(gone_out, numbers, r.n * sizeof *numbers);
-    *n_out = r.n;
-    return FN_OK;
-  }
-  for (size_t i = 0; i < r.n; i++) {
-    const fn_sql_value values[] = {fn_sql_int(numbers[i]), fn_sql_int(heard[i]), fn_sql_int(FN_RUN_INTERRUPTED),
-                                   running};
-    FN_TRY(fn_sql_run(t->sql,
-                      "UPDATE runs SET status = $3, end_ms = $2 WHERE number = $1 AND status = $4 AND heard_ms = $2",
-                      values, 4, NULL, err));
+  for (size_t n_ended = MAX_REAPED; n_ended == MAX_REAPED;) {
+    reaping r = {&t->self, fn_clock_unix_ms(), numbers, heard, 0, t->read_only && max < MAX_REAPED ? max : MAX_REAPED};
+    FN_TRY(fn_sql_query(t->sql,
+                        "SELECT number, host, space, pid, started, heard_ms FROM runs WHERE status = $1 ORDER BY number"
+                        " LIMIT 10000",
+                        &running, 1, look_at, &r, err));
+    if (t->read_only) {
+      memcpy(gone_out, numbers, r.n * sizeof *numbers);
+      *n_out = r.n;
+      return FN_OK;
+    }
+    FN_TRY(end_dead(&n_ended, t, &r, err));
   }
   return FN_OK;
 }

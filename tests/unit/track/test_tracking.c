@@ -276,6 +276,13 @@ static void test_where_a_process_is(void **state) {
   assert_int_equal(fn_process_look(&other, &self), FN_PROCESS_ELSEWHERE);
 }
 
+static fn_status count_run(void *arg, const fn_run_view *run, fn_err *err) {
+  (void)run;
+  (void)err;
+  ++*(int *)arg;
+  return FN_OK;
+}
+
 static void test_only_ended_runs_are_removed(void **state) {
   (void)state;
   fn_err err = {0};
@@ -290,9 +297,26 @@ static void test_only_ended_runs_are_removed(void **state) {
   if (child == 0) {
     fn_tracking *mine = store_open(false);
     store_add(mine, ID_B, "killed", 1);
+    for (int i = 0; i < 600; i++) { /* with it, as by a power cut */
+      const fn_sql_value v[] = {fn_sql_int(i), fn_sql_text(ID_B)};
+      if (fn_sql_run(
+              mine->sql,
+              "INSERT INTO runs (id, parent, experiment, name, author, folder, status, start_ms, end_ms, deleted,"
+              " host, space, pid, started, heard_ms) SELECT CAST($1 AS TEXT), parent, experiment, name, author,"
+              " folder, status, start_ms, end_ms, deleted, host, space, pid, started, heard_ms FROM runs"
+              " WHERE id = $2",
+              v, 2, NULL, NULL) != FN_OK)
+        _exit(1);
+    }
     _exit(0);
   }
-  assert_int_equal(waitpid(child, NULL, 0), child);
+  int ended = -1, n_running = 0;
+  assert_int_equal(waitpid(child, &ended, 0), child);
+  assert_int_equal(ended, 0);
+  const fn_run_query running = {.filter = "attributes.status = 'RUNNING'"};
+  assert_ok(fn_tracking_search(t, &running, count_run, &n_running, &err)); /* one look is enough */
+  assert_int_equal(n_running, 0);
+  assert_ok(fn_sql_run(t->sql, "DELETE FROM runs WHERE length(id) < 32", NULL, 0, NULL, &err));
   assert_ok(fn_tracking_purge(t, ID_B, &err)); /* nobody looked at it since */
   assert_ok(fn_tracking_purge(t, ID_A, &err));
   fn_tracking_close(t);
