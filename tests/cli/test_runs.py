@@ -194,7 +194,7 @@ def test_rm_refuses_what_a_version_came_of(fakenews, tracked, tmp_path):
     shutil.copytree(tracked / "runs", tmp_path / "runs")
     run = lines(fakenews("runs", "list", "--filter", "run_name = 'one'"))[0]["run_id"]
     with contextlib.closing(sqlite3.connect(tmp_path / "runs/tracking.db")) as database:
-        database.execute("CREATE TABLE IF NOT EXISTS registry_versions (name, version, state, run_id)")
+        database.execute("CREATE TABLE IF NOT EXISTS registry_versions (name, version, state, run_id, created_ms)")
         database.execute("INSERT INTO schema_version (name, version) VALUES ('registry', 1)")
         database.execute("INSERT INTO registry_versions (name, version, state, run_id) VALUES ('news', 3, 1, ?)", [run])
         database.commit()
