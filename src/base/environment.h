@@ -10,6 +10,9 @@ typedef struct fn_environment {
   const char *(*get)(void *arg, const char *name);
   void *arg;
   const char *home; /* the user's folder; NULL: not known */
+  /* All variables as "NAME=value", NULL behind the last, for programs that are started (credential_process of AWS).
+   * NULL: none are started. */
+  char *const *variables;
 } fn_environment;
 
 /* The value; NULL when the variable is not set or empty, and for an environment that is NULL. */

@@ -9,8 +9,10 @@ static const char *get_variable(void *arg, const char *name) {
   return getenv(name);
 }
 
+extern char **environ; /* POSIX: no header has it */
+
 fn_environment fn_cli_environment(void) {
-  return (fn_environment){.get = get_variable, .home = getenv("HOME")};
+  return (fn_environment){.get = get_variable, .home = getenv("HOME"), .variables = environ};
 }
 
 fn_status fn_cli_stores_init(fn_cli_stores *s, const fn_cli *cli, fn_err *err) {

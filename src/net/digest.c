@@ -13,7 +13,7 @@ enum { PIECE = 1 << 18, MAX_DIGEST = 64 };
 typedef struct crypto {
   void *(*new)(void);
   void (*free)(void *context);
-  const void *(*md5)(void), *(*sha256)(void);
+  const void *(*md5)(void), *(*sha1)(void), *(*sha256)(void);
   int (*init)(void *context, const void *kind, void *engine);
   int (*update)(void *context, const void *data, size_t length);
   int (*final)(void *context, unsigned char *digest, unsigned *length);
@@ -39,6 +39,7 @@ static void load(void) {
       {"EVP_MD_CTX_new", offsetof(crypto, new)},
       {"EVP_MD_CTX_free", offsetof(crypto, free)},
       {"EVP_md5", offsetof(crypto, md5)},
+      {"EVP_sha1", offsetof(crypto, sha1)},
       {"EVP_sha256", offsetof(crypto, sha256)},
       {"EVP_DigestInit_ex", offsetof(crypto, init)},
       {"EVP_DigestUpdate", offsetof(crypto, update)},
@@ -108,6 +109,19 @@ fn_status fn_digest_file(fn_digests *digests_out, const char *path, fn_digest_pr
   library.free(contexts[1]);
   close(fd);
   return status;
+}
+
+fn_status fn_digest_sha1(char hex_out[41], fn_str data, fn_err *err) {
+  unsigned char digest[MAX_DIGEST];
+  FN_TRY(ready("checksums", err));
+  void *context = library.new();
+  if (!context) return fn_err_no_memory(err, "checksums");
+  const bool good = library.init(context, library.sha1(), NULL) == 1 &&
+                    library.update(context, data.data, data.length) == 1 && library.final(context, digest, NULL) == 1;
+  library.free(context);
+  if (!good) return fn_err_set(err, FN_E_UNSUPPORTED, "this system's libcrypto refuses SHA-1");
+  format(hex_out, digest, 20);
+  return FN_OK;
 }
 
 struct fn_digester {

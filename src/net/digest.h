@@ -19,6 +19,8 @@ FN_NODISCARD fn_status fn_digest_file(fn_digests *digests_out, const char *path,
                                       fn_err *err);
 /* The same of bytes as they come. */
 typedef struct fn_digester fn_digester;
+/* SHA-1 of a name, where others name files by it; it protects nothing. */
+FN_NODISCARD fn_status fn_digest_sha1(char hex_out[41], fn_str data, fn_err *err);
 enum { FN_DIGEST_MD5 = 1, FN_DIGEST_SHA256 = 2 };
 FN_NODISCARD fn_status fn_digester_create(fn_digester **digester_out, unsigned kinds, fn_err *err);
 FN_NODISCARD fn_status fn_digester_add(fn_digester *digester, const void *data, size_t length, fn_err *err);

@@ -7,7 +7,7 @@
 
 /* What was found, kept until it expires. {0} is empty; release with fn_aws_deinit. */
 typedef struct fn_aws {
-  char *id, *secret, *token; /* token NULL: keys that do not expire */
+  char *id, *secret, *token; /* token "": keys that do not expire */
   int64_t expires_ms;        /* INT64_MAX: never */
   char *source; /* where they came from, for messages: "environment", "/home/a/.aws/credentials [default]" */
   fn_buf config, credentials; /* the two files, read once; empty when they are not there */

@@ -1,5 +1,6 @@
 #include "store/aws_remote.h"
 
+#include "store/sigv4.h"
 #include "store/when.h"
 #include "store/xml.h"
 
@@ -17,18 +18,26 @@ static const char *variable(const fn_store *store, const char *name) {
   return fn_environment_get(store->options.environment, name);
 }
 
-static fn_status keep(fn_aws_found *found, fn_str id, fn_str secret, fn_str token, const char *expires, const char *who,
-                      fn_err *err) {
-  if (id.length == 0 || secret.length == 0)
-    return fn_err_set(err, FN_E_IO, "%.300s: an answer without AccessKeyId and SecretAccessKey", who);
-  found->id = fn_str_dup(id);
-  found->secret = fn_str_dup(secret);
-  found->token = fn_str_dup(token);
-  /* Without a time they are asked for again after an hour. */
-  if (!fn_when_parse(&found->expires_ms, expires)) found->expires_ms = fn_clock_unix_ms() + 3600000;
+fn_status fn_aws_found_set(fn_aws_found *found, const char *id, const char *secret, const char *token,
+                           int64_t expires_ms, fn_err *err) {
+  fn_aws_found_deinit(found);
+  found->id = fn_str_dup(fn_str_from(id));
+  found->secret = fn_str_dup(fn_str_from(secret));
+  found->token = fn_str_dup(fn_str_from(token));
+  found->expires_ms = expires_ms;
   if (found->id && found->secret && found->token) return FN_OK;
   fn_aws_found_deinit(found);
   return fn_err_no_memory(err, "credentials");
+}
+
+static fn_status keep(fn_aws_found *found, const char *id, const char *secret, const char *token, const char *expires,
+                      const char *who, fn_err *err) {
+  int64_t expires_ms;
+  if (!id || !*id || !secret || !*secret)
+    return fn_err_set(err, FN_E_IO, "%.300s: an answer without AccessKeyId and SecretAccessKey", who);
+  /* Without a time they are asked for again after an hour. */
+  if (!fn_when_parse(&expires_ms, expires ? expires : "")) expires_ms = fn_clock_unix_ms() + 3600000;
+  return fn_aws_found_set(found, id, secret, token ? token : "", expires_ms, err);
 }
 
 /* ---- STS */
@@ -38,13 +47,14 @@ static void append_parameter(fn_buf *body, const char *name, const char *value) 
   fn_url_encode(body, fn_str_from(value), "");
 }
 
-static fn_status sts_url(fn_buf *url, const fn_store *store, const char *region, fn_err *err) {
-  const char *given = variable(store, "AWS_ENDPOINT_URL_STS");
+fn_status fn_aws_service_url(fn_buf *url, const fn_store *store, const char *name, const char *host, const char *region,
+                             fn_err *err) {
+  const char *given = variable(store, name);
   if (!given) given = variable(store, "AWS_ENDPOINT_URL");
   if (given)
     fn_buf_append_str(url, given);
   else
-    fn_buf_printf(url, "https://sts.%s.amazonaws.com%s/", region, strncmp(region, "cn-", 3) == 0 ? ".cn" : "");
+    fn_buf_printf(url, "https://%s.%s.amazonaws.com%s/", host, region, strncmp(region, "cn-", 3) == 0 ? ".cn" : "");
   return fn_buf_check(url, "an address", err);
 }
 
@@ -58,8 +68,7 @@ static fn_status read_sts(fn_aws_found *found, fn_str xml, const char *who, fn_e
   (void)fn_xml_find(&token, xml, AT "SessionToken");
   (void)fn_xml_find(&expires, xml, AT "Expiration");
 #undef AT
-  return keep(found, fn_buf_str(&id), fn_buf_str(&secret), fn_buf_str(&token), expires.length ? expires.data : "", who,
-              err);
+  return keep(found, id.data, secret.data, token.data, expires.data, who, err);
 }
 
 fn_status fn_aws_from_web_identity(fn_aws_found *found, fn_store *store, const fn_aws_identity *identity, fn_err *err) {
@@ -71,7 +80,7 @@ fn_status fn_aws_from_web_identity(fn_aws_found *found, fn_store *store, const f
     token.data[--token.length] = 0;
   if (token.length == 0)
     return fn_err_set(err, FN_E_INVALID, "AWS_WEB_IDENTITY_TOKEN_FILE: %.300s is empty", identity->file);
-  FN_TRY(sts_url(&url, store, identity->region, err));
+  FN_TRY(fn_aws_service_url(&url, store, "AWS_ENDPOINT_URL_STS", "sts", identity->region, err));
   append_parameter(&body, "Action", "AssumeRoleWithWebIdentity");
   append_parameter(&body, "Version", "2011-06-15");
   append_parameter(&body, "RoleArn", identity->role);
@@ -91,6 +100,74 @@ fn_status fn_aws_from_web_identity(fn_aws_found *found, fn_store *store, const f
   return read_sts(found, fn_buf_str(&answer.body), answer.url, err);
 }
 
+/* Signs a POST of a form as STS wants it, with keys of somebody else. */
+static fn_status sign_form(fn_call_pair headers[2], fn_call_pair secrets[2], fn_buf *authorization, char time[17],
+                           const fn_url *url, const fn_buf *body, const char *region, const fn_aws_found *keys,
+                           fn_err *err) {
+  const bool usual = url->port == (url->scheme == FN_URL_HTTPS ? 443 : 80);
+  char host[512];
+  fn_sums sums;
+  snprintf(host, sizeof host, usual ? "%.400s" : "%.400s:%d", url->host, url->port);
+  FN_TRY(fn_sums_bytes(&sums, fn_buf_str(body), FN_SUM_SHA256, err));
+  fn_sigv4_time(time, fn_clock_unix_ms());
+  headers[0] = (fn_call_pair){"Content-Type", "application/x-www-form-urlencoded"};
+  headers[1] = (fn_call_pair){"X-Amz-Date", time};
+  const fn_call_pair all[] = {
+      {"content-type", headers[0].value}, {"host", host}, {"x-amz-date", time}, {"x-amz-security-token", keys->token}};
+  const fn_sigv4 r = {.method = "POST",
+                      .path = url->path,
+                      .headers = all,
+                      .n_headers = *keys->token ? 4 : 3,
+                      .payload_sha256 = sums.sha256,
+                      .region = region,
+                      .service = "sts",
+                      .time = time};
+  const fn_aws_keys signer = {keys->id, keys->secret, *keys->token ? keys->token : NULL};
+  FN_TRY(fn_sigv4_authorization(authorization, &r, &signer, err));
+  secrets[0] = (fn_call_pair){"Authorization", authorization->data};
+  secrets[1] = (fn_call_pair){"X-Amz-Security-Token", keys->token};
+  return FN_OK;
+}
+
+static fn_status ask_role(fn_aws_found *found, fn_store *store, const fn_url *url, const fn_buf *body,
+                          const char *region, const fn_aws_found *keys, fn_err *err) {
+  fn_call_pair headers[2], secrets[2];
+  char time[17];
+  FN_AUTO_BUF fn_buf authorization;
+  fn_buf_init(&authorization, 1 << 14);
+  FN_TRY(sign_form(headers, secrets, &authorization, time, url, body, region, keys, err));
+  const fn_call_request request = {.method = "POST",
+                                   .url = url->text,
+                                   .headers = headers,
+                                   .n_headers = 2,
+                                   .secret_headers = secrets,
+                                   .n_secret_headers = *keys->token ? 2 : 1,
+                                   .body = fn_buf_str(body)};
+  FN_AUTO_ANSWER fn_call_answer answer = {0};
+  FN_TRY(fn_store_ask(&answer, store, &request, err));
+  FN_TRY(fn_call_check(&answer, &request, err));
+  return read_sts(found, fn_buf_str(&answer.body), answer.url, err);
+}
+
+fn_status fn_aws_from_role(fn_aws_found *found, fn_store *store, const fn_aws_role *role, const fn_aws_found *keys,
+                           fn_err *err) {
+  FN_AUTO_BUF fn_buf text, body;
+  fn_buf_init(&text, FN_URL_MAX), fn_buf_init(&body, MAX_TOKEN);
+  FN_TRY(fn_aws_service_url(&text, store, "AWS_ENDPOINT_URL_STS", "sts", role->region, err));
+  append_parameter(&body, "Action", "AssumeRole");
+  append_parameter(&body, "Version", "2011-06-15");
+  append_parameter(&body, "RoleArn", role->arn);
+  append_parameter(&body, "RoleSessionName", role->session ? role->session : "fakenews");
+  if (role->external_id) append_parameter(&body, "ExternalId", role->external_id);
+  if (role->seconds) append_parameter(&body, "DurationSeconds", role->seconds);
+  FN_TRY(fn_buf_check(&body, "a request", err));
+  fn_url url;
+  FN_TRY(fn_url_parse(&url, text.data, err));
+  const fn_status status = ask_role(found, store, &url, &body, role->region, keys, err);
+  fn_url_deinit(&url);
+  return status;
+}
+
 /* ---- JSON of the metadata services */
 
 static fn_status read_json(fn_aws_found *found, const fn_call_answer *answer, fn_err *err) {
@@ -102,7 +179,7 @@ static fn_status read_json(fn_aws_found *found, const fn_call_answer *answer, fn
   FN_TRY(fn_json_get_string(&secret, value, "SecretAccessKey", "", answer->url, err));
   FN_TRY(fn_json_get_string(&token, value, "Token", "", answer->url, err));
   FN_TRY(fn_json_get_string(&expires, value, "Expiration", "", answer->url, err));
-  return keep(found, fn_str_from(id), fn_str_from(secret), fn_str_from(token), expires, answer->url, err);
+  return keep(found, id, secret, token, expires, answer->url, err);
 }
 
 /* ---- container: ECS, EKS Pod Identity */

@@ -6,10 +6,25 @@
 #include "store/driver.h"
 
 typedef struct fn_aws_found {
-  char *id, *secret, *token;
+  char *id, *secret, *token; /* token "": keys that do not expire */
   int64_t expires_ms;
 } fn_aws_found;
 void fn_aws_found_deinit(fn_aws_found *found);
+/* Copies; token "": none. */
+FN_NODISCARD fn_status fn_aws_found_set(fn_aws_found *found, const char *id, const char *secret, const char *token,
+                                        int64_t expires_ms, fn_err *err);
+
+/* Address of a service: what variable `name` says, AWS_ENDPOINT_URL, else https://HOST.REGION.amazonaws.com/. */
+FN_NODISCARD fn_status fn_aws_service_url(fn_buf *url, const fn_store *store, const char *name, const char *host,
+                                          const char *region, fn_err *err);
+
+typedef struct fn_aws_role {
+  const char *arn, *region;
+  const char *session, *external_id, *seconds; /* NULL: fakenews, none, what the service takes */
+} fn_aws_role;
+/* Keys of a role (AssumeRole), asked for with those of somebody who may have it. */
+FN_NODISCARD fn_status fn_aws_from_role(fn_aws_found *found, fn_store *store, const fn_aws_role *role,
+                                        const fn_aws_found *keys, fn_err *err);
 
 typedef struct fn_aws_identity {
   const char *file;                    /* holds the token of the identity */

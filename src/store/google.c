@@ -34,8 +34,14 @@ static fn_status replace(char **text, const char *value, fn_err *err) {
   return *text || !value || !*value ? FN_OK : fn_err_no_memory(err, "credentials");
 }
 
+fn_status fn_google_set_token(fn_google *g, const char *token, int64_t expires_ms, fn_err *err) {
+  FN_TRY(replace(&g->token, token, err));
+  g->expires_ms = expires_ms;
+  return FN_OK;
+}
+
 /* {"access_token": …, "expires_in": seconds} */
-static fn_status read_token(fn_google *g, const fn_call_answer *answer, fn_err *err) {
+fn_status fn_google_take_token(fn_google *g, const fn_call_answer *answer, fn_err *err) {
   FN_AUTO_JSON json_t *value = NULL;
   const char *token;
   int64_t seconds;
@@ -44,12 +50,10 @@ static fn_status read_token(fn_google *g, const fn_call_answer *answer, fn_err *
       fn_json_get_string(&token, value, "access_token", "", answer->url, NULL) != FN_OK || !*token ||
       fn_json_get_int(&seconds, value, "expires_in", 0, 1 << 30, &hour, answer->url, NULL) != FN_OK)
     return fn_err_set(err, FN_E_IO, "%.300s: an answer without access_token and expires_in", answer->url);
-  FN_TRY(replace(&g->token, token, err));
-  g->expires_ms = fn_clock_unix_ms() + seconds * 1000;
-  return FN_OK;
+  return fn_google_set_token(g, token, fn_clock_unix_ms() + seconds * 1000, err);
 }
 
-static void append_parameter(fn_buf *body, const char *name, const char *value) {
+void fn_google_parameter(fn_buf *body, const char *name, const char *value) {
   fn_buf_printf(body, "%s%s=", body->length ? "&" : "", name);
   fn_url_encode(body, fn_str_from(value), "");
 }
@@ -67,7 +71,7 @@ static fn_status ask_token(fn_google *g, fn_store *store, const char *url, const
   FN_AUTO_ANSWER fn_call_answer answer = {0};
   FN_TRY(fn_store_ask(&answer, store, &request, err));
   FN_TRY(fn_call_check(&answer, &request, err));
-  return read_token(g, &answer, err);
+  return fn_google_take_token(g, &answer, err);
 }
 
 /* ---- service accounts: a signed claim (RFC 7523) */
@@ -128,46 +132,73 @@ static fn_status from_service_account(fn_google *g, fn_store *store, const json_
   fn_buf_init(&jwt, MAX_FILE), fn_buf_init(&body, 2 * MAX_FILE);
   FN_TRY(fn_json_get_string(&url, file, "token_uri", "https://oauth2.googleapis.com/token", path, err));
   FN_TRY(make_claim(&jwt, file, scope, url, path, err));
-  append_parameter(&body, "grant_type", "urn:ietf:params:oauth:grant-type:jwt-bearer");
-  append_parameter(&body, "assertion", jwt.data);
+  fn_google_parameter(&body, "grant_type", "urn:ietf:params:oauth:grant-type:jwt-bearer");
+  fn_google_parameter(&body, "assertion", jwt.data);
   return ask_token(g, store, url, &body, jwt.data, NULL, err);
 }
 
 static fn_status from_user(fn_google *g, fn_store *store, const json_t *file, const char *path, fn_err *err) {
-  const char *url, *id, *secret, *refresh, *quota;
+  const char *url, *id, *secret, *refresh;
   FN_AUTO_BUF fn_buf body;
   fn_buf_init(&body, MAX_FILE);
   FN_TRY(fn_json_get_string(&url, file, "token_uri", "https://oauth2.googleapis.com/token", path, err));
   FN_TRY(fn_json_get_string(&id, file, "client_id", NULL, path, err));
   FN_TRY(fn_json_get_string(&secret, file, "client_secret", NULL, path, err));
   FN_TRY(fn_json_get_string(&refresh, file, "refresh_token", NULL, path, err));
-  FN_TRY(fn_json_get_string(&quota, file, "quota_project_id", "", path, err));
-  FN_TRY(replace(&g->quota_project, quota, err));
-  append_parameter(&body, "grant_type", "refresh_token");
-  append_parameter(&body, "client_id", id);
-  append_parameter(&body, "client_secret", secret);
-  append_parameter(&body, "refresh_token", refresh);
+  fn_google_parameter(&body, "grant_type", "refresh_token");
+  fn_google_parameter(&body, "client_id", id);
+  fn_google_parameter(&body, "client_secret", secret);
+  fn_google_parameter(&body, "refresh_token", refresh);
   return ask_token(g, store, url, &body, refresh, secret, err);
+}
+
+static fn_status from_json(fn_google *g, fn_store *store, const json_t *file, const char *path, const char *scope,
+                           fn_err *err);
+
+/* A service account's token, got with that of the credentials inside. */
+static fn_status from_impersonation(fn_google *g, fn_store *store, const json_t *file, const char *path,
+                                    const char *scope, fn_err *err) {
+  const json_t *source = json_object_get(file, "source_credentials");
+  const char *kind = json_string_value(json_object_get(source, "type"));
+  if (!json_is_object(source) || (kind && strcmp(kind, "impersonated_service_account") == 0))
+    return fn_err_set(err, FN_E_INVALID,
+                      "%.300s: source_credentials are those of a user, a service account or a "
+                      "federation",
+                      path);
+  FN_TRY(from_json(g, store, source, path, FN_GOOGLE_CLOUD, err));
+  return fn_google_impersonate(g, store, file, scope, path, err);
+}
+
+static fn_status from_json(fn_google *g, fn_store *store, const json_t *file, const char *path, const char *scope,
+                           fn_err *err) {
+  const char *kind;
+  FN_TRY(fn_json_get_string(&kind, file, "type", "", path, err));
+  if (strcmp(kind, "service_account") == 0) return from_service_account(g, store, file, scope, path, err);
+  if (strcmp(kind, "authorized_user") == 0) return from_user(g, store, file, path, err);
+  if (strcmp(kind, "external_account") == 0) return fn_google_from_external(g, store, file, scope, path, err);
+  if (strcmp(kind, "impersonated_service_account") == 0) return from_impersonation(g, store, file, path, scope, err);
+  return fn_err_set(err, FN_E_INVALID,
+                    "%.300s: credentials of type \"%.60s\"; service_account, authorized_user, external_account and "
+                    "impersonated_service_account are known",
+                    path, kind);
 }
 
 static fn_status from_file(fn_google *g, fn_store *store, const char *path, const char *scope, fn_err *err) {
   FN_AUTO_JSON json_t *file = NULL;
   FN_AUTO_BUF fn_buf text;
-  const char *kind, *project;
+  const char *project, *quota;
   fn_json_error wrong;
   fn_buf_init(&text, MAX_FILE);
   FN_TRY(fn_file_read(&text, path, MAX_FILE - 1, err));
   /* A message of the JSON reader may not quote from the file: it says where only. */
   if (fn_json_read(&file, fn_buf_str(&text), 0, &wrong) != FN_OK || !json_is_object(file))
     return fn_err_set(err, FN_E_INVALID, "%.300s: no JSON of credentials", path);
-  FN_TRY(fn_json_get_string(&kind, file, "type", "", path, err));
   FN_TRY(fn_json_get_string(&project, file, "project_id", "", path, err));
+  FN_TRY(fn_json_get_string(&quota, file, "quota_project_id", "", path, err));
   FN_TRY(replace(&g->project, project, err));
   FN_TRY(replace(&g->source, path, err));
-  if (strcmp(kind, "service_account") == 0) return from_service_account(g, store, file, scope, path, err);
-  if (strcmp(kind, "authorized_user") == 0) return from_user(g, store, file, path, err);
-  return fn_err_set(err, FN_E_INVALID,
-                    "%.300s: credentials of type \"%.60s\"; service_account and authorized_user are known", path, kind);
+  FN_TRY(from_json(g, store, file, path, scope, err));
+  return replace(&g->quota_project, quota, err);
 }
 
 /* ---- the metadata server of Google's machines */
@@ -199,7 +230,7 @@ static fn_status from_metadata(fn_google *g, fn_store *store, const char *scope,
   const fn_call_request request = {.url = answer.url};
   FN_TRY(fn_call_check(&answer, &request, err));
   FN_TRY(replace(&g->source, "metadata server", err));
-  FN_TRY(read_token(g, &answer, err));
+  FN_TRY(fn_google_take_token(g, &answer, err));
   if (!g->project && ask_metadata(&project, store, "project/project-id", NULL) == FN_OK && project.status == 200)
     FN_TRY(replace(&g->project, project.body.data, err));
   return FN_OK;

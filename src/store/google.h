@@ -23,4 +23,18 @@ FN_NODISCARD fn_status fn_google_token_get(fn_google *google, fn_store *store, c
 /* Forgets a token that a service refused, once it was used; false when there is none. */
 bool fn_google_token_forget(fn_google *google);
 
+/* ---- what the files of it share: google.c, google_federation.c */
+
+FN_NODISCARD fn_status fn_google_set_token(fn_google *google, const char *token, int64_t expires_ms, fn_err *err);
+/* From an answer {"access_token": …, "expires_in": seconds}. */
+FN_NODISCARD fn_status fn_google_take_token(fn_google *google, const fn_call_answer *answer, fn_err *err);
+/* Appends "name=value" of a form. */
+void fn_google_parameter(fn_buf *body, const char *name, const char *value);
+/* A token for that of somebody else, as a file of type external_account describes it. */
+FN_NODISCARD fn_status fn_google_from_external(fn_google *google, fn_store *store, const json_t *file,
+                                               const char *scope, const char *path, fn_err *err);
+/* Exchanges google->token for one of the service account that file names (service_account_impersonation_url). */
+FN_NODISCARD fn_status fn_google_impersonate(fn_google *google, fn_store *store, const json_t *file, const char *scope,
+                                             const char *path, fn_err *err);
+
 #endif

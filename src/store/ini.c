@@ -36,14 +36,21 @@ bool fn_ini_has_section(fn_str text, const char *section) {
 bool fn_ini_find(fn_buf *out, fn_str text, const char *section, const char *key) {
   fn_str line, found = {NULL, 0};
   bool inside = false;
+  size_t indent = SIZE_MAX; /* of the setting before, in this section */
   while (take_line(&line, &text)) {
-    if (line.length == 0 || line.data[0] == '#' || line.data[0] == ';' || line.data[0] == ' ' || line.data[0] == '\t')
-      continue;
+    size_t n = 0;
+    while (n < line.length && (line.data[n] == ' ' || line.data[n] == '\t')) n++;
+    const fn_str bare = fn_str_trim(line);
+    if (bare.length == 0 || bare.data[0] == '#' || bare.data[0] == ';') continue;
+    if (n > indent) continue; /* it goes on with the setting before: "s3 =" has settings of its own below it */
     if (line.data[0] == '[') {
       inside = is_section(line, section);
+      indent = SIZE_MAX;
       continue;
     }
-    const char *equals = memchr(line.data, '=', line.length);
+    indent = n;
+    const char *equals = memchr(line.data, '=', line.length), *colon = memchr(line.data, ':', line.length);
+    if (colon && (!equals || colon < equals)) equals = colon;
     if (!inside || !equals) continue;
     const fn_str name = fn_str_trim(fn_str_make(line.data, (size_t)(equals - line.data)));
     if (fn_str_equal_nocase(name, fn_str_from(key)))

@@ -33,9 +33,17 @@ bool fn_when_parse(int64_t *out, const char *text) {
     if (shape[i] != '0' && shape[i] != text[i]) return false;
   const char *rest = text + sizeof shape - 1;
   if (*rest == '.') rest += 1 + strspn(rest + 1, "0123456789");
-  if (strcmp(rest, "Z") != 0 && strcmp(rest, "+00:00") != 0) return false;
-  return combine(out, number(text, 0, 4), number(text, 5, 2), number(text, 8, 2), number(text, 11, 2),
-                 number(text, 14, 2), number(text, 17, 2));
+  int64_t ms, offset_s = 0;
+  if (strcmp(rest, "Z") != 0) {
+    const int hours = strlen(rest) == 6 ? number(rest, 1, 2) : -1, minutes = hours >= 0 ? number(rest, 4, 2) : -1;
+    if ((*rest != '+' && *rest != '-') || hours < 0 || minutes < 0 || rest[3] != ':') return false;
+    offset_s = (hours * 60 + minutes) * (*rest == '-' ? -60 : 60);
+  }
+  if (!combine(&ms, number(text, 0, 4), number(text, 5, 2), number(text, 8, 2), number(text, 11, 2),
+               number(text, 14, 2), number(text, 17, 2)))
+    return false;
+  *out = ms - offset_s * 1000;
+  return true;
 }
 
 bool fn_when_parse_http(int64_t *out, fn_str text) {

@@ -130,6 +130,15 @@ class Cloud:
             return h.json(200, self.aws_keys("CONTAINER")) if ok else h.json(403, {"message": "no"})
         if path == "/" and h.command == "POST":
             return self.sts(h)
+        if path == "/federation/credentials":
+            return self.sso(h)
+        if path == "/v1/token":
+            return self.exchange(h)
+        if path == "/subject":
+            good = h.headers.get("X-Ask") == "ask-secret"
+            return h.json(200, {"id_token": "subject-secret"}) if good else h.json(403, {})
+        if path.endswith(":generateAccessToken"):
+            return self.impersonate(h, path)
         if path.startswith("/session/"):
             return self.session(h, path.removeprefix("/session/"))
         bearer = (h.headers.get("Authorization") or "").removeprefix("Bearer ")
@@ -155,7 +164,7 @@ class Cloud:
         done = subprocess.run(["openssl", "dgst", "-sha256", "-verify", self.folder / "public.pem", "-signature",
                                self.folder / "signature", self.folder / "signed"], capture_output=True)
         head, claim = (json.loads(from_base64url(part)) for part in signed.split("."))
-        good = done.returncode == 0 and head["alg"] == "RS256" and claim["aud"] == self.url + "/token"
+        good = done.returncode == 0 and head["alg"] == "RS256" and claim["aud"] in (self.url + "/token", "https://oauth2.googleapis.com/token")
         good = good and claim["exp"] - claim["iat"] <= 3600 and abs(claim["iat"] - time.time()) < 60
         good = good and claim["iss"] == "robot@project-1.iam" and claim["scope"].startswith("https://www.googleapis.com/auth/")
         return h.json(200, self.new_token()) if good else h.json(400, {"error": "invalid_grant", "sent": form})
@@ -182,16 +191,57 @@ class Cloud:
             return h.bytes(200, b"my-role\n") if self.aws_role else h.bytes(404, b"")
         return h.json(200, self.aws_keys("INSTANCE"))
 
+    def sso(self, h):
+        if h.headers.get("x-amz-sso_bearer_token") != "sso-secret":
+            return h.json(401, {"message": "Session token not found or invalid"})
+        k = self.aws_keys(f"{h.query['account_id']}{h.query['role_name']}")
+        return h.json(200, {"roleCredentials": {"accessKeyId": k["AccessKeyId"], "secretAccessKey": k["SecretAccessKey"],
+                                                "sessionToken": k["Token"], "expiration": int((time.time() + self.lifetime) * 1000)}})
+
+    def exchange(self, h):
+        form = dict(urllib.parse.parse_qsl(h.data.decode()))
+        good = form["grant_type"] == "urn:ietf:params:oauth:grant-type:token-exchange" and form["subject_token"] == "subject-secret"
+        good = good and form["requested_token_type"] == "urn:ietf:params:oauth:token-type:access_token"
+        if not good:
+            return h.json(400, {"error": "invalid_grant", "sent": form})
+        token = f"ya29.exchanged-{form['audience']}-{form['subject_token_type']}"
+        self.tokens.add(token)
+        return h.json(200, {"access_token": token, "expires_in": self.lifetime, "token_type": "Bearer",
+                            "issued_token_type": "urn:ietf:params:oauth:token-type:access_token"})  # fmt: skip
+
+    def impersonate(self, h, path):
+        bearer = (h.headers.get("Authorization") or "").removeprefix("Bearer ")
+        if bearer not in self.tokens:
+            return h.json(401, {"error": {"code": 401, "message": f"Invalid Credentials: {bearer}"}})
+        asked = json.loads(h.data)
+        token = f"ya29.as-{path.split('/')[-1]}-{'+'.join(asked['delegates'] or [])}-{asked['scope'][0].split('/')[-1]}-{asked['lifetime']}"
+        self.tokens.add(token)
+        stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + self.lifetime))
+        return h.json(200, {"accessToken": token, "expireTime": stamp})
+
+    def assume(self, h, form):
+        """AssumeRole: keys that tell whose keys asked, and what for."""
+        asker = h.headers["Authorization"].split("Credential=")[1].split("/")[0]
+        if asker != "SOURCE" and not h.headers.get("X-Amz-Security-Token", "").startswith("token-of-"):
+            return h.bytes(403, b"<ErrorResponse><Error><Code>AccessDenied</Code></Error></ErrorResponse>")
+        more = "".join(form.get(name, "") for name in ("ExternalId", "DurationSeconds"))
+        return self.sts_keys(h, "AssumeRole", f"{form['RoleArn'].rpartition('/')[2]}{more}of{asker}")
+
+    def sts_keys(self, h, action, name):
+        k = self.aws_keys(name)
+        return h.bytes(200, f"""<{action}Response xmlns="https://sts.amazonaws.com/doc/2011-06-15/">
+<{action}Result><Credentials><SessionToken>{k["Token"]}</SessionToken><SecretAccessKey>{k["SecretAccessKey"]}
+</SecretAccessKey><Expiration>{k["Expiration"]}</Expiration><AccessKeyId>{k["AccessKeyId"]}</AccessKeyId></Credentials>
+</{action}Result></{action}Response>""".replace("\n</", "</").encode(), Content_Type="text/xml")
+
     def sts(self, h):
         form = dict(urllib.parse.parse_qsl(h.data.decode()))
+        if form["Action"] == "AssumeRole":
+            return self.assume(h, form)
         if form.get("WebIdentityToken") != "identity-secret":
             text = f"<ErrorResponse><Error><Code>InvalidIdentityToken</Code><Message>{form}</Message></Error></ErrorResponse>"
             return h.bytes(400, text.encode())
-        k = self.aws_keys(form["RoleArn"].rpartition("/")[2])
-        return h.bytes(200, f"""<AssumeRoleWithWebIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/">
-<AssumeRoleWithWebIdentityResult><Credentials><SessionToken>{k["Token"]}</SessionToken><SecretAccessKey>{k["SecretAccessKey"]}
-</SecretAccessKey><Expiration>{k["Expiration"]}</Expiration><AccessKeyId>{k["AccessKeyId"]}</AccessKeyId></Credentials>
-</AssumeRoleWithWebIdentityResult></AssumeRoleWithWebIdentityResponse>""".replace("\n</", "</").encode())
+        return self.sts_keys(h, "AssumeRoleWithWebIdentity", form["RoleArn"].rpartition("/")[2])
 
     def secret(self, h, name):
         name = name.removesuffix(":access")

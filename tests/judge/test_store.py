@@ -16,6 +16,8 @@ import pytest
 from botocore.auth import S3SigV4Auth, SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
+from cli.cloud_support import Cloud, make_key
+from cli.credential_support import aws_variables, write_aws, write_google
 from cli.store_support import TOOLS, Proxy, probe
 
 BIG = random.Random(1).randbytes(17_500_000)  # three parts
@@ -200,6 +202,60 @@ def test_keys_of_every_kind(s3, moto):
         assert listed.startswith("fix/") and len(listed.splitlines()) == 7
     finally:
         moto.free_actions(0)
+
+
+# ---- credentials: tests/cli/test_store.py holds our client to the same tables
+
+
+@pytest.fixture
+def cloud(tmp_path):
+    server = Cloud(tmp_path)
+    yield server
+    server.stop()
+
+
+ASK_BOTOCORE = """
+import json, os, sys
+import botocore.session
+keys = {}
+for profile, variables in json.load(sys.stdin).items():
+    os.environ.update(variables)
+    try:
+        keys[profile] = botocore.session.Session().get_credentials().get_frozen_credentials().access_key
+    except Exception as error:
+        keys[profile] = None
+print(json.dumps(keys))
+"""
+
+
+def test_profiles_give_the_keys_that_botocore_gets(cloud, tmp_path):
+    expected = write_aws(tmp_path, cloud)
+    asked = {profile: aws_variables(tmp_path, cloud, profile) for profile in expected}
+    env = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "AWS_DEFAULT_REGION": "us-east-1", "AWS_MAX_ATTEMPTS": "1"}
+    done = subprocess.run([sys.executable, "-c", ASK_BOTOCORE], input=json.dumps(asked), env=env, capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout) == expected
+
+
+def test_files_of_google_give_the_tokens_that_google_auth_gets(cloud, tmp_path, monkeypatch):
+    """google-auth asks an address of its own for impersonation, of which it takes the account's name only."""
+    requests = pytest.importorskip("google.auth.transport.requests")
+    import google.auth
+    import google.auth.iam
+    from google.auth.exceptions import GoogleAuthError
+
+    monkeypatch.setattr(google.auth.iam, "_IAM_ENDPOINT", cloud.url + "/v1/projects/-/serviceAccounts/{}:generateAccessToken")
+
+    def ask(name):
+        try:
+            scopes = ["https://www.googleapis.com/auth/devstorage.read_write"]
+            credentials, _ = google.auth.load_credentials_from_file(str(tmp_path / f"{name}.json"), scopes=scopes)
+            credentials.refresh(requests.Request())
+            return credentials.token
+        except GoogleAuthError:
+            return None
+
+    expected = write_google(tmp_path, cloud, make_key(tmp_path))
+    assert {name: ask(name) for name in expected} == expected
 
 
 # ---- what goes wrong on the way

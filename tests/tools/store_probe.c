@@ -2,10 +2,10 @@
  *
  *   store_probe VERB URI [ARGUMENT]… [SETTING VALUE]…    one line of JSON: outcome, message, output, events
  *       get KEY PATH [SHA256]   put KEY PATH [SHA256]   read KEY   write KEY TEXT   list FOLDER   stat KEY   remove KEY
- *       SETTING: net.…, store.…, state FOLDER, cancel N (the N-th event), repeat N (the verb is done N times, also
- * after a failure; the last one's outcome is told) store_probe sigv4 < LINES signs requests: lines of JSON with method,
- * path, query and headers as lists of pairs, payload, region, service, time, id, secret, token; answers lines with
- * canonical, to_sign, authorization, query
+ *       SETTING: net.…, store.…, state FOLDER, cancel N (the N-th event), cancel_wait N (N-th question), repeat N (the
+ * verb is done N times, also after a failure; the last one's outcome is told) store_probe sigv4 < LINES signs requests:
+ * lines of JSON with method, path, query and headers as lists of pairs, payload, region, service, time, id, secret,
+ * token; answers lines with canonical, to_sign, authorization, query
  */
 #include "store/sigv4.h"
 #include "store/store.h"
@@ -16,12 +16,14 @@
 
 enum { MAX_ARGUMENTS = 4, MAX_INPUT = 1 << 20 };
 
+extern char **environ;
+
 typedef struct job {
   const char *verb, *uri, *arguments[MAX_ARGUMENTS];
   int n_arguments;
   fn_config *config;
   fn_store_options options;
-  long cancel_at, n_events, repeat;
+  long cancel_at, cancel_wait, n_events, n_waits, repeat;
   fn_buf output, events;
   uint64_t last_data;
 } job;
@@ -37,6 +39,7 @@ static bool on_event(void *arg, const fn_download_event *e) {
   const bool shown = e->kind == FN_DOWNLOAD_BEGIN || e->kind == FN_DOWNLOAD_RETRY || e->kind == FN_DOWNLOAD_NOTE;
   if (shown) fn_buf_printf(&j->events, "%s %s\n", names[e->kind], e->text ? e->text : "");
   if (e->kind == FN_DOWNLOAD_DATA) j->last_data = e->n_bytes;
+  if (e->kind == FN_DOWNLOAD_WAIT && ++j->n_waits == j->cancel_wait) return false;
   return j->cancel_at == 0 || e->kind == FN_DOWNLOAD_WAIT || ++j->n_events < j->cancel_at;
 }
 
@@ -85,13 +88,16 @@ static fn_status run(job *j, int argc, char **argv, fn_err *err) {
         j->cancel_at = (long)number;
       else
         j->repeat = (long)number;
+    } else if (strcmp(argv[i], "cancel_wait") == 0 && i + 1 < argc) {
+      if (!fn_str_to_int64(&number, fn_str_from(argv[++i]))) return fn_err_set(err, FN_E_INVALID, "no number");
+      j->cancel_wait = (long)number;
     } else if (j->n_arguments < MAX_ARGUMENTS) {
       j->arguments[j->n_arguments++] = argv[i];
     }
   }
   FN_TRY(fn_config_fill(&net, j->config, &fn_net_option_table, err));
   FN_TRY(fn_config_fill(&buckets, j->config, &fn_bucket_option_table, err));
-  environment = (fn_environment){get_variable, NULL, getenv("HOME")};
+  environment = (fn_environment){get_variable, NULL, getenv("HOME"), environ};
   j->options.net = &net;
   j->options.buckets = &buckets;
   j->options.environment = &environment;

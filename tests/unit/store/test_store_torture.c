@@ -110,7 +110,7 @@ static void torture(fn_status (*scenario)(fn_err *err), fn_status expected) {
 
 static void test_kinds(void **state) {
   (void)state;
-  environment = (fn_environment){variable, NULL, "/nonexistent"};
+  environment = (fn_environment){.get = variable, .home = "/nonexistent"};
   torture(use_folder, FN_OK);
   torture(use_s3, FN_E_IO);
   torture(use_gs, FN_E_IO);
@@ -119,7 +119,7 @@ static void test_kinds(void **state) {
 
 static void test_without_credentials(void **state) {
   (void)state;
-  environment = (fn_environment){few_variables, NULL, "/nonexistent"};
+  environment = (fn_environment){.get = few_variables, .home = "/nonexistent"};
   torture(use_s3, FN_E_INVALID);
   torture(use_secret, FN_E_INVALID);
 }
