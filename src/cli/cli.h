@@ -107,5 +107,10 @@ FN_NODISCARD fn_status fn_cli_print(fn_str text, fn_err *err);
 bool fn_cli_stop_requested(void);
 /* Signal number that asked to stop (exit code 128 + n), 0 when none. */
 int fn_cli_stop_signal(void);
+/* A signal that asks to stop and that no thread has taken yet; 0: none. */
+int fn_cli_untaken_signal(void);
+/* From now on a thread ends the program when such a signal waits for three seconds: whoever should take it is stuck in
+ * the kernel. For verbs that use folders which may lie on a network. */
+void fn_cli_watch_stuck(void);
 
 #endif

@@ -26,7 +26,7 @@ static atomic_int stop_signal;
 static bool stop_is_told; /* set before the handler is */
 
 /* One that waits because the verb has blocked signals (serve takes them itself, once it answers). */
-static int waiting_signal(void) {
+int fn_cli_untaken_signal(void) {
   static const int all[] = {SIGINT, SIGTERM, SIGHUP};
   sigset_t set;
   if (sigpending(&set) != 0) return 0;
@@ -39,7 +39,7 @@ bool fn_cli_stop_requested(void) {
   return fn_cli_stop_signal() != 0;
 }
 int fn_cli_stop_signal(void) {
-  return stop_signal ? stop_signal : waiting_signal();
+  return stop_signal ? stop_signal : fn_cli_untaken_signal();
 }
 
 /* The first signal asks a long verb to stop at its next safe point, the second ends the program at once. Whoever

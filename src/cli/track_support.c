@@ -17,6 +17,7 @@ fn_environment fn_cli_environment(void) {
 
 fn_status fn_cli_stores_init(fn_cli_stores *s, const fn_cli *cli, fn_err *err) {
   *s = (fn_cli_stores){.environment = fn_cli_environment()};
+  fn_cli_watch_stuck();
   FN_TRY(fn_config_fill(&s->net, cli->config, &fn_net_option_table, err));
   FN_TRY(fn_config_fill(&s->buckets, cli->config, &fn_bucket_option_table, err));
   s->options =

@@ -7,6 +7,7 @@ import os
 import platform
 import random
 import shutil
+import signal
 import sqlite3
 import subprocess
 import tempfile
@@ -234,3 +235,19 @@ def test_damaged_identity(program, data, tmp_path):
     done = subprocess.run([program, "train", "--resume", "run", "train.epochs=2"], cwd=tmp_path, env=bare_environment(tmp_path),
                           capture_output=True, text=True)
     assert done.returncode == 0 and "this training is not tracked: " in done.stderr and "track/run.json" in done.stderr, done.stderr
+
+
+@needs_filter
+def test_a_mount_that_does_not_answer_leaves_ctrl_c_working(program, tmp_path):
+    (tmp_path / "runs").mkdir()
+    (tmp_path / "runs/tracking.db").write_bytes(b"")
+    env = bare_environment(tmp_path, LD_PRELOAD=str(FAULT), FN_FAULT_IO="1", FN_FAULT_PATH="tracking.db", FN_FAULT_ERROR="hang",
+                           ASAN_OPTIONS="verify_asan_link_order=0")
+    child = subprocess.Popen([program, "runs", "list"], cwd=tmp_path, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    status = Path(f"/proc/{child.pid}/status")
+    end = time.monotonic() + 20
+    while "SigBlk:\tfffffff" not in status.read_text() and time.monotonic() < end:  # until it hangs
+        time.sleep(0.02)
+    child.send_signal(signal.SIGINT)
+    begun = time.monotonic()
+    assert child.wait(20) == 130 and time.monotonic() - begun < 10 and b"did not answer" in child.stderr.read()

@@ -2,7 +2,7 @@
 them once and every server is a fork of it. What runs in the fork is what `mlflow server --serve-artifacts` runs: uvicorn
 with mlflow.server.fastapi_app (before 3.x: the Flask application alone).
 
-As a program: reads lines of JSON {"backend", "artifacts", "port"}, answers each with the process id.
+As a program: reads lines of JSON {"backend", "artifacts", "port", "root", "env"}, answers each with the process id.
 As a module: Servers().
 """
 
@@ -20,6 +20,7 @@ from pathlib import Path
 
 
 def serve(order):
+    os.environ.update(order.get("env", {}))
     os.environ["_MLFLOW_SERVER_FILE_STORE"] = order["backend"]
     os.environ["_MLFLOW_SERVER_REGISTRY_STORE"] = order["backend"]
     os.environ["_MLFLOW_SERVER_ARTIFACT_ROOT"] = order.get("root", "mlflow-artifacts:/")

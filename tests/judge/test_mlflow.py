@@ -4,13 +4,16 @@ store has; a server that is killed in mid-training loses nothing."""
 import json
 import math
 import os
+import socket
 import subprocess
 import sys
 import time
 import urllib.request
 from pathlib import Path
 
+import boto3
 import pytest
+from botocore.exceptions import EndpointConnectionError
 
 REPO = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(REPO / "tests/cli"))
@@ -47,6 +50,27 @@ def on_postgres(servers, data):
         server = servers.start("postgres", backend=f"postgresql+psycopg2://postgres@/postgres?host={cluster.folder}")
         yield server
         server.kill()
+
+
+@pytest.fixture(scope="module")
+def moto(tmp_path_factory):
+    """S3 with one bucket."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    url = f"http://127.0.0.1:{port}"
+    process = subprocess.Popen([sys.executable, "-m", "moto.server", "-p", str(port)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    s3 = boto3.client("s3", endpoint_url=url, region_name="us-east-1", aws_access_key_id="key", aws_secret_access_key="secret")
+    end = time.monotonic() + 60
+    while True:
+        try:
+            s3.create_bucket(Bucket="bucket")
+            break
+        except EndpointConnectionError:
+            assert time.monotonic() < end and process.poll() is None
+            time.sleep(0.1)
+    yield url
+    process.kill()
+    process.wait()
 
 
 def client(server):
@@ -324,4 +348,24 @@ def test_files_beside_the_server(servers, tmp_path):
         return
     assert [f.path for f in c.list_artifacts(run["run_id"], "deep")] == ["deep/a.txt"]
     assert Path(c.download_artifacts(run["run_id"], "deep/a.txt", str(tmp_path))).read_text() == "hello"
+    server.kill()
+
+
+@pytest.mark.parametrize("proxied", [False, True], ids=["direct", "through-the-server"])
+def test_files_of_a_training_in_s3(servers, program, data, tmp_path, monkeypatch, moto, proxied):
+    """A server whose artifact root is a bucket sends its clients there; one that serves artifacts puts them there itself."""
+    if "FN_MLFLOW_PYTHON" in os.environ:
+        pytest.skip("the server of another MLflow is installed without boto3")
+    variables = {"MLFLOW_S3_ENDPOINT_URL": moto, "AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret"}
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    where = {"artifacts": "s3://bucket/proxied"} if proxied else {"root": "s3://bucket/direct"}
+    server = servers.start(f"s3-{proxied}", env=variables, **where)
+    finish(train(program, tmp_path, data, server, **({} if proxied else variables)))
+    theirs, _ = compare(program, tmp_path, server, tmp_path)
+    assert theirs.info.artifact_uri.startswith("mlflow-artifacts:/" if proxied else "s3://bucket/direct/")
+    s3 = boto3.client("s3", endpoint_url=moto, region_name="us-east-1")
+    keys = [o["Key"] for o in s3.list_objects_v2(Bucket="bucket", Prefix="proxied" if proxied else "direct")["Contents"]]
+    # What this program puts there carries its SHA-256; what the server puts does not.
+    assert len(keys) >= 5 and {"sha256" in s3.head_object(Bucket="bucket", Key=key)["Metadata"] for key in keys} == {not proxied}
     server.kill()

@@ -6,7 +6,8 @@
  *   FN_FAULT_CALLS=write,fsync   which calls are counted; all when not set
  *   FN_FAULT_PATH=tracking.db   only those on files whose path has this in it
  *   FN_FAULT_ERROR=EIO EIO, ENOSPC, EINTR or EMFILE; "short": reads and writes do half of what they were asked for;
- *                      "kill": the process is killed before the call
+ *                      "kill": the process is killed before the call; "hang": the call does not come back, for no
+ *                      signal that has a handler either, as on a network mount whose server is gone
  *   FN_FAULT_FOR_GOOD=1  all that follow fail too (for a full disk: with ENOSPC those that need space)
  *   FN_FAULT_REPORT=PATH  at the end: "allocations N calls M failed NAME path", or the address whose allocation failed
  *
@@ -22,6 +23,7 @@
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -48,7 +50,7 @@ static struct {
   bool on, for_good;
   long alloc_at, io_at;
   atomic_long n_alloc, n_io;
-  int error;                  /* 0: short; -1: kill */
+  int error;                  /* 0: short; -1: kill; -2: hang */
   const char *report, *only;  /* part of a path; NULL: all */
   unsigned char counted[512]; /* by number of the call */
   char failed[256];
@@ -249,6 +251,13 @@ static void on_call(int signal, siginfo_t *info, void *context) {
     if (hit && n == fault.io_at) note(calls[i].name, what, args);
   }
   long result;
+  if (hit && fault.error == -2) {
+    sigset_t all;
+    sigfillset(&all);
+    sigdelset(&all, SIGSYS);
+    pthread_sigmask(SIG_SETMASK, &all, NULL);
+    for (;;) sleep(60);
+  }
   if (hit && fault.error < 0) {
     report_now();
     kill(getpid(), SIGKILL);
@@ -315,7 +324,8 @@ __attribute__((constructor)) static void begin(void) {
   static const struct {
     const char *name;
     int value;
-  } errors[] = {{"EIO", EIO}, {"ENOSPC", ENOSPC}, {"EINTR", EINTR}, {"EMFILE", EMFILE}, {"short", 0}, {"kill", -1}};
+  } errors[] = {{"EIO", EIO}, {"ENOSPC", ENOSPC}, {"EINTR", EINTR}, {"EMFILE", EMFILE},
+                {"short", 0}, {"kill", -1},       {"hang", -2}};
   const char *chosen = getenv("FN_FAULT_CALLS"), *error = getenv("FN_FAULT_ERROR");
   fault.alloc_at = number_in("FN_FAULT_ALLOC");
   fault.io_at = number_in("FN_FAULT_IO");
