@@ -99,7 +99,7 @@ static fn_status open_session(upload *u, fn_err *err) {
   snprintf(u->session, sizeof u->session, "%.*s", (int)location.length, location.data);
   u->offset = 0;
   FN_TRY(check_session(u, err));
-  fn_upload_keep(u->store, &u->memory, u->session);
+  fn_upload_keep(&u->memory, u->session);
   return FN_OK;
 }
 
@@ -234,14 +234,16 @@ fn_status fn_gs_upload(fn_store *store, const char *key, const fn_gs_source *sou
       .uri = store->uri, .key = key, .sha256 = u.sums.sha256, .length = source->length, .part_bytes = u.piece};
   const fn_download_event begin = {.kind = FN_DOWNLOAD_BEGIN, .text = key, .total = (int64_t)source->length};
   if (source->from_file) FN_TRY(fn_store_tell(store, begin, err));
+  u.memory.fd = -1;
+  if (source->length > u.piece) fn_upload_claim(&u.memory, store);
   FN_AUTO_FREE char *kept = source->length > u.piece ? fn_upload_recall(store, &u.memory) : NULL;
   const bool goes_on = kept && strlen(kept) < sizeof u.session;
   if (goes_on) memcpy(u.session, kept, strlen(kept) + 1);
   fn_status status = run(&u, goes_on, err);
-  const bool keep =
-      store->options.state && source->length > u.piece && (status == FN_E_IO || status == FN_E_CANCELLED) && !u.is_done;
+  const bool keep = u.memory.fd >= 0 && (status == FN_E_IO || status == FN_E_CANCELLED) && !u.is_done;
   if (status != FN_OK && !keep && !u.is_done) cancel_session(&u);
   if (!keep) fn_upload_forget(store, &u.memory);
+  fn_upload_release(&u.memory, store);
   if (!keep || !err) return status;
   char text[sizeof err->message];
   memcpy(text, err->message, sizeof text);

@@ -1,6 +1,8 @@
 #include "store/remember.h"
 
 #include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { MAX_STATE = 1 << 16 };
@@ -19,12 +21,40 @@ static char *path_of(const fn_store *store, const fn_upload *u) {
   return text.failed ? NULL : fn_path_join(store->options.state, name);
 }
 
+void fn_upload_claim(fn_upload *u, const fn_store *store) {
+  FN_AUTO_FREE char *path = path_of(store, u);
+  u->fd = -1;
+  if (!path || fn_dir_create(store->options.state, NULL) != FN_OK) return;
+  for (int i = 0; i < 10; i++) {
+    struct stat mine, named;
+    /* Made private before anything stands in it. */
+    const int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd < 0) return;
+    const bool locked = flock(fd, LOCK_EX | LOCK_NB) == 0;
+    /* Who had it may have ended, and removed it, in between. */
+    if (locked && fstat(fd, &mine) == 0 && stat(path, &named) == 0 && mine.st_ino == named.st_ino) {
+      u->fd = fd;
+      return;
+    }
+    close(fd);
+    if (!locked) return;
+  }
+}
+
+void fn_upload_release(fn_upload *u, const fn_store *store) {
+  struct stat st;
+  if (u->fd < 0) return;
+  if (fstat(u->fd, &st) == 0 && st.st_size == 0) fn_upload_forget(store, u); /* nothing was kept */
+  close(u->fd);
+  u->fd = -1;
+}
+
 char *fn_upload_recall(const fn_store *store, const fn_upload *u) {
   FN_AUTO_FREE char *path = path_of(store, u);
   FN_AUTO_JSON json_t *state = NULL;
   const char *uri, *key, *sha256, *id;
   int64_t length, part;
-  if (!path || !fn_path_exists(path) || fn_json_load(&state, path, MAX_STATE, NULL) != FN_OK) return NULL;
+  if (u->fd < 0 || !path || !fn_path_exists(path) || fn_json_load(&state, path, MAX_STATE, NULL) != FN_OK) return NULL;
   if (fn_json_get_string(&uri, state, "uri", NULL, "", NULL) != FN_OK ||
       fn_json_get_string(&key, state, "key", NULL, "", NULL) != FN_OK ||
       fn_json_get_string(&sha256, state, "sha256", NULL, "", NULL) != FN_OK ||
@@ -37,12 +67,11 @@ char *fn_upload_recall(const fn_store *store, const fn_upload *u) {
   return same ? fn_str_dup(fn_str_from(id)) : NULL;
 }
 
-void fn_upload_keep(const fn_store *store, const fn_upload *u, const char *id) {
-  FN_AUTO_FREE char *path = path_of(store, u);
+void fn_upload_keep(const fn_upload *u, const char *id) {
   FN_AUTO_BUF fn_buf text;
   fn_buf_init(&text, MAX_STATE);
   fn_json_writer w;
-  if (!path || fn_dir_create(store->options.state, NULL) != FN_OK) return;
+  if (u->fd < 0) return;
   fn_json_begin(&w, &text, 2);
   fn_json_object(&w, NULL);
   fn_json_text(&w, "uri", u->uri);
@@ -53,15 +82,12 @@ void fn_upload_keep(const fn_store *store, const fn_upload *u, const char *id) {
   fn_json_text(&w, "id", id);
   fn_json_end(&w);
   if (text.failed) return;
-  /* Made private before anything stands in it; a cut file is no JSON, and recalls nothing. */
-  const int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-  if (fd < 0) return;
-  const bool written = write(fd, text.data, text.length) == (ssize_t)text.length;
-  close(fd);
-  if (!written) unlink(path);
+  /* A cut file is no JSON, and recalls nothing. */
+  const bool written = ftruncate(u->fd, 0) == 0 && pwrite(u->fd, text.data, text.length, 0) == (ssize_t)text.length;
+  if (!written && ftruncate(u->fd, 0) != 0) return;
 }
 
 void fn_upload_forget(const fn_store *store, const fn_upload *u) {
   FN_AUTO_FREE char *path = path_of(store, u);
-  if (path) unlink(path);
+  if (u->fd >= 0 && path) unlink(path);
 }

@@ -48,7 +48,7 @@ static fn_status create(upload *u, fn_err *err) {
   FN_TRY(fn_store_expect(&answer, u->store, &call, err));
   (void)fn_xml_find(&id, fn_buf_str(&answer.body), "*/UploadId");
   FN_TRY(copy_text(u->id, sizeof u->id, fn_buf_str(&id), u, "UploadId", err));
-  fn_upload_keep(u->store, &u->memory, u->id);
+  fn_upload_keep(&u->memory, u->id);
   return FN_OK;
 }
 
@@ -192,11 +192,7 @@ static fn_status complete(upload *u, fn_err *err) {
                               .total = -1};
   FN_AUTO_ANSWER fn_call_answer answer = {0};
   const fn_status status = fn_store_expect(&answer, u->store, &call, err);
-  if (status == FN_E_NOT_FOUND) { /* an attempt whose answer was lost may have completed it */
-    fn_store_entry entry;
-    const bool stored = u->store->driver->stat(&entry, u->store, u->key, NULL) == FN_OK;
-    return stored && fn_digest_equal(entry.sha256, u->sums->sha256) ? FN_OK : status;
-  }
+  /* FN_E_NOT_FOUND: an attempt whose answer was lost may have completed it, run looks. */
   FN_TRY(status);
   /* The answer's head may have left before the work was done: a failure then stands in a body of status 200. */
   FN_AUTO_BUF fn_buf etag;
@@ -214,18 +210,35 @@ static void abort_upload(const upload *u) {
   (void)!u->store->driver->call(&answer, u->store, &call, NULL); /* what failed before is what is told */
 }
 
+static bool is_stored(const upload *u) {
+  fn_store_entry entry;
+  return u->store->driver->stat(&entry, u->store, u->key, NULL) == FN_OK &&
+         fn_digest_equal(entry.sha256, u->sums->sha256);
+}
+
 static fn_status run(upload *u, fn_err *err) {
   FN_AUTO_FREE char *kept = fn_upload_recall(u->store, &u->memory);
   bool goes_on = false;
   if (kept && strlen(kept) < sizeof u->id) {
     memcpy(u->id, kept, strlen(kept) + 1);
-    FN_TRY(list_parts(&goes_on, u, err));
+    const fn_status listed = list_parts(&goes_on, u, err);
+    /* Who may not list parts can begin anew. */
+    if (listed != FN_OK && listed != FN_E_INVALID) return listed;
+    goes_on = goes_on && listed == FN_OK;
   }
   if (!goes_on) FN_TRY(create(u, err));
   fn_status status = put_parts(u, err);
   if (status == FN_OK) status = complete(u, err);
+  if (status == FN_E_NOT_FOUND && !is_stored(u)) { /* somebody removed the upload in between */
+    memset(u->parts, 0, u->n * sizeof *u->parts);
+    FN_TRY(create(u, err));
+    status = put_parts(u, err);
+    if (status == FN_OK) status = complete(u, err);
+  } else if (status == FN_E_NOT_FOUND) {
+    status = FN_OK;
+  }
   /* What may pass, or was stopped, goes on with the same call when there is a memory of it. */
-  const bool keep = u->store->options.state && (status == FN_E_IO || status == FN_E_CANCELLED);
+  const bool keep = u->memory.fd >= 0 && (status == FN_E_IO || status == FN_E_CANCELLED);
   if (status != FN_OK && !keep) abort_upload(u);
   if (!keep) fn_upload_forget(u->store, &u->memory);
   if (status == FN_OK || !keep || !err) return status;
@@ -258,5 +271,8 @@ fn_status fn_s3_upload(fn_store *store, const char *key, const char *from_path, 
       .parts = parts,
       .n = n,
       .memory = {.uri = store->uri, .key = key, .sha256 = sums->sha256, .length = length, .part_bytes = part_bytes}};
-  return run(&u, err);
+  fn_upload_claim(&u.memory, store);
+  const fn_status status = run(&u, err);
+  fn_upload_release(&u.memory, store);
+  return status;
 }

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timezone
 
 import boto3
@@ -289,6 +290,32 @@ def test_upload_that_broke_off_goes_on(s3, spoiled, tmp_path, moto):
     proxy.spoil = lambda method, path, n: 503 if "partNumber=3" in path else None
     assert s3("put", "broken2", tmp_path / "source", env=env)["outcome"] == "io"
     assert moto.s3.list_multipart_uploads(Bucket="bucket").get("Uploads", []) == []
+
+
+def test_one_file_put_by_several_at_once(s3, spoiled, tmp_path, moto):
+    """They share the memory of uploads: who comes second has none, and takes no upload away from the first."""
+    (tmp_path / "source").write_bytes(BIG)
+    state = tmp_path / "state"
+    proxy = spoiled(lambda method, path, n: time.sleep(0.05))
+    env = {"AWS_ENDPOINT_URL_S3": proxy.url}
+    with ThreadPoolExecutor(3) as pool:
+        for done in pool.map(lambda _: s3("put", "shared", tmp_path / "source", "state", state, env=env), range(3)):
+            assert done["outcome"] == "ok", done
+    assert moto.s3.get_object(Bucket="bucket", Key="shared")["Body"].read() == BIG and list(state.iterdir()) == []
+    assert moto.s3.list_multipart_uploads(Bucket="bucket").get("Uploads", []) == []
+    # One that is gone at the service while its parts travel is begun again.
+    gone = []
+
+    def remove(method, path, n):
+        if "partNumber=2" in path and not gone:
+            gone.extend(u["UploadId"] for u in moto.s3.list_multipart_uploads(Bucket="bucket")["Uploads"])
+            moto.s3.abort_multipart_upload(Bucket="bucket", Key="gone", UploadId=gone[0])
+            return 404
+        return None
+
+    proxy.spoil = remove
+    done = s3("put", "gone", tmp_path / "source", "state", state, env=env)
+    assert done["outcome"] == "ok" and gone and moto.s3.get_object(Bucket="bucket", Key="gone")["Body"].read() == BIG, done
 
 
 def test_download_that_broke_off_goes_on(s3, spoiled, tmp_path, moto):
