@@ -221,13 +221,7 @@ static CURLcode set_all(attempt *a, const fn_url *url, const char *method, const
   CURL *easy = a->http->easy;
   CURLcode code = fn_wire_set(a->http, url, credentials, a->request->machine_service);
   FN_WIRE_SET(CURLOPT_FRESH_CONNECT, a->request->fresh ? 1L : 0L);
-  FN_WIRE_SET(CURLOPT_HEADERFUNCTION, on_header);
-  FN_WIRE_SET(CURLOPT_HEADERDATA, a);
-  FN_WIRE_SET(CURLOPT_WRITEFUNCTION, on_body);
-  FN_WIRE_SET(CURLOPT_WRITEDATA, a);
-  FN_WIRE_SET(CURLOPT_XFERINFOFUNCTION, on_tick);
-  FN_WIRE_SET(CURLOPT_XFERINFODATA, a);
-  FN_WIRE_SET(CURLOPT_NOPROGRESS, 0L);
+  if (code == CURLE_OK) code = fn_wire_listen(a->http, on_header, on_body, on_tick, a);
   const double timeout_s = timeout_of(a->request);
   if (timeout_s > 0) FN_WIRE_SET(CURLOPT_TIMEOUT_MS, (long)ceil(timeout_s * 1000));
   if (code == CURLE_OK) code = set_method(a, method);
@@ -343,10 +337,7 @@ static fn_status call_once(attempt *a, const fn_url *url, const char *method, co
   struct curl_slist *headers = NULL;
   CURLcode code = make_headers(&headers, curl, a->request, trusted) ? CURLE_OK : CURLE_OUT_OF_MEMORY;
   if (code == CURLE_OK) code = set_all(a, url, method, trusted ? credentials : NULL);
-  if (code == CURLE_OK) code = curl->easy_setopt(a->http->easy, CURLOPT_HTTPHEADER, headers);
-  if (code == CURLE_OK) code = curl->easy_setopt(a->http->easy, CURLOPT_ERRORBUFFER, detail);
-  if (code == CURLE_OK) code = curl->easy_perform(a->http->easy);
-  curl->slist_free_all(headers);
+  code = fn_wire_perform(a->http, code, headers, detail);
   answer->retry_after_s = fn_wire_retry_after(a->http);
   answer->retry = fn_wire_passing(answer->status);
   return judge(a, url, code, detail);

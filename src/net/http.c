@@ -86,20 +86,6 @@ static int on_tick(void *arg, curl_off_t a1, curl_off_t a2, curl_off_t a3, curl_
   return a->cancelled;
 }
 
-static CURLcode set_request(answer *a, const fn_url *url, bool trusted) {
-  const fn_curl *curl = a->http->curl;
-  CURL *easy = a->http->easy;
-  CURLcode code = fn_wire_set(a->http, url, trusted ? &a->request->credentials : NULL, false);
-  FN_WIRE_SET(CURLOPT_HEADERFUNCTION, on_header);
-  FN_WIRE_SET(CURLOPT_HEADERDATA, a);
-  FN_WIRE_SET(CURLOPT_WRITEFUNCTION, on_body);
-  FN_WIRE_SET(CURLOPT_WRITEDATA, a);
-  FN_WIRE_SET(CURLOPT_XFERINFOFUNCTION, on_tick);
-  FN_WIRE_SET(CURLOPT_XFERINFODATA, a);
-  FN_WIRE_SET(CURLOPT_NOPROGRESS, 0L);
-  return code;
-}
-
 /* Headers of a request that goes on where an earlier one ended. NULL when there are none; *ok false: memory is short.
  */
 static struct curl_slist *resume_headers(const fn_curl *curl, const fn_http_request *request, bool *ok) {
@@ -128,11 +114,10 @@ static fn_status get_once(fn_http_result *result, fn_http *http, const fn_http_r
   bool ok = true;
   curl->easy_reset(http->easy); /* keeps connections and addresses */
   struct curl_slist *headers = resume_headers(curl, request, &ok);
-  CURLcode code = ok ? set_request(&a, url, trusted) : CURLE_OUT_OF_MEMORY;
-  if (code == CURLE_OK) code = curl->easy_setopt(http->easy, CURLOPT_HTTPHEADER, headers);
-  if (code == CURLE_OK) code = curl->easy_setopt(http->easy, CURLOPT_ERRORBUFFER, detail);
-  if (code == CURLE_OK) code = curl->easy_perform(http->easy);
-  curl->slist_free_all(headers);
+  CURLcode code = CURLE_OUT_OF_MEMORY;
+  if (ok) code = fn_wire_set(http, url, trusted ? &request->credentials : NULL, false);
+  if (code == CURLE_OK) code = fn_wire_listen(http, on_header, on_body, on_tick, &a);
+  code = fn_wire_perform(http, code, headers, detail);
   if (code == CURLE_OK) (void)begin(&a); /* an empty body */
   result->head = a.head;
   result->retry_after_s = fn_wire_retry_after(http);

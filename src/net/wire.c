@@ -44,6 +44,32 @@ CURLcode fn_wire_set(fn_http *http, const fn_url *url, const fn_http_credentials
   return code;
 }
 
+CURLcode fn_wire_listen(fn_http *http, size_t (*on_header)(char *, size_t, size_t, void *),
+                        size_t (*on_body)(char *, size_t, size_t, void *),
+                        int (*on_tick)(void *, curl_off_t, curl_off_t, curl_off_t, curl_off_t), void *arg) {
+  const fn_curl *curl = http->curl;
+  CURL *easy = http->easy;
+  CURLcode code = CURLE_OK;
+  FN_WIRE_SET(CURLOPT_HEADERFUNCTION, on_header);
+  FN_WIRE_SET(CURLOPT_HEADERDATA, arg);
+  FN_WIRE_SET(CURLOPT_WRITEFUNCTION, on_body);
+  FN_WIRE_SET(CURLOPT_WRITEDATA, arg);
+  FN_WIRE_SET(CURLOPT_XFERINFOFUNCTION, on_tick);
+  FN_WIRE_SET(CURLOPT_XFERINFODATA, arg);
+  FN_WIRE_SET(CURLOPT_NOPROGRESS, 0L);
+  return code;
+}
+
+CURLcode fn_wire_perform(fn_http *http, CURLcode code, struct curl_slist *headers, char detail[CURL_ERROR_SIZE]) {
+  const fn_curl *curl = http->curl;
+  CURL *easy = http->easy;
+  FN_WIRE_SET(CURLOPT_HTTPHEADER, headers);
+  FN_WIRE_SET(CURLOPT_ERRORBUFFER, detail);
+  if (code == CURLE_OK) code = curl->easy_perform(easy);
+  curl->slist_free_all(headers);
+  return code;
+}
+
 /* Whether another attempt may find the way free. */
 static bool passing(CURLcode code) {
   switch (code) {

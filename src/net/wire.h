@@ -23,6 +23,13 @@ struct fn_http {
  * say. Callbacks, method and headers are the caller's. */
 CURLcode fn_wire_set(fn_http *http, const fn_url *url, const fn_http_credentials *credentials, bool direct);
 
+/* What libcurl calls with arg: for a line of the head, for a piece of the body, and about once a second. */
+CURLcode fn_wire_listen(fn_http *http, size_t (*on_header)(char *, size_t, size_t, void *),
+                        size_t (*on_body)(char *, size_t, size_t, void *),
+                        int (*on_tick)(void *, curl_off_t, curl_off_t, curl_off_t, curl_off_t), void *arg);
+/* Runs the request, unless code says that setting it up failed; headers are released. detail: libcurl's words. */
+CURLcode fn_wire_perform(fn_http *http, CURLcode code, struct curl_slist *headers, char detail[CURL_ERROR_SIZE]);
+
 /* Whether a server that answered so may answer otherwise next time: 408, 425, 429 and most of 5xx. */
 bool fn_wire_passing(int status);
 bool fn_wire_is_redirect(int status);

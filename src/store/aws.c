@@ -29,13 +29,9 @@ bool fn_aws_keys_forget(fn_aws *aws) {
   return true;
 }
 
-static const char *variable(const fn_store *store, const char *name) {
-  return fn_environment_get(store->options.environment, name);
-}
-
 static const char *profile(const fn_store *store) {
-  const char *name = variable(store, "AWS_PROFILE");
-  if (!name) name = variable(store, "AWS_DEFAULT_PROFILE");
+  const char *name = fn_store_variable(store, "AWS_PROFILE");
+  if (!name) name = fn_store_variable(store, "AWS_DEFAULT_PROFILE");
   return name ? name : "default";
 }
 
@@ -45,8 +41,8 @@ bool fn_aws_profile_find(fn_buf *out, fn_aws *aws, const fn_store *store, const 
 
 void fn_aws_region(fn_buf *out, fn_aws *aws, const fn_store *store) {
   const char *given = store->buckets.s3_region;
-  if (!given) given = variable(store, "AWS_REGION");
-  if (!given) given = variable(store, "AWS_DEFAULT_REGION");
+  if (!given) given = fn_store_variable(store, "AWS_REGION");
+  if (!given) given = fn_store_variable(store, "AWS_DEFAULT_REGION");
   if (given) fn_buf_append_str(out, given);
   if (!given && !fn_aws_profile_find(out, aws, store, "region")) fn_buf_append_str(out, "us-east-1");
 }
@@ -68,8 +64,9 @@ static fn_status keep(fn_aws *aws, fn_aws_found *found, const char *source, fn_e
 }
 
 static fn_status from_environment(fn_aws_found *found, const fn_store *store, fn_buf *tried, fn_err *err) {
-  const char *id = variable(store, "AWS_ACCESS_KEY_ID"), *secret = variable(store, "AWS_SECRET_ACCESS_KEY");
-  const char *token = variable(store, "AWS_SESSION_TOKEN");
+  const char *id = fn_store_variable(store, "AWS_ACCESS_KEY_ID"),
+             *secret = fn_store_variable(store, "AWS_SECRET_ACCESS_KEY");
+  const char *token = fn_store_variable(store, "AWS_SESSION_TOKEN");
   if (id && secret) return fn_aws_found_set(found, id, secret, token ? token : "", INT64_MAX, err);
   fn_buf_printf(tried, "environment (%s is not set)", id ? "AWS_SECRET_ACCESS_KEY" : "AWS_ACCESS_KEY_ID");
   return FN_OK;

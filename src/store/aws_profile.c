@@ -4,15 +4,11 @@
 
 enum { MAX_FILE = 1 << 20, MAX_VALUE = 1 << 14, MAX_CHAIN = 8 };
 
-static const char *variable(const fn_store *store, const char *name) {
-  return fn_environment_get(store->options.environment, name);
-}
-
 /* ---- the two files */
 
 /* The path that a variable names, or the usual one below the home folder; NULL when there is neither. */
 static char *file_path(const fn_store *store, const char *name, const char *usual) {
-  const char *given = variable(store, name);
+  const char *given = fn_store_variable(store, name);
   const char *home = store->options.environment ? store->options.environment->home : NULL;
   if (given && strncmp(given, "~/", 2) == 0 && home) return fn_path_join(home, given + 2);
   if (given) return fn_str_dup(fn_str_from(given));
@@ -142,9 +138,9 @@ static fn_status from_web_identity(fn_aws_found *found, walk *w, const char *pro
   fn_buf_init(&file, MAX_FILE), fn_buf_init(&role, MAX_FILE), fn_buf_init(&session, MAX_FILE);
   fn_buf_init(&region, MAX_FILE);
   const bool own = w->n == 1;
-  const char *from_file = own ? variable(w->store, "AWS_WEB_IDENTITY_TOKEN_FILE") : NULL;
-  const char *arn = own ? variable(w->store, "AWS_ROLE_ARN") : NULL;
-  const char *name = own ? variable(w->store, "AWS_ROLE_SESSION_NAME") : NULL;
+  const char *from_file = own ? fn_store_variable(w->store, "AWS_WEB_IDENTITY_TOKEN_FILE") : NULL;
+  const char *arn = own ? fn_store_variable(w->store, "AWS_ROLE_ARN") : NULL;
+  const char *name = own ? fn_store_variable(w->store, "AWS_ROLE_SESSION_NAME") : NULL;
 #define VALUE(out, key) fn_aws_profile_value(out, w->aws, w->store, profile, key)
   if (!from_file && VALUE(&file, "web_identity_token_file")) from_file = file.data;
   if (!arn && VALUE(&role, "role_arn")) arn = role.data;
@@ -184,8 +180,9 @@ static fn_status from_source(fn_aws_found *found, walk *w, const char *profile, 
 static fn_status from_service(fn_aws_found *found, walk *w, const char *profile, const char *name, fn_err *err) {
   const fn_str given = fn_str_from(name);
   if (fn_str_equal_nocase(given, fn_str_from("Environment"))) {
-    const char *id = variable(w->store, "AWS_ACCESS_KEY_ID"), *secret = variable(w->store, "AWS_SECRET_ACCESS_KEY");
-    const char *token = variable(w->store, "AWS_SESSION_TOKEN");
+    const char *id = fn_store_variable(w->store, "AWS_ACCESS_KEY_ID"),
+               *secret = fn_store_variable(w->store, "AWS_SECRET_ACCESS_KEY");
+    const char *token = fn_store_variable(w->store, "AWS_SESSION_TOKEN");
     if (id && secret) return fn_aws_found_set(found, id, secret, token ? token : "", INT64_MAX, err);
   } else if (fn_str_equal_nocase(given, fn_str_from("EcsContainer"))) {
     FN_TRY(fn_aws_from_container(found, w->store, w->tried, err));
@@ -279,7 +276,7 @@ fn_status fn_aws_from_profile(fn_aws_found *found, fn_buf *source, fn_aws *aws, 
   const fn_status status = follow(found, &w, profile, err);
   if (status != FN_OK || found->id) return status;
   /* Who named a profile wants its account, and no other that happens to be at hand. */
-  const bool named = variable(store, "AWS_PROFILE") || variable(store, "AWS_DEFAULT_PROFILE");
+  const bool named = fn_store_variable(store, "AWS_PROFILE") || fn_store_variable(store, "AWS_DEFAULT_PROFILE");
   if (!named || is_there(aws, store, profile)) return FN_OK;
   return fn_err_set(err, FN_E_INVALID, "there is no profile %.100s (AWS_PROFILE); tried: %.600s", profile,
                     tried->data ? tried->data : "");

@@ -14,10 +14,6 @@ void fn_aws_found_deinit(fn_aws_found *found) {
   *found = (fn_aws_found){0};
 }
 
-static const char *variable(const fn_store *store, const char *name) {
-  return fn_environment_get(store->options.environment, name);
-}
-
 fn_status fn_aws_found_set(fn_aws_found *found, const char *id, const char *secret, const char *token,
                            int64_t expires_ms, fn_err *err) {
   fn_aws_found_deinit(found);
@@ -49,8 +45,8 @@ static void append_parameter(fn_buf *body, const char *name, const char *value) 
 
 fn_status fn_aws_service_url(fn_buf *url, const fn_store *store, const char *name, const char *host, const char *region,
                              fn_err *err) {
-  const char *given = variable(store, name);
-  if (!given) given = variable(store, "AWS_ENDPOINT_URL");
+  const char *given = fn_store_variable(store, name);
+  if (!given) given = fn_store_variable(store, "AWS_ENDPOINT_URL");
   if (given)
     fn_buf_append_str(url, given);
   else
@@ -204,10 +200,10 @@ static bool is_agent(const char *url) {
 }
 
 fn_status fn_aws_from_container(fn_aws_found *found, fn_store *store, fn_buf *tried, fn_err *err) {
-  const char *relative = variable(store, "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI");
-  const char *full = variable(store, "AWS_CONTAINER_CREDENTIALS_FULL_URI");
-  const char *token = variable(store, "AWS_CONTAINER_AUTHORIZATION_TOKEN");
-  const char *file = variable(store, "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE");
+  const char *relative = fn_store_variable(store, "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI");
+  const char *full = fn_store_variable(store, "AWS_CONTAINER_CREDENTIALS_FULL_URI");
+  const char *token = fn_store_variable(store, "AWS_CONTAINER_AUTHORIZATION_TOKEN");
+  const char *file = fn_store_variable(store, "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE");
   if (!relative && !full)
     return fn_buf_append_str(tried, ", container (AWS_CONTAINER_CREDENTIALS_* is not set)"), FN_OK;
   FN_AUTO_BUF fn_buf url, held;
@@ -241,8 +237,8 @@ fn_status fn_aws_from_container(fn_aws_found *found, fn_store *store, fn_buf *tr
 /* ---- instance metadata, version 2 */
 
 fn_status fn_aws_from_instance(fn_aws_found *found, fn_store *store, fn_buf *tried, fn_err *err) {
-  const char *disabled = variable(store, "AWS_EC2_METADATA_DISABLED");
-  const char *given = variable(store, "AWS_EC2_METADATA_SERVICE_ENDPOINT");
+  const char *disabled = fn_store_variable(store, "AWS_EC2_METADATA_DISABLED");
+  const char *given = fn_store_variable(store, "AWS_EC2_METADATA_SERVICE_ENDPOINT");
   if (disabled && fn_str_equal_nocase(fn_str_from(disabled), fn_str_from("true")))
     return fn_buf_append_str(tried, ", instance metadata (AWS_EC2_METADATA_DISABLED)"), FN_OK;
   FN_AUTO_BUF fn_buf base, url, role;

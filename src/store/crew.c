@@ -3,10 +3,9 @@
 #include "base/thread.h"
 
 #include <pthread.h>
-#include <time.h>
 
 enum { MAX_NOTES = 32, MAX_NOTE = 400 };
-static const long TICK_NS = 100000000; /* how often the caller's sink is asked */
+static const uint64_t TICK_NS = 100000000; /* how often the caller's sink is asked */
 
 typedef struct worker {
   fn_crew *crew;
@@ -113,11 +112,7 @@ fn_status fn_crew_start(fn_crew **crew_out, fn_store *store, const fn_crew_work 
   c->work = *work;
   c->front = work->first;
   c->back = work->n;
-  pthread_condattr_t monotonic;
-  pthread_condattr_init(&monotonic);
-  pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-  pthread_cond_init(&c->changed, &monotonic);
-  pthread_condattr_destroy(&monotonic);
+  fn_cond_init(&c->changed);
   pthread_mutex_init(&c->lock, NULL);
   pthread_mutex_init(&c->keys_lock, NULL);
   store->keys_lock = &c->keys_lock;
@@ -169,12 +164,8 @@ fn_status fn_crew_tell(fn_crew *c, fn_err *err) {
 
 /* One turn of the wait; false when nobody works any more. */
 static bool rest(uint64_t *n_bytes_out, fn_crew *c) {
-  struct timespec until;
-  clock_gettime(CLOCK_MONOTONIC, &until);
-  until.tv_nsec += TICK_NS;
-  if (until.tv_nsec >= 1000000000) until.tv_sec++, until.tv_nsec -= 1000000000;
   pthread_mutex_lock(&c->lock);
-  if (c->n_working > 0) pthread_cond_timedwait(&c->changed, &c->lock, &until);
+  if (c->n_working > 0) fn_cond_wait_until(&c->changed, &c->lock, fn_clock_ns() + TICK_NS);
   const bool works = c->n_working > 0;
   *n_bytes_out = count(c);
   pthread_mutex_unlock(&c->lock);

@@ -64,6 +64,11 @@ struct fn_store {
   pthread_mutex_t *keys_lock;
 };
 
+/* A variable of the environment that the store was given; NULL when it is not set. */
+static inline const char *fn_store_variable(const fn_store *store, const char *name) {
+  return fn_environment_get(store->options.environment, name);
+}
+
 static inline void fn_store_lock_keys(const fn_store *store) {
   if (store->keys_lock) pthread_mutex_lock(store->keys_lock);
 }

@@ -24,10 +24,6 @@ bool fn_google_token_forget(fn_google *g) {
   return had;
 }
 
-static const char *variable(const fn_store *store, const char *name) {
-  return fn_environment_get(store->options.environment, name);
-}
-
 static fn_status replace(char **text, const char *value, fn_err *err) {
   free(*text);
   *text = value && *value ? fn_str_dup(fn_str_from(value)) : NULL;
@@ -205,7 +201,7 @@ static fn_status from_file(fn_google *g, fn_store *store, const char *path, cons
 
 static fn_status ask_metadata(fn_call_answer *answer, fn_store *store, const char *path, fn_err *err) {
   static const fn_call_pair flavor[] = {{"Metadata-Flavor", "Google"}};
-  const char *host = variable(store, "GCE_METADATA_HOST");
+  const char *host = fn_store_variable(store, "GCE_METADATA_HOST");
   char url[1024];
   snprintf(url, sizeof url, "http://%.250s/computeMetadata/v1/%.600s", host ? host : "metadata.google.internal", path);
   const fn_call_request request = {
@@ -237,14 +233,14 @@ static fn_status from_metadata(fn_google *g, fn_store *store, const char *scope,
 }
 
 static char *gcloud_file(const fn_store *store) {
-  const char *folder = variable(store, "CLOUDSDK_CONFIG");
+  const char *folder = fn_store_variable(store, "CLOUDSDK_CONFIG");
   const char *home = store->options.environment ? store->options.environment->home : NULL;
   if (folder) return fn_path_join(folder, "application_default_credentials.json");
   return home ? fn_path_join(home, ".config/gcloud/application_default_credentials.json") : NULL;
 }
 
 static fn_status look_up(fn_google *g, fn_store *store, const char *scope, fn_buf *tried, fn_err *err) {
-  const char *named = variable(store, "GOOGLE_APPLICATION_CREDENTIALS");
+  const char *named = fn_store_variable(store, "GOOGLE_APPLICATION_CREDENTIALS");
   if (named) {
     const fn_status status = from_file(g, store, named, scope, err);
     return status == FN_OK ? FN_OK : fn_err_prefix(err, status, "GOOGLE_APPLICATION_CREDENTIALS");
@@ -253,7 +249,7 @@ static fn_status look_up(fn_google *g, fn_store *store, const char *scope, fn_bu
   FN_AUTO_FREE char *path = gcloud_file(store);
   if (path && fn_path_exists(path)) return from_file(g, store, path, scope, err);
   fn_buf_printf(tried, ", %.300s (no such file)", path ? path : "gcloud's file");
-  const char *skip = variable(store, "NO_GCE_CHECK");
+  const char *skip = fn_store_variable(store, "NO_GCE_CHECK");
   if (skip && fn_str_equal_nocase(fn_str_from(skip), fn_str_from("true")))
     return fn_buf_append_str(tried, ", metadata server (NO_GCE_CHECK)"), FN_OK;
   return from_metadata(g, store, scope, tried, err);

@@ -13,10 +13,6 @@
 static const char EMPTY_SHA256[] = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 enum { MAX_SHOWN = 200 };
 
-static const char *variable(const fn_store *store, const char *name) {
-  return fn_environment_get(store->options.environment, name);
-}
-
 /* ---- where the bucket is */
 
 /* "host" or "host:port", as libcurl will write it. */
@@ -75,8 +71,8 @@ static fn_status find_bucket(fn_store *store, fn_err *err) {
   s3->region = fn_str_dup(fn_buf_str(&region));
   if (!s3->region) return fn_err_no_memory(err, "a region");
   const char *endpoint = store->buckets.s3_endpoint;
-  if (!endpoint) endpoint = variable(store, "AWS_ENDPOINT_URL_S3");
-  if (!endpoint) endpoint = variable(store, "AWS_ENDPOINT_URL");
+  if (!endpoint) endpoint = fn_store_variable(store, "AWS_ENDPOINT_URL_S3");
+  if (!endpoint) endpoint = fn_store_variable(store, "AWS_ENDPOINT_URL");
   if (!endpoint && fn_aws_profile_find(&profiled, &s3->aws, store, "endpoint_url")) endpoint = profiled.data;
   if (endpoint) return set_base(s3, endpoint, true, err);
   const bool dotted = strchr(s3->bucket, '.') != NULL;
