@@ -120,6 +120,13 @@ static void tell(void *arg, fn_follow_what what, const fn_follow_state *state, c
                   text);
 }
 
+/* A cache that cannot be written to is used all the same. */
+static void remember(const fn_serve_follow *f) {
+  fn_err why = {0};
+  if (fn_model_remember(&f->uri, &f->place, &f->source.source, &why) != FN_OK)
+    fn_cli_warn(f->source.source.arg, "where %s leads is not remembered: %.900s", f->uri.text, why.message);
+}
+
 fn_status fn_serve_follow_start(fn_serve_follow *f, fn_server *server, fn_err *err) {
   if (f->uri.form != FN_MODEL_REGISTRY) return FN_OK;
   f->server = server;
@@ -128,7 +135,7 @@ fn_status fn_serve_follow_start(fn_serve_follow *f, fn_server *server, fn_err *e
   if (f->place.stale)
     tell(f, FN_FOLLOW_AWAY, &state, f->why);
   else
-    FN_TRY(fn_model_remember(&f->uri, &f->place, &f->source.source, err));
+    remember(f);
   if (!f->uri.alias[0]) return FN_OK; /* a number does not move */
   const fn_follow_options options = {.uri = &f->uri,
                                      .source = &f->source.source,

@@ -55,7 +55,7 @@ static bool take(fn_url *url, const fn_curl *curl, CURLU *handle) {
 
 /* An address that is refused, as it may be shown: what stands before the last '@' may be a password, with a '/' in it
  * even. */
-static const char *without_user(char out[301], const char *text) {
+const char *fn_url_show(char out[301], const char *text) {
   const char *slashes = strstr(text, "//"), *begin = slashes ? slashes + 2 : text;
   const char *at = strrchr(begin, '@');
   if (at)
@@ -70,7 +70,7 @@ fn_status fn_url_parse(fn_url *url_out, const char *text, fn_err *err) {
   char shown[301];
   FN_TRY(fn_curl_get(&curl, err));
   if (strlen(text) > FN_URL_MAX)
-    return fn_err_set(err, FN_E_INVALID, "%.60s…: an address of more than %d bytes", without_user(shown, text),
+    return fn_err_set(err, FN_E_INVALID, "%.60s…: an address of more than %d bytes", fn_url_show(shown, text),
                       FN_URL_MAX);
   CURLU *handle = curl->url();
   if (!handle) return fn_err_no_memory(err, "an address");
@@ -81,7 +81,7 @@ fn_status fn_url_parse(fn_url *url_out, const char *text, fn_err *err) {
     fn_url_deinit(&url);
     return fn_err_set(err, FN_E_INVALID,
                       "\"%s\" is no address that can be fetched; http://…, https://… and file:///… are",
-                      without_user(shown, text));
+                      fn_url_show(shown, text));
   }
   *url_out = url;
   return FN_OK;

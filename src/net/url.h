@@ -21,6 +21,9 @@ typedef struct fn_url {
  * FN_E_UNSUPPORTED when libcurl, which parses, is not there. */
 FN_NODISCARD fn_status fn_url_parse(fn_url *url_out, const char *text, fn_err *err);
 void fn_url_deinit(fn_url *url);
+/* An address for messages, be it a good one or not: what may be user and password is ***. 300 bytes at most; returns
+ * out. */
+const char *fn_url_show(char out[301], const char *text);
 /* Same scheme, host and port: credentials for a may be sent to b. */
 bool fn_url_same_origin(const fn_url *a, const fn_url *b);
 /* Whether the host is this machine: localhost, ::1, and 127.0.0.0/8 in dotted form, not the name 127.example.org. */

@@ -145,11 +145,11 @@ static fn_status split(char **address_out, char **key_out, const char *text, fn_
     return *address_out ? FN_OK : fn_err_no_memory(err, "an address");
   }
   size_t slash = n;
-  char name[FN_NAME_MAX + 1];
+  char name[FN_NAME_MAX + 1], shown[301];
   while (slash > 0 && text[slash - 1] != '/') slash--;
   if (slash == 0 || slash == n)
-    return fn_err_set(err, FN_E_INVALID, "%.*s: the name of a packed file is expected behind the last /",
-                      (int)(n < 200 ? n : 200), text);
+    return fn_err_set(err, FN_E_INVALID, "%.200s: the name of a packed file is expected behind the last /",
+                      fn_url_show(shown, text));
   fn_str key = fn_str_make(text + slash, n - slash);
   if (is_http && memchr(key.data, '%', key.length) && fn_name_from_path(name, fn_str_make(text, n)))
     key = fn_str_from(name);
@@ -165,7 +165,7 @@ static fn_status split(char **address_out, char **key_out, const char *text, fn_
 }
 
 fn_status fn_model_fetch_store(fn_model_place *place, const fn_model_uri *u, const fn_model_source *s, fn_err *err) {
-  char digits[17];
+  char digits[17], shown[301];
   fn_err why = {0};
   fn_model_fetch_hurry hurry;
   FN_AUTO_FREE char *base = NULL, *folder = NULL, *address = NULL, *key = NULL;
@@ -183,7 +183,8 @@ fn_status fn_model_fetch_store(fn_model_place *place, const fn_model_uri *u, con
   if (status != FN_OK) {
     const bool away = status != FN_E_NOT_FOUND && status != FN_E_NO_MEMORY && status != FN_E_CANCELLED;
     if (!away || last_copy(&folder, base, NULL) != FN_OK) return fn_err_set(err, status, "%s", why.message);
-    fn_model_fetch_tell(s, "%.200s cannot be fetched, the last copy is used (%.900s)", plain, why.message);
+    fn_model_fetch_tell(s, "%.200s cannot be fetched, the last copy is used (%.900s)", fn_url_show(shown, plain),
+                        why.message);
     place->stale = true;
   }
   place->path = key ? fn_path_join(folder, key) : fn_str_dup(fn_str_from(folder));

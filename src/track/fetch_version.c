@@ -249,19 +249,20 @@ static fn_status fetch_now(fn_model_place *place, const fn_model_uri *u, fn_mode
 
 /* A version that cannot be loaded does not become the last good one; whoever asked for it is told so when it loads it.
  */
-static fn_status remember_good(const fn_model_uri *u, const fn_model_place *place, const fn_model_source *s,
-                               fn_err *err) {
+static void remember_good(const fn_model_uri *u, const fn_model_place *place, const fn_model_source *s) {
   fn_model_place last;
   fn_classifier *classifier = NULL;
-  if (!u->alias[0]) return FN_OK;
+  if (!u->alias[0]) return;
   if (fn_model_last(&last, u, FN_WANT_ANSWERS, s, NULL) == FN_OK) {
     const bool same = strcmp(last.path, place->path) == 0;
     fn_model_place_deinit(&last);
-    if (same) return FN_OK;
+    if (same) return;
   }
-  if (fn_classifier_load(&classifier, place->path, NULL) != FN_OK) return FN_OK;
+  if (fn_classifier_load(&classifier, place->path, NULL) != FN_OK) return;
   fn_classifier_destroy(classifier);
-  return fn_model_remember(u, place, s, err);
+  fn_err why = {0};
+  if (fn_model_remember(u, place, s, &why) != FN_OK) /* a cache that cannot be written to is used all the same */
+    fn_model_fetch_tell(s, "where %s leads is not remembered: %.900s", u->text, why.message);
 }
 
 /* There is a copy to answer with. */
@@ -280,7 +281,8 @@ fn_status fn_model_fetch_version(fn_model_place *place, const fn_model_uri *u, f
   fn_model_fetch_hurry hurry;
   const fn_model_source *now = has_last(u, want, s) ? fn_model_fetch_hurried(&hurry, s) : s;
   const fn_status status = fetch_now(place, u, want, now, &why);
-  if (status == FN_OK) return s->unproven ? FN_OK : remember_good(u, place, s, err);
+  if (status == FN_OK && !s->unproven) remember_good(u, place, s);
+  if (status == FN_OK) return FN_OK;
   const bool away = place->away;
   if (away && !s->unproven && fn_model_last(place, u, want, s, NULL) == FN_OK) {
     place->stale = true;

@@ -66,7 +66,7 @@ static void add_drop(fn_gates *g, const json_t *card, const json_t *holder, cons
   gate.value = fn_card_metric(holder, metric, NULL, NULL) - fn_card_metric(card, metric, NULL, NULL);
   if (holder == NULL) {
     gate.limit = (double)NAN;
-    snprintf(gate.remark, sizeof gate.remark, "no other version has the alias");
+    snprintf(gate.remark, sizeof gate.remark, "asked where it takes the place of another version");
   } else if (strcmp(data_of(card), data_of(holder)) != 0) {
     gate.limit = gate.value = (double)NAN;
     snprintf(gate.remark, sizeof gate.remark, "the other version was measured on other rows");

@@ -56,13 +56,14 @@ fn_status fn_mlflow_from_environment(fn_mlflow_options *out, const char *uri, co
         "MLFLOW_WORKSPACE: \"%.63s\" is no name of a workspace: 1 to 63 letters, digits, '-', '_' and '.' "
         "are accepted",
         o.workspace);
+  char shown[301];
   const fn_str text = fn_str_from(o.uri);
   if (o.uri && !fn_str_starts_with(text, "http://") && !fn_str_starts_with(text, "https://"))
     return fn_err_set(
         err, FN_E_INVALID,
         "%s: \"%.60s\" is not the address of an MLflow server: http://… or https://… is accepted (a store "
         "of files or a database of MLflow's is not written to; the local store of runs is track.url)",
-        uri ? "track.uri" : "MLFLOW_TRACKING_URI", o.uri);
+        uri ? "track.uri" : "MLFLOW_TRACKING_URI", fn_url_show(shown, o.uri));
   if (o.uri) {
     fn_url url;
     FN_TRY(fn_mlflow_uri_parse(&url, o.uri, err));

@@ -186,10 +186,11 @@ static fn_status measure(maker *m, const reader *r, fn_evaluation *e, fn_err *er
   fn_classifier_info shown = *info; /* the path of a temporary folder says nothing */
   shown.dir = FN_VERSION_PACKED;
   const fn_evaluation_subject subject = {.model = &shown,
-                                         .data = fn_dataset_dir(m->s->dataset),
+                                         .data = fn_path_base(fn_dataset_dir(m->s->dataset)), /* not where it lay */
                                          .data_hash = hash,
                                          .split = fn_split_name(FN_SPLIT_TEST),
-                                         .baselines = e->n_systems > 2 ? fn_dataset_dir(m->s->dataset) : NULL,
+                                         .baselines =
+                                             e->n_systems > 2 ? fn_path_base(fn_dataset_dir(m->s->dataset)) : NULL,
                                          .version = m->s->program,
                                          .mode = fn_session_mode(r->session),
                                          .max_tokens = fn_session_max_tokens(r->session),

@@ -73,6 +73,7 @@ def test_a_version_has_all_that_is_needed_to_answer_and_to_judge(place):
     assert any("no source was left out" in line for line in card["limits"])
     mlmodel = json.loads((one / "MLmodel").read_text())
     assert mlmodel["flavors"]["transformers"]["pipeline_model_type"] == "BertForSequenceClassification"
+    assert str(place.folder) not in (one / "fakenews/card.json").read_text()  # nor where the data lay
 
 
 def test_the_calibration_is_of_the_validation_split_and_in_the_packed_file(place):
@@ -509,6 +510,22 @@ def test_what_others_wrote_reaches_the_terminal_clean(place):
         assert not set(said) & set("\x1b\x07\u202e"), said
     shown = place.registry("show", "fake-news/1").stdout
     assert "model                 fake-news@" in shown and "test f1_weighted" in shown and "tags" in shown
+
+
+def test_a_copy_is_used_though_nothing_can_be_remembered(place):
+    place.run("predict", "--model", "models:/fake-news/2", "--title", "water")
+    place.registry("alias", "fake-news@best", 2)
+    (folder,) = (place.folder / ".cache/fakenews/models/registry").glob("*/fake-news")
+    (folder / "@best/in-the-way").mkdir(parents=True)  # as on a file system that is read-only
+    done = place.run("predict", "--model", "models:/fake-news@best", "--title", "water")
+    assert "is not remembered" in done.stderr and json.loads(done.stdout)["model"]
+
+
+def test_addresses_in_messages_have_no_passwords(place):
+    for arguments in (["predict", "--model", "http://me:hush%2F@127.0.0.1:1/", "--title", "x"],
+                      ["registry", "alias", "fake-news@a", 1, "track.uri=xttp://me:hush%2F@127.0.0.1:1"]):
+        done = place.run(*arguments, code=2)
+        assert "127.0.0.1:1" in done.stderr and "hush" not in done.stderr
 
 
 def test_tables_fit_a_terminal(place):

@@ -51,6 +51,18 @@ static void test_refused(void **state) {
   free(text);
 }
 
+static void test_shown(void **state) {
+  (void)state;
+  static const char *const pairs[][2] = {
+      {"http://me:hush@host/x.fnm", "http://***@host/x.fnm"},
+      {"http://me:h/u@sh@host/x", "http://***@host/x"},
+      {"https://host/x?a=b", "https://host/x?a=b"},
+      {"me:hush@host", "***@host"},
+  };
+  char shown[301];
+  for (size_t i = 0; i < FN_COUNT_OF(pairs); i++) assert_string_equal(fn_url_show(shown, pairs[i][0]), pairs[i][1]);
+}
+
 static void test_same_origin(void **state) {
   (void)state;
   static const struct {
@@ -161,9 +173,9 @@ static void test_inside(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_parse),  cmocka_unit_test(test_refused),    cmocka_unit_test(test_same_origin),
-      cmocka_unit_test(test_clean),  cmocka_unit_test(test_long_names), cmocka_unit_test(test_disposition),
-      cmocka_unit_test(test_inside),
+      cmocka_unit_test(test_parse),       cmocka_unit_test(test_refused), cmocka_unit_test(test_shown),
+      cmocka_unit_test(test_same_origin), cmocka_unit_test(test_clean),   cmocka_unit_test(test_long_names),
+      cmocka_unit_test(test_disposition), cmocka_unit_test(test_inside),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
