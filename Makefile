@@ -83,7 +83,7 @@ check-container: release venv-light ## the steps of deploy/container/Dockerfile 
 .PHONY: fuzz torture coverage clean
 fuzz: deps-check ## each libFuzzer target for FUZZ_SECONDS (default 20), or until FUZZ_RUNS inputs were run
 	@$(call build,fuzz,test) && tools/fuzz.sh build/fuzz $(or $(FUZZ_SECONDS),20) $(FUZZ_RUNS)
-torture: dev venv-light ## every allocation and call fails, 100 kills, full disks, lost power: half an hour
+torture: dev venv-light ## every allocation and call fails, 100 kills, full disks, lost power, trackers and registries too: hours
 	@PYTEST_ADDOPTS=-s tests/run.sh torture
 coverage: ## line coverage of the unit tests, in build/coverage/report; fails below the floor in tools/coverage.sh
 	@$(if $(NO_INSTALL),,tools/deps.sh coverage &&) $(call build,coverage,test) && tools/coverage.sh build/coverage
