@@ -4,7 +4,6 @@
 
 #include <math.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 enum { MAX_CANDIDATES = 1000000, MAX_RESULT = 4 << 20 };
 
@@ -18,7 +17,8 @@ static const struct split_name {
 };
 
 typedef struct candidate {
-  int64_t version; /* 0: a run */
+  bool is_run;
+  int64_t version; /* 0: of a run */
   int64_t start_ms;
   double value;  /* of a run: no checkpoint of it was better than this */
   double order;  /* smaller: better */
@@ -34,8 +34,9 @@ typedef struct chooser {
   json_t *taken, *fitting;        /* ids of runs: that have a version; that fit the filter */
   candidate *items;
   size_t n, capacity;
-  size_t n_gone; /* runs whose model is not here any more, though they may be better */
-  const candidate *gone;
+  size_t n_gone;         /* runs whose model is not here any more, though they may be better */
+  size_t n_unread;       /* runs whose result cannot be read */
+  const candidate *gone; /* the first of them */
   fn_cli_choice best;
   bool any;
 } chooser;
@@ -49,7 +50,12 @@ static const struct split_name *split_of(const char *metric) {
 }
 
 fn_status fn_cli_check_metric(const char *metric, fn_err *err) {
-  if (split_of(metric)) return FN_OK;
+  static const char *const counts[] = {"n", "support", "confusion", "intervals"}; /* they stand beside the metrics */
+  const struct split_name *split = split_of(metric);
+  for (size_t i = 0; split && i < FN_COUNT_OF(counts); i++)
+    if (strcmp(metric + strlen(split->prefix), counts[i]) == 0)
+      return fn_err_set(err, FN_E_INVALID, "--metric %s: a number of rows, which makes no version better", metric);
+  if (split) return FN_OK;
   return fn_err_set(err, FN_E_INVALID,
                     "--metric %.60s: val/, test/ or left_out/ and a metric are expected, val/f1_weighted", metric);
 }
@@ -94,7 +100,7 @@ static const char *pair(const fn_track_pair *pairs, size_t n, const char *key) {
 
 static fn_status take_run(void *arg, const fn_run_view *run, fn_err *err) {
   chooser *c = arg;
-  candidate x = {.start_ms = run->info.start_ms, .value = (double)NAN};
+  candidate x = {.is_run = true, .start_ms = run->info.start_ms, .value = (double)NAN};
   if (c->filter) FN_TRY(remember(c->fitting, run->info.id, err));
   if (!c->split->result || run->info.status != FN_RUN_FINISHED || json_object_get(c->taken, run->info.id)) return FN_OK;
   for (size_t i = 0; i < run->n_metrics; i++)
@@ -186,9 +192,9 @@ static void keep_comparable(chooser *c) {
   char rows[sizeof newest->rows] = "";
   for (size_t i = 0; i < c->n; i++) {
     const candidate *x = &c->items[i];
-    const bool newer = newest == NULL || (x->version > 0) > (newest->version > 0) ||
-                       ((x->version > 0) == (newest->version > 0) &&
-                        (x->version > 0 ? x->version > newest->version : x->start_ms > newest->start_ms));
+    const bool newer =
+        newest == NULL || x->is_run < newest->is_run ||
+        (x->is_run == newest->is_run && (x->is_run ? x->start_ms > newest->start_ms : x->version > newest->version));
     if (newer) newest = x;
   }
   if (newest) memcpy(rows, newest->rows, sizeof rows);
@@ -224,7 +230,7 @@ static fn_status count_file(void *arg, const fn_artifact *artifact, fn_err *err)
 
 /* result.json of a run that still has its model; NULL: it has not. */
 static fn_status load_result(json_t **out, const chooser *c, const candidate *x, fn_err *err) {
-  char owner[64], scratch[] = "/tmp/fakenews-XXXXXX";
+  char owner[64];
   size_t n = 0;
   FN_AUTO_FREE char *here = fn_path_join(x->folder, "result.json");
   FN_AUTO_FREE char *model = fn_path_join(x->folder, "model");
@@ -234,7 +240,8 @@ static fn_status load_result(json_t **out, const chooser *c, const candidate *x,
   snprintf(owner, sizeof owner, "run:%s", x->run_id);
   FN_TRY(fn_tracking_list(c->r->tracking, owner, "model", count_file, &n, err));
   if (n == 0) return FN_OK;
-  if (mkdtemp(scratch) == NULL) return fn_err_set(err, FN_E_IO, "no temporary folder can be made in /tmp");
+  FN_AUTO_FREE char *scratch = NULL;
+  FN_TRY(fn_cli_make_scratch(&scratch, err));
   FN_AUTO_FREE char *copy = fn_path_join(scratch, "result.json");
   fn_status status =
       copy ? fn_tracking_get(c->r->tracking, owner, "result.json", copy, err) : fn_err_no_memory(err, "a path");
@@ -243,15 +250,26 @@ static fn_status load_result(json_t **out, const chooser *c, const candidate *x,
   return status == FN_E_NOT_FOUND ? FN_OK : status;
 }
 
+/* One run whose files are damaged does not keep the others from being compared. */
+static fn_status try_result(json_t **out, chooser *c, const candidate *x, fn_err *err) {
+  fn_err why = {0};
+  const fn_status status = load_result(out, c, x, &why);
+  if (status == FN_E_NO_MEMORY || status == FN_E_CANCELLED) return fn_err_set(err, status, "%s", why.message);
+  if (status == FN_OK && *out) return FN_OK;
+  if (status == FN_OK && c->n_gone++ == 0) c->gone = x;
+  if (status == FN_OK) return FN_OK;
+  c->n_unread++;
+  fn_cli_warn(c->r->cli, "run %s, %s up to %.4f, is left out: %s", x->run_name[0] ? x->run_name : x->run_id, c->metric,
+              x->value, why.message);
+  return FN_OK;
+}
+
 /* What a run was at its best bounds what it kept: most need not be read. */
 static fn_status weigh_run(chooser *c, const candidate *x, fn_err *err) {
   FN_AUTO_JSON json_t *result = NULL;
   if (c->any && !is_better(c, x->value, c->best.value)) return FN_OK;
-  FN_TRY(load_result(&result, c, x, err));
-  if (!result) {
-    if (c->n_gone++ == 0) c->gone = x;
-    return FN_OK;
-  }
+  FN_TRY(try_result(&result, c, x, err));
+  if (!result) return FN_OK;
   const double value = number_of(json_object_get(result, c->split->result), c->metric + strlen(c->split->prefix));
   if (!isnan(value) && (!c->any || is_better(c, value, c->best.value))) take(c, x, value);
   return FN_OK;
@@ -266,16 +284,17 @@ static int by_order(const void *a, const void *b) {
 static fn_status find_best(chooser *c, fn_err *err) {
   for (size_t i = 0; i < c->n; i++) {
     const candidate *x = &c->items[i];
-    if (x->version == 0) continue;
+    if (x->is_run) continue;
     c->best.n_versions++;
     if (!c->any || is_better(c, x->value, c->best.value)) take(c, x, x->value);
   }
   if (c->n > 0) qsort(c->items, c->n, sizeof *c->items, by_order);
   for (size_t i = 0; i < c->n; i++) {
-    if (c->items[i].version > 0) continue;
+    if (!c->items[i].is_run) continue;
     c->best.n_runs++;
     FN_TRY(weigh_run(c, &c->items[i], err));
   }
+  c->best.n_runs -= c->n_gone + c->n_unread; /* these were not compared */
   if (c->n_gone > 0)
     fn_cli_note(c->r->cli,
                 "%zu run%s that may be better cannot be taken, as folder and stored model are gone: %s, %s up "

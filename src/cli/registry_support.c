@@ -78,6 +78,15 @@ void fn_cli_print_gates(fn_buf *out, const fn_gates *gates) {
   }
 }
 
+fn_status fn_cli_make_scratch(char **path_out, fn_err *err) {
+  const char *tmp = getenv("TMPDIR");
+  FN_AUTO_FREE char *path = fn_path_join(tmp && *tmp ? tmp : "/tmp", "fakenews-XXXXXX");
+  if (path == NULL) return fn_err_no_memory(err, "a path");
+  if (mkdtemp(path) == NULL) return fn_err_set(err, FN_E_IO, "%s: no temporary folder can be made (TMPDIR)", path);
+  *path_out = FN_STEAL(path);
+  return FN_OK;
+}
+
 /* ---- the mirror ---- */
 
 static bool go_on(void *arg) {
@@ -110,10 +119,8 @@ static fn_status find_mirror(mirror_place *m, const fn_cli_registry *r, fn_err *
 }
 
 static fn_status mirror(fn_cli_registry *r, const mirror_place *place, const fn_mirror_change *change, fn_err *err) {
-  const char *tmp = getenv("TMPDIR");
-  char scratch[80];
-  snprintf(scratch, sizeof scratch, "%.40s/fakenews-XXXXXX", tmp && strlen(tmp) <= 40 ? tmp : "/tmp");
-  if (mkdtemp(scratch) == NULL) return fn_err_set(err, FN_E_IO, "no temporary folder can be made (TMPDIR)");
+  FN_AUTO_FREE char *scratch = NULL;
+  FN_TRY(fn_cli_make_scratch(&scratch, err));
   fn_mirror m = {.tracking = r->tracking,
                  .registry = r->registry,
                  .experiment = place->place.experiment,

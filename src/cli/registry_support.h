@@ -39,6 +39,9 @@ FN_NODISCARD fn_status fn_cli_parse_card(json_t **card_out, const fn_version_inf
 /* A table of gates, at most 80 columns. */
 void fn_cli_print_gates(fn_buf *out, const fn_gates *gates);
 
+/* A new folder in TMPDIR, else /tmp, which the caller removes. malloc'd. */
+FN_NODISCARD fn_status fn_cli_make_scratch(char **path_out, fn_err *err);
+
 /* Brings a change to the MLflow server of registry.mirror, else of track.uri; nothing where there is none. What fails
  * is FN_E_PARTIAL: the registry itself has the change. */
 FN_NODISCARD fn_status fn_cli_mirror(fn_cli_registry *registry, const fn_mirror_change *change, fn_err *err);

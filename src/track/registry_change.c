@@ -36,18 +36,18 @@ static fn_status reserve(int64_t *version, bool *found, fn_registry *r, const ch
                          const char *run_id, fn_err *err) {
   const int64_t now = fn_clock_unix_ms();
   const fn_sql_value model[] = {fn_sql_text(name), fn_sql_int(now)};
+  /* one statement: between two, PostgreSQL lets another take away a model whose first version came to nothing */
   FN_TRY(fn_sql_run(r->sql,
-                    "INSERT INTO registry_models (name, created_ms, last_version, last_change) VALUES ($1, $2, 0, 0)"
-                    " ON CONFLICT (name) DO NOTHING",
+                    "INSERT INTO registry_models (name, created_ms, last_version, last_change) VALUES ($1, $2, 1, 0)"
+                    " ON CONFLICT (name) DO UPDATE SET last_version = registry_models.last_version + 1",
                     model, 2, NULL, err));
-  FN_TRY(fn_sql_run(r->sql, "UPDATE registry_models SET last_version = last_version + 1 WHERE name = $1", model, 1,
-                    NULL, err));
   FN_TRY(find_origin(version, r, name, origin, err));
   *found = *version > 0;
   if (*found) return FN_OK;
   if (*run_id) FN_TRY(hold_run(r, run_id, err));
   FN_TRY(fn_sql_query(r->sql, "SELECT last_version FROM registry_models WHERE name = $1", model, 1,
                       fn_registry_take_int, version, err));
+  if (*version < 1) return fn_err_set(err, FN_E_INTERNAL, "%s: the registry gave out no number", name);
   const fn_sql_value row[] = {fn_sql_text(name),    fn_sql_int(*version), fn_sql_text(origin), fn_sql_int(now),
                               fn_sql_text(r->user), fn_sql_text(r->host), fn_sql_text(run_id)};
   return fn_sql_run(r->sql,
@@ -100,7 +100,11 @@ static fn_status publish(int64_t *version, fn_registry *r, const fn_version_info
                     " card = $7 WHERE name = $1 AND version = $2 AND state = 0",
                     row, FN_COUNT_OF(row), &n, err));
   if (n != 1)
-    return fn_err_set(err, FN_E_INTERNAL, "version %lld of %s was not given out", (long long)info->version, info->name);
+    return fn_err_set(
+        err, FN_E_REFUSED,
+        "version %lld of %s was given up before it was whole (it took over a day, or the clock of another "
+        "machine is ahead); nothing was added: add it again",
+        (long long)info->version, info->name);
   const fn_audit_entry entry = {.name = info->name, .action = "add", .to = info->version};
   *version = info->version;
   return fn_registry_record(r, &entry, number, err);

@@ -22,6 +22,9 @@ typedef struct rows {
 static fn_status take_version(void *arg, const fn_sql_value *v, size_t n, fn_err *err) {
   rows *x = arg;
   if (n != N_COLUMNS) return fn_err_set(err, FN_E_INTERNAL, "registry_versions: %zu columns", n);
+  if (v[1].type != FN_SQL_INT || v[1].integer < 1) /* SQLite keeps a text where a number is asked for */
+    return fn_err_set(err, FN_E_INVALID, "table registry_versions: a row of %.*s has no version's number, from 1",
+                      (int)v[0].bytes.length, v[0].bytes.length ? v[0].bytes.data : "");
   void *items = x->items;
   FN_TRY(fn_mem_grow(&items, &x->capacity, x->n + 1, sizeof *x->items, MAX_VERSIONS, "versions", err));
   x->items = items;

@@ -178,6 +178,7 @@ def test_promote_takes_the_best_and_says_how(place):
     assert "val/f1_weighted 1.0000, the greatest of 3 versions" in out["chosen_by"]
     place.registry("promote", "fake-news", "--alias", "best", "--metric", "loss", code=2)
     place.registry("promote", "fake-news", "--alias", "best", "--metric", "left_out/loss", code=2)
+    assert "rows" in place.registry("promote", "fake-news", "--alias", "best", "--metric", "val/n", code=2).stderr
 
 
 def test_promote_takes_runs_that_are_no_versions_yet_by_the_checkpoint_that_they_kept(place):
@@ -199,6 +200,11 @@ def test_promote_takes_runs_that_are_no_versions_yet_by_the_checkpoint_that_they
     off = "registry.gate_max_ece=null"
     would = place.json(*promote, "--dry-run")
     assert would["run"] == "good" and would["to"] is None and would["gates"] is None and place.alias() is None
+    kept = (place.folder / "passed/result.json").read_text()
+    (place.folder / "passed/result.json").write_text("{broken")  # one run that is damaged does not end the choice
+    done = place.registry(*promote, "--dry-run", "--json")
+    assert "run passed" in done.stderr and json.loads(done.stdout)["choice"]["runs"] == 2
+    (place.folder / "passed/result.json").write_text(kept)
     weak = place.json(*promote, "--filter", "params.`linear.c_grid` = '[1]'", off)
     assert (weak["run"], weak["choice"]["runs"], weak["choice"]["versions"], weak["added"]) == ("weak", 1, 0, True)
     out = place.json(*promote, off)

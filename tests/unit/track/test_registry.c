@@ -104,12 +104,48 @@ static void test_versions_count(void **state) {
   assert_ok(fn_registry_condemn(&ours, registry, "news", 4, &err));
   assert_true(ours);
   const fn_version_info late = {.name = "news", .version = 4, .digest = "d", .card = "{}"};
-  assert_true(fn_registry_publish(&version, registry, &late, &err) != FN_OK);
+  assert_int_equal(fn_registry_publish(&version, registry, &late, &err), FN_E_REFUSED);
+  assert_non_null(strstr(err.message, "add it again"));
   assert_ok(fn_registry_unfinished(left, &n_left, 4, registry, "news", fn_clock_unix_ms() + 10000, &err));
   assert_int_equal(n_left, 1); /* whoever was killed between the two: the next goes on */
   fn_registry_abandon(registry, "news", 4);
   assert_int_equal(add("news", "o4"), 4);
   assert_int_equal(at(NULL), 4);
+}
+
+static fn_status pass(void *arg, const fn_version_info *v, fn_err *err) {
+  (void)err;
+  assert_true(v->version > 0);
+  ++*(int *)arg;
+  return FN_OK;
+}
+
+static void run_sql(const char *text) {
+  fn_err err = {0};
+  assert_ok(fn_sql_run(sql, text, NULL, 0, NULL, &err));
+}
+
+/* Rows of a shared database are other people's. */
+static void test_a_version_has_a_number(void **state) {
+  (void)state;
+  static const char *const values[] = {"''", "'x'", "0", "-3"};
+  fn_err err = {0};
+  int n = 0;
+  add("news", "o1");
+  for (size_t i = 0; i < FN_COUNT_OF(values); i++) {
+    char text[80];
+    snprintf(text, sizeof text, "UPDATE registry_versions SET version = %s", values[i]);
+    run_sql(text);
+    assert_int_equal(fn_registry_list(registry, "news", true, pass, &n, &err), FN_E_INVALID);
+    assert_non_null(strstr(err.message, "registry_versions: a row of news"));
+  }
+  assert_int_equal(n, 0);
+  /* a model's row that goes as soon as it comes, as when another's first version comes to nothing meanwhile */
+  run_sql("CREATE TRIGGER gone AFTER INSERT ON registry_models BEGIN DELETE FROM registry_models; END");
+  int64_t version = 7;
+  bool found = false;
+  assert_int_equal(fn_registry_reserve(&version, &found, registry, "new", "o1", NULL, &err), FN_E_INTERNAL);
+  assert_int_equal(version, 7);
 }
 
 static void test_same_origin_at_once(void **state) {
@@ -291,6 +327,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_names),
       cmocka_unit_test_setup_teardown(test_versions_count, begin, end),
+      cmocka_unit_test_setup_teardown(test_a_version_has_a_number, begin, end),
       cmocka_unit_test_setup_teardown(test_same_origin_at_once, begin, end),
       cmocka_unit_test_setup_teardown(test_aliases, begin, end),
       cmocka_unit_test_setup_teardown(test_rollback_goes_further_back, begin, end),

@@ -567,7 +567,7 @@ static void assert_registry_holds(fn_tracking *t, const char *id) {
   assert_ok(fn_sql_run(fn_tracking_sql(t), "UPDATE registry_versions SET created_ms = 1", NULL, 0, NULL, &err));
   assert_ok(fn_tracking_set_deleted(t, id, true, &err)); /* killed, a day ago */
   const fn_version_info info = {.name = "news", .version = version, .run_id = id, .digest = "o", .card = "{}"};
-  assert_status(fn_registry_publish(&version, r, &info, &err), FN_E_INTERNAL);
+  assert_status(fn_registry_publish(&version, r, &info, &err), FN_E_REFUSED);
   assert_status(fn_registry_reserve(&other, &found, r, "news", "p", id, &err), FN_E_REFUSED);
   assert_contains(err.message, "was removed");
   fn_registry_close(r);
