@@ -70,7 +70,7 @@ extern const fn_verb fn_verb_data_prepare, fn_verb_data_stats, fn_verb_data_audi
     fn_verb_keys_revoke;
 extern const fn_verb fn_verb_registry_add, fn_verb_registry_list, fn_verb_registry_show, fn_verb_registry_alias,
     fn_verb_registry_promote, fn_verb_registry_rollback, fn_verb_registry_download, fn_verb_registry_tag,
-    fn_verb_registry_rm;
+    fn_verb_registry_rm, fn_verb_registry_sync;
 
 /* Every option table of the program (cli/tables.c). */
 extern const fn_option_table *const fn_cli_tables[];

@@ -234,8 +234,10 @@ static fn_status decide(promote *p, const char *reason, fn_err *err) {
   const bool moves = !p->dry && p->holder != p->version && !refused;
   if (moves) FN_TRY(move(p, &gates, reason, err)); /* nothing is said of what did not happen */
   FN_TRY(say(p, &gates, err));
-  const fn_mirror_change change = {.name = p->name, .version = p->version, .alias = moves ? p->alias : NULL};
-  const fn_status mirrored = moves || p->made ? fn_cli_mirror(&p->r, &change, err) : FN_OK;
+  /* also where it stands already: an earlier try may not have reached the mirror */
+  const bool stands = !p->dry && !refused;
+  const fn_mirror_change change = {.name = p->name, .version = p->version, .alias = stands ? p->alias : NULL};
+  const fn_status mirrored = stands || p->made ? fn_cli_mirror(&p->r, &change, err) : FN_OK;
   if (!refused) return mirrored;
   if (mirrored != FN_OK && err) fn_cli_warn(p->r.cli, "%s", err->message);
   return refuse(p, &gates, err);

@@ -12,7 +12,9 @@ static void on_note(void *arg, const char *text) {
   fn_cli_warn(arg, "%s", text);
 }
 
-fn_status fn_cli_model_source_init(fn_cli_model_source *s, const fn_cli *cli, fn_err *err) {
+/* registry: a name of one is looked up. Other programs set MLFLOW_REGISTRY_URI to what ours does not take; that is in
+ * nobody's way who names a run or an address. */
+static fn_status init(fn_cli_model_source *s, const fn_cli *cli, bool registry, fn_err *err) {
   *s = (fn_cli_model_source){.cache = NULL};
   FN_TRY(fn_config_fill(&s->track, cli->config, &fn_track_option_table, err));
   FN_TRY(fn_config_fill(&s->registry, cli->config, &fn_registry_option_table, err));
@@ -24,7 +26,7 @@ fn_status fn_cli_model_source_init(fn_cli_model_source *s, const fn_cli *cli, fn
   const char *uri =
       s->registry.uri ? s->registry.uri : fn_environment_get(&s->stores.environment, "MLFLOW_REGISTRY_URI");
   const bool is_server = uri && strncmp(uri, "http", 4) == 0;
-  if (uri && *uri && !is_server)
+  if (registry && uri && *uri && !is_server)
     return fn_err_set(
         err, FN_E_INVALID,
         "registry.uri (MLFLOW_REGISTRY_URI): the address of an MLflow server, http(s)://…, is expected; the "
@@ -46,6 +48,10 @@ fn_status fn_cli_model_source_init(fn_cli_model_source *s, const fn_cli *cli, fn
   return FN_OK;
 }
 
+fn_status fn_cli_model_source_init(fn_cli_model_source *s, const fn_cli *cli, fn_err *err) {
+  return init(s, cli, true, err);
+}
+
 void fn_cli_model_source_deinit(fn_cli_model_source *s) {
   free(s->cache);
   s->cache = NULL;
@@ -60,7 +66,7 @@ fn_status fn_cli_fetch_model(char **path_out, const fn_cli *cli, const char *nam
     *path_out = fn_str_dup(fn_str_from(name));
     return *path_out ? FN_OK : fn_err_no_memory(err, "path of the model");
   }
-  fn_status status = fn_cli_model_source_init(&source, cli, err);
+  fn_status status = init(&source, cli, uri.form == FN_MODEL_REGISTRY, err);
   fn_cli_stores_show(&source.stores, cli);
   if (status == FN_OK) status = fn_model_fetch(&place, &uri, want, &source.source, err);
   fn_cli_model_source_deinit(&source);

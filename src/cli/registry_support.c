@@ -102,20 +102,33 @@ typedef struct mirror_place {
   fn_mlflow_options options;
 } mirror_place;
 
+/* NULL: there is none. */
+static const char *mirror_uri(const fn_cli_registry *r, const fn_track_options *track) {
+  const char *uri = r->options.mirror ? r->options.mirror : track->uri;
+  return uri && strcmp(uri, "none") == 0 ? NULL : uri;
+}
+
 static fn_status find_mirror(mirror_place *m, const fn_cli_registry *r, fn_err *err) {
-  *m = (mirror_place){.uri = r->options.mirror};
+  *m = (mirror_place){.uri = NULL};
   FN_TRY(fn_config_fill(&m->track, r->cli->config, &fn_track_option_table, err));
   const char *own = r->options.mirror;
   if (own && strcmp(own, "none") != 0 && strncmp(own, "http://", 7) != 0 && strncmp(own, "https://", 8) != 0)
     return fn_err_set(err, FN_E_INVALID, "registry.mirror: the address of an MLflow server, http(s)://…, is expected");
-  if (m->uri == NULL) m->uri = m->track.uri;
-  if (m->uri && strcmp(m->uri, "none") == 0) m->uri = NULL;
+  m->uri = mirror_uri(r, &m->track);
   if (m->uri == NULL) return FN_OK;
   const bool is_set = fn_config_layer_of(r->cli->config, "track.experiment") != FN_CONFIG_DEFAULT;
   FN_TRY(fn_mlflow_place_from_environment(&m->place, m->track.experiment, is_set, &r->stores.environment, err));
   FN_TRY(fn_cli_mlflow_options(&m->options, m->uri, &m->track, &r->stores, err));
   m->options.tick = go_on;
   return FN_OK;
+}
+
+static void on_note(void *arg, bool warning, const char *text) {
+  const fn_cli_registry *r = arg;
+  if (warning)
+    fn_cli_warn(r->cli, "%s", text);
+  else
+    fn_cli_note(r->cli, "%s", text);
 }
 
 static fn_status mirror(fn_cli_registry *r, const mirror_place *place, const fn_mirror_change *change, fn_err *err) {
@@ -125,7 +138,10 @@ static fn_status mirror(fn_cli_registry *r, const mirror_place *place, const fn_
                  .registry = r->registry,
                  .experiment = place->place.experiment,
                  .experiment_id = place->place.experiment_id,
-                 .scratch = scratch};
+                 .scratch = scratch,
+                 .note = on_note,
+                 .may_go_on = go_on,
+                 .arg = r};
   fn_status status = fn_mlflow_open(&m.mlflow, &place->options, err);
   if (status == FN_OK) status = fn_mirror_bring(&m, change, err);
   fn_mlflow_close(m.mlflow);
@@ -140,12 +156,41 @@ fn_status fn_cli_mirror(fn_cli_registry *r, const fn_mirror_change *change, fn_e
   if (place.uri == NULL || mirror(r, &place, change, &why) == FN_OK) return FN_OK;
   return fn_err_set(
       err, FN_E_PARTIAL,
-      "the registry has the change, its mirror has not: %s (the same command, or any later one about this "
-      "version, brings it there)",
-      why.message);
+      "the registry has the change, its mirror has not: %s (any later change of %s, or `fakenews registry sync %s`, "
+      "brings it there)",
+      why.message, change->name, change->name);
+}
+
+fn_status fn_cli_sync_mirror(fn_cli_registry *r, const char *name, bool all, fn_err *err) {
+  mirror_place place;
+  FN_TRY(find_mirror(&place, r, err));
+  if (place.uri == NULL)
+    return fn_err_set(err, FN_E_INVALID, "there is no mirror: registry.mirror=http://… names the MLflow server");
+  return mirror(r, &place, &(fn_mirror_change){.name = name, .all = all}, err);
 }
 
 /* ---- opening: what is wrong with the mirror's settings is said before anything is changed ---- */
+
+static bool same_address(const char *a, const char *b) {
+  size_t n = strlen(a), m = strlen(b);
+  while (n > 0 && a[n - 1] == '/') n--;
+  while (m > 0 && b[m - 1] == '/') m--;
+  return n == m && memcmp(a, b, n) == 0;
+}
+
+/* Names are looked up on a server, and what is changed here would never be seen there. */
+static fn_status warn_of_other_registry(const fn_cli_registry *r, fn_err *err) {
+  const char *uri = r->options.uri ? r->options.uri : fn_environment_get(&r->stores.environment, "MLFLOW_REGISTRY_URI");
+  fn_track_options track;
+  FN_TRY(fn_config_fill(&track, r->cli->config, &fn_track_option_table, err));
+  const char *mirrored = mirror_uri(r, &track);
+  if (!uri || strncmp(uri, "http", 4) != 0 || (mirrored && same_address(uri, mirrored))) return FN_OK;
+  fn_cli_warn(r->cli,
+              "%s is set: names models:/… are looked up on that MLflow server, while this verb works on the registry "
+              "of track.url; registry.mirror set to the same address brings its changes there",
+              r->options.uri ? "registry.uri" : "MLFLOW_REGISTRY_URI");
+  return FN_OK;
+}
 
 fn_status fn_cli_open_registry(fn_cli_registry *r, const fn_cli *cli, fn_cli_open_mode mode, fn_err *err) {
   char host[256] = "", user[256];
@@ -155,6 +200,7 @@ fn_status fn_cli_open_registry(fn_cli_registry *r, const fn_cli *cli, fn_cli_ope
   FN_TRY(fn_cli_stores_init(&r->stores, cli, err));
   fn_cli_stores_show(&r->stores, cli);
   if (mode != FN_CLI_OPEN_READ) FN_TRY(find_mirror(&place, r, err));
+  FN_TRY(warn_of_other_registry(r, err));
   FN_TRY(fn_cli_open_tracking(&r->tracking, cli, &r->stores, mode, err));
   if (gethostname(host, sizeof host - 1) != 0) host[0] = '\0';
   fn_cli_user_name(user, sizeof user);

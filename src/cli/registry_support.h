@@ -45,5 +45,7 @@ FN_NODISCARD fn_status fn_cli_make_scratch(char **path_out, fn_err *err);
 /* Brings a change to the MLflow server of registry.mirror, else of track.uri; nothing where there is none. What fails
  * is FN_E_PARTIAL: the registry itself has the change. */
 FN_NODISCARD fn_status fn_cli_mirror(fn_cli_registry *registry, const fn_mirror_change *change, fn_err *err);
+/* Brings a model there as it is now; all: every version in use. FN_E_INVALID without a mirror. */
+FN_NODISCARD fn_status fn_cli_sync_mirror(fn_cli_registry *registry, const char *name, bool all, fn_err *err);
 
 #endif

@@ -40,6 +40,7 @@ const fn_verb *const fn_cli_verbs[] = {
     &fn_verb_registry_download,
     &fn_verb_registry_tag,
     &fn_verb_registry_rm,
+    &fn_verb_registry_sync,
     &fn_verb_log_list,
     &fn_verb_log_show,
     &fn_verb_log_export,

@@ -10,23 +10,46 @@ enum { MAX_MLMODEL = 1 << 20, MAX_TAGS = 100 };
 typedef struct job {
   const fn_mirror *m;
   const fn_mirror_change *change;
-  json_t *known;   /* the server's number of each digest */
-  json_t *numbers; /* the server's number of each of our versions, as far as they were looked at */
-  int64_t upto;    /* versions that are looked at */
+  json_t *known;   /* by digest: the server's number and tags, {"version": 3, "tags": {…}} */
+  json_t *numbers; /* the server's number of each of our versions that it has */
+  json_t *there;   /* aliases of the server and its numbers */
+  json_t *once;    /* keys of tags that each of our versions has or had */
+  json_t *aliases; /* names of aliases that there are or were here */
+  bool model_made;
+  size_t n_failed; /* what is not of the change itself, and did not arrive */
+  fn_err first;
 } job;
 
 /* Of two with the same digest the first counts: the list is newest first. */
 static fn_status note_version(void *arg, const fn_mlflow_model_version *v, fn_err *err) {
   json_t *known = arg;
   const json_t *tags = json_object_get(v->json, "tags");
-  for (size_t i = 0; i < json_array_size(tags); i++) {
+  json_t *own = json_object();
+  char digest[65] = "";
+  bool ok = own != NULL;
+  for (size_t i = 0; ok && i < json_array_size(tags); i++) {
     const char *key = json_string_value(json_object_get(json_array_get(tags, i), "key"));
     const char *value = json_string_value(json_object_get(json_array_get(tags, i), "value"));
-    if (key && value && strcmp(key, "fakenews.digest") == 0 &&
-        json_object_set_new(known, value, json_integer(v->version)) != 0)
-      return fn_err_no_memory(err, "versions of a server");
+    if (key && value && strcmp(key, "fakenews.digest") == 0) snprintf(digest, sizeof digest, "%s", value);
+    if (key && value) ok = json_object_set_new(own, key, json_string(value)) == 0;
   }
-  return FN_OK;
+  if (ok && digest[0])
+    ok =
+        json_object_set_new(known, digest, json_pack("{s:I,s:O}", "version", (json_int_t)v->version, "tags", own)) == 0;
+  json_decref(own);
+  return ok ? FN_OK : fn_err_no_memory(err, "versions of a server");
+}
+
+static json_t *known_of(const job *j, const fn_version_info *v) {
+  return json_object_get(j->known, v->digest);
+}
+
+/* What is not of the change itself: it keeps nothing else away. */
+static void pass_over(job *j, const fn_err *why, const char *what) {
+  char text[sizeof why->message + 400];
+  if (j->n_failed++ == 0) j->first = *why;
+  snprintf(text, sizeof text, "%s has not arrived at the mirror: %s", what, why->message);
+  if (j->m->note) j->m->note(j->m->arg, true, text);
 }
 
 /* ---- the run that it comes of ---- */
@@ -194,70 +217,110 @@ static fn_status bring_files(int64_t *version_out, const fn_mirror *m, const fn_
 
 /* ---- tags ---- */
 
-typedef struct removed {
-  int64_t version;
-  json_t *keys; /* that the version had once */
-} removed;
+static fn_status remember(json_t *object, const char *key, fn_err *err) {
+  return json_object_set_new(object, key, json_true()) == 0 ? FN_OK : fn_err_no_memory(err, "names");
+}
 
-static fn_status note_tag(void *arg, const fn_audit_entry *e, fn_err *err) {
-  const removed *r = arg;
-  if (e->to != r->version || (strcmp(e->action, "tag") != 0 && strcmp(e->action, "untag") != 0)) return FN_OK;
-  return json_object_set_new(r->keys, e->key, json_true()) == 0 ? FN_OK : fn_err_no_memory(err, "tags");
+static fn_status note_change(void *arg, const fn_audit_entry *e, fn_err *err) {
+  const job *j = arg;
+  char version[24];
+  if (e->key[0] == '\0') return FN_OK;
+  if (strcmp(e->action, "tag") != 0 && strcmp(e->action, "untag") != 0) return remember(j->aliases, e->key, err);
+  snprintf(version, sizeof version, "%lld", (long long)e->to);
+  json_t *keys = json_object_get(j->once, version);
+  if (keys == NULL && json_object_set_new(j->once, version, json_object()) != 0) return fn_err_no_memory(err, "tags");
+  return remember(json_object_get(j->once, version), e->key, err);
 }
 
 /* One that the server refuses does not keep the others away. *err: of the first. */
-static void try_tag(fn_status *first, const fn_mirror *m, const char *name, int64_t number, const char *key,
-                    const char *value, fn_err *err) {
+static void try_tag(fn_status *first, const job *j, const fn_version_info *v, const char *key, const char *value,
+                    fn_err *err) {
   fn_err why = {0};
-  const fn_status status = value ? fn_mlflow_version_tag(m->mlflow, name, number, key, value, &why)
-                                 : fn_mlflow_version_tag_delete(m->mlflow, name, number, key, &why);
+  const json_t *known = known_of(j, v);
+  const int64_t number = json_integer_value(json_object_get(known, "version"));
+  const char *there = json_string_value(json_object_get(json_object_get(known, "tags"), key));
+  if (value ? there && strcmp(there, value) == 0 : there == NULL) return;
+  const fn_status status = value ? fn_mlflow_version_tag(j->m->mlflow, v->name, number, key, value, &why)
+                                 : fn_mlflow_version_tag_delete(j->m->mlflow, v->name, number, key, &why);
   if (status != FN_OK && *first == FN_OK) *first = fn_err_set(err, status, "tag %.100s: %s", key, why.message);
 }
 
 /* Those that there are, and none that there were: tags that people set on the server stay. */
-static fn_status bring_tags(const fn_mirror *m, const fn_version_info *v, int64_t number, fn_err *err) {
-  FN_AUTO_JSON json_t *own = NULL, *once = json_object();
-  removed r = {.version = v->version, .keys = once};
+static fn_status bring_tags(const job *j, const fn_version_info *v, fn_err *err) {
+  FN_AUTO_JSON json_t *own = NULL;
   const char *key;
   json_t *value;
-  char time[21];
+  char version[24], time[21];
   fn_status first = FN_OK;
-  if (once == NULL) return fn_err_no_memory(err, "tags");
+  snprintf(version, sizeof version, "%lld", (long long)v->version);
   FN_TRY(fn_json_parse(&own, fn_str_from(v->tags), "tags", err));
-  FN_TRY(fn_registry_audit(m->registry, v->name, note_tag, &r, err));
-  json_object_foreach(own, key, value) try_tag(&first, m, v->name, number, key, json_string_value(value), err);
-  json_object_foreach(once, key, value) {
-    if (!json_object_get(own, key)) try_tag(&first, m, v->name, number, key, NULL, err);
+  json_object_foreach(own, key, value) try_tag(&first, j, v, key, json_string_value(value), err);
+  json_object_foreach(json_object_get(j->once, version), key, value) {
+    if (!json_object_get(own, key)) try_tag(&first, j, v, key, NULL, err);
   }
   fn_clock_format(time, v->retired_ms);
-  if (v->retired_ms) try_tag(&first, m, v->name, number, "fakenews.retired", time, err);
+  if (v->retired_ms) try_tag(&first, j, v, "fakenews.retired", time, err);
   return first;
 }
 
-/* ---- versions and aliases ---- */
-
-/* Somebody else may have brought the same at the same time: the lower number stays. */
-static fn_status settle(int64_t *number, job *j, const fn_version_info *v, fn_err *err) {
-  FN_TRY(fn_mlflow_version_list(j->m->mlflow, v->name, note_version, j->known, err));
-  const int64_t first = json_integer_value(json_object_get(j->known, v->digest));
-  if (first == 0 || first >= *number) return FN_OK;
-  FN_TRY(fn_mlflow_version_delete(j->m->mlflow, v->name, *number, err));
-  *number = first;
+static fn_status bring_all_tags(void *arg, const fn_version_info *v, fn_err *err) {
+  job *j = arg;
+  fn_err why = {0};
+  char what[320];
+  if (!known_of(j, v)) return FN_OK;
+  if (v->version == j->change->version) return bring_tags(j, v, err);
+  snprintf(what, sizeof what, "%s/%lld", v->name, (long long)v->version);
+  if (bring_tags(j, v, &why) != FN_OK) pass_over(j, &why, what);
   return FN_OK;
 }
 
-/* Each version up to the one that was changed, oldest first. */
-static fn_status bring_version(void *arg, const fn_version_info *v, fn_err *err) {
-  job *j = arg;
+/* ---- versions ---- */
+
+/* Somebody else may have brought the same at the same time: the lower number stays. */
+static fn_status settle(job *j, const fn_version_info *v, int64_t number, fn_err *err) {
+  FN_TRY(fn_mlflow_version_list(j->m->mlflow, v->name, note_version, j->known, err));
+  const int64_t first = json_integer_value(json_object_get(known_of(j, v), "version"));
+  if (first == 0)
+    return fn_err_set(err, FN_E_IO, "the server does not list version %lld, which it made", (long long)number);
+  return first < number ? fn_mlflow_version_delete(j->m->mlflow, v->name, number, err) : FN_OK;
+}
+
+static fn_status bring_version(job *j, const fn_version_info *v, fn_err *err) {
+  char text[400];
+  int64_t number = 0;
+  if (!j->model_made) FN_TRY(fn_mlflow_model_create(j->m->mlflow, v->name, NULL, err));
+  j->model_made = true;
+  snprintf(text, sizeof text, "%s/%lld is brought to the mirror", v->name, (long long)v->version);
+  if (j->m->note) j->m->note(j->m->arg, false, text);
+  FN_TRY(bring_files(&number, j->m, v, err));
+  return settle(j, v, number, err);
+}
+
+static fn_status note_number(job *j, const fn_version_info *v, fn_err *err) {
   char key[24];
-  int64_t number = json_integer_value(json_object_get(j->known, v->digest));
-  if (v->version > j->upto || (v->retired_ms && number == 0)) return FN_OK;
-  if (number == 0) {
-    FN_TRY(bring_files(&number, j->m, v, err));
-    FN_TRY(settle(&number, j, v, err));
-  }
+  json_t *number = json_object_get(known_of(j, v), "version");
+  if (number == NULL) return FN_OK;
   snprintf(key, sizeof key, "%lld", (long long)v->version);
-  return json_object_set_new(j->numbers, key, json_integer(number)) == 0 ? FN_OK : fn_err_no_memory(err, "versions");
+  return json_object_set(j->numbers, key, number) == 0 ? FN_OK : fn_err_no_memory(err, "versions");
+}
+
+/* An old registry may have hundreds that nobody asks for: only those that somebody does come by themselves. */
+static fn_status consider(void *arg, const fn_version_info *v, fn_err *err) {
+  job *j = arg;
+  const fn_mirror_change *c = j->change;
+  fn_err why = {0};
+  char what[320];
+  const bool wanted = c->all || v->aliases[0] || v->version == c->version;
+  if (known_of(j, v) || !wanted || v->retired_ms) return note_number(j, v, err);
+  if (v->version == c->version) {
+    FN_TRY(bring_version(j, v, err));
+  } else if (bring_version(j, v, &why) != FN_OK) {
+    snprintf(what, sizeof what, "%s/%lld", v->name, (long long)v->version);
+    pass_over(j, &why, what);
+    if (j->m->may_go_on && !j->m->may_go_on(j->m->arg)) return fn_err_set(err, FN_E_CANCELLED, "%s", why.message);
+    return FN_OK;
+  }
+  return note_number(j, v, err);
 }
 
 static int64_t number_of(const job *j, int64_t version) {
@@ -266,52 +329,85 @@ static int64_t number_of(const job *j, int64_t version) {
   return json_integer_value(json_object_get(j->numbers, key));
 }
 
-static fn_status bring_versions(job *j, int64_t upto, fn_err *err) {
-  const fn_mirror *m = j->m;
-  if (upto <= j->upto) return FN_OK;
-  j->upto = upto;
-  FN_TRY(fn_mlflow_model_create(m->mlflow, j->change->name, NULL, err));
-  FN_TRY(fn_mlflow_version_list(m->mlflow, j->change->name, note_version, j->known, err));
-  return fn_registry_list(m->registry, j->change->name, true, bring_version, j, err);
+/* ---- aliases ---- */
+
+static fn_status note_alias(void *arg, const fn_alias_info *a, fn_err *err) {
+  const job *j = arg;
+  return remember(j->aliases, a->alias, err);
 }
 
 /* To where it stands now, which may be another place than where this change put it: of two that move it at once, the
  * one whose request comes last must not win on the server alone. */
-static fn_status bring_alias(job *j, fn_err *err) {
+static fn_status bring_alias(job *j, const char *alias, bool anyway, fn_err *err) {
   enum { MAX_MOVES = 20 };
-  const fn_mirror_change *c = j->change;
-  int64_t last = -1;
+  const char *name = j->change->name;
+  int64_t last = -1, there = json_integer_value(json_object_get(j->there, alias));
   for (int i = 0; i < MAX_MOVES; i++) {
     int64_t at = 0;
-    FN_TRY(fn_registry_alias_version(&at, j->m->registry, c->name, c->alias, err));
+    FN_TRY(fn_registry_alias_version(&at, j->m->registry, name, alias, err));
     if (at == last) return FN_OK;
-    FN_TRY(bring_versions(j, at, err));
+    if (at > 0 && number_of(j, at) == 0) FN_TRY(fn_registry_list(j->m->registry, name, true, consider, j, err));
     const int64_t number = number_of(j, at);
-    FN_TRY(number > 0 ? fn_mlflow_alias_set(j->m->mlflow, c->name, c->alias, number, err)
-                      : fn_mlflow_alias_delete(j->m->mlflow, c->name, c->alias, err));
+    if (at > 0 && number == 0)
+      return fn_err_set(err, FN_E_NOT_FOUND, "version %lld, where it stands, is not there", (long long)at);
+    if (number == there && !anyway) return FN_OK;
+    if (number > 0)
+      FN_TRY(fn_mlflow_alias_set(j->m->mlflow, name, alias, number, err));
+    else if (there > 0)
+      FN_TRY(fn_mlflow_alias_delete(j->m->mlflow, name, alias, err));
     last = at;
+    there = number;
+    anyway = true; /* somebody else may set it now */
   }
-  return fn_err_set(err, FN_E_IO, "%s@%s is moved again and again", c->name, c->alias);
+  return fn_err_set(err, FN_E_IO, "it is moved again and again");
 }
 
-static fn_status bring_changed(void *arg, const fn_version_info *v, fn_err *err) {
-  const job *j = arg;
-  const int64_t number = number_of(j, v->version);
-  return v->version == j->change->version && number > 0 ? bring_tags(j->m, v, number, err) : FN_OK;
+/* What an earlier change could not bring comes with this one. */
+static fn_status bring_aliases(job *j, fn_err *err) {
+  const fn_mirror_change *c = j->change;
+  const char *alias;
+  json_t *value;
+  char what[600];
+  fn_status status = c->alias ? bring_alias(j, c->alias, true, err) : FN_OK;
+  if (status != FN_OK) return fn_err_prefix(err, status, "%s@%s", c->name, c->alias);
+  FN_TRY(fn_registry_aliases(j->m->registry, c->name, note_alias, j, err));
+  json_object_foreach(j->aliases, alias, value) {
+    fn_err why = {0};
+    if (c->alias && strcmp(c->alias, alias) == 0) continue;
+    snprintf(what, sizeof what, "%s@%s", c->name, alias);
+    if (bring_alias(j, alias, false, &why) != FN_OK) pass_over(j, &why, what);
+  }
+  return FN_OK;
 }
+
+/* ---- */
 
 static fn_status bring(job *j, fn_err *err) {
   const fn_mirror_change *c = j->change;
-  if (j->known == NULL || j->numbers == NULL) return fn_err_no_memory(err, "versions of a server");
-  FN_TRY(bring_versions(j, c->version, err));
-  if (c->alias) FN_TRY(bring_alias(j, err));
-  return c->version > 0 ? fn_registry_list(j->m->registry, c->name, true, bring_changed, j, err) : FN_OK;
+  if (!j->known || !j->numbers || !j->once || !j->aliases) return fn_err_no_memory(err, "versions of a server");
+  FN_TRY(fn_mlflow_version_list(j->m->mlflow, c->name, note_version, j->known, err));
+  FN_TRY(fn_mlflow_model_aliases(&j->there, j->m->mlflow, c->name, err));
+  FN_TRY(fn_registry_audit(j->m->registry, c->name, note_change, j, err));
+  FN_TRY(fn_registry_list(j->m->registry, c->name, true, consider, j, err));
+  FN_TRY(bring_aliases(j, err));
+  FN_TRY(fn_registry_list(j->m->registry, c->name, true, bring_all_tags, j, err));
+  if ((c->all || (c->version == 0 && !c->alias)) && j->n_failed > 0)
+    return fn_err_set(err, FN_E_PARTIAL, "%zu did not arrive, first: %s", j->n_failed, j->first.message);
+  return FN_OK;
 }
 
 fn_status fn_mirror_bring(const fn_mirror *m, const fn_mirror_change *change, fn_err *err) {
-  job j = {.m = m, .change = change, .known = json_object(), .numbers = json_object()};
+  job j = {.m = m,
+           .change = change,
+           .known = json_object(),
+           .numbers = json_object(),
+           .once = json_object(),
+           .aliases = json_object()};
   const fn_status status = bring(&j, err);
   json_decref(j.known);
   json_decref(j.numbers);
+  json_decref(j.there);
+  json_decref(j.once);
+  json_decref(j.aliases);
   return status;
 }

@@ -184,6 +184,9 @@ FN_NODISCARD fn_status fn_mlflow_alias_get(fn_mlflow_model_version *version_out,
                                            const char *alias, fn_err *err);
 FN_NODISCARD fn_status fn_mlflow_alias_set(fn_mlflow *mlflow, const char *name, const char *alias, int64_t version,
                                            fn_err *err);
+/* {"best": 3, …}; empty for a model that is not there. */
+FN_NODISCARD fn_status fn_mlflow_model_aliases(struct json_t **aliases_out, fn_mlflow *mlflow, const char *name,
+                                               fn_err *err);
 /* An alias that is not there is fine. */
 FN_NODISCARD fn_status fn_mlflow_alias_delete(fn_mlflow *mlflow, const char *name, const char *alias, fn_err *err);
 

@@ -248,3 +248,24 @@ fn_status fn_mlflow_alias_set(fn_mlflow *m, const char *name, const char *alias,
 fn_status fn_mlflow_alias_delete(fn_mlflow *m, const char *name, const char *alias, fn_err *err) {
   return fn_mlflow_post(NULL, m, "DELETE", "registered-models/alias", err, "ss", "name", name, "alias", alias);
 }
+
+fn_status fn_mlflow_model_aliases(json_t **aliases_out, fn_mlflow *m, const char *name, fn_err *err) {
+  const fn_call_pair query[] = {{"name", name}};
+  FN_AUTO_JSON json_t *answer = NULL, *aliases = json_object();
+  if (aliases == NULL) return fn_err_no_memory(err, "aliases");
+  fn_err why = {0};
+  const fn_status status = fn_mlflow_ask(&answer, m, "GET", "registered-models/get", query, 1, (fn_str){0}, &why);
+  if (status != FN_OK && status != FN_E_NOT_FOUND) return fn_err_set(err, status, "%s", why.message);
+  const json_t *list = json_object_get(json_object_get(answer, "registered_model"), "aliases");
+  for (size_t i = 0; i < json_array_size(list); i++) {
+    const json_t *item = json_array_get(list, i), *said = json_object_get(item, "version");
+    const char *alias = json_string_value(json_object_get(item, "alias"));
+    int64_t version = json_integer_value(said);
+    if (json_is_string(said) && !fn_str_to_int64(&version, fn_str_from(json_string_value(said)))) version = 0;
+    if (alias == NULL || version < 1)
+      return fn_mlflow_strange(m, "registered-models/get", "an alias of no version", err);
+    if (json_object_set_new(aliases, alias, json_integer(version)) != 0) return fn_err_no_memory(err, "aliases");
+  }
+  *aliases_out = FN_STEAL(aliases);
+  return FN_OK;
+}

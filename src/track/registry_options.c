@@ -7,8 +7,9 @@ static const fn_option options[] = {
      "Where models:/NAME@ALIAS is looked up. null: in the store of runs (track.url); http(s)://…: the registry of an "
      "MLflow server. MLFLOW_REGISTRY_URI sets it too."},
     {"registry.mirror", FN_OPTION_STRING, AT(mirror), "null", NULL, true, true,
-     "MLflow server (http(s)://…) whose registry gets each version that is added, and each alias where it is moved "
-     "to."},
+     "MLflow server (http(s)://…) whose registry gets each version that is added, and each alias and tag as it is "
+     "here. null: the server of track.uri where that is set (MLFLOW_TRACKING_URI alone is not enough); none: no "
+     "server."},
     {"registry.follow_s", FN_OPTION_FLOAT, AT(follow_s), "30", "[0.1,86400]", false, false,
      "`serve --model models:/NAME@ALIAS` asks so often (seconds, a fifth more or less at random) where the alias "
      "stands."},

@@ -37,7 +37,9 @@ def server(servers, place):
     server = servers.start("registry")
     mirror = f"registry.mirror={server.url}"
     place.registry("add", "bert")  # the mirror is not there yet
-    place.registry("add", "linear", mirror)
+    place.registry("add", "linear")
+    place.registry("sync", mirror)  # nobody asks for either
+    place.registry("sync", "fake-news", "--all", mirror)
     place.registry("promote", "fake-news", "1", "--alias", "best", mirror)
     return server
 
@@ -135,14 +137,32 @@ def test_each_change_arrives_once(place, server, client):
     assert client.get_model_version_by_alias("fake-news", "canary").tags["fakenews.version"] == "2"
     place.registry("tag", "fake-news/2", "--key", "team", "--value", "north", mirror)
     assert client.get_model_version_by_alias("fake-news", "canary").tags["team"] == "north"
-    place.registry("tag", "fake-news/2", "--key", "team", "--delete", mirror)
-    assert "team" not in client.get_model_version("fake-news", "2").tags
-    place.registry("alias", "fake-news@canary", "--delete", mirror)
+    client.set_model_version_tag("fake-news", "2", "theirs", "stays")
+    place.registry("tag", "fake-news/2", "--key", "team", "--delete")  # the mirror is away, so it gets none of these
+    place.registry("alias", "fake-news@canary", "--delete")
+    place.registry("add", "linear", "eval.baselines=false")
+    place.registry("add", "linear", "eval.resamples=100")
+    path = place.content("version:fake-news/3", "fakenews/card.json")
+    path.chmod(0o644)
+    path.write_text("damaged")
+    place.registry("alias", "fake-news@old", 3)
+    done = place.registry("tag", "fake-news/4", "--key", "k", "--value", "v", mirror)  # any later change
+    assert "fake-news/3 has not arrived" in done.stderr and "fake-news@old has not arrived" in done.stderr
+    assert client.get_model_version("fake-news", "2").tags.keys() & {"team", "theirs"} == {"theirs"}
     with pytest.raises(Exception, match="canary"):
         client.get_model_version_by_alias("fake-news", "canary")
-    place.registry("add", "linear", "eval.baselines=false", mirror)
-    place.registry("rm", "fake-news/3", mirror)
+    assert client.get_model_version("fake-news", "3").tags["fakenews.version"] == "4"
+    place.registry("alias", "fake-news@old", "--delete")
+    place.registry("rm", "fake-news/4")
+    place.registry("sync", mirror)
     assert client.get_model_version("fake-news", "3").tags["fakenews.retired"].startswith("20")
+    place.registry("alias", "fake-news@best", 2)
+    assert "stands there already" in place.registry("promote", "fake-news", "2", "--alias", "best", "--force", "--reason", "t",
+                                                    mirror).stdout
+    assert client.get_model_version_by_alias("fake-news", "best").version == "2"
+    place.registry("alias", "fake-news@best", 1, mirror)
+    assert "registry.mirror" not in place.registry("list", f"registry.uri={server.url}/", mirror).stderr
+    assert "registry.mirror" in place.registry("list", f"registry.uri={server.url}").stderr
 
 
 def test_models_come_from_the_server(place, server):
