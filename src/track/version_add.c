@@ -41,6 +41,22 @@ static fn_status digest_of(char out[65], fn_tracking *tracking, const char *owne
   return FN_OK;
 }
 
+/* The files that stand in it, without the state of a training; what lies in folders below is none of a model's: a
+ * checkpoint, or all that there is where the path was a mistake. */
+static fn_status copy_files(const char *from, const char *to, fn_err *err) {
+  FN_AUTO_FREE char **names = NULL;
+  size_t n = 0;
+  FN_TRY(fn_dir_list(&names, &n, from, err));
+  FN_TRY(fn_dir_create(to, err));
+  for (size_t i = 0; i < n; i++) {
+    FN_AUTO_FREE char *source = fn_path_join(from, names[i]);
+    FN_AUTO_FREE char *copy = fn_path_join(to, names[i]);
+    if (source == NULL || copy == NULL) return fn_err_no_memory(err, "a path");
+    if (fn_version_is_model_file(names[i]) && !fn_path_is_dir(source)) FN_TRY(fn_tree_copy(source, copy, err));
+  }
+  return FN_OK;
+}
+
 /* Everything is made of one copy: somebody may train on in the directory, and what is packed and measured has to be
  * what is stored. */
 static fn_status copy_model(char **model_out, const fn_version_source *s, const char *origin, const char *folder,
@@ -52,13 +68,22 @@ static fn_status copy_model(char **model_out, const fn_version_source *s, const 
   FN_AUTO_FREE char *inner = fn_path_join(folder, "fakenews");
   if (model == NULL || inner == NULL) return fn_err_no_memory(err, "a path");
   if (is_packed) FN_TRY(fn_dir_create(inner, err));
-  FN_TRY(fn_tree_copy(s->model, model, err));
+  FN_TRY(is_packed ? fn_tree_copy(s->model, model, err) : copy_files(s->model, model, err));
   own.model = model;
   FN_TRY(fn_version_origin(now, &own, err));
   if (strcmp(now, origin) != 0)
     return fn_err_set(err, FN_E_INVALID, "%s changed while it was copied: add it when nobody writes to it", s->model);
   *model_out = FN_STEAL(model);
   return FN_OK;
+}
+
+/* What is wrong with the copy is wrong with what it was made of. */
+static fn_status name_source(fn_err *err, fn_status status, const char *copy, const char *source) {
+  fn_err why = {0};
+  if (err) why = *err;
+  const char *at = strstr(why.message, copy);
+  if (at == NULL) return status;
+  return fn_err_set(err, status, "%.*s%s%s", (int)(at - why.message), why.message, source, at + strlen(copy));
 }
 
 static fn_status fill(int64_t *version, fn_registry *registry, fn_tracking *tracking, const fn_version_source *s,
@@ -70,7 +95,8 @@ static fn_status fill(int64_t *version, fn_registry *registry, fn_tracking *trac
   fn_buf_init(&card, MAX_CARD_BYTES);
   FN_TRY(copy_model(&model, s, origin, folder, err));
   own.model = model;
-  FN_TRY(fn_version_make(&card, folder, &own, err));
+  const fn_status status = fn_version_make(&card, folder, &own, err);
+  if (status != FN_OK) return name_source(err, status, model, s->model);
   FN_TRY(fn_tracking_put(tracking, owner, "", folder, err));
   FN_TRY(put_tokenizer(tracking, owner, model, err));
   FN_TRY(digest_of(digest, tracking, owner, err));

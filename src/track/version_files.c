@@ -41,6 +41,14 @@ static fn_status add_file(fn_sha256 *sha, const char *path, fn_err *err) {
   return FN_OK;
 }
 
+bool fn_version_is_model_file(const char *name) {
+  static const char *const of_training[] = {"optimizer.pt", "scheduler.pt", "scaler.pt", "training_args.bin",
+                                            "trainer_state.json"};
+  for (size_t i = 0; i < FN_COUNT_OF(of_training); i++)
+    if (strcmp(name, of_training[i]) == 0) return false;
+  return name[0] != '.' && strncmp(name, "rng_state", 9) != 0;
+}
+
 static fn_status add_files(fn_sha256 *sha, const char *dir, fn_err *err) {
   FN_AUTO_FREE char **names = NULL;
   size_t n = 0;
@@ -50,7 +58,7 @@ static fn_status add_files(fn_sha256 *sha, const char *dir, fn_err *err) {
     int64_t n_bytes;
     FN_AUTO_FREE char *path = fn_path_join(dir, names[i]);
     if (path == NULL) return fn_err_no_memory(err, "a path");
-    if (fn_path_is_dir(path)) continue;
+    if (!fn_version_is_model_file(names[i]) || fn_path_is_dir(path)) continue;
     FN_TRY(fn_file_sha256(sha256, &n_bytes, path, err));
     add_text(sha, names[i]);
     add_text(sha, sha256);

@@ -135,7 +135,20 @@ def test_the_same_is_not_added_twice(place):
     assert (again["version"], again["added"]) == (1, False)
     ((run_id,),) = place.database("SELECT run_id FROM registry_versions WHERE version = 1")
     assert place.json("add", run_id[:8])["version"] == 1  # by the beginning of its id
+    folder = place.folder / "bert/model"  # what is none of a model's is no part of a version, and makes no new one
+    (folder / ".env").write_text("secret")
+    (folder / "optimizer.pt").write_text("state")
+    (folder / "checkpoint-1").mkdir()
+    (folder / "checkpoint-1/optimizer.pt").write_text("state")
     assert place.json("add", "bert", "--name", "other")["version"] == 1
+    ((n,),) = place.database("SELECT COUNT(*) FROM artifacts WHERE owner = 'version:other/1' AND (path LIKE '%.env' OR path "
+                             "LIKE '%optimizer%')")
+    assert n == 0
+    broken = place.folder / "broken"
+    broken.mkdir()
+    (broken / "config.json").write_text("{broken")
+    said = place.registry("add", "broken", "--name", "b", code=2).stderr
+    assert f"{broken}/config.json" in said and "registry-add" not in said
     assert place.json("add", "bert", "eval.baselines=false")["version"] == 4
     assert [c["action"] for c in changes(place)] == ["add"] * 4
 
