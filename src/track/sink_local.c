@@ -27,6 +27,7 @@ typedef struct local {
   fn_journal *journal; /* NULL: not needed yet */
   fn_err disk;         /* why something is not in the journal */
   size_t n_lost;       /* what is not even there */
+  uint64_t locked_ns;  /* since when the store is locked; 0: it is not */
 } local;
 
 /* ---- opening ---- */
@@ -143,8 +144,7 @@ static fn_status name_files(local *s, fn_err *err) {
   return first == FN_OK ? FN_OK : fn_err_set(err, first, "%s", why.message);
 }
 
-static fn_status log_events(void *self, const fn_track_event *events, size_t n, fn_err *err) {
-  local *s = self;
+static fn_status take_events(local *s, const fn_track_event *events, size_t n, fn_err *err) {
   size_t n_done = 0;
   hand_over_files(s, events, n);
   fn_status status = be_open(s, err);
@@ -158,6 +158,23 @@ static fn_status log_events(void *self, const fn_track_event *events, size_t n, 
   if (status == FN_OK) status = name_files(s, err);
   if (status == FN_OK) status = beat(s, err);
   return status;
+}
+
+/* Another process that writes for a while is nothing to be told: the events are in the journal, and are written next.
+ */
+static bool is_locked(local *s, fn_status status, const fn_err *err) {
+  enum { LOCKED_MS = 30000 };
+  if (status != FN_E_IO || !strstr(err->message, "database is locked")) return s->locked_ns = 0, false;
+  if (s->locked_ns == 0) s->locked_ns = fn_clock_ns();
+  return fn_clock_ns() - s->locked_ns < LOCKED_MS * MS;
+}
+
+static fn_status log_events(void *self, const fn_track_event *events, size_t n, fn_err *err) {
+  local *s = self;
+  fn_err met = {0};
+  const fn_status status = take_events(s, events, n, &met);
+  if (is_locked(s, status, &met) || status == FN_OK) return FN_OK;
+  return fn_err_set(err, status, "%s", met.message);
 }
 
 /* What was measured and the status get a moment even when files get none. */

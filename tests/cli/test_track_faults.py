@@ -190,7 +190,7 @@ def test_locked_store_is_waited_for(program, data, tmp_path):
                    capture_output=True, check=True)
     with contextlib.closing(sqlite3.connect(tmp_path / "runs/tracking.db", isolation_level=None, check_same_thread=False)) as database:
         database.execute("BEGIN IMMEDIATE")
-        timer = threading.Timer(1.0, lambda: database.execute("COMMIT"))
+        timer = threading.Timer(2.6, lambda: database.execute("COMMIT"))
         timer.start()
         begin = time.monotonic()
         stderr = train(program, data, tmp_path)
