@@ -2,9 +2,9 @@
  * them. */
 #include "cli/runs_sync_files.h"
 #include "cli/runs_sync_rows.h"
+#include "mlflow/environment.h"
+#include "mlflow/send.h"
 #include "track/journal.h"
-#include "track/mlflow_environment.h"
-#include "track/mlflow_send.h"
 
 #include <stdlib.h>
 #include <time.h>

@@ -3,8 +3,8 @@
 #define FN_CLI_MODEL_NAMES_H
 
 #include "cli/track_support.h"
-#include "track/model_uri.h"
-#include "track/registry_options.h"
+#include "registry/model_uri.h"
+#include "registry/options.h"
 
 /* What names are looked up with; lives as long as what uses it, and does not move. */
 typedef struct fn_cli_model_source {

@@ -1,8 +1,8 @@
 #include "cli/registry_make.h"
 
 #include "cli/loading.h"
+#include "registry/version_add.h"
 #include "tensor/options.h"
-#include "track/version_add.h"
 
 #include <stdlib.h>
 #include <unistd.h>

@@ -3,8 +3,8 @@
 #include "cli/log_support.h"
 #include "cli/model_names.h"
 #include "cli/track_command.h"
-#include "track/mlflow_environment.h"
-#include "track/model_uri.h"
+#include "mlflow/environment.h"
+#include "registry/model_uri.h"
 
 #include <math.h>
 #include <stdlib.h>

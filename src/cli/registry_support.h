@@ -3,10 +3,10 @@
 #define FN_CLI_REGISTRY_SUPPORT_H
 
 #include "cli/track_support.h"
-#include "track/gates.h"
-#include "track/mirror.h"
-#include "track/registry.h"
-#include "track/registry_options.h"
+#include "registry/gates.h"
+#include "registry/mirror.h"
+#include "registry/options.h"
+#include "registry/registry.h"
 
 enum { FN_CLI_RUN_NAME = 512 };
 

@@ -1,6 +1,6 @@
 #include "cli/runs_report_fill.h"
 
-#include "track/registry.h"
+#include "registry/registry.h"
 
 #include <errno.h>
 #include <math.h>

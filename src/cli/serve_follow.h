@@ -3,8 +3,8 @@
 #define FN_CLI_SERVE_FOLLOW_H
 
 #include "cli/model_names.h"
+#include "registry/follow.h"
 #include "serve/serve.h"
-#include "track/follow.h"
 
 typedef struct fn_serve_follow {
   fn_cli_model_source source;

@@ -8,11 +8,11 @@
 #include "model/options.h"
 #include "monitor/options.h"
 #include "net/options.h"
+#include "registry/options.h"
 #include "serve/options.h"
 #include "store/options.h"
 #include "tensor/options.h"
 #include "track/options.h"
-#include "track/registry_options.h"
 #include "train/options.h"
 
 const fn_verb *const fn_cli_verbs[] = {

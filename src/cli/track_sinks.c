@@ -1,10 +1,10 @@
 /* The kinds of sinks that track.sinks names. */
 #include "cli/track_support.h"
+#include "mlflow/environment.h"
+#include "mlflow/sink.h"
 #include "track/journal.h"
-#include "track/mlflow_environment.h"
-#include "track/mlflow_sink.h"
 #include "track/sink_local.h"
-#include "track/wandb_sink.h"
+#include "wandb/wandb.h"
 
 #include <stdlib.h>
 #include <strings.h>

@@ -1,6 +1,6 @@
 #include "cli/track_support.h"
 
-#include "track/mlflow_environment.h"
+#include "mlflow/environment.h"
 
 #include <stdlib.h>
 

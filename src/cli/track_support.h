@@ -5,10 +5,10 @@
 
 #include "cli/cli.h"
 #include "cli/transfer.h"
+#include "mlflow/mlflow.h"
 #include "net/options.h"
 #include "store/options.h"
 #include "store/store.h"
-#include "track/mlflow_client.h"
 #include "track/options.h"
 #include "track/track.h"
 #include "train/train.h"

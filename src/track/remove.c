@@ -1,5 +1,4 @@
 /* Hiding and removing runs. */
-#include "track/registry.h"
 #include "track/tracking_internal.h"
 
 /* ---- what came of a run ---- */
@@ -63,7 +62,7 @@ fn_status fn_tracking_versions(fn_tracking *t, const char *id, fn_run_version_em
 
 /* Versions that were begun a day ago come to nothing: nobody can publish them any more. */
 static fn_status check_free(fn_tracking *t, const char *id, fn_err *err) {
-  const fn_sql_value values[] = {fn_sql_text(id), fn_sql_int(fn_clock_unix_ms() - FN_REGISTRY_UNFINISHED_MS)};
+  const fn_sql_value values[] = {fn_sql_text(id), fn_sql_int(fn_clock_unix_ms() - FN_VERSION_UNFINISHED_MS)};
   bool has;
   FN_TRY(has_registry(&has, t, err));
   if (!has) return FN_OK;

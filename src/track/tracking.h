@@ -69,7 +69,7 @@ FN_NODISCARD fn_status fn_tracking_open(fn_tracking **tracking_out, const fn_tra
 void fn_tracking_close(fn_tracking *tracking);
 /* Whether it can be written now: a file or a folder may only allow reading. FN_E_IO. */
 FN_NODISCARD fn_status fn_tracking_check_writable(fn_tracking *tracking, fn_err *err);
-/* The connection, for what stands beside runs in the same database (track/registry.h). */
+/* The connection, for what stands beside runs in the same database (registry/registry.h). */
 fn_sql *fn_tracking_sql(fn_tracking *tracking);
 
 /* A number for a name; `create` makes it when it is not there. */
@@ -173,7 +173,9 @@ FN_NODISCARD fn_status fn_tracking_history(fn_tracking *tracking, const char *id
 /* deleted = true hides a run, false brings it back. FN_E_REFUSED while a model version comes of it, FN_E_INVALID while
  * it goes on. */
 FN_NODISCARD fn_status fn_tracking_set_deleted(fn_tracking *tracking, const char *id, bool deleted, fn_err *err);
-/* Versions of models that came of a run and are in use (track/registry.h keeps them in the same database). */
+/* Nobody makes a version for a day; what is older belonged to a process that was killed. */
+enum { FN_VERSION_UNFINISHED_MS = 24 * 3600 * 1000 };
+/* Versions of models that came of a run and are in use (src/registry keeps them in the same database). */
 typedef fn_status (*fn_run_version_emit)(void *arg, const char *model, int64_t version, fn_err *err);
 FN_NODISCARD fn_status fn_tracking_versions(fn_tracking *tracking, const char *id, fn_run_version_emit emit, void *arg,
                                             fn_err *err);

@@ -466,8 +466,8 @@ def test_a_server_that_hangs_up_is_asked_once(fakenews):
 def test_postgresql(fakenews, data):
     """The unit tests of the store, then a training, on PostgreSQL."""
     with postgres() as cluster:
-        for name in ("tracking", "search", "tracker"):
-            done = subprocess.run([UNIT / f"track/test_{name}"], capture_output=True, text=True, timeout=60,
+        for name in ("track/test_tracking", "track/test_search", "track/test_tracker", "registry/test_run_held"):
+            done = subprocess.run([UNIT / name], capture_output=True, text=True, timeout=60,
                                   env={**os.environ, "FN_TEST_POSTGRESQL": cluster.url})
             assert done.returncode == 0, done.stdout + done.stderr
         cluster.sql("DROP SCHEMA public CASCADE; CREATE SCHEMA public")

@@ -2,7 +2,7 @@
  * one that holds the alias, is judged by every gate; what is said of it is text, and the verdict follows from it. First
  * byte: the metric of the gate and which limits are asked for; then the two cards, 0xFF between them. */
 #include "file.h"
-#include "track/gates.h"
+#include "registry/gates.h"
 
 #include <math.h>
 

@@ -2,9 +2,9 @@
  * stranger's words has no control characters. First byte: which of them. */
 #include "fuzz.h"
 
+#include "mlflow/internal.h"
 #include "track/journal.h"
 #include "track/journal_line.h"
-#include "track/mlflow_internal.h"
 
 static void check_shown(const char *text) {
   for (; *text; text++) FUZZ_CHECK((unsigned char)*text >= 0x20 && *text != 0x7F);

@@ -3,9 +3,9 @@
 #include "fuzz.h"
 
 #include "net/url.h"
+#include "registry/model_uri.h"
+#include "registry/registry.h"
 #include "store/store.h"
-#include "track/model_uri.h"
-#include "track/registry.h"
 
 #include <string.h>
 

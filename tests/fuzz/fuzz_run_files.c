@@ -3,9 +3,9 @@
  * First byte: which of them. Whatever they hold, reading ends with a verdict and stays in its folder. */
 #include "fuzz.h"
 
+#include "registry/model_copy.h"
 #include "track/file_queue.h"
 #include "track/journal.h"
-#include "track/model_copy.h"
 
 #include <stdio.h>
 #include <string.h>

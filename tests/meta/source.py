@@ -8,7 +8,7 @@ from pathlib import Path
 REPO = Path(__file__).resolve().parents[2]
 
 # Lowest first; a folder includes only itself and what stands before it (docs/design.md, "The map").
-LAYERS = ["base", "config", "net", "store", "sql", "text", "data", "tensor", "model", "eval", "linear", "audit", "train", "infer", "track", "monitor", "report", "serve", "lib", "cli"]
+LAYERS = ["base", "config", "net", "store", "sql", "text", "data", "tensor", "model", "eval", "linear", "audit", "train", "infer", "track", "mlflow", "wandb", "registry", "monitor", "report", "serve", "lib", "cli"]
 
 TOKEN = re.compile(r'/\*.*?\*/|//[^\n]*|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\'', re.DOTALL)
 

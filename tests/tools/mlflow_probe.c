@@ -2,8 +2,8 @@
  *
  *   mlflow_probe URI [user U password P | token T] [net.KEY VALUE]… ACTION ARGUMENT…
  */
+#include "mlflow/mlflow.h"
 #include "store/store.h"
-#include "track/mlflow_client.h"
 
 #include <stdio.h>
 

@@ -9,10 +9,10 @@
  * s STATUS MS, sleep MS. Lines go to the sink in batches, up to an empty line, a sleep or the end. Answers one line of
  * JSON: what log and close said, and the milliseconds that the slowest log and close took.
  */
+#include "mlflow/sink.h"
 #include "store/store.h"
-#include "track/mlflow_sink.h"
-#include "track/wandb_log.h"
-#include "track/wandb_sink.h"
+#include "wandb/log.h"
+#include "wandb/wandb.h"
 
 #include <stdio.h>
 #include <time.h>

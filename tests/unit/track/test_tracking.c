@@ -2,7 +2,6 @@
 #include "store.h"
 #include "track/file_queue.h"
 #include "track/process.h"
-#include "track/registry.h"
 #include "track/source_revision.h"
 #include "track/tracking_internal.h"
 
@@ -547,32 +546,6 @@ static void test_rows_that_lead_elsewhere(void **state) {
   fn_tracking_close(t);
 }
 
-static fn_status is_not_hidden(void *arg, const fn_run_view *run, fn_err *err) {
-  (void)arg;
-  (void)err;
-  return strcmp(run->info.id, ID_A) == 0 && !run->info.deleted ? FN_OK : FN_E_INTERNAL;
-}
-
-/* A run that a version is being made of is not removed; of one that was removed no version is made. */
-static void assert_registry_holds(fn_tracking *t, const char *id) {
-  fn_err err = {0};
-  fn_registry *r = NULL;
-  int64_t version = 0, other = 0;
-  bool found = false;
-  assert_ok(fn_registry_open(&r, fn_tracking_sql(t), NULL, false, &err));
-  assert_ok(fn_registry_reserve(&version, &found, r, "news", "o", id, &err));
-  assert_status(fn_tracking_purge(t, id, &err), FN_E_REFUSED);
-  assert_contains(err.message, "is making version 1 of the model news");
-  assert_ok(fn_tracking_get_run(t, id, is_not_hidden, NULL, &err)); /* nothing was hidden */
-  assert_ok(fn_sql_run(fn_tracking_sql(t), "UPDATE registry_versions SET created_ms = 1", NULL, 0, NULL, &err));
-  assert_ok(fn_tracking_set_deleted(t, id, true, &err)); /* killed, a day ago */
-  const fn_version_info info = {.name = "news", .version = version, .run_id = id, .digest = "o", .card = "{}"};
-  assert_status(fn_registry_publish(&version, r, &info, &err), FN_E_REFUSED);
-  assert_status(fn_registry_reserve(&other, &found, r, "news", "p", id, &err), FN_E_REFUSED);
-  assert_contains(err.message, "was removed");
-  fn_registry_close(r);
-}
-
 static void test_purge(void **state) {
   (void)state;
   fn_err err = {0};
@@ -591,7 +564,6 @@ static void test_purge(void **state) {
   assert_status(fn_tracking_purge(t, ID_A, &err), FN_E_INVALID);
   assert_contains(err.message, "goes on");
   assert_ok(fn_tracking_run_end(t, ID_A, FN_RUN_FINISHED, 2, &err));
-  assert_registry_holds(t, ID_A);
   assert_ok(fn_tracking_purge(t, ID_A, &err));
   assert_files(t, "", "");
   assert_status(fn_tracking_get_run(t, ID_A, describe, NULL, &err), FN_E_NOT_FOUND);
