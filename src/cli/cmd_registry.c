@@ -1,5 +1,6 @@
 /* fakenews registry alias|rollback|rm|tag|download: changing what the registry says, fetching a version. */
 #include "cli/registry_support.h"
+#include "registry/version_add.h"
 
 #include <stdlib.h>
 
@@ -126,9 +127,14 @@ static fn_status retire(const fn_cli *cli, const fn_cli_args *args, fn_err *err)
   FN_TRY(fn_cli_one_version(&v, args, "registry rm takes one version, NAME/3", err));
   FN_TRY(check_number(&v, args->rest[0], err));
   fn_status status = fn_cli_open_registry(&r, cli, FN_CLI_OPEN_CHANGE, err);
-  if (status == FN_OK) status = fn_registry_retire(r.registry, v.name, v.version, fn_cli_get(args, "--reason"), err);
+  const char *reason = fn_cli_get(args, "--reason");
+  const bool purge = fn_cli_get(args, "--purge") != NULL;
+  if (status == FN_OK)
+    status = purge ? fn_version_purge(r.registry, r.tracking, v.name, v.version, reason, err)
+                   : fn_registry_retire(r.registry, v.name, v.version, reason, err);
   if (status == FN_OK) {
-    fn_cli_note(cli, "version %lld of %s is retired; its number is not given again", (long long)v.version, v.name);
+    fn_cli_note(cli, "version %lld of %s is retired%s; its number is not given again", (long long)v.version, v.name,
+                purge ? ", and its files are gone where nothing else has them" : "");
     status = fn_cli_mirror(&r, &(fn_mirror_change){.name = v.name, .version = v.version}, err);
   }
   fn_cli_close_registry(&r);
@@ -136,6 +142,7 @@ static fn_status retire(const fn_cli *cli, const fn_cli_args *args, fn_err *err)
 }
 
 static const fn_cli_flag rm_flags[] = {
+    {.name = "--purge", .help = "its files go too, where no run and no other version has them; also later"},
     {.name = "--reason", .value = "TEXT", .help = "why, for the record"},
     {0},
 };
@@ -144,7 +151,7 @@ const fn_verb fn_verb_registry_rm = {
     .name = "registry",
     .sub = "rm",
     .summary = "retire a version: it is found no more, its number and record stay; refused while an alias points at it",
-    .usage = "NAME/VERSION [--reason TEXT] [key=value …]",
+    .usage = "NAME/VERSION [--purge] [--reason TEXT] [key=value …]",
     .flags = rm_flags,
     .options = "registry.mirror track.url track.artifacts",
     .more = "track.uri net. store.",

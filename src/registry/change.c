@@ -251,17 +251,26 @@ fn_status fn_registry_set_tag(fn_registry *r, const char *name, int64_t version,
   return end(r, set_tag(r, name, version, key, value, err), err);
 }
 
+static fn_status take_alias(void *arg, const fn_sql_value *v, size_t n, fn_err *err) {
+  (void)n, (void)err;
+  if (v->type == FN_SQL_TEXT) snprintf(arg, 300, "%.*s", (int)v->bytes.length, v->bytes.data);
+  return FN_OK;
+}
+
 static fn_status retire(fn_registry *r, const char *name, int64_t version, const char *reason, fn_err *err) {
-  int64_t number = 0, n = 0;
+  int64_t number = 0;
+  char alias[300] = "";
   FN_TRY(fn_registry_lock(&number, r, name, err));
   FN_TRY(fn_registry_check_version(r, name, version, err));
   const fn_sql_value values[] = {fn_sql_text(name), fn_sql_int(version), fn_sql_int(fn_clock_unix_ms())};
-  FN_TRY(fn_sql_query(r->sql, "SELECT COUNT(*) FROM registry_aliases WHERE name = $1 AND version = $2", values, 2,
-                      fn_registry_take_int, &n, err));
-  if (n > 0)
+  FN_TRY(fn_sql_query(r->sql,
+                      "SELECT alias FROM registry_aliases WHERE name = $1 AND version = $2 ORDER BY alias LIMIT 1",
+                      values, 2, take_alias, alias, err));
+  if (alias[0])
     return fn_err_set(err, FN_E_REFUSED,
-                      "version %lld of %s is in use: an alias points at it; move it first (`fakenews registry alias`)",
-                      (long long)version, name);
+                      "version %lld of %s is in use: the alias %.255s points at it; move it first (`fakenews registry "
+                      "alias %s@%.255s VERSION`)",
+                      (long long)version, name, alias, name, alias);
   FN_TRY(fn_sql_run(r->sql, "UPDATE registry_versions SET state = 2, retired_ms = $3 WHERE name = $1 AND version = $2",
                     values, 3, NULL, err));
   const fn_audit_entry entry = {.name = name, .action = "retire", .from = version, .reason = reason};
@@ -271,4 +280,16 @@ static fn_status retire(fn_registry *r, const char *name, int64_t version, const
 fn_status fn_registry_retire(fn_registry *r, const char *name, int64_t version, const char *reason, fn_err *err) {
   FN_TRY(fn_sql_begin(r->sql, err));
   return end(r, retire(r, name, version, reason, err), err);
+}
+
+static fn_status note_purge(fn_registry *r, const char *name, int64_t version, const char *reason, fn_err *err) {
+  int64_t number = 0;
+  FN_TRY(fn_registry_lock(&number, r, name, err));
+  const fn_audit_entry entry = {.name = name, .action = "purge", .from = version, .reason = reason};
+  return fn_registry_record(r, &entry, number, err);
+}
+
+fn_status fn_registry_note_purge(fn_registry *r, const char *name, int64_t version, const char *reason, fn_err *err) {
+  FN_TRY(fn_sql_begin(r->sql, err));
+  return end(r, note_purge(r, name, version, reason, err), err);
 }

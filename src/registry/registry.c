@@ -147,6 +147,15 @@ fn_status fn_registry_record(fn_registry *r, const fn_audit_entry *e, int64_t nu
                     values, FN_COUNT_OF(values), NULL, err);
 }
 
+fn_status fn_registry_is_retired(bool *retired_out, fn_registry *r, const char *name, int64_t version, fn_err *err) {
+  const fn_sql_value values[] = {fn_sql_text(name), fn_sql_int(version)};
+  int64_t state = 0;
+  FN_TRY(fn_sql_query(r->sql, "SELECT state FROM registry_versions WHERE name = $1 AND version = $2", values, 2,
+                      fn_registry_take_int, &state, err));
+  *retired_out = state == 2;
+  return *retired_out ? FN_OK : fn_registry_check_version(r, name, version, err);
+}
+
 fn_status fn_registry_check_version(fn_registry *r, const char *name, int64_t version, fn_err *err) {
   const fn_sql_value values[] = {fn_sql_text(name), fn_sql_int(version)};
   int64_t state = 0, last = 0;

@@ -78,7 +78,7 @@ typedef struct fn_audit_entry {
   int64_t number; /* 1 … within the model */
   int64_t time_ms;
   const char *user, *host;
-  const char *action;           /* add, alias, unalias, promote, rollback, tag, untag, retire */
+  const char *action;           /* add, alias, unalias, promote, rollback, tag, untag, retire, purge */
   const char *key;              /* alias or tag; "" for none */
   int64_t from, to;             /* versions; 0: none */
   bool forced;                  /* a gate said no, and it was done all the same */
@@ -136,5 +136,11 @@ FN_NODISCARD fn_status fn_registry_set_tag(fn_registry *registry, const char *na
 /* Takes a version out of use: its number and record stay. FN_E_REFUSED while an alias points at it. */
 FN_NODISCARD fn_status fn_registry_retire(fn_registry *registry, const char *name, int64_t version, const char *reason,
                                           fn_err *err);
+/* Whether a version was retired. FN_E_NOT_FOUND: there is none of this number. */
+FN_NODISCARD fn_status fn_registry_is_retired(bool *retired_out, fn_registry *registry, const char *name,
+                                              int64_t version, fn_err *err);
+/* Writes into the record that the files of a retired version are gone (version_add.h: fn_version_purge). */
+FN_NODISCARD fn_status fn_registry_note_purge(fn_registry *registry, const char *name, int64_t version,
+                                              const char *reason, fn_err *err);
 
 #endif

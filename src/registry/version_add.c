@@ -157,3 +157,14 @@ fn_status fn_version_add(int64_t *version_out, bool *found_out, fn_registry *reg
   *found_out = version != number;
   return FN_OK;
 }
+
+fn_status fn_version_purge(fn_registry *registry, fn_tracking *tracking, const char *name, int64_t version,
+                           const char *reason, fn_err *err) {
+  char owner[320];
+  bool retired = false;
+  FN_TRY(fn_registry_is_retired(&retired, registry, name, version, err));
+  if (!retired) FN_TRY(fn_registry_retire(registry, name, version, reason, err));
+  snprintf(owner, sizeof owner, "version:%s/%lld", name, (long long)version);
+  FN_TRY(fn_tracking_drop_owner(tracking, owner, err));
+  return fn_registry_note_purge(registry, name, version, reason, err);
+}

@@ -13,5 +13,9 @@
 FN_NODISCARD fn_status fn_version_add(int64_t *version_out, bool *found_out, fn_registry *registry,
                                       fn_tracking *tracking, const fn_version_source *source, const char *scratch,
                                       fn_err *err);
+/* Retires a version, unless that was done before, and removes its files: what nothing else names is gone for good; its
+ * number, card and record stay. What cannot be removed now keeps its name: call again. */
+FN_NODISCARD fn_status fn_version_purge(fn_registry *registry, fn_tracking *tracking, const char *name, int64_t version,
+                                        const char *reason, fn_err *err);
 
 #endif

@@ -11,9 +11,10 @@ typedef struct version_walk {
 
 static fn_status refuse(const char *id, const char *model, int64_t version, bool is_made, fn_err *err) {
   if (is_made)
-    return fn_err_set(err, FN_E_REFUSED,
-                      "run %.12s: version %lld of the model %s comes of it; retire that first (`fakenews registry`)",
-                      id, (long long)version, model);
+    return fn_err_set(
+        err, FN_E_REFUSED,
+        "run %.12s: version %lld of the model %s comes of it; retire that first (`fakenews registry rm %s/%lld`)", id,
+        (long long)version, model, model, (long long)version);
   return fn_err_set(err, FN_E_REFUSED,
                     "run %.12s: `registry add` is making version %lld of the model %s of it; try again when it has "
                     "ended, or, should it have been killed, in a day",

@@ -322,7 +322,14 @@ def test_rollback_alias_tag_and_retire(place):
     assert "2 -> 1" in place.registry("rollback", "fake-news", "--alias", "best").stdout
     assert "no other version" in place.registry("rollback", "fake-news@best", code=2).stderr
     assert "in use" in place.registry("rm", "fake-news/1", code=4).stderr
+    packed = place.content("version:fake-news/3", "fakenews/model.fnm")
     place.registry("rm", "fake-news/3", "--reason", "old")
+    assert packed.exists()
+    shared = place.content("version:fake-news/1", "model/config.json")  # of the same model
+    place.registry("rm", "fake-news/3", "--purge")
+    assert not packed.exists() and shared.exists()
+    assert place.database("SELECT count(*) FROM artifacts WHERE owner = 'version:fake-news/3'") == [(0,)]
+    place.registry("download", "fake-news/1", "--out", "still whole")
     assert "retired" in place.registry("alias", "fake-news@best", 3, code=2).stderr
     assert [json.loads(line)["version"] for line in place.registry("list").stdout.splitlines()] == [1, 2]
     assert len(place.registry("list", "--retired").stdout.splitlines()) == 3
@@ -333,7 +340,7 @@ def test_rollback_alias_tag_and_retire(place):
     place.registry("alias", "fake-news@best", "--delete")
     assert place.alias() is None
     actions = [c["action"] for c in changes(place)][3:]
-    assert actions == ["alias"] * 3 + ["rollback"] * 2 + ["retire", "tag", "untag", "unalias"]
+    assert actions == ["alias"] * 3 + ["rollback"] * 2 + ["retire", "purge", "tag", "untag", "unalias"]
     assert changes(place)[6]["reason"] == "complaints"
     assert place.json("add", "bert", "dtype=f32")["version"] == 4  # the number of what was retired is not given again
 
