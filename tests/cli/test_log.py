@@ -60,8 +60,8 @@ def test_export(fakenews, state, tmp_path):
     done = fakenews("log", "export", env=state)
     assert done.code == 0 and {r["id"] for r in json_lines(done.stdout)} == set(stored(state["STATE_DIRECTORY"]))
     done = fakenews("log", "export", "--format", "csv", "--out", "all.csv", env=state)
-    rows = list(csv.DictReader((tmp_path / "all.csv").open(newline="")))
-    assert done.code == 0 and done.stdout == "" and len(rows) == 30 and rows[3]["title"] == "Title 3"
+    rows = {r["id"]: r for r in csv.DictReader((tmp_path / "all.csv").open(newline=""))}
+    assert done.code == 0 and done.stdout == "" and len(rows) == 30 and rows["p_00000003"]["title"] == "Title 3"
 
 
 def test_feedback_becomes_training_rows(fakenews, state, tmp_path):
