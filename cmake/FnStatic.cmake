@@ -8,7 +8,9 @@ target_include_directories(fn_static SYSTEM PRIVATE ${SQLITE_INCLUDE_DIRS} ${PQ_
 target_link_libraries(fn_static PRIVATE fn_flags)
 
 set(archives "")
-foreach(folder base config net store sql text data tensor model eval linear audit train infer track monitor report serve)
+set(folders ${FN_FOLDERS})
+list(REMOVE_ITEM folders lib cli)
+foreach(folder IN LISTS folders)
   list(APPEND archives $<TARGET_FILE:fn_${folder}>)
 endforeach()
 add_executable(fakenews_lambda EXCLUDE_FROM_ALL $<TARGET_OBJECTS:fakenews> $<TARGET_OBJECTS:fn_static>)
