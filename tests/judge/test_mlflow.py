@@ -217,7 +217,7 @@ def test_values_that_are_hard(sqlite, tmp_path):
     run = json.loads(ask(sqlite, "create", "0", "hard"))["info"]["run_id"]
     numbers = ["nan", "inf", "-inf", "0.1", "-0.0", "5e-324", "1.7976931348623157e308", "123456789.123456789", "3"]
     lines = [f"m\tn\t{x}\t{i}\t{1700000000000 + i}" for i, x in enumerate(numbers)]
-    lines += [f"m\tmany\t{i}\t{i}\t{i}" for i in range(3500)] + ["p\tempty\t", "p\tlong\t" + "ü" * 3500, "t\tt\t" + "x" * 9000]
+    lines += [f"m\tmany\t{i}\t{i}\t{i}" for i in range(3500)] + ["p\tempty\t", "p\tlong\t" + "ü" * 6500, "t\tt\t" + "x" * 9000]
     lines += [f"p\tparam{i}\t{i}" for i in range(230)] + [f"t\ttag{i}\t{i}" for i in range(210)]
     (tmp_path / "lines").write_text("\n".join(lines) + "\n")
     assert ask(sqlite, "batch", run, tmp_path / "lines") == str(len(lines))
@@ -229,7 +229,7 @@ def test_values_that_are_hard(sqlite, tmp_path):
     assert math.isnan(values[0]) and values[1:] == [MOST, -MOST] + [float(x) for x in numbers[3:]]
     assert [m.value for m in c.get_metric_history(run, "many")] == list(range(3500))
     found = c.get_run(run).data
-    assert found.params["long"] == "ü" * 3000 and found.params["empty"] == "" and len(found.params) == 232
+    assert found.params["long"] == "ü" * 6000 and found.params["empty"] == "" and len(found.params) == 232
     assert found.tags["t"] == "x" * 8000 and len([t for t in found.tags if t.startswith("tag")]) == 210
     code, _, err = call(sqlite, "batch", "f" * 32, tmp_path / "lines")
     assert code == 2 and "RESOURCE_DOES_NOT_EXIST" in err
