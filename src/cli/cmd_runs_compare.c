@@ -1,5 +1,6 @@
 /* fakenews runs compare: what differs between runs, and which one did best. */
 #include "cli/runs_support.h"
+#include "report/runs.h"
 
 #include <stdlib.h>
 #include <unistd.h>
@@ -101,16 +102,11 @@ static fn_status gather_names(comparison *c, fn_err *err) {
   return FN_OK;
 }
 
-/* What a run was set to, or how it went, is no better for being high or low. */
-static bool has_direction(const char *key) {
-  return strncmp(key, "system/", 7) != 0 && strcmp(key, "train/learning_rate") != 0 &&
-         strcmp(key, "train/gradient_norm") != 0;
-}
-
 /* Of the last values; SIZE_MAX when fewer than two runs have one, all are equal, or none is better than another. */
 static size_t best_of(const comparison *c, const char *key) {
-  if (!has_direction(key)) return SIZE_MAX;
-  const bool lower = fn_runs_lower_is_better(key);
+  const int direction = fn_report_direction(key);
+  if (direction == 0) return SIZE_MAX;
+  const bool lower = direction < 0;
   size_t best = SIZE_MAX, n = 0;
   bool equal = true;
   double value = 0;
@@ -240,8 +236,8 @@ static void json_page(comparison *c) {
   for (size_t i = 0; i < c->n_metrics; i++) {
     const size_t best = best_of(c, c->metrics[i]);
     fn_json_object(&w, c->metrics[i]);
-    const char *better = fn_runs_lower_is_better(c->metrics[i]) ? "lower" : "higher";
-    fn_json_text(&w, "better", has_direction(c->metrics[i]) ? better : NULL);
+    const int direction = fn_report_direction(c->metrics[i]);
+    fn_json_text(&w, "better", direction < 0 ? "lower" : direction > 0 ? "higher" : NULL);
     fn_json_text(&w, "best", best == SIZE_MAX ? NULL : c->runs[best].info.id);
     fn_json_array(&w, "values");
     for (size_t r = 0; r < c->n; r++) {

@@ -1,6 +1,7 @@
 #include "cli/registry_choose.h"
 
 #include "cli/registry_make.h"
+#include "report/runs.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -58,14 +59,6 @@ fn_status fn_cli_check_metric(const char *metric, fn_err *err) {
   if (split) return FN_OK;
   return fn_err_set(err, FN_E_INVALID,
                     "--metric %.60s: val/, test/ or left_out/ and a metric are expected, val/f1_weighted", metric);
-}
-
-static bool is_smaller_better(const char *metric) {
-  static const char *const smaller[] = {"loss", "brier", "ece"};
-  const char *name = strchr(metric, '/') + 1;
-  for (size_t i = 0; i < FN_COUNT_OF(smaller); i++)
-    if (strcmp(name, smaller[i]) == 0) return true;
-  return false;
 }
 
 static bool is_better(const chooser *c, double value, double than) {
@@ -336,7 +329,7 @@ fn_status fn_cli_choose(fn_cli_choice *choice_out, fn_cli_registry *r, const cha
   if (!c.split) return fn_err_set(err, FN_E_INTERNAL, "a metric of no split");
   c.taken = json_object();
   c.fitting = json_object();
-  c.best.smallest = is_smaller_better(metric);
+  c.best.smallest = fn_report_direction(metric) < 0;
   const fn_status status = choose(&c, err);
   for (size_t i = 0; i < c.n; i++) free(c.items[i].folder);
   free(c.items);

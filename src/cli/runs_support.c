@@ -130,15 +130,6 @@ const char *fn_runs_pair(const fn_track_pair *pairs, size_t n, const char *key) 
   return NULL;
 }
 
-bool fn_runs_lower_is_better(const char *metric) {
-  static const char *const words[] = {"loss", "ece", "brier", "error", "perplexity", "seconds", "_ms"};
-  const char *base = strrchr(metric, '/');
-  base = base ? base + 1 : metric;
-  for (size_t i = 0; i < FN_COUNT_OF(words); i++)
-    if (strstr(base, words[i])) return true;
-  return false;
-}
-
 /* ---- JSON ---- */
 
 static void append_time(fn_json_writer *w, const char *key, int64_t ms) {

@@ -41,7 +41,5 @@ const fn_run_metric *fn_runs_metric(const fn_run_view *run, const char *key);
 const char *fn_runs_pair(const fn_track_pair *pairs, size_t n, const char *key); /* NULL: none */
 /* A run as a JSON object. */
 void fn_runs_json(fn_json_writer *w, const char *key, const fn_run_view *run);
-/* Lower values are better: of losses and errors. */
-bool fn_runs_lower_is_better(const char *metric);
 
 #endif

@@ -1,5 +1,7 @@
 #include "mlflow/stores.h"
 
+#include "net/url.h"
+
 #include "store/options.h"
 #include "store/store.h"
 
@@ -13,25 +15,6 @@ static bool on_event(void *arg, const fn_download_event *event) {
   return fn_mlflow_tick(m, event->kind == FN_DOWNLOAD_DATA ? event->n_bytes : m->moved_bytes);
 }
 
-static int hex_of(char c) {
-  return c >= '0' && c <= '9'   ? c - '0'
-         : c >= 'a' && c <= 'f' ? c - 'a' + 10
-         : c >= 'A' && c <= 'F' ? c - 'A' + 10
-                                : -1;
-}
-
-/* %XX → byte, in place; anything else stays, as MLflow reads it. */
-static void decode(char *text) {
-  char *out = text;
-  for (const char *at = text; *at; at++) {
-    const int high = *at == '%' ? hex_of(at[1]) : -1, low = high >= 0 ? hex_of(at[2]) : -1;
-    const bool is_byte = low >= 0 && high * 16 + low != 0;
-    *out++ = is_byte ? (char)(high * 16 + low) : *at;
-    if (is_byte) at += 2;
-  }
-  *out = '\0';
-}
-
 /* The folder of "/a", "file:/a", "file:///a" and "file://localhost/a", the latter ones with %XX for bytes; *path_out
  * stays NULL for what is no folder, or a relative one. */
 static fn_status folder_of(char **path_out, const char *root, fn_err *err) {
@@ -40,10 +23,16 @@ static fn_status folder_of(char **path_out, const char *root, fn_err *err) {
   if (is_address && strncmp(root, "//localhost/", 12) == 0) root += 11;
   while (root[0] == '/' && root[1] == '/') root++;
   if (*root != '/') return FN_OK;
-  char *path = fn_str_dup(fn_str_from(root));
-  if (!path) return fn_err_no_memory(err, "a path");
-  if (is_address) decode(path);
-  *path_out = path;
+  FN_AUTO_BUF fn_buf path;
+  fn_buf_init(&path, FN_URL_MAX);
+  if (is_address)
+    fn_url_decode(&path, fn_str_from(root));
+  else
+    fn_buf_append_str(&path, root);
+  FN_TRY(fn_buf_check(&path, "a path", err));
+  if (strlen(path.data) != path.length)
+    return fn_err_set(err, FN_E_INVALID, "a folder of files holds %%00 in its name");
+  *path_out = FN_STEAL(path.data);
   return FN_OK;
 }
 

@@ -128,6 +128,7 @@ def test_compare(runs):
     loss = compared["metrics"]["val/loss"]
     assert loss["better"] == "lower" and compared["metrics"]["val/accuracy"]["better"] == "higher"
     assert loss["best"] == compared["runs"][loss["values"].index(min(loss["values"]))]["run_id"]
+    assert compared["metrics"]["train/tokens_per_second"]["best"] is None
     assert compared["metrics"]["train/gradient_norm"]["better"] is compared["metrics"]["train/gradient_norm"]["best"] is None
     assert not any(key.startswith("system/") for key in compared["metrics"])
     every = json.loads(runs("compare", "one", "two", "--all").stdout)
