@@ -9,8 +9,8 @@
  *                      "kill": the process is killed before the call; "hang": the call does not come back, for no
  *                      signal that has a handler either, as on a network mount whose server is gone
  *   FN_FAULT_FOR_GOOD=1  all that follow fail too (for a full disk: with ENOSPC those that need space)
- *   FN_FAULT_REPORT=PATH  at the end: "allocations N calls M failed NAME path", or the address whose allocation failed
- *
+ *   FN_FAULT_REPORT=PATH  at the end, or once it hangs: "allocations N calls M failed NAME path", or the address whose
+ *                      allocation failed
  *
  * Counting begins when main does. Allocations are interposed by name; with the address sanitizer this library must come
  * before its own (ASAN_OPTIONS=verify_asan_link_order=0). System calls are caught by a seccomp filter that sends
@@ -256,6 +256,7 @@ static void on_call(int signal, siginfo_t *info, void *context) {
     sigfillset(&all);
     sigdelset(&all, SIGSYS);
     pthread_sigmask(SIG_SETMASK, &all, NULL);
+    report_now();
     for (;;) sleep(60);
   }
   if (hit && fault.error < 0) {
