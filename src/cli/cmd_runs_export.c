@@ -127,14 +127,12 @@ static fn_status fill_folder(const char *folder, fn_tracking *tracking, const ch
 /* The folder appears when all of it is there. */
 static fn_status write_folder(const char *target, fn_tracking *tracking, const char *id, fn_str document, fn_err *err) {
   if (fn_path_exists(target)) return fn_err_set(err, FN_E_INVALID, "%s: exists already; name a new folder", target);
-  FN_AUTO_BUF fn_buf temporary;
-  fn_buf_init(&temporary, 1 << 16);
-  fn_buf_printf(&temporary, "%s.tmp-%ld", target, (long)getpid());
-  FN_TRY(fn_buf_check(&temporary, "a path", err));
-  fn_status status = fill_folder(temporary.data, tracking, id, document, err);
-  if (status == FN_OK) status = fn_path_rename(temporary.data, target, err);
+  FN_AUTO_FREE char *temporary = NULL;
+  FN_TRY(fn_dir_create_beside(&temporary, target, err));
+  fn_status status = fill_folder(temporary, tracking, id, document, err);
+  if (status == FN_OK) status = fn_path_rename(temporary, target, err);
   if (status != FN_OK) {
-    const fn_status removed = fn_dir_remove(temporary.data, NULL);
+    const fn_status removed = fn_dir_remove(temporary, NULL);
     (void)removed;
   }
   return status;

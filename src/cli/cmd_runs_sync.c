@@ -1,5 +1,6 @@
 /* fakenews runs sync: brings what an MLflow server, the store of runs and the store of files missed of trainings to
  * them. */
+#include "base/backoff.h"
 #include "cli/runs_sync_files.h"
 #include "cli/runs_sync_rows.h"
 #include "mlflow/environment.h"
@@ -7,7 +8,6 @@
 #include "track/journal.h"
 
 #include <stdlib.h>
-#include <time.h>
 
 enum { MAX_RUNS = 100000 };
 
@@ -116,18 +116,16 @@ typedef struct outcome {
   char uri[512], rejection[sizeof((fn_err *)0)->message];
 } outcome;
 
+static bool still_waits(const void *arg) {
+  (void)arg;
+  return !fn_cli_stop_requested();
+}
+
 /* False when somebody asked to stop, or the server asks for longer than net.max_wait_s. */
 static bool wait_a_while(const fn_net_options *net, int64_t n_failures, const fn_mlflow_failure *f) {
-  double wait = net->backoff_s;
-  for (int64_t i = 1; i < n_failures && wait < net->max_wait_s; i++) wait *= 2;
-  if (wait < f->retry_after_s) wait = f->retry_after_s;
   if (f->retry_after_s > net->max_wait_s) return false;
-  const uint64_t end = fn_clock_ns() + (uint64_t)((wait < net->max_wait_s ? wait : net->max_wait_s) * 1e9);
-  while (fn_clock_ns() < end && !fn_cli_stop_requested()) {
-    const struct timespec step = {.tv_nsec = 50 * 1000 * 1000};
-    nanosleep(&step, NULL);
-  }
-  return !fn_cli_stop_requested();
+  return fn_backoff_sleep(fn_backoff_s(net->backoff_s, net->max_wait_s, n_failures, f->retry_after_s), still_waits,
+                          NULL);
 }
 
 /* Whether another attempt is made after a failure; each file that waits has one at least. */

@@ -1,8 +1,10 @@
 #include "mlflow/send.h"
 
+#include "base/backoff.h"
 #include "mlflow/internal.h"
 #include "net/net.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 
@@ -509,11 +511,9 @@ static fn_status send_next_file(fn_mlflow_sent *sent, fn_mlflow_sender *s, fn_er
     return fn_err_set(err, status, "%s", s->file_failure.message);
   fn_mlflow_failure *f = &s->file_reason;
   *f = *fn_mlflow_last_failure(s->mlflow);
-  double wait = FIRST_WAIT_S;
-  for (uint64_t i = 0; i < s->n_file_failures && wait < LAST_WAIT_S; i++) wait *= 2;
-  if (wait < f->retry_after_s) wait = f->retry_after_s;
-  if (wait > LAST_WAIT_S) wait = LAST_WAIT_S;
   s->n_file_failures++;
+  const double wait =
+      fn_backoff_s(FIRST_WAIT_S, LAST_WAIT_S, (int64_t)s->n_file_failures, fmin(f->retry_after_s, LAST_WAIT_S));
   f->temporary = f->temporary || (status == FN_E_IO && s->gave_way);
   s->next_file_ns = fn_clock_ns() + (uint64_t)(wait * 1e9);
   FN_TRY(put_back(s, 0, err));

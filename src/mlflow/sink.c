@@ -1,13 +1,15 @@
 #include "mlflow/sink.h"
 
+#include "base/backoff.h"
 #include "base/thread.h"
 #include "mlflow/send.h"
 #include "net/net.h"
 
 #include <errno.h>
+#include <math.h>
 #include <pthread.h>
 
-/* Seconds between attempts: doubled from the first to the last, cut at random by a quarter at most. What a server asks
+/* Seconds between attempts: doubled from the first to the last (base/backoff.h). What a server asks
  * for (Retry-After) counts up to the bound. */
 static const double FIRST_WAIT_S = 0.5, LAST_WAIT_S = 60, MAX_ASKED_WAIT_S = 600, TIMEOUT_S = 30;
 /* How long a file may stand still on its way while other events wait. */
@@ -46,13 +48,8 @@ static bool goes_on(void *arg) {
 }
 
 static double wait_after(const mlflow_sink *s, uint64_t n_failures) {
-  double wait = FIRST_WAIT_S;
-  for (uint64_t i = 1; i < n_failures && wait < LAST_WAIT_S; i++) wait *= 2;
-  if (wait > LAST_WAIT_S) wait = LAST_WAIT_S;
-  wait *= 1 - 0.25 * (double)(fn_clock_ns() % 1000) / 1000;
   const double asked = fn_mlflow_last_failure(s->mlflow)->retry_after_s;
-  if (asked > wait) wait = asked < MAX_ASKED_WAIT_S ? asked : MAX_ASKED_WAIT_S;
-  return wait;
+  return fn_backoff_s(FIRST_WAIT_S, LAST_WAIT_S, (int64_t)n_failures, fmin(asked, MAX_ASKED_WAIT_S));
 }
 
 /* Sleeps until woken to end, something comes that does not wait for the files that failed, or the time is over; with

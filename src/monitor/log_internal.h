@@ -43,7 +43,8 @@ struct fn_prediction_log {
   pthread_t thread;
   bool has_thread;
   /* the writer's own */
-  uint64_t retry_ns, backoff_ns, purge_ns;
+  uint64_t retry_ns, purge_ns;
+  int64_t n_failures;             /* of the database, in a row */
   fn_sql_value *values;           /* [FN_LOG_CHUNK][FN_N_COLUMNS] */
   fn_prediction_result **results; /* [FN_LOG_CHUNK] places of the chunk's results; NULL: of the spool */
 

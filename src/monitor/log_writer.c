@@ -1,5 +1,6 @@
 /* The log's thread: takes everything that waits, writes it as one transaction, and tells. Where the database does not
  * take it the spool does; the spool is replayed before anything newer is written, so that order stays. */
+#include "base/backoff.h"
 #include "base/thread.h"
 #include "monitor/log_internal.h"
 
@@ -121,13 +122,12 @@ static void mark_down(fn_prediction_log *log, const fn_err *why) {
   if (log->stats.database_up) fn_log_tell(log, why);
   fn_log_note_error(log, why, true);
   disconnect(log); /* the next one looks at the tables again */
-  log->backoff_ns = log->backoff_ns == 0 ? SECOND : log->backoff_ns * 2;
-  if (log->backoff_ns > MAX_BACKOFF_S * SECOND) log->backoff_ns = MAX_BACKOFF_S * SECOND;
-  log->retry_ns = fn_clock_ns() + log->backoff_ns;
+  log->retry_ns = fn_clock_ns() + (uint64_t)(fn_backoff_s(1, MAX_BACKOFF_S, ++log->n_failures, 0) * 1e9);
 }
 
 static void mark_up(fn_prediction_log *log) {
-  log->backoff_ns = log->retry_ns = 0;
+  log->n_failures = 0;
+  log->retry_ns = 0;
   pthread_mutex_lock(&log->mutex);
   log->stats.database_up = true;
   pthread_mutex_unlock(&log->mutex);

@@ -1,10 +1,11 @@
 #include "monitor/spool.h"
 
+#include "base/lock.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdlib.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -96,36 +97,11 @@ static char *path_of(const fn_spool *s, int number) {
   return fn_path_join(s->folder, name);
 }
 
-/* *fd_out is -1 when another process holds the file, or when it is not there and must be. The file may have been
- * removed between open and lock: then what is locked is not what stands under the name. */
-static fn_status lock_file(int *fd_out, const char *path, bool create, fn_err *err) {
-  for (int attempt = 0; attempt < 100; attempt++) {
-    struct stat locked, named;
-    const int fd = open(path, O_RDWR | O_CLOEXEC | (create ? O_CREAT : 0), 0600);
-    *fd_out = -1;
-    if (fd < 0 && errno == ENOENT && !create) return FN_OK;
-    if (fd < 0) return fn_err_errno(err, errno, "%s", path);
-    if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
-      const int why = errno;
-      close(fd);
-      if (why == EINTR) continue;
-      return why == EWOULDBLOCK ? FN_OK : fn_err_errno(err, why, "%s", path);
-    }
-    if (fstat(fd, &locked) == 0 && stat(path, &named) == 0 && locked.st_ino == named.st_ino &&
-        locked.st_dev == named.st_dev) {
-      *fd_out = fd;
-      return FN_OK;
-    }
-    close(fd);
-  }
-  return fn_err_set(err, FN_E_IO, "%s: others remove it again and again", path);
-}
-
 static fn_status take_file(fn_spool *s, int number, bool create, fn_err *err) {
   char *path = path_of(s, number);
   int fd = -1;
   if (!path) return fn_err_no_memory(err, "the spool's path");
-  const fn_status status = lock_file(&fd, path, create, err);
+  const fn_status status = fn_lock_open(&fd, path, O_RDWR | (create ? O_CREAT : 0), 0600, err);
   if (status != FN_OK || fd < 0) {
     free(path);
     return status;

@@ -1,5 +1,6 @@
 #include "net/call.h"
 
+#include "base/backoff.h"
 #include "base/base64.h"
 #include "net/wire.h"
 
@@ -449,10 +450,10 @@ fn_status fn_call_pause(fn_http *http, const fn_call_request *request, const fn_
   /* A resolver may be away for a moment; a name that is none fails as surely a second later. */
   if ((answer->unresolved && n_failures > 1) || n_failures > o->retries || answer->retry_after_s > o->max_wait_s)
     return FN_E_IO;
-  const double wait_s = fn_wire_backoff(o, n_failures, answer->retry_after_s);
+  const double wait_s = fn_backoff_s(o->backoff_s, o->max_wait_s, n_failures, answer->retry_after_s);
   if (request->on_retry) request->on_retry(request->arg, why, wait_s);
   if (answer->unresolved) FN_TRY(fn_http_renew(http, err)); /* libcurl 7.88 does not look a name up again */
-  if (fn_wire_sleep(wait_s, go_on, request)) return FN_OK;
+  if (fn_backoff_sleep(wait_s, go_on, request)) return FN_OK;
   return fn_err_set(err, FN_E_CANCELLED, "%.*s: stopped", SHOWN_URL(answer->url ? answer->url : "a request"));
 }
 

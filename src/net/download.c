@@ -1,11 +1,11 @@
 #include "net/download.h"
 
+#include "base/lock.h"
 #include "net/transfer.h"
 #include "net/unzip.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 /* One call of fn_download_run. */
@@ -47,10 +47,8 @@ static bool on_unpack(void *arg, uint64_t n_bytes, uint64_t n_total) {
 static fn_status lock_folder(job *j, fn_err *err) {
   const char *folder = j->request.folder;
   FN_TRY(fn_dir_create(folder, err));
-  j->lock = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (j->lock < 0) return fn_err_errno(err, errno, "%s", folder);
-  if (flock(j->lock, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK)
-    return FN_OK; /* some file systems have no locks */
+  const fn_status status = fn_lock_open(&j->lock, folder, O_RDONLY | O_DIRECTORY, 0, NULL);
+  if (status != FN_OK || j->lock >= 0) return FN_OK; /* some file systems have no locks */
   return fn_err_set(err, FN_E_IO, "%s: another download into this folder is running", folder);
 }
 

@@ -1,5 +1,6 @@
 #include "net/transfer.h"
 
+#include "base/backoff.h"
 #include "net/wire.h"
 
 /* An attempt that brought so much starts the count of failures again. */
@@ -122,9 +123,9 @@ static fn_status back_off(const fn_transfer *t, int64_t n_failures, double retry
   if (retry_after_s > o->max_wait_s)
     return fn_err_set(err, FN_E_IO, "%.500s: the server asks to wait %.0f s; net.max_wait_s allows %g", t->url->text,
                       retry_after_s, o->max_wait_s);
-  const double wait = fn_wire_backoff(o, n_failures, retry_after_s);
+  const double wait = fn_backoff_s(o->backoff_s, o->max_wait_s, n_failures, retry_after_s);
   FN_TRY(tell(t, (fn_download_event){.kind = FN_DOWNLOAD_RETRY, .text = err ? err->message : "", .wait_s = wait}, err));
-  return fn_wire_sleep(wait, go_on, t) ? FN_OK : fn_err_set(err, FN_E_CANCELLED, "stopped");
+  return fn_backoff_sleep(wait, go_on, t) ? FN_OK : fn_err_set(err, FN_E_CANCELLED, "stopped");
 }
 
 /* What an answer without a body for us means: an error, always. */

@@ -1,8 +1,6 @@
 #include "net/wire.h"
 
 #include <math.h>
-#include <time.h>
-#include <unistd.h>
 
 enum { BUFFER = 1 << 17 };
 
@@ -99,27 +97,6 @@ double fn_wire_retry_after(fn_http *http) {
   curl_off_t wait = 0;
   http->curl->easy_getinfo(http->easy, CURLINFO_RETRY_AFTER, &wait);
   return (double)wait;
-}
-
-double fn_wire_backoff(const fn_net_options *o, int64_t n_failures, double retry_after_s) {
-  double wait = o->backoff_s;
-  for (int64_t i = 1; i < n_failures && wait < o->max_wait_s; i++) wait *= 2;
-  if (wait > o->max_wait_s) wait = o->max_wait_s;
-  fn_rng rng = fn_rng_make(fn_clock_ns(), (uint64_t)getpid());
-  wait *= 0.5 + 0.5 * fn_rng_uniform(&rng);
-  return wait < retry_after_s ? retry_after_s : wait;
-}
-
-bool fn_wire_sleep(double seconds, bool (*go_on)(const void *arg), const void *arg) {
-  const uint64_t end = fn_clock_ns() + (uint64_t)(seconds * 1e9);
-  for (;;) {
-    if (!go_on(arg)) return false;
-    uint64_t now = fn_clock_ns();
-    if (now >= end) return true;
-    uint64_t left = end - now;
-    struct timespec slice = {.tv_nsec = left < 100000000 ? (long)left : 100000000};
-    nanosleep(&slice, NULL);
-  }
 }
 
 fn_status fn_wire_check_plain(const fn_url *url, const fn_net_options *o, fn_err *err) {

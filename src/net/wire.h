@@ -36,11 +36,6 @@ bool fn_wire_is_redirect(int status);
 /* What the last answer's Retry-After asked for, in seconds; 0: nothing. */
 double fn_wire_retry_after(fn_http *http);
 
-/* Seconds before attempt n_failures + 1: net.backoff_s doubled each time up to net.max_wait_s, cut at random to half at
- * most, but no less than the server asked for. */
-double fn_wire_backoff(const fn_net_options *options, int64_t n_failures, double retry_after_s);
-/* Sleeps; asks go_on(arg) ten times a second, and returns false as soon as it does. */
-bool fn_wire_sleep(double seconds, bool (*go_on)(const void *arg), const void *arg);
 /* FN_E_INVALID when credentials would travel in the clear: http:// to another machine that net.insecure_hosts does not
  * name. */
 FN_NODISCARD fn_status fn_wire_check_plain(const fn_url *url, const fn_net_options *options, fn_err *err);

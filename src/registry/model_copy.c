@@ -1,5 +1,6 @@
 #include "registry/model_copy.h"
 
+#include "base/lock.h"
 #include "net/url.h"
 #include "track/file_hash.h"
 
@@ -7,7 +8,6 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -237,10 +237,8 @@ static fn_status put_aside(bool *mended_out, const char *path, const char *seal,
 
 /* A folder that is being filled is locked; one that is not belongs to a process that was killed. */
 static int lock_folder(const char *path) {
-  const int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0) return fd;
-  if (fd >= 0) close(fd);
-  return -1;
+  int fd;
+  return fn_lock_open(&fd, path, O_RDONLY | O_DIRECTORY, 0, NULL) == FN_OK ? fd : -1;
 }
 
 /* Removes what processes that were killed in their fetch left beside the copy: a server that is killed again and again

@@ -1,6 +1,7 @@
 /* One file of a store behind HTTP, to a path. */
 #include "store/crew.h"
 
+#include "base/lock.h"
 #include "net/part.h"
 
 #include <fcntl.h>
@@ -358,12 +359,11 @@ static fn_status check(receiving *r, const char *sha256, fn_err *err) {
 /* Two processes that fetch the same file wait for each other; false when the part is no longer the one under its name.
  */
 static bool lock(receiving *r) {
-  struct stat mine, named;
   while (flock(r->part.fd, LOCK_EX | LOCK_NB) != 0) {
     if (tell(r, FN_DOWNLOAD_WAIT, 0, NULL) != FN_OK) return false;
     usleep(100000);
   }
-  return fstat(r->part.fd, &mine) == 0 && stat(r->part.path, &named) == 0 && mine.st_ino == named.st_ino;
+  return fn_lock_is_named(r->part.fd, r->part.path);
 }
 
 static fn_status open_part(receiving *r, const char *to_path, fn_err *err) {

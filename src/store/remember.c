@@ -1,7 +1,8 @@
 #include "store/remember.h"
 
+#include "base/lock.h"
+
 #include <fcntl.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -25,20 +26,8 @@ void fn_upload_claim(fn_upload *u, const fn_store *store) {
   FN_AUTO_FREE char *path = path_of(store, u);
   u->fd = -1;
   if (!path || fn_dir_create(store->options.state, NULL) != FN_OK) return;
-  for (int i = 0; i < 10; i++) {
-    struct stat mine, named;
-    /* Made private before anything stands in it. */
-    const int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (fd < 0) return;
-    const bool locked = flock(fd, LOCK_EX | LOCK_NB) == 0;
-    /* Who had it may have ended, and removed it, in between. */
-    if (locked && fstat(fd, &mine) == 0 && stat(path, &named) == 0 && mine.st_ino == named.st_ino) {
-      u->fd = fd;
-      return;
-    }
-    close(fd);
-    if (!locked) return;
-  }
+  /* Made private before anything stands in it. Without it nothing is remembered. */
+  if (fn_lock_open(&u->fd, path, O_RDWR | O_CREAT | O_NOFOLLOW, 0600, NULL) != FN_OK) u->fd = -1;
 }
 
 void fn_upload_release(fn_upload *u, const fn_store *store) {

@@ -1,11 +1,11 @@
 #include "track/journal.h"
 
+#include "base/lock.h"
 #include "track/journal_line.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -325,10 +325,8 @@ static fn_status take_lock(fn_journal *j, const char *name, fn_err *err) {
   fn_buf_init(&path, 16 * 1024);
   fn_buf_printf(&path, "%s/track/%s.lock", j->folder, name);
   FN_TRY(fn_buf_check(&path, "a path", err));
-  j->lock = open(path.data, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-  if (j->lock < 0) return fn_err_errno(err, errno, "%s", path.data);
-  if (flock(j->lock, LOCK_EX | LOCK_NB) == 0) return FN_OK;
-  if (errno != EWOULDBLOCK) return fn_err_errno(err, errno, "%s", path.data);
+  FN_TRY(fn_lock_open(&j->lock, path.data, O_RDWR | O_CREAT, 0666, err));
+  if (j->lock >= 0) return FN_OK;
   return fn_err_set(err, FN_E_REFUSED, "%s: another process is sending the events of this run", j->folder);
 }
 
@@ -420,11 +418,10 @@ bool fn_journal_was_killed(const char *folder, const char *name) {
   if (!sent_path || !lock_path || fn_json_load(&object, sent_path, MAX_STATE, NULL) != FN_OK ||
       fn_json_get_string(&told, object, "status", "", sent_path, NULL) != FN_OK || strcmp(told, "RUNNING") != 0)
     return false;
-  const int lock = open(lock_path, O_RDWR | O_CLOEXEC);
-  if (lock < 0) return false;
-  const bool is_free = flock(lock, LOCK_EX | LOCK_NB) == 0;
+  int lock;
+  if (fn_lock_open(&lock, lock_path, O_RDWR, 0, NULL) != FN_OK || lock < 0) return false;
   close(lock);
-  return is_free;
+  return true;
 }
 
 int64_t fn_journal_time_ms(const fn_journal *j) {

@@ -1,9 +1,10 @@
 #include "train/run_dir.h"
 
+#include "base/lock.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -36,12 +37,9 @@ static fn_status open_log(int *fd, const fn_run_dir *run, const char *name, fn_e
 
 /* One process per run: the lock goes away with the process, however it ends. */
 static fn_status lock(fn_run_dir *run, fn_err *err) {
-  run->lock = open(run->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (run->lock < 0) return fn_err_errno(err, errno, "%s", run->path);
-  if (flock(run->lock, LOCK_EX | LOCK_NB) == 0) return FN_OK;
-  if (errno == EWOULDBLOCK)
-    return fn_err_set(err, FN_E_INVALID, "%s: another process is training in this run", run->path);
-  return fn_err_errno(err, errno, "%s: cannot be locked", run->path);
+  FN_TRY(fn_lock_open(&run->lock, run->path, O_RDONLY | O_DIRECTORY, 0, err));
+  if (run->lock >= 0) return FN_OK;
+  return fn_err_set(err, FN_E_INVALID, "%s: another process is training in this run", run->path);
 }
 
 static fn_status open_all(fn_run_dir *run, fn_err *err) {

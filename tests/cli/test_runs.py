@@ -456,7 +456,8 @@ def test_a_server_that_hangs_up_is_asked_once(fakenews):
         def hang_up():
             with contextlib.suppress(OSError):
                 while True:
-                    calls.append(server.accept()[0].close())
+                    calls.append(server.accept()[0])  # counted before the client is told
+                    calls[-1].close()
 
         threading.Thread(target=hang_up, daemon=True).start()
         url = f"postgresql://u@127.0.0.1:{server.getsockname()[1]}/x?sslmode=disable&gssencmode=disable"
