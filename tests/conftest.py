@@ -9,6 +9,7 @@ FN_STRICT  1: a test that is skipped for another reason than missing reference d
 import contextlib
 import fcntl
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -32,6 +33,20 @@ def find_program():
 FN_BIN = find_program()
 os.environ["FN_BIN"] = str(FN_BIN)  # tests that read the variable themselves see the same program
 FN_SHARED = Path(os.environ.get("FN_SHARED", REPO.parent / "shared")).resolve()
+
+
+# A runner may have been started in the background or by nohup, with signals ignored or held back; the programs that are
+# tested would inherit that. Nor are they to meet settings or a proxy of whoever runs the tests.
+for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    if signal.getsignal(number) == signal.SIG_IGN:
+        signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
+signal.pthread_sigmask(signal.SIG_UNBLOCK, signal.valid_signals())
+os.umask(0o022)
+for name in list(os.environ):
+    if name.startswith(("FAKENEWS_", "MLFLOW_", "WANDB_", "KAGGLE_")) or name in ("DATABASE_URL", "STATE_DIRECTORY", "CACHE_DIRECTORY"):
+        del os.environ[name]
+for name in ("no_proxy", "NO_PROXY"):
+    os.environ[name] = ",".join(filter(None, [os.environ.get(name), "127.0.0.1", "localhost"]))
 
 
 class Done:

@@ -1,5 +1,6 @@
 """A web server for the tests of `data download` that does what it is told, the wrong things too."""
 
+import contextlib
 import hashlib
 import socket
 import threading
@@ -41,6 +42,16 @@ class Handler(BaseHTTPRequestHandler):
 
     def chunk(self, data):
         self.wfile.write(b"%x\r\n%s\r\n" % (len(data), data))
+
+
+@contextlib.contextmanager
+def kept_port():
+    """A port at which nobody answers, and that nobody else is given meanwhile. A server that may use an address again
+    (SO_REUSEADDR, as all of ours) can listen there."""
+    with socket.socket() as s:
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        s.bind(("127.0.0.1", 0))
+        yield s.getsockname()[1]
 
 
 class Server:

@@ -128,7 +128,7 @@ class Runtime:
             "Content-Type": "application/json", **{k.replace("_", "-"): v for k, v in headers.items()}}))
         return id
 
-    def outcome(self, id, timeout=30):
+    def outcome(self, id, timeout=60):
         got, outcome = self.outcomes.get(timeout=timeout)
         assert got == id, (got, id)
         return outcome
@@ -169,7 +169,7 @@ class Function:
                                         stderr=subprocess.PIPE, text=True)
         self.log = ""
 
-    def end(self, timeout=15):
+    def end(self, timeout=60):
         """Exit code once it has ended by itself; its output is in self.log."""
         out, err = self.process.communicate(timeout=timeout)
         self.log += out + err

@@ -63,7 +63,7 @@ class Postgres:
     def run(self, program, *arguments):
         environment = {"PATH": os.environ["PATH"], "LC_ALL": "C"}
         done = subprocess.run([self.bin / program, *arguments], cwd="/", env=environment, text=True, stdin=subprocess.DEVNULL,
-                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60, **self.user)
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=120, **self.user)
         assert done.returncode == 0, done.stdout
         return done.stdout
 
@@ -93,7 +93,7 @@ def postgres():
         cluster.remove()
 
 
-def wait_until(what, seconds=20):
+def wait_until(what, seconds=60):
     """Waits until what() is true."""
     end = time.monotonic() + seconds
     while not what():

@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import threading
+import time
 from pathlib import Path
 
 MODEL = Path(__file__).resolve().parents[2] / "models/default/default.fnm"
@@ -53,7 +54,7 @@ class Served:
         self.started.set()
 
     def _wait(self):
-        self.started.wait(30)
+        self.started.wait(60)
         if self.port is None:
             self.process.kill()
             self.reader.join()
@@ -63,7 +64,14 @@ class Served:
     def url(self):
         return f"http://127.0.0.1:{self.port}"
 
-    def request(self, method, path, body=None, headers=None, timeout=30):
+    def says(self, text, n=1, seconds=60):
+        """Whether that stands in the log n times, now or soon: a line may come after the answer that it speaks of."""
+        end = time.monotonic() + seconds
+        while self.log.count(text) < n and time.monotonic() < end:
+            time.sleep(0.01)
+        return self.log.count(text) >= n
+
+    def request(self, method, path, body=None, headers=None, timeout=60):
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
         try:
             connection.request(method, path, body, headers or {})
@@ -83,7 +91,7 @@ class Served:
         status = Path(f"/proc/{self.process.pid}/status").read_text()
         return int(re.search(r"VmRSS:\s+(\d+)", status).group(1))
 
-    def stop(self, signal_number=signal.SIGTERM, timeout=15):
+    def stop(self, signal_number=signal.SIGTERM, timeout=60):
         """Exit code; the log so far is in self.log."""
         self.process.send_signal(signal_number)
         self.process.wait(timeout)

@@ -12,7 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from conftest import REPO
 
 TOOLS = os.environ.get("FN_TOOLS", str(REPO / "build/dev/tests/tools"))
-FAST = {"net.backoff_s": "0.01", "net.stall_timeout_s": "2", "net.retries": "3"}
+FAST = {"net.backoff_s": "0.01", "net.stall_timeout_s": "30", "net.retries": "3"}
 
 
 def probe(home, verb, uri, *arguments, env=None, limit=None, user=None, program=f"{TOOLS}/store_probe", **settings):

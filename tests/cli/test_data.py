@@ -4,9 +4,7 @@ import csv
 import gzip
 import json
 import os
-import signal
 import subprocess
-import time
 
 import pytest
 
@@ -110,7 +108,7 @@ def test_a_pipe_is_read_once_and_told_as_the_file_would_be(program, fakenews, tm
     process = subprocess.Popen([program, "data", "prepare", "--input", "pipes/news", "--out", "b"], cwd=tmp_path,
                                stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     (tmp_path / "pipes/news").write_bytes((tmp_path / "news").read_bytes())
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=120)
     assert process.returncode == 0, err
     assert report(tmp_path / "a") == report(tmp_path / "b")
     assert report(tmp_path / "a")["inputs"][0]["bytes"] == (tmp_path / "news").stat().st_size
@@ -266,23 +264,6 @@ def test_stats_needs_a_prepared_folder(fakenews, tmp_path):
     for arguments in [["other"], ["nowhere"], [], ["a", "b"]]:
         done = fakenews("data", "stats", *arguments)
         assert done.code == 2 and done.stderr.startswith("fakenews: "), done
-
-
-def test_a_signal_leaves_nothing_behind(program, tmp_path):
-    with open(tmp_path / "big.csv", "w", newline="") as file:
-        out = csv.writer(file)
-        out.writerow(["title", "text", "label"])
-        for i in range(60000):
-            out.writerow([f"t{i}", f"w{i} " * 60 + f"{i * 31} {i * 17}", i % 2])
-    process = subprocess.Popen([program, "data", "prepare", "--input", "big.csv", "--out", "out"], cwd=tmp_path,
-                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    time.sleep(0.15)
-    process.send_signal(signal.SIGINT)
-    stdout, stderr = process.communicate(timeout=60)
-    if process.returncode == 0:
-        pytest.skip("the machine was quicker than the signal")
-    assert process.returncode == 130, stderr
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["big.csv"]
 
 
 def test_titles_cannot_drive_the_terminal(fakenews, tmp_path):

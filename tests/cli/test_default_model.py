@@ -1,9 +1,9 @@
 """The bundled model: found without being named, small, checked, careful about what it was not trained for."""
 
 import json
+import os
 import shutil
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
@@ -88,13 +88,14 @@ def test_found_beside_an_installed_program(program, tmp_path):
 
 
 def test_starts_at_once(fakenews):
-    """Under a second even on a busy machine; docs/performance.md has the figure of an idle one."""
+    """Under a second of processor time, which others on the machine do not take; docs/performance.md has the figure."""
     seconds = []
     for _ in range(5):
-        begin = time.perf_counter()
+        before = os.times()
         assert fakenews("predict", "--title", "Council approves budget", "--text", "The mayor said so.").code == 0
-        seconds.append(time.perf_counter() - begin)
-    assert min(seconds) < 1
+        after = os.times()
+        seconds.append(after.children_user + after.children_system - before.children_user - before.children_system)
+    assert 0 < min(seconds) < 1
 
 
 def test_bench_and_explain_take_it(fakenews):

@@ -7,13 +7,14 @@ import resource
 import signal
 import ssl
 import subprocess
+import threading
 import time
 
 import pytest
-from cli.http_support import Server, chunked, md5, ranged, redirect, stall, status, whole
+from cli.http_support import Server, chunked, kept_port, md5, ranged, redirect, stall, status, whole
 
 DATA = bytes(range(256)) * 400 + b"the end"  # 100 kB
-FAST = ["net.backoff_s=0.01", "net.stall_timeout_s=1", "net.retries=3"]
+FAST = ["net.backoff_s=0.01", "net.stall_timeout_s=30", "net.retries=3"]
 DENIED = ["KAGGLE_USERNAME", "KAGGLE_KEY", "fakenews data download welfake"]
 
 
@@ -129,7 +130,8 @@ def test_web_page_is_noticed(download, serve):
 
 
 def test_progress_on_a_terminal(program, serve, tmp_path):
-    server = serve(slow(DATA))
+    seen = threading.Event()
+    server = serve(slow(DATA, seen))
     main, side = pty.openpty()
     run = subprocess.Popen([program, "data", "download", server.url + "/a.csv", "--out", tmp_path / "d"], stderr=side,
                            stdout=subprocess.PIPE, env={"HOME": str(tmp_path), "LC_ALL": "C.UTF-8"})
@@ -143,17 +145,21 @@ def test_progress_on_a_terminal(program, serve, tmp_path):
         if not piece:
             break
         shown += piece
+        if b"/s  ETA " in shown and b"[==" in shown:
+            seen.set()
     assert run.wait() == 0
     os.close(main)
     assert b"\r\x1b[K" in shown and b"of 102.4 kB" in shown and b"/s  ETA " in shown and b"[==" in shown, shown
 
 
-def slow(data, pause=0.15, pieces=6):
+def slow(data, enough, pause=0.15, pieces=200):
+    """Piece by piece, until there is enough."""
+
     def step(h):
         h.head(200, Content_Length=len(data), ETag='"v1"')
         for i in range(pieces):
             h.wfile.write(data[len(data) * i // pieces : len(data) * (i + 1) // pieces])
-            time.sleep(pause)
+            enough.wait(pause)
 
     return step
 
@@ -201,7 +207,7 @@ GO_ON = {
 @pytest.mark.parametrize("case", GO_ON)
 def test_broken_transfer_goes_on(download, serve, folder, case):
     server = serve(*GO_ON[case])
-    done = download(server.url + "/a.csv")
+    done = download(server.url + "/a.csv", *["net.stall_timeout_s=1"] * (case == "the server falls silent"))
     assert done.code == 0 and (folder / "a.csv").read_bytes() == DATA and left(folder) == ["a.csv"], done
     assert server.headers("Range")[0] is None and server.headers("Range")[-1] == f"bytes={CUT}-"
     assert server.headers("If-Range")[-1] in ('"v1"', "Mon, 01 Jan 2024 00:00:00 GMT")
@@ -297,10 +303,9 @@ def test_server_that_asks_for_too_long_a_wait(download, serve):
     assert done.code == 1 and "asks to wait 3600 s; net.max_wait_s" in done.stderr and len(server.requests) == 1, done
 
 
-def test_no_server(download, serve):
-    server = serve(status(200))
-    server.stop()
-    done = download(server.url + "/a.csv")
+def test_no_server(download):
+    with kept_port() as port:
+        done = download(f"http://127.0.0.1:{port}/a.csv")
     assert done.code == 1 and "4 attempts failed" in done.stderr and "Failed to connect" in done.stderr, done
 
 
@@ -437,14 +442,14 @@ def test_stopped_download_goes_on(download, program, serve, folder, tmp_path, ho
                            stderr=subprocess.PIPE, stdout=subprocess.PIPE, env={"HOME": str(tmp_path)})
     wait_until(lambda: (folder / "a.csv.part").exists() and (folder / "a.csv.part").stat().st_size == CUT)
     run.send_signal(how)
-    out, err = run.communicate(timeout=20)
+    out, err = run.communicate(timeout=120)
     assert (run.returncode, out) == (code, "") and (how == signal.SIGKILL or f"{CUT} bytes are kept" in err), err
     assert download(server.url + "/a.csv").code == 0 and (folder / "a.csv").read_bytes() == DATA
     assert server.headers("Range") == [None, f"bytes={CUT}-"] and left(folder) == ["a.csv"]
 
 
 def wait_until(condition):
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.01)

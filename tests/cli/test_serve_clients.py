@@ -21,15 +21,15 @@ def server(program, tmp_path_factory):
 
 
 def end_of(connection, timeout):
-    """What came until the connection ended, and how long that took."""
-    start, answer = time.monotonic(), b""
+    """What came until the connection ended."""
+    answer = b""
     connection.settimeout(timeout)
     try:
         while received := connection.recv(65536):
             answer += received
     except ConnectionResetError:
         pass
-    return answer, time.monotonic() - start
+    return answer
 
 
 def head(length=None):
@@ -67,8 +67,8 @@ def test_2000_idle_connections_beside_live_traffic(program, tmp_path):
 
 def test_further_connections_than_the_limit_wait(program, tmp_path):
     with Served(program, tmp_path, "serve.max_connections=16", "serve.idle_timeout_s=1") as server:
-        idle = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(16)]
         start = time.monotonic()
+        idle = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(16)]
         answer = server.request("GET", "/healthz")
         assert answer.status == 200 and time.monotonic() - start > 0.5
         for connection in idle:
@@ -76,46 +76,49 @@ def test_further_connections_than_the_limit_wait(program, tmp_path):
 
 
 def test_idle_connection_is_closed(server):
+    start = time.monotonic()
     with socket.create_connection(("127.0.0.1", server.port)) as connection:
-        answer, seconds = end_of(connection, 10)
-        assert answer == b"" and 0.8 < seconds < 4
+        assert end_of(connection, 60) == b"" and time.monotonic() - start > 0.8
 
 
 def test_head_that_comes_byte_by_byte_is_cut_off(server):
     start = time.monotonic()
     with socket.create_connection(("127.0.0.1", server.port)) as connection:
-        with pytest.raises(OSError):
+        with pytest.raises(OSError):  # before the 13 s that all of it would take
             for byte in (b"GET /healthz HTTP/1.1\r\nHost: a\r\nX: " + b"a" * 100):
                 connection.sendall(bytes([byte]))
                 time.sleep(0.1)
-    assert 0.8 < time.monotonic() - start < 4
+    assert time.monotonic() - start > 0.8
 
 
 def test_body_that_comes_byte_by_byte_gets_408(server):
     with socket.create_connection(("127.0.0.1", server.port)) as connection:
-        connection.sendall(head(100))
         start, answer = time.monotonic(), b""
+        connection.sendall(head(100))
         connection.settimeout(0.1)
-        while time.monotonic() - start < 5 and not answer:
+        for _ in range(99):  # a server that waits for ever has 400 to say about the last one
+            if answer:
+                break
             connection.sendall(b" ")
             try:
                 answer = connection.recv(4096)
             except TimeoutError:
                 pass
         assert answer.startswith(b"HTTP/1.1 408 "), answer
-        assert 0.8 < time.monotonic() - start < 3
+        assert time.monotonic() - start > 0.8
     metrics = server.get("/metrics").body.decode()
     assert 'http_requests_total{handler="/v1/tokens",method="POST",status="4xx"}' in metrics
 
 
 def test_large_body_at_a_fair_rate_has_more_time(server):
     with socket.create_connection(("127.0.0.1", server.port)) as connection:
-        body = b'{"title": "' + b"a " * 30000 + b'"}'
-        connection.sendall(head(len(body)))
-        for begin in range(0, len(body), 20000):  # 1.6 s in all: 1 s, and one for each 16 KiB
-            connection.sendall(body[begin:begin + 20000])
+        body = b'{"title": "' + b"a " * 120000 + b'"}'
+        first = head(len(body))
+        for begin in range(0, len(body), 80000):  # 1.6 s in all: 1 s, and one for each 16 KiB
+            connection.sendall(first + body[begin:begin + 80000])
+            first = b""
             time.sleep(0.4)
-        connection.settimeout(5)
+        connection.settimeout(60)
         assert connection.recv(4096).startswith(b"HTTP/1.1 200")
 
 
@@ -124,11 +127,11 @@ def test_answer_that_is_not_taken_is_cut_off(server):
     with socket.create_connection(("127.0.0.1", server.port)) as connection:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         connection.settimeout(0.5)
-        request = b"GET /v1/model HTTP/1.1\r\nHost: a\r\n\r\n"
-        start, ended = time.monotonic(), False
-        while time.monotonic() - start < 8 and not ended:
+        requests = b"GET /v1/model HTTP/1.1\r\nHost: a\r\n\r\n" * 100
+        start, sent, ended = time.monotonic(), 0, False
+        while time.monotonic() - start < 60 and not ended:
             try:
-                connection.sendall(request * 100)
+                sent += connection.send(requests[sent % len(requests):])
             except TimeoutError:
                 continue
             except OSError:
@@ -140,8 +143,8 @@ def test_answer_that_is_not_taken_is_cut_off(server):
 def test_gigabyte_that_was_announced_is_refused_at_once(server):
     with socket.create_connection(("127.0.0.1", server.port)) as connection:
         connection.sendall(head(1 << 30))
-        answer, seconds = end_of(connection, 10)
-        assert answer.startswith(b"HTTP/1.1 413 ") and b"serve.max_body_bytes" in answer and seconds < 1
+        answer = end_of(connection, 60)  # not 408, which is all that waiting for it could give
+        assert answer.startswith(b"HTTP/1.1 413 ") and b"serve.max_body_bytes" in answer
 
 
 def test_gigabyte_in_chunks_is_bounded(server):
@@ -149,7 +152,7 @@ def test_gigabyte_in_chunks_is_bounded(server):
     with socket.create_connection(("127.0.0.1", server.port)) as connection:
         connection.sendall(head())
         chunk, n_sent = b"100000\r\n" + b" " * (1 << 20) + b"\r\n", 0
-        connection.settimeout(10)
+        connection.settimeout(60)
         with pytest.raises(OSError):
             for _ in range(1024):
                 connection.sendall(chunk)

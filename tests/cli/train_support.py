@@ -4,10 +4,12 @@ import csv
 import json
 import os
 import random
+import re
 import struct
 import subprocess
 import time
 from pathlib import Path
+from signal import SIGINT
 
 # A model that trains in a second or two.
 TINY = ["model.vocab_size=400", "model.hidden_size=32", "model.num_hidden_layers=2", "model.num_attention_heads=2",
@@ -98,10 +100,18 @@ def overwrite_tensor(path, name, value):
     Path(path).write_bytes(data)
 
 
+def wait_for_handler(process, number):
+    """Until the program takes that signal itself: one that comes before would end it as any other program."""
+    status = Path(f"/proc/{process.pid}/status")
+    wait_for(lambda: process.poll() is not None or int(re.search(r"SigCgt:\s+(\w+)", status.read_text())[1], 16) >> (number - 1) & 1)
+
+
 def kill_after(command, cwd, seconds, signal, home):
-    """Starts a command, sends a signal after a while; its exit code (None-free: negative for a signal)."""
+    """Starts a command, sends a signal that seconds after it could take one; its exit code (None-free: negative for a
+    signal), output and messages."""
     process = subprocess.Popen(command, cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
                                env=bare_environment(home))
+    wait_for_handler(process, SIGINT)
     try:
         process.wait(timeout=seconds)
     except subprocess.TimeoutExpired:

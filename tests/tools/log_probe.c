@@ -8,6 +8,8 @@
  *       title=0     texts of the rows follow from their number and this one
  *       feedback=1  real and fake by turns
  *       wait=0      seconds to stay open at the end, or until a spool was replayed
+ *       purged=0    or until so many rows were deleted for their age
+ *       paced=0     1: each row waits for a byte from stdin, up to its end
  *
  *   log_probe bench URL FOLDER KEY=VALUE…
  *       rows a second and the times of appends; seconds=5, and keys as above
@@ -25,7 +27,7 @@
 #include <unistd.h>
 
 typedef struct settings {
-  long feedback, first, rows, callers, days, pause_us, title, wait, seconds;
+  long feedback, first, rows, callers, days, pause_us, title, wait, purged, paced, seconds;
   fn_predictions_options options;
 } settings;
 
@@ -52,6 +54,8 @@ static settings parse(int argc, char **argv, const char *url) {
                 .pause_us = number_of(argc, argv, "pause_us", 0),
                 .title = number_of(argc, argv, "title", 0),
                 .wait = number_of(argc, argv, "wait", 0),
+                .purged = number_of(argc, argv, "purged", 0),
+                .paced = number_of(argc, argv, "paced", 0),
                 .seconds = number_of(argc, argv, "seconds", 5),
                 .feedback = number_of(argc, argv, "feedback", 0)};
   s.options =
@@ -152,7 +156,9 @@ static bool put(caller *c, long n) {
 
 static void *write_some(void *arg) {
   caller *c = arg;
+  char byte;
   for (long i = c->index; i < c->s->rows; i += c->s->callers) {
+    if (c->s->paced && read(STDIN_FILENO, &byte, 1) != 1) break;
     (void)put(c, c->s->first + i);
     if (c->s->pause_us) usleep((useconds_t)c->s->pause_us);
   }
@@ -219,6 +225,7 @@ static int run_callers(const settings *s, const char *folder, bool bench) {
   for (long i = 0; i < s->wait * 100; i++) {
     fn_prediction_log_get_stats(&stats, log);
     if (stats.n_replayed > 0 && stats.spool_bytes == 0) break;
+    if (s->purged > 0 && stats.n_purged >= (uint64_t)s->purged) break;
     usleep(10000);
   }
   fn_prediction_log_get_stats(&stats, log);

@@ -6,8 +6,9 @@
  * NAME] [max BYTES] [roots FOLDER] [close MS] [net.KEY VALUE]…
  *
  * Reads events from stdin, a line each, parts by tabs: m KEY VALUE STEP MS, p KEY VALUE, t KEY VALUE, a PATH FILE,
- * s STATUS MS, sleep MS. Lines go to the sink in batches, up to an empty line, a sleep or the end. Answers one line of
- * JSON: what log and close said, and the milliseconds that the slowest log and close took.
+ * s STATUS MS, sleep MS, await FILE (until it is there). Lines go to the sink in batches, up to an empty line, a pause
+ * or the end. Answers one line of JSON: what log and close said, and the milliseconds that the slowest log and close
+ * took.
  */
 #include "mlflow/sink.h"
 #include "store/store.h"
@@ -16,6 +17,7 @@
 
 #include <stdio.h>
 #include <time.h>
+#include <unistd.h>
 
 enum { MAX_BATCH = 100000 };
 
@@ -69,6 +71,11 @@ static void take(probe *p, const char *line) {
   if (p->n == MAX_BATCH) flush(p);
 }
 
+static void pause_for(long ms) {
+  const struct timespec wait = {ms / 1000, ms % 1000 * 1000000};
+  nanosleep(&wait, NULL);
+}
+
 static void feed(probe *p) {
   char *line = NULL;
   size_t capacity = 0;
@@ -76,12 +83,13 @@ static void feed(probe *p) {
   while ((n = getline(&line, &capacity, stdin)) > 0) {
     if (line[n - 1] == '\n') line[--n] = 0;
     const long ms = strncmp(line, "sleep\t", 6) == 0 ? atol(line + 6) : 0;
-    if (n == 0 || ms > 0)
+    const char *file = strncmp(line, "await\t", 6) == 0 ? line + 6 : NULL;
+    if (n == 0 || ms > 0 || file)
       flush(p);
     else
       take(p, line);
-    const struct timespec wait = {ms / 1000, ms % 1000 * 1000000};
-    if (ms > 0) nanosleep(&wait, NULL);
+    if (ms > 0) pause_for(ms);
+    while (file && access(file, F_OK) != 0) pause_for(10);
   }
   free(line);
   flush(p);
