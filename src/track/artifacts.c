@@ -8,12 +8,6 @@ enum { MAX_DEPTH = 32, MAX_FILES = 1 << 20, MAX_OWNER = 600 };
 
 /* ---- contents ---- */
 
-/* Opened when it is first used: most runs that are looked at have nothing to fetch. */
-static fn_status open_store(fn_tracking *t, fn_err *err) {
-  static const fn_store_options none = {.net = NULL};
-  return t->store ? FN_OK : fn_store_open(&t->store, t->artifacts, t->store_options ? t->store_options : &none, err);
-}
-
 static void content_key(char key[96], const char *sha256) {
   snprintf(key, 96, "sha256/%.2s/%s", sha256, sha256);
 }
@@ -45,14 +39,17 @@ static fn_status check_path(const char *path, fn_err *err) {
 
 fn_status fn_tracking_link(fn_tracking *t, const char *owner, const char *path, const fn_artifact *artifact,
                            fn_err *err) {
-  const fn_sql_value values[] = {fn_sql_text(owner), fn_sql_text(path), fn_sql_text(artifact->sha256),
-                                 fn_sql_int(artifact->n_bytes)};
+  int64_t place = 0;
   FN_TRY(check_owner(owner, err));
   FN_TRY(check_path(path, err));
+  FN_TRY(fn_tracking_place_id(&place, t, err));
+  const fn_sql_value values[] = {fn_sql_text(owner), fn_sql_text(path), fn_sql_text(artifact->sha256),
+                                 fn_sql_int(artifact->n_bytes), fn_sql_int(place)};
   return fn_sql_run(t->sql,
-                    "INSERT INTO artifacts (owner, path, sha256, n_bytes) VALUES ($1, $2, $3, $4)"
-                    " ON CONFLICT (owner, path) DO UPDATE SET sha256 = excluded.sha256, n_bytes = excluded.n_bytes",
-                    values, 4, NULL, err);
+                    "INSERT INTO artifacts (owner, path, sha256, n_bytes, place) VALUES ($1, $2, $3, $4, $5)"
+                    " ON CONFLICT (owner, path) DO UPDATE SET sha256 = excluded.sha256, n_bytes = excluded.n_bytes,"
+                    " place = excluded.place",
+                    values, 5, NULL, err);
 }
 
 /* Whether a content is in the store already, and undamaged as far as can be told: by the checksum that the store keeps,
@@ -100,7 +97,7 @@ fn_status fn_content_keep(const fn_artifact *artifact, fn_store *store, const ch
 static fn_status put_file(fn_tracking *t, const char *owner, const char *path, const char *source, fn_err *err) {
   fn_artifact artifact = {.path = path};
   FN_TRY(check_path(path, err));
-  FN_TRY(open_store(t, err));
+  FN_TRY(fn_tracking_open_store(t, err));
   FN_TRY(fn_content_put(&artifact, t->store, source, err));
   FN_TRY(fn_tracking_link(t, owner, path, &artifact, err));
   return fn_content_keep(&artifact, t->store, source, err);
@@ -161,13 +158,18 @@ static fn_status check_row(const char *owner, const fn_sql_value *v, fn_err *err
 static fn_status take_artifact(void *arg, const fn_sql_value *v, size_t n, fn_err *err) {
   listing *l = arg;
   void *list = l->list;
-  if (n != 3 || v[1].bytes.length != 64) return FN_OK;
+  if (n != 5 || v[1].bytes.length != 64) return FN_OK;
   if (!l->any_path) FN_TRY(check_row(l->owner, v, err));
   FN_TRY(fn_mem_grow(&list, &l->capacity, l->n + 1, sizeof *l->list, MAX_FILES, "artifacts", err));
   l->list = list;
   fn_artifact *a = &l->list[l->n];
   *a = (fn_artifact){.path = fn_arena_strndup(&l->arena, v[0].bytes.data, v[0].bytes.length), .n_bytes = v[2].integer};
-  if (!a->path) return fn_err_no_memory(err, "artifacts");
+  if (v[4].type == FN_SQL_TEXT && v[4].bytes.length) {
+    a->host = fn_arena_strndup(&l->arena, v[3].bytes.data, v[3].bytes.length);
+    a->place = fn_arena_strndup(&l->arena, v[4].bytes.data, v[4].bytes.length);
+  }
+  if (!a->path || (v[4].type == FN_SQL_TEXT && v[4].bytes.length && (!a->host || !a->place)))
+    return fn_err_no_memory(err, "artifacts");
   memcpy(a->sha256, v[1].bytes.data, 64);
   a->sha256[64] = '\0';
   l->n++;
@@ -188,7 +190,11 @@ static fn_status load(listing *l, fn_tracking *t, const char *owner, const char 
   fn_arena_init(&l->arena);
   l->owner = owner;
   FN_TRY(fn_sql_query(t->sql,
-                      "SELECT path, sha256, n_bytes FROM artifacts WHERE owner = $1 ORDER BY path LIMIT 1000000",
+                      t->schema < 2 ? "SELECT path, sha256, n_bytes, NULL, NULL FROM artifacts WHERE owner = $1"
+                                      " ORDER BY path LIMIT 1000000"
+                                    : "SELECT path, sha256, n_bytes, host, uri FROM artifacts"
+                                      " LEFT JOIN places ON places.id = place WHERE owner = $1"
+                                      " ORDER BY path LIMIT 1000000",
                       &value, 1, take_artifact, l, err));
   size_t kept = 0;
   for (size_t i = 0; i < l->n; i++)
@@ -214,9 +220,14 @@ fn_status fn_tracking_list(fn_tracking *t, const char *owner, const char *prefix
 
 static fn_status get_one(fn_tracking *t, const fn_artifact *a, const char *target, fn_err *err) {
   char key[96];
-  FN_TRY(open_store(t, err));
+  FN_TRY(fn_tracking_open_store(t, err));
   content_key(key, a->sha256);
+  FN_AUTO_FREE char *place = NULL;
   const fn_status status = fn_store_get(t->store, key, target, a->sha256, err);
+  if (status == FN_E_NOT_FOUND) FN_TRY(fn_tracking_elsewhere(&place, t, a, err));
+  if (place)
+    return fn_err_set(err, FN_E_IO, "artifact %s: it was put into %s%s%s, and track.artifacts names %s", a->path, place,
+                      *a->host ? " of the machine " : "", a->host, fn_store_uri(t->store));
   return status == FN_OK ? FN_OK
                          : fn_err_prefix(err, status == FN_E_NOT_FOUND ? FN_E_IO : status, "artifact %s", a->path);
 }
@@ -288,19 +299,26 @@ static fn_status drop_one(fn_tracking *t, void *arg, fn_err *err) {
   FN_TRY(fn_sql_query(t->sql, "SELECT count(*) FROM artifacts WHERE sha256 = $1", &content, 1, take_count, &n, err));
   if (n > 0) return FN_OK;
   content_key(key, d->artifact->sha256);
-  return fn_store_remove(t->store, key, err);
+  return fn_tracking_remove_content(t, d->artifact, key, err);
 }
 
+/* What lies where this machine cannot look keeps its row, and the rest goes. */
 fn_status fn_tracking_drop_owner(fn_tracking *t, const char *owner, fn_err *err) {
   listing l = {.any_path = true};
   const fn_sql_value value = fn_sql_text(owner);
+  fn_err first = {0};
   fn_status status = load(&l, t, owner, "", err);
-  if (status == FN_OK && l.n > 0) status = open_store(t, err);
   for (size_t i = 0; i < l.n && status == FN_OK; i++) {
+    fn_err why = {0};
     dropping d = {owner, &l.list[i]};
-    status = fn_tracking_transact(t, drop_one, &d, err);
+    status = fn_tracking_transact(t, drop_one, &d, &why);
+    if (status == FN_OK) continue;
+    if (first.status == FN_OK) first = why;
+    if (status == FN_E_NOT_FOUND) status = FN_OK;
   }
   listing_deinit(&l);
+  if (first.status == FN_E_NOT_FOUND) first.status = FN_E_IO;
+  if (first.status != FN_OK) return fn_err_set(err, first.status, "%s", first.message);
   FN_TRY(status);
   return fn_sql_run(t->sql, "DELETE FROM artifacts WHERE owner = $1", &value, 1, NULL,
                     err); /* rows that name nothing */

@@ -282,13 +282,6 @@ static fn_status take_up(fn_file_queue *q, fn_err *err) {
   return status;
 }
 
-static fn_status find_place(char **out, const char *artifacts, fn_err *err) {
-  FN_AUTO_FREE char *here = NULL;
-  if (!fn_store_is_uri(artifacts)) FN_TRY(fn_path_real(&here, ".", err));
-  *out = here ? fn_path_join(here, artifacts) : fn_str_dup(fn_str_from(artifacts));
-  return *out ? FN_OK : fn_err_no_memory(err, "files");
-}
-
 fn_status fn_file_queue_create(fn_file_queue **queue_out, const fn_file_queue_options *o, fn_err *err) {
   pthread_condattr_t attributes;
   fn_file_queue *q = fn_mem_calloc(1, sizeof *q);
@@ -308,7 +301,7 @@ fn_status fn_file_queue_create(fn_file_queue **queue_out, const fn_file_queue_op
   q->artifacts = fn_str_dup(fn_str_from(o->artifacts));
   q->folder = fn_str_dup(fn_str_from(o->folder));
   fn_status status = q->artifacts && q->folder ? FN_OK : fn_err_no_memory(err, "files");
-  if (status == FN_OK) status = find_place(&q->place, o->artifacts, err);
+  if (status == FN_OK) status = fn_track_place(&q->place, o->artifacts, err);
   if (status == FN_OK) status = take_up(q, err);
   if (status != FN_OK) {
     fn_file_queue_destroy(q);

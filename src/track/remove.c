@@ -120,15 +120,32 @@ static fn_status remove_rows(fn_tracking *t, void *arg, fn_err *err) {
   return FN_OK;
 }
 
+/* Its row once it is hidden. */
+static fn_status hide_first(fn_run_row *row, char owner[64], fn_tracking *t, const char *id, fn_err *err) {
+  FN_TRY(fn_tracking_set_deleted(t, id, true, err));
+  FN_TRY(fn_tracking_row(row, t, id, err));
+  snprintf(owner, 64, "run:%s", id);
+  return FN_OK;
+}
+
 fn_status fn_tracking_purge(fn_tracking *t, const char *id, fn_err *err) {
   fn_run_row row;
   char owner[64];
-  FN_TRY(fn_tracking_set_deleted(t, id, true, err));
-  FN_TRY(fn_tracking_row(&row, t, id, err));
-  snprintf(owner, sizeof owner, "run:%s", id);
+  FN_TRY(hide_first(&row, owner, t, id, err));
   const fn_status status = fn_tracking_drop_owner(t, owner, err);
   if (status != FN_OK)
-    return fn_err_prefix(err, status, "run %.12s is hidden, and not all of its files could be removed; purge it again",
+    return fn_err_prefix(err, status,
+                         "run %.12s is hidden, and not all of its files could be removed; purge it again, or with "
+                         "--leave-files",
                          id);
+  return fn_tracking_transact(t, remove_rows, &row.number, err);
+}
+
+fn_status fn_tracking_forget(fn_tracking *t, const char *id, fn_err *err) {
+  fn_run_row row;
+  char owner[64];
+  FN_TRY(hide_first(&row, owner, t, id, err));
+  const fn_sql_value value = fn_sql_text(owner);
+  FN_TRY(fn_sql_run(t->sql, "DELETE FROM artifacts WHERE owner = $1", &value, 1, NULL, err));
   return fn_tracking_transact(t, remove_rows, &row.number, err);
 }

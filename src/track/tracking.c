@@ -52,16 +52,23 @@ void fn_run_id_make(char out[FN_RUN_ID_LENGTH], const unsigned char random[16]) 
   " PRIMARY KEY (owner, path));"                                                                                       \
   "CREATE INDEX artifacts_content ON artifacts (sha256);"
 
+/* Since version 2: a row for each setting of track.artifacts that files were put with; place 0: not known. */
+#define PLACES(number)                                                                                                 \
+  "CREATE TABLE places (id " number ", host TEXT NOT NULL, uri TEXT NOT NULL, UNIQUE (host, uri));"                    \
+  "ALTER TABLE artifacts ADD COLUMN place BIGINT NOT NULL DEFAULT 0"
+
 /* PostgreSQL has no room for a value of 6,000 bytes in an index, and keeps its pages in memory anyway. */
 static const char *const steps_sqlite[] = {
     TABLES("INTEGER PRIMARY KEY", " WITHOUT ROWID") "CREATE INDEX params_key ON params (key, run, value);"
                                                     "CREATE INDEX tags_key ON tags (key, run, value);"
                                                     "CREATE INDEX metrics_key ON metrics (key, run, latest)",
+    PLACES("INTEGER PRIMARY KEY"),
 };
 static const char *const steps_postgresql[] = {
     TABLES("BIGSERIAL PRIMARY KEY", "") "CREATE INDEX params_key ON params (key, run);"
                                         "CREATE INDEX tags_key ON tags (key, run);"
                                         "CREATE INDEX metrics_key ON metrics (key, run)",
+    PLACES("BIGSERIAL PRIMARY KEY"),
 };
 
 /* ---- open, close ---- */
@@ -70,9 +77,11 @@ void fn_tracking_close(fn_tracking *t) {
   if (!t) return;
   fn_sql_close(t->sql);
   fn_store_close(t->store);
+  fn_store_close(t->other);
   fn_arena_deinit(&t->texts);
   free(t->made);
   free(t->artifacts);
+  free(t->folder);
   free(t);
 }
 
@@ -87,6 +96,13 @@ static fn_status make_folder(const char *url, fn_err *err) {
   return folder ? fn_dir_create(folder, err) : fn_err_no_memory(err, "a path");
 }
 
+/* None for what is no file, ":memory:". */
+static void find_folder(fn_tracking *t, const char *url) {
+  if (fn_path_real(&t->folder, fn_sql_path(url), NULL) != FN_OK) return;
+  char *slash = strrchr(t->folder, '/');
+  if (slash) *slash = '\0';
+}
+
 static fn_status open_database(fn_tracking *t, const fn_tracking_options *o, fn_err *err) {
   const fn_sql_options options = {.read_only = o->read_only,
                                   .busy_ms = o->busy_ms,
@@ -98,8 +114,15 @@ static fn_status open_database(fn_tracking *t, const fn_tracking_options *o, fn_
   if (status == FN_E_NOT_FOUND)
     return fn_err_set(err, status, "%s: no runs and no registry are kept here (track.url)", o->url);
   FN_TRY(status);
+  if (fn_sql_get_kind(t->sql) == FN_SQL_SQLITE) find_folder(t, o->url);
+  enum { VERSION = FN_COUNT_OF(steps_sqlite) };
+  t->schema = VERSION;
+  if (o->read_only) { /* an older program's may stand where nothing can be changed */
+    FN_TRY(fn_sql_schema(&t->schema, t->sql, "tracking", VERSION, err));
+    if (t->schema > 0) return FN_OK;
+  }
   return fn_sql_get_kind(t->sql) == FN_SQL_SQLITE
-             ? fn_sql_migrate(t->sql, "tracking", steps_sqlite, FN_COUNT_OF(steps_sqlite), err)
+             ? fn_sql_migrate(t->sql, "tracking", steps_sqlite, VERSION, err)
              : fn_sql_migrate(t->sql, "tracking", steps_postgresql, FN_COUNT_OF(steps_postgresql), err);
 }
 

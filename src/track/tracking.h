@@ -111,6 +111,8 @@ typedef struct fn_artifact {
   const char *path; /* inside the owner, '/' between parts */
   char sha256[65];
   int64_t n_bytes;
+  /* Where it was put: a URI, an absolute path (of that host), or "./…" from the SQLite file; NULL: not known. */
+  const char *place, *host;
 } fn_artifact;
 /* Copies a file, or a folder with all below it, into the store; what is there already (by content) is not sent again.
  * A path that the owner has is replaced. */
@@ -179,9 +181,11 @@ enum { FN_VERSION_UNFINISHED_MS = 24 * 3600 * 1000 };
 typedef fn_status (*fn_run_version_emit)(void *arg, const char *model, int64_t version, fn_err *err);
 FN_NODISCARD fn_status fn_tracking_versions(fn_tracking *tracking, const char *id, fn_run_version_emit emit, void *arg,
                                             fn_err *err);
-/* Removes a run for good, and the files that nobody else refers to. Where that ends half-way the run is hidden, and
- * another call goes on. FN_E_REFUSED while a model version comes of it,
- * FN_E_INVALID while it goes on. */
+/* Removes a run for good, and the files that nobody else refers to, from where they were put. Where that ends half-way
+ * the run is hidden, and another call goes on; so it is with a folder of another machine, which the message names.
+ * FN_E_REFUSED while a model version comes of it, FN_E_INVALID while it goes on. */
 FN_NODISCARD fn_status fn_tracking_purge(fn_tracking *tracking, const char *id, fn_err *err);
+/* The same, but its files stay where they are. */
+FN_NODISCARD fn_status fn_tracking_forget(fn_tracking *tracking, const char *id, fn_err *err);
 
 #endif

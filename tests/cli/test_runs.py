@@ -465,7 +465,7 @@ def test_a_server_that_hangs_up_is_asked_once(fakenews):
         assert done.code == 1 and "PostgreSQL" in done.stderr and len(calls) == 1, (done, calls)
 
 
-def test_postgresql(fakenews, data):
+def test_postgresql(fakenews, data, tmp_path):
     """The unit tests of the store, then a training, on PostgreSQL."""
     with postgres() as cluster:
         for name in ("track/test_tracking", "track/test_search", "track/test_tracker", "registry/test_run_held"):
@@ -476,7 +476,9 @@ def test_postgresql(fakenews, data):
         env = {"FAKENEWS_TRACK_URL": cluster.url}
         done = fakenews("train", "--data", data, "--out", "bare", *TRAIN, "train.max_steps=3", env=env)
         assert done.code == 0 and "others that share the database do not find them" in done.stderr, done
-        assert fakenews("runs", "rm", "bare", "--purge", env=env).code == 0
+        assert [p for p in (tmp_path / "runs/artifacts").rglob("*") if p.is_file()]
+        done = fakenews("runs", "rm", "bare", "--purge", "track.artifacts=elsewhere", env=env)  # they go from where they are
+        assert done.code == 0 and not [p for p in (tmp_path / "runs/artifacts").rglob("*") if p.is_file()], done
         env["FAKENEWS_TRACK_ARTIFACTS"] = "files"
         done = fakenews("train", "--data", data, "--out", "run", *TRAIN, env=env)
         assert done.code == 0 and "track" not in done.stderr, done

@@ -36,7 +36,7 @@ static inline int store_begin(void **state) {
            postgresql ? "" : "/runs/tracking.db");
   if (!postgresql) return 0;
   static const char *const drop[] = {
-      "DROP TABLE IF EXISTS experiments, runs, params, tags, metrics, metric_keys, metric_steps, artifacts",
+      "DROP TABLE IF EXISTS experiments, runs, params, tags, metrics, metric_keys, metric_steps, artifacts, places",
       "DROP TABLE IF EXISTS schema_version"};
   fn_sql *sql = NULL;
   if (fn_sql_open(&sql, store_url, NULL, &err) != FN_OK) return 1;

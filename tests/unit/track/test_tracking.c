@@ -606,7 +606,8 @@ static void test_purge_goes_on(void **state) {
   assert_ok(fn_dir_create(path, &err)); /* as a folder that may only be read */
   assert_status(fn_tracking_purge(t, ID_A, &err), FN_E_INVALID);
   assert_contains(err.message,
-                  "run aaaa00000000 is hidden, and not all of its files could be removed; purge it again: ");
+                  "run aaaa00000000 is hidden, and not all of its files could be removed; purge it again, or "
+                  "with --leave-files: ");
   assert_contains(err.message, ABC);
   assert_files(t, "", "a:3:ba78 b:5:d929 ");
   char id[FN_RUN_ID_LENGTH];
@@ -617,6 +618,98 @@ static void test_purge_goes_on(void **state) {
   assert_files(t, "", "");
   assert_status(fn_tracking_get_run(t, ID_A, describe, NULL, &err), FN_E_NOT_FOUND);
   fn_tracking_close(t);
+}
+
+static fn_tracking *open_with(const char *artifacts) {
+  fn_err err = {0};
+  fn_tracking *t = NULL;
+  const fn_tracking_options options = {.url = store_url, .artifacts = artifacts};
+  assert_ok(fn_tracking_open(&t, &options, &err));
+  return t;
+}
+
+static void run_sql(fn_tracking *t, const char *text) {
+  fn_err err = {0};
+  assert_ok(fn_sql_run(fn_tracking_sql(t), text, NULL, 0, NULL, &err));
+}
+
+/* A run that has ended, with one file in store_files. */
+static void add_with_file(const char *id, const char *text) {
+  fn_err err = {0};
+  char path[300], owner[64];
+  fn_tracking *t = store_open(false);
+  store_add(t, id, "r", 1);
+  write_file("a", text);
+  snprintf(path, sizeof path, "%s/a", store_folder);
+  snprintf(owner, sizeof owner, "run:%s", id);
+  assert_ok(fn_tracking_put(t, owner, "a", path, &err));
+  assert_ok(fn_tracking_run_end(t, id, FN_RUN_FINISHED, 2, &err));
+  fn_tracking_close(t);
+}
+
+/* Files are removed from where they were put, whatever track.artifacts says now. */
+static void test_purge_elsewhere(void **state) {
+  (void)state;
+  fn_err err = {0};
+  char now[200], content[300], moved[200], target[200];
+  snprintf(now, sizeof now, "%s/other artifacts", store_folder);
+  snprintf(content, sizeof content, "%s/sha256/ba/" ABC, store_files);
+  snprintf(moved, sizeof moved, "%s/moved", store_folder);
+  snprintf(target, sizeof target, "%s/target", store_folder);
+  add_with_file(ID_A, "abc");
+  fn_tracking *t = open_with(now);
+  assert_status(fn_tracking_get(t, "run:" ID_A, "a", target, &err), FN_E_IO);
+  assert_contains(err.message, "artifact a: it was put into ");
+  assert_contains(err.message, store_files);
+  assert_ok(fn_tracking_purge(t, ID_A, &err));
+  assert_false(fn_path_exists(content));
+  assert_files(t, "", "");
+
+  add_with_file(ID_A, "abc"); /* its folder is not there */
+  assert_int_equal(rename(store_files, moved), 0);
+  assert_status(fn_tracking_purge(t, ID_A, &err), FN_E_IO);
+  assert_contains(err.message, "run aaaa00000000 is hidden, and not all of its files could be removed");
+  assert_contains(err.message, store_files);
+  assert_contains(err.message, "is not to be found there from here: give the command there");
+  assert_files(t, "", "a:3:ba78 ");
+  assert_int_equal(rename(moved, store_files), 0);
+
+  run_sql(t, "UPDATE places SET host = 'elsewhere.example'"); /* a folder that two machines share */
+  assert_ok(fn_tracking_purge(t, ID_A, &err));
+  assert_false(fn_path_exists(content));
+
+  add_with_file(ID_A, "abc"); /* a folder of the same name on another machine */
+  run_sql(t, "UPDATE places SET host = 'again.example' WHERE host <> 'elsewhere.example'");
+  assert_int_equal(unlink(content), 0);
+  assert_status(fn_tracking_purge(t, ID_A, &err), FN_E_IO);
+  assert_contains(err.message, "of the machine again.example, and is not to be found");
+  assert_ok(fn_tracking_forget(t, ID_A, &err));
+  assert_files(t, "", "");
+  assert_status(fn_tracking_get_run(t, ID_A, describe, NULL, &err), FN_E_NOT_FOUND);
+  fn_tracking_close(t);
+}
+
+/* A database of before places were recorded: its files are looked for in track.artifacts, as then. */
+static void test_older_schema(void **state) {
+  (void)state;
+  fn_err err = {0};
+  char content[300];
+  snprintf(content, sizeof content, "%s/sha256/ba/" ABC, store_files);
+  add_with_file(ID_A, "abc");
+  fn_tracking *t = store_open(false);
+  run_sql(t, "ALTER TABLE artifacts DROP COLUMN place");
+  run_sql(t, "DROP TABLE places");
+  run_sql(t, "UPDATE schema_version SET version = 1 WHERE name = 'tracking'");
+  fn_tracking_close(t);
+  t = store_open(true); /* where nothing may be changed it is read as it is */
+  assert_files(t, "", "a:3:ba78 ");
+  fn_tracking_close(t);
+  t = store_open(false);
+  assert_files(t, "", "a:3:ba78 ");
+  assert_ok(fn_tracking_purge(t, ID_A, &err));
+  assert_false(fn_path_exists(content));
+  fn_tracking_close(t);
+  add_with_file(ID_B, "abc");
 }
 
 /* A content that one drops while another puts it is there when the other is done. */
@@ -805,6 +898,8 @@ int main(void) {
       TEST(test_damaged_artifact_is_named),
       TEST(test_purge),
       TEST(test_purge_goes_on),
+      TEST(test_purge_elsewhere),
+      TEST(test_older_schema),
       TEST(test_purged_while_put),
       TEST(test_purged_before_named),
       TEST(test_bad_artifact_paths),
