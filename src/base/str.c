@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <locale.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -248,22 +247,6 @@ void fn_buf_printf(fn_buf *buf, const char *format, ...) {
   }
   va_end(again);
   va_end(args);
-}
-
-void fn_buf_append_double(fn_buf *buf, double value) {
-  if (!isfinite(value)) {
-    fn_buf_append_str(buf, "null");
-    return;
-  }
-  char text[40];
-  for (int digits = 15; digits <= 17; digits++) {
-    snprintf(text, sizeof text, "%.*g", digits, value);
-    if (strtod(text, NULL) == value) break;
-  }
-  for (char *p = text; *p; p++)
-    if (*p == ',') *p = '.'; /* a caller's locale with a decimal comma */
-  fn_buf_append_str(buf, text);
-  if (value == 0 && signbit(value)) fn_buf_append_str(buf, ".0"); /* "-0" would read back as the integer 0 */
 }
 
 void fn_buf_append_utf8(fn_buf *buf, fn_str text) {

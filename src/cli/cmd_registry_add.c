@@ -24,7 +24,7 @@ static fn_status report(const fn_cli_registry *r, const char *name, int64_t vers
   } else {
     fn_buf_printf(&out, "%s/%lld%s\n\n", name, (long long)version,
                   found ? " is this model already, with the same data and settings" : "");
-    fn_cli_print_gates(&out, &gates);
+    fn_cli_print_gates(&out, r->cli, &gates);
   }
   FN_TRY(fn_buf_check(&out, "a version", err));
   return fn_cli_print(fn_buf_str(&out), err);

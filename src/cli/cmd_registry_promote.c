@@ -154,10 +154,10 @@ static void append_text(fn_buf *out, const promote *p, const fn_gates *gates) {
   fn_print_line(&head, fn_str_from(p->run), 120);
   if (p->version == 0) fn_buf_printf(&head, ", which is no version of %s yet", p->name);
   fn_buf_printf(&head, "%s: %s", p->made ? " now" : "", p->why);
-  if (!head.failed) fn_buf_append_wrapped(out, head.data, 0, 2, 80);
+  if (!head.failed) fn_buf_append_wrapped(out, head.data, 0, 2, fn_cli_help_width());
   fn_buf_append_str(out, "\n\n");
   if (p->card)
-    fn_cli_print_gates(out, gates);
+    fn_cli_print_gates(out, p->r.cli, gates);
   else
     fn_buf_append_str(out, "the gates are asked when it is made a version: without --dry-run, or by `registry add`\n");
   fn_buf_printf(out, "\n%s@%s: ", p->name, p->alias);

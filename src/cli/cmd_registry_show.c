@@ -327,8 +327,7 @@ static fn_status append_tags(fn_buf *out, const fn_version_info *v, fn_err *err)
   return FN_OK;
 }
 
-static fn_status append_version(fn_buf *out, const fn_version_info *v, const fn_registry_options *options,
-                                fn_err *err) {
+static fn_status append_version(fn_buf *out, const fn_version_info *v, const fn_cli_registry *r, fn_err *err) {
   char time[21];
   fn_gates gates;
   FN_AUTO_JSON json_t *card = NULL;
@@ -347,13 +346,13 @@ static fn_status append_version(fn_buf *out, const fn_version_info *v, const fn_
   for (size_t i = 0; i < json_array_size(limits); i++) {
     const char *text = json_string_value(json_array_get(limits, i));
     fn_buf_append_str(out, "  ");
-    fn_buf_append_wrapped(out, text ? text : "-", 2, 4, 78);
+    fn_buf_append_wrapped(out, text ? text : "-", 2, 4, fn_cli_help_width());
     fn_buf_append_char(out, '\n');
   }
   FN_TRY(append_tags(out, v, err));
-  fn_gates_check(&gates, card, NULL, options);
+  fn_gates_check(&gates, card, NULL, &r->options);
   fn_buf_append_char(out, '\n');
-  fn_cli_print_gates(out, &gates);
+  fn_cli_print_gates(out, r->cli, &gates);
   return FN_OK;
 }
 
@@ -368,7 +367,7 @@ static fn_status show_one(fn_cli_registry *r, showing *s, const fn_cli_version_n
     status = show_version_json(s, &found.info, err);
     fn_json_end(&s->w);
   } else {
-    status = append_version(s->out, &found.info, &r->options, err);
+    status = append_version(s->out, &found.info, r, err);
   }
   fn_version_deinit(&found);
   return status;

@@ -52,29 +52,65 @@ fn_status fn_cli_load_card(json_t **card_out, const fn_cli_registry *r, const ch
   return status;
 }
 
-static void append_figure(fn_buf *out, double value, const char *unit) {
-  char cell[32];
-  if (isnan(value)) {
-    snprintf(cell, sizeof cell, "-");
-  } else if (unit[0] == '\0') {
-    snprintf(cell, sizeof cell, "%.4f", value);
-  } else {
-    snprintf(cell, sizeof cell, "%.2f %s", value, unit);
-  }
-  fn_buf_printf(out, "%12s", cell);
+/* "0.8552", "2.00 %", "-"; returns out. */
+static const char *figure(char out[32], double value, const char *unit) {
+  if (isnan(value))
+    snprintf(out, 32, "-");
+  else if (unit[0] == '\0')
+    snprintf(out, 32, "%.4f", value);
+  else
+    snprintf(out, 32, "%.2f %s", value, unit);
+  return out;
 }
 
-void fn_cli_print_gates(fn_buf *out, const fn_gates *gates) {
-  fn_buf_printf(out, "%-28s%12s  %-9s%12s  %s\n", "gate", "value", "must be", "limit", "verdict");
+static void append_verdict(fn_buf *out, const fn_gate *g, bool color) {
+  const bool fails = g->verdict == FN_GATE_FAIL;
+  const char *name = fn_gate_verdict_names[g->verdict];
+  if (!color || g->verdict == FN_GATE_PASS)
+    fn_buf_printf(out, "%s\n", name);
+  else
+    fn_buf_printf(out, "%s%s\033[0m\n", fails ? "\033[1;31m" : "\033[2m", name);
+}
+
+static void append_remark(fn_buf *out, const fn_gate *g, const char *indent, size_t width) {
+  const size_t column = strlen(indent);
+  if (g->verdict != FN_GATE_PASS && g->remark[0]) {
+    fn_buf_append_str(out, indent);
+    fn_buf_append_wrapped(out, g->remark, column, column, width);
+    fn_buf_append_char(out, '\n');
+  }
+  if (g->verdict == FN_GATE_FAIL) fn_buf_printf(out, "%s(%s)\n", indent, g->key);
+}
+
+/* Where a row of the table does not fit: the verdict behind the name, the figures below. */
+static void append_narrow(fn_buf *out, const fn_gate *g, size_t width, bool color) {
+  char value[32], limit[32];
+  const int column = width > 40 ? 32 : 26;
+  fn_buf_printf(out, "%-*s", column, g->name);
+  append_verdict(out, g, color);
+  if (!isnan(g->value) || !isnan(g->limit)) fn_buf_printf(out, "  %s", figure(value, g->value, g->unit));
+  if (!isnan(g->limit))
+    fn_buf_printf(out, ", %s %s", g->at_least ? "at least" : "at most", figure(limit, g->limit, g->unit));
+  if (!isnan(g->value) || !isnan(g->limit)) fn_buf_append_char(out, '\n');
+  append_remark(out, g, "  ", width);
+}
+
+void fn_cli_print_gates(fn_buf *out, const fn_cli *cli, const fn_gates *gates) {
+  enum { TABLE = 74 };
+  char value[32], limit[32];
+  const size_t width = (size_t)fn_cli_width(STDOUT_FILENO);
+  const bool color = cli->color && cli->tty_out;
+  if (width >= TABLE) fn_buf_printf(out, "%-28s%12s  %-9s%12s  %s\n", "gate", "value", "must be", "limit", "verdict");
   for (size_t i = 0; i < gates->n; i++) {
     const fn_gate *g = &gates->items[i];
-    fn_buf_printf(out, "%-28s", g->name);
-    append_figure(out, g->value, g->unit);
-    fn_buf_printf(out, "  %-9s", g->at_least ? "at least" : "at most");
-    append_figure(out, g->limit, g->unit);
-    fn_buf_printf(out, "  %s\n", fn_gate_verdict_names[g->verdict]);
-    if (g->verdict != FN_GATE_PASS && g->remark[0]) fn_buf_printf(out, "    %s\n", g->remark);
-    if (g->verdict == FN_GATE_FAIL) fn_buf_printf(out, "    (%s)\n", g->key);
+    if (width < TABLE) {
+      append_narrow(out, g, width, color);
+      continue;
+    }
+    fn_buf_printf(out, "%-28s%12s  %-9s%12s  ", g->name, figure(value, g->value, g->unit),
+                  g->at_least ? "at least" : "at most", figure(limit, g->limit, g->unit));
+    append_verdict(out, g, color);
+    append_remark(out, g, "    ", width);
   }
 }
 

@@ -36,8 +36,8 @@ FN_NODISCARD fn_status fn_cli_one_version(fn_cli_version_name *out, const fn_cli
 FN_NODISCARD fn_status fn_cli_load_card(json_t **card_out, const fn_cli_registry *registry, const char *name,
                                         int64_t version, fn_err *err);
 FN_NODISCARD fn_status fn_cli_parse_card(json_t **card_out, const fn_version_info *version, fn_err *err);
-/* A table of gates, at most 80 columns. */
-void fn_cli_print_gates(fn_buf *out, const fn_gates *gates);
+/* A table of gates as wide as the terminal of stdout has room for; on it, what fails stands out in colour. */
+void fn_cli_print_gates(fn_buf *out, const fn_cli *cli, const fn_gates *gates);
 
 /* A new folder in TMPDIR, else /tmp, which the caller removes. malloc'd. */
 FN_NODISCARD fn_status fn_cli_make_scratch(char **path_out, fn_err *err);

@@ -162,7 +162,7 @@ static fn_status read_field(fn_field *field_out, reader *r, fn_err *err) {
     const fn_str kind = fn_str_make(name.data, (size_t)(dot - name.data));
     fn_str key = fn_str_make(dot + 1, name.length - kind.length - 1);
     if (!find_kind(&field.kind, kind)) return take_attribute(&field, &begin, name, err);
-    if (key.length == 0 && (next(r) == '`' || next(r) == '"')) FN_TRY(read_quoted(&key, r, err));
+    if (key.length == 0 && (next(r) == '`' || next(r) == '"' || next(r) == '\'')) FN_TRY(read_quoted(&key, r, err));
     FN_TRY(take_key(&field, &begin, key, err));
   }
   *field_out = field;
@@ -268,7 +268,9 @@ static fn_status read_list(fn_clause *c, reader *r, fn_err *err) {
   do {
     FN_TRY(read_string(&strings[c->n_strings++], r, err));
     skip_space(r);
-  } while (take_mark(r, ","));
+    if (!take_mark(r, ",")) break;
+    skip_space(r);
+  } while (next(r) != ')'); /* ('a',) is how Python writes a list of one */
   c->strings = strings;
   return take_mark(r, ")") ? FN_OK : fail(r, err, "a list goes on with , or ends with )");
 }

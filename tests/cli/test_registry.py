@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import platform
+import re
 import resource
 import shutil
 import signal
@@ -569,3 +570,14 @@ def test_tables_fit_a_terminal(place):
         _, text = on_terminal([place.program, "registry", "list"], place.folder, columns=width)
         assert all(len(line) <= width for line in text.replace("\r", "").splitlines()), text
         assert "canary, production, staging" in text and (long in text or width < 100), text
+
+
+def test_gates_fit_a_terminal_and_what_fails_stands_out(place):
+    command = [place.program, "registry", "promote", "fake-news", "1", "--alias", "best", "--dry-run", "registry.gate_max_mb=0.01"]
+    code, text = on_terminal(command, place.folder)
+    assert code == 4 and "verdict" in text and text.count("\033[1;31mFAIL\033[0m") == 1 and "\033[2mskipped" in text
+    assert "\033" not in on_terminal(command, place.folder, NO_COLOR="1")[1]
+    _, text = on_terminal(command, place.folder, columns=40)
+    gates = text[text.index("test f1_weighted"):text.index("fake-news@best")].replace("\r", "")
+    assert all(len(line) <= 40 for line in re.sub("\033\\[[0-9;]*m", "", gates).splitlines()), gates
+    assert re.search(r", at most 0\.01 MB\n  \(registry\.gate_max_mb\)", gates)

@@ -97,6 +97,22 @@ static void test_buf(void **state) {
     assert_true(fn_str_to_double(&y, fn_buf_str(&buf)));
     assert_true(x == y);
   }
+  for (int i = 0; i < 4000;
+       i++) { /* as printf writes it: usual magnitudes, few digits, the ends of what is done here */
+    char text[40];
+    double x = pow(10, 26 * fn_rng_uniform(&rng) - 9);
+    if (i % 4 == 1) x = (double)(fn_rng_u64(&rng) % 100000) / (double)(1u << fn_rng_u64(&rng) % 20);
+    if (i % 4 == 2) x = nextafter(pow(10, (double)(fn_rng_u64(&rng) % 26) - 9), i % 8 == 2 ? 0 : 1e30);
+    if (i % 4 == 3) x = round(x * 1e4) / 1e4;
+    if (i % 3 == 0) x = -x;
+    for (int digits = 15; digits <= 17; digits++) {
+      snprintf(text, sizeof text, "%.*g", digits, x);
+      if (strtod(text, NULL) == x) break;
+    }
+    fn_buf_reset(&buf);
+    fn_buf_append_double(&buf, x);
+    assert_string_equal(buf.data, x == 0 && signbit(x) ? "-0.0" : text);
+  }
   fn_buf_reset(&buf);
   fn_buf_append_double(&buf, 0.94);
   fn_buf_append_double(&buf, (double)NAN);

@@ -68,6 +68,7 @@ static void test_filters(void **state) {
       {"tags.`user name` = 'Ann'", "a"},
       {"tag.\"user name\" LIKE 'ann%'", ""},
       {"tags.`user name` ILIKE 'ann%'", "ca"},
+      {"tags.'user name' = 'Ann'", "a"},
       {"tags.`user name` LIKE 'Ann\\_x'", ""}, /* no escapes */
       {"tags.`user name` LIKE 'Ann*'", ""},
       {"status = 'FINISHED'", "a"},
@@ -77,6 +78,7 @@ static void test_filters(void **state) {
       {"attributes.`Run name` = 'b'", "b"},
       {"run_id = '" ID_C "'", "c"},
       {"run_id IN ('" ID_C "', '" ID_A "')", "ca"},
+      {"run_id IN ('" ID_C "', )", "c"}, /* as Python writes a list of one */
       {"run_id not in ('" ID_C "','" ID_A "')", "b"},
       {"start_time > 10", "cb"},
       {"created <= 20 AND end_time > 0", "a"},
@@ -214,6 +216,8 @@ static void test_refusals(void **state) {
       {"run_id IN 'x'", "a list follows"},
       {"run_id IN ('x'", "a list goes on with , or ends with )"},
       {"run_id IN ()", "text stands between quotes"},
+      {"run_id IN (,)", "text stands between quotes"},
+      {"run_id IN ('x',,)", "text stands between quotes"},
       {"datasets.size = 'x'", "of datasets there are name, digest and context"},
       {"start_time = '5'", "a number is compared with a number"},
       {"status = 'a' status = 'b'", "comparisons are joined by AND alone"},
