@@ -128,7 +128,7 @@ class Runtime:
             "Content-Type": "application/json", **{k.replace("_", "-"): v for k, v in headers.items()}}))
         return id
 
-    def outcome(self, id, timeout=60):
+    def outcome(self, id, timeout=240):
         got, outcome = self.outcomes.get(timeout=timeout)
         assert got == id, (got, id)
         return outcome

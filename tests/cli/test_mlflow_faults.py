@@ -5,14 +5,14 @@ import fcntl
 import json
 import os
 import subprocess
-import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
+from cli.http_support import kept_port
 from mlflow_fake import FakeMlflow
-from train_support import TINY, bare_environment, prepare, write_corpus
+from train_support import TINY, bare_environment, prepare, seconds_since_training, wait_for, write_corpus
 
 PROBE = Path(os.environ.get("FN_TOOLS", Path(__file__).resolve().parents[2] / "build/dev/tests/tools")) / "sink_probe"
 
@@ -23,11 +23,11 @@ def events(n=50, status="FINISHED"):
     return lines + ["m\tval/loss\tnan\t1\t5", "m\tval/loss\tinf\t2\t6"] + ([f"s\t{status}\t1700000009999"] if status else [])
 
 
-def probe(folder, url, lines, close_ms=8000, check=None, **words):
+def probe(folder, url, lines, close_ms=60000, check=None, **words):
     Path(folder).mkdir(exist_ok=True)
     words = [str(x) for pair in words.items() for x in pair]
     done = subprocess.run([PROBE, "mlflow", folder, "uri", url, "close", str(close_ms), *words],
-                          input="\n".join(lines) + "\n", capture_output=True, text=True, timeout=60)
+                          input="\n".join(lines) + "\n", capture_output=True, text=True, timeout=240)
     assert done.stdout, done.stderr
     said = json.loads(done.stdout)
     if check is not None:
@@ -59,7 +59,7 @@ def test_every_fault_passes(tmp_path):
 
     def one(fault):
         servers = FakeMlflow([fault] + ["ok"] * 3 + [fault] + ["ok"] * 2 + [fault])
-        said = probe(tmp_path / fault, servers.url, events(), close_ms=20000)
+        said = probe(tmp_path / fault, servers.url, events(), close_ms=120000)
         servers.close()
         return fault, servers, said
 
@@ -74,15 +74,15 @@ def test_every_fault_passes(tmp_path):
 @pytest.mark.parametrize("fault", ["moved", "later"])
 def test_the_end_does_not_wait_where_that_is_of_no_use(tmp_path, fault):
     server = FakeMlflow([fault] * 99)
-    said = probe(tmp_path / "r", server.url, events(), close_ms=20000, check=False)
+    said = probe(tmp_path / "r", server.url, events(), check=False)
     server.close()
-    assert said["close_ms"] < 3000 and "events wait for" in said["close"] and len(server.requests) < 5
+    assert said["close_ms"] < 20000 and "events wait for" in said["close"] and len(server.requests) < 5
 
 
 def test_answers_that_are_lost_have_no_effect_twice(tmp_path):
     server = FakeMlflow([f"lose@{place}" for place in (
         "experiments/create", "runs/create", "runs/search", "runs/update", "runs/log-batch", "runs/log-batch", "runs/update")])
-    said = probe(tmp_path / "r", server.url, events(), close_ms=20000)
+    said = probe(tmp_path / "r", server.url, events())
     server.close()
     assert said["close"] == "" and server.seen_faults == ["lose"] * 7 and not server.faults
     run = check_all(server)
@@ -102,17 +102,19 @@ def test_limits_of_a_batch(tmp_path):
 
 
 def test_a_server_that_is_away_holds_nobody_up_and_sync_brings_it_all(tmp_path, fakenews):
-    server = FakeMlflow()
-    port, url = server.port, server.url
-    server.close()
+    with kept_port() as port:
+        check_a_server_that_is_away(tmp_path, fakenews, port)
+
+
+def check_a_server_that_is_away(tmp_path, fakenews, port):
+    url = f"http://127.0.0.1:{port}"
     folder = tmp_path / "runs" / "one"
     folder.parent.mkdir()
     (folder / "model").mkdir(parents=True)
     (folder / "model" / "a.bin").write_bytes(b"\x00\x01")
     lines = events(status=None) + [f"a\tmodel/a.bin\t{folder}/model/a.bin", "s\tFINISHED\t1700000009999"]
-    begin = time.monotonic()
     said = probe(folder, url, lines, close_ms=300, check=False)
-    assert time.monotonic() - begin < 5 and said["slowest_ms"] < 500
+    assert said["close_ms"] < 20000 and said["slowest_ms"] < 500
     assert "58 events wait for" in said["close"] and f"fakenews runs sync {folder}" in said["close"]
 
     away = fakenews("runs", "sync", "net.retries=0")
@@ -162,7 +164,7 @@ def test_what_was_named_by_its_id_counts_later_as_well(tmp_path, fakenews):
         assert run["tags"]["mlflow.runName"] == "theirs" and run["tags"]["mlflow.source.type"] == "PROJECT"
     assert ("more", 1, 1, 1) in run["metrics"] and run["status"] == "FINISHED"
 
-    said = probe(tmp_path / "none", server.url, events(1), close_ms=2000, check=False, run="f" * 32, id="c" * 32)
+    said = probe(tmp_path / "none", server.url, events(1), check=False, run="f" * 32, id="c" * 32)
     assert "Run not found; MLFLOW_RUN_ID=ffff" in said["close"]
     code, words = sync("none")
     assert code == 2 and f"fakenews runs sync {tmp_path / 'none'} track.experiment=NAME" in words and len(server.runs) == 1
@@ -216,9 +218,7 @@ def test_a_killed_process_loses_nothing_that_was_written(tmp_path, fakenews):
     process.stdin.write("\n".join(events()) + "\n\n")
     process.stdin.flush()
     journal = folder / "track" / "mlflow.jsonl"
-    end = time.monotonic() + 10
-    while time.monotonic() < end and not (journal.exists() and b"FINISHED" in journal.read_bytes()):
-        time.sleep(0.02)
+    wait_for(lambda: journal.exists() and journal.read_bytes().count(b"\n") == 1 + len(events()))
     process.kill()
     process.wait()
     with open(journal, "ab") as file:
@@ -238,10 +238,9 @@ def test_a_killed_training_is_told_as_killed(tmp_path, fakenews):
     process = subprocess.Popen([PROBE, "mlflow", folder, "uri", server.url], stdin=subprocess.PIPE, text=True)
     process.stdin.write("\n".join(events(status=None)) + "\n\n")
     process.stdin.flush()
-    end = time.monotonic() + 10
-    while time.monotonic() < end and not (server.runs and len(only_run(server)["metrics"]) == 52):
-        time.sleep(0.02)
-    time.sleep(0.2)
+    journal, sent = folder / "track" / "mlflow.jsonl", folder / "track" / "mlflow.sent"
+    wait_for(lambda: server.runs and len(only_run(server)["metrics"]) == 52)
+    wait_for(lambda: json.loads(sent.read_text())["offset"] == journal.stat().st_size)  # nor has it anything to note
     running = fakenews("runs", "sync")
     assert running.code == 0 and "nothing waits" in running.stderr and only_run(server)["status"] == "RUNNING"
     process.kill()
@@ -249,13 +248,13 @@ def test_a_killed_training_is_told_as_killed(tmp_path, fakenews):
     done = fakenews("runs", "sync")
     assert done.code == 0 and json.loads(done.stdout)["killed"] is True, done.stdout + done.stderr
     status, ended = only_run(server)["statuses"][-1]
-    written = (folder / "track" / "mlflow.jsonl").stat().st_mtime
+    written = journal.stat().st_mtime
     assert status == "KILLED" and abs(ended - written * 1000) < 2
     n = len(server.requests)
     again = fakenews("runs", "sync")
     assert "nothing waits" in again.stderr and len(server.requests) == n
     probe(folder, server.url, ["m\tmore\t1\t1\t1", "s\tFINISHED\t1700000009999"], check=True)  # it goes on
-    sent = folder / "track" / "mlflow.sent"  # as if the disk had not taken the end
+    # as if the disk had not taken the end
     sent.write_text(sent.read_text().replace("FINISHED", "RUNNING"))
     done = fakenews("runs", "sync", folder)
     assert done.code == 0 and "killed" not in json.loads(done.stdout) and "FINISHED" in sent.read_text(), done.stdout
@@ -305,7 +304,7 @@ def test_deleted_run_and_experiment_say_how_to_go_on(tmp_path, fakenews):
     folder = tmp_path / "r"
     probe(folder, server.url, events(status=None), check=True)
     only_run(server)["lifecycle_stage"] = "deleted"
-    said = probe(folder, server.url, ["m\tlate\t1\t1\t1", "s\tFINISHED\t1700000009999"], close_ms=300, check=False)
+    said = probe(folder, server.url, ["m\tlate\t1\t1\t1", "s\tFINISHED\t1700000009999"], check=False)
     assert "is deleted there; restore it (mlflow runs restore --run-id " in said["close"]
     only_run(server)["lifecycle_stage"] = "active"
     done = fakenews("runs", "sync", folder)
@@ -313,11 +312,11 @@ def test_deleted_run_and_experiment_say_how_to_go_on(tmp_path, fakenews):
     check_all(server)
 
     server.runs.clear()
-    said = probe(folder, server.url, ["m\tlater\t1\t1\t1"], close_ms=300, check=False)
+    said = probe(folder, server.url, ["m\tlater\t1\t1\t1"], check=False)
     assert "is not there any more" in said["close"]
 
     server.experiments["probe"]["lifecycle_stage"] = "deleted"
-    said = probe(tmp_path / "s", server.url, events(), close_ms=300, check=False)
+    said = probe(tmp_path / "s", server.url, events(), check=False)
     assert 'the experiment "probe" is deleted; restore it' in said["close"]
     server.close()
 
@@ -325,7 +324,7 @@ def test_deleted_run_and_experiment_say_how_to_go_on(tmp_path, fakenews):
 def test_an_expired_token_and_secrets(tmp_path, fakenews):
     server = FakeMlflow(token="fresh-token-1")
     folder = tmp_path / "r"
-    said = probe(folder, server.url, events(), close_ms=300, check=False, token="stale-token-0")
+    said = probe(folder, server.url, events(), check=False, token="stale-token-0")
     assert "the server refuses the credentials it was given (an expired token?)" in said["close"]
     assert not server.runs
     none = fakenews("runs", "sync", folder)
@@ -340,7 +339,7 @@ def test_an_expired_token_and_secrets(tmp_path, fakenews):
         assert "stale-token" not in text and "fresh-token" not in text
 
     for url, words in (("http://user:pass-word-3@192.0.2.1", {}), ("http://192.0.2.1", {"token": "pass-word-3"})):
-        said = probe(tmp_path / "far", url, events(), close_ms=300, check=False, **words)
+        said = probe(tmp_path / "far", url, events(), check=False, **words)
         assert "net.insecure_hosts" in said["close"] and "pass-word-3" not in json.dumps(said)
         assert all(b"pass-word-3" not in p.read_bytes() for p in (tmp_path / "far").rglob("*") if p.is_file())
 
@@ -372,7 +371,7 @@ def test_what_was_sent_is_cut_off(tmp_path):
     key = "train/" + "x" * 200
     lines = [line for i in range(0, 24000, 8000) for line in
              [f"m\t{key}\t0.{j:09d}\t{j}\t{1700000000000 + j}" for j in range(i, i + 8000)] + ["sleep\t200"]]
-    said = probe(tmp_path / "r", server.url, lines + ["s\tFINISHED\t1700000009999"], close_ms=20000)
+    said = probe(tmp_path / "r", server.url, lines + ["s\tFINISHED\t1700000009999"], close_ms=120000)
     server.close()
     assert said["close"] == ""
     run = only_run(server)
@@ -400,14 +399,14 @@ def test_data_set_and_parent(tmp_path):
     theirs = ["t\tmlflow.parentRunId\t" + f"{1:032x}"]  # by the server's own id
     probe(tmp_path / "second", server.url, theirs + events(1), check=True, id="c" * 32)
     assert server.runs[f"{3:032x}"]["tags"]["mlflow.parentRunId"] == f"{1:032x}"
-    late = ["t\tmlflow.parentRunId\t" + "d" * 32, *events(1, status=None), "sleep\t400", "s\tFINISHED\t9"]
+    told = tmp_path / "told"
+    late = ["t\tmlflow.parentRunId\t" + "d" * 32, *events(1, status=None), f"await\t{told}", "s\tFINISHED\t9"]
     with ThreadPoolExecutor(1) as pool:  # told before its parent is
         waiting = pool.submit(probe, tmp_path / "late", server.url, late, check=True, id="e" * 32)
-        end = time.monotonic() + 10
-        while time.monotonic() < end and "team" not in server.runs.get(f"{4:032x}", {"tags": {}})["tags"]:
-            time.sleep(0.01)
+        wait_for(lambda: "team" in server.runs.get(f"{4:032x}", {"tags": {}})["tags"])
         assert "mlflow.parentRunId" not in server.runs[f"{4:032x}"]["tags"]
         server.make("runs/create", experiment_id="1", start_time=5, tags=[{"key": "fakenews.run_id", "value": "d" * 32}])
+        told.touch()
         waiting.result()
     assert server.runs[f"{4:032x}"]["tags"]["mlflow.parentRunId"] == f"{5:032x}"
     assert server.runs[f"{4:032x}"]["tags"]["fakenews.parent_run_id"] == "d" * 32
@@ -453,10 +452,10 @@ def test_a_training_with_all_sinks_while_the_server_is_away(program, data, tmp_p
                "track.close_timeout_s=1", "track.system_metrics=false", "name=desk"]
     env = bare_environment(tmp_path, MLFLOW_TRACKING_URI="http://127.0.0.1:9", MLFLOW_EXPERIMENT_NAME="desk",
                            WANDB_PROJECT="news", WANDB_MODE="online")
-    begin = time.monotonic()
-    done = subprocess.run(command, capture_output=True, text=True, env=env, cwd=tmp_path, timeout=60)
+    done = subprocess.run(command, capture_output=True, text=True, env=env, cwd=tmp_path, timeout=240)
     assert done.returncode == 0, done.stderr
-    assert time.monotonic() - begin < 20
+    run, = (tmp_path / "runs").glob("2*")
+    assert seconds_since_training(run) < 20  # of track.close_timeout_s, which is 30 where it is not set
     assert "events wait for http://127.0.0.1:9" in done.stderr and "fakenews runs sync" in done.stderr
     assert "WANDB_MODE=online: nothing is sent" in done.stderr
     assert len(list((tmp_path / "wandb").glob("offline-run-*/run-*.wandb"))) == 1

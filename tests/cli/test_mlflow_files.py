@@ -13,7 +13,7 @@ import pytest
 from mlflow_fake import FakeMlflow
 from test_mlflow_faults import data  # noqa: F401 (a fixture)
 from test_mlflow_faults import events, check_all, only_run, probe
-from train_support import TINY, bare_environment
+from train_support import TINY, bare_environment, seconds_since_training, wait_for
 
 NO_CREDENTIALS = {"AWS_EC2_METADATA_DISABLED": "true"}
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b"}
@@ -32,7 +32,7 @@ def deaf():
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen(64)
-        listener.settimeout(1)
+        listener.settimeout(60)
         yield Deaf(listener)
 
 
@@ -53,9 +53,8 @@ def train(program, data, folder, *words, **env):  # noqa: F811
 def test_values_do_not_wait_for_files_and_files_wait_for_credentials(tmp_path, fakenews):
     server = FakeMlflow(root="s3://bucket/x")
     folder = tmp_path / "r"
-    begin = time.monotonic()
-    said = probe(folder, server.url, with_files(folder), close_ms=30000, check=False)
-    assert time.monotonic() - begin < 10  # not the whole of close: time alone does not mend it
+    said = probe(folder, server.url, with_files(folder), close_ms=120000, check=False)
+    assert said["close_ms"] < 60000  # not the whole of it: time alone does not mend it
     run = check_all(server)
     assert not run["files"] and "3 files wait for" in said["close"] and "refuse" not in said["close"]
     none = fakenews("runs", "sync", folder, env=NO_CREDENTIALS)
@@ -74,7 +73,7 @@ def test_one_file_that_fails_does_not_hold_up_the_others(tmp_path):
     lines = with_files(folder)
     path = "artifacts/1/" + f"{1:032x}" + "/artifacts/model/0.bin"
     server.faults = [f"503@{path}"]
-    said = probe(folder, server.url, lines, close_ms=8000, check=True)
+    said = probe(folder, server.url, lines, check=True)
     server.close()
     assert said["close"] == "" and server.seen_faults == ["503"]
     assert sorted(check_all(server)["files"]) == ["model/0.bin", "model/1.bin", "model/2.bin"]
@@ -84,12 +83,11 @@ def test_one_file_that_fails_does_not_hold_up_the_others(tmp_path):
 
 def test_a_store_that_never_answers_holds_nothing_up(program, data, tmp_path, deaf):  # noqa: F811
     server = FakeMlflow(root="s3://bucket/x")
-    begin = time.monotonic()
     process = train(program, data, tmp_path, f"track.uri={server.url}", "track.close_timeout_s=3", MLFLOW_S3_ENDPOINT_URL=deaf,
                     AWS_ENDPOINT_URL="http://127.0.0.1:9",
                     **CREDENTIALS)
-    _, err = process.communicate(timeout=40)
-    assert process.returncode == 0 and time.monotonic() - begin < 15, err
+    _, err = process.communicate(timeout=240)
+    assert process.returncode == 0 and seconds_since_training(tmp_path / "run") < 25, err
     deaf.listener.accept()[0].close()
     server.close()
     run = only_run(server)
@@ -99,25 +97,21 @@ def test_a_store_that_never_answers_holds_nothing_up(program, data, tmp_path, de
 
 def test_the_end_is_not_waited_for_where_access_is_refused(program, data, tmp_path):  # noqa: F811
     server = FakeMlflow(token="right")
-    begin = time.monotonic()
-    process = train(program, data, tmp_path, f"track.uri={server.url}", MLFLOW_TRACKING_TOKEN="wrong")
-    _, err = process.communicate(timeout=60)
+    process = train(program, data, tmp_path, f"track.uri={server.url}", "track.close_timeout_s=200", MLFLOW_TRACKING_TOKEN="wrong")
+    _, err = process.communicate(timeout=300)
     server.close()
-    assert process.returncode == 0 and time.monotonic() - begin < 20, err  # track.close_timeout_s is 30
+    assert process.returncode == 0 and seconds_since_training(tmp_path / "run") < 100, err
     assert "events wait for" in err and "expired token" in err
 
 
 def test_a_signal_ends_the_wait_at_the_end(program, data, tmp_path, deaf):  # noqa: F811
-    process = train(program, data, tmp_path, f"track.uri={deaf}", "track.close_timeout_s=60")
-    end = time.monotonic() + 30
+    process = train(program, data, tmp_path, f"track.uri={deaf}", "track.close_timeout_s=200")
     journal = tmp_path / "run" / "track" / "mlflow.jsonl"
-    while time.monotonic() < end and not (journal.exists() and b"FINISHED" in journal.read_bytes()):
-        time.sleep(0.05)
+    wait_for(lambda: journal.exists() and b"FINISHED" in journal.read_bytes())
     time.sleep(0.3)
     process.send_signal(signal.SIGINT)
-    begin = time.monotonic()
-    _, err = process.communicate(timeout=30)
-    assert time.monotonic() - begin < 5 and process.returncode in (0, 130), err
+    _, err = process.communicate(timeout=100)
+    assert process.returncode in (0, 130), err
     assert "events wait for" in err
 
 
@@ -176,14 +170,14 @@ def elsewhere(monkeypatch):
 def test_a_server_elsewhere_does_not_name_folders_of_this_machine(tmp_path, elsewhere):
     victim = tmp_path / "home" / ".config"
     server = FakeMlflow(root=str(victim), host=elsewhere)
-    said = probe(tmp_path / "r", server.url, with_files(tmp_path / "r"), close_ms=20000, check=False)
+    said = probe(tmp_path / "r", server.url, with_files(tmp_path / "r"), close_ms=60000, check=False)
     assert "3 files wait for" in said["close"] and "--serve-artifacts" in said["close"] and not victim.exists()
     assert "track.artifact_roots" in said["close"]
     check_all(server)  # values arrived
     for allowed in (victim.parent / "other", f"{victim}x"):
-        probe(tmp_path / "r", server.url, ["t\ta\tb"], close_ms=9000, check=False, roots=allowed)
+        probe(tmp_path / "r", server.url, ["t\ta\tb"], close_ms=60000, check=False, roots=allowed)
     assert not victim.exists()
-    said = probe(tmp_path / "r", server.url, ["t\ta\tb"], close_ms=9000, check=True, roots=victim.parent)
+    said = probe(tmp_path / "r", server.url, ["t\ta\tb"], close_ms=60000, check=True, roots=victim.parent)
     server.close()
     assert sorted(p.name for p in (victim / "model").iterdir()) == ["0.bin", "1.bin", "2.bin"]
 
@@ -194,11 +188,11 @@ def test_a_server_here_names_folders_but_no_links(tmp_path):
     target.mkdir()
     (root / "model").symlink_to(target)
     server = FakeMlflow(root=f"file://{urllib.parse.quote(str(root))}")
-    said = probe(tmp_path / "r", server.url, with_files(tmp_path / "r"), close_ms=20000, check=False)
+    said = probe(tmp_path / "r", server.url, with_files(tmp_path / "r"), close_ms=60000, check=False)
     assert "symbolic link" in said["close"] and "3 files wait" in said["close"] and not list(target.iterdir())
     check_all(server)
     (root / "model").unlink()
-    probe(tmp_path / "r", server.url, ["t\ta\tb"], close_ms=9000, check=True)
+    probe(tmp_path / "r", server.url, ["t\ta\tb"], close_ms=60000, check=True)
     server.close()
     assert sorted(p.name for p in (root / "model").iterdir()) == ["0.bin", "1.bin", "2.bin"]
 
@@ -215,6 +209,6 @@ def test_a_file_of_elsewhere_is_kept_with_the_run(tmp_path):
 
 def test_words_of_a_server_reach_the_terminal_clean(tmp_path):
     server = FakeMlflow(root="weird:\x9b31m\u202e\x1b[2J" + "\u00e4" * 300)
-    said = probe(tmp_path / "r", server.url, with_files(tmp_path / "r"), close_ms=9000, check=False)
+    said = probe(tmp_path / "r", server.url, with_files(tmp_path / "r"), close_ms=60000, check=False)
     server.close()
     assert "files stand in weird:" in said["close"] and not {"\x9b", "\x1b", "\u202e"} & set(said["close"])

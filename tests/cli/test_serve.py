@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -9,6 +10,7 @@ import threading
 
 import pytest
 from serve_support import MODEL, TEXT, Served
+from train_support import wait_for
 
 
 @pytest.fixture(scope="module")
@@ -164,28 +166,29 @@ def test_reload_under_load_fails_no_request(program, tmp_path):
         assert not failures
         assert server.get("/v1/model").json["n_failed_reloads"] == 1
         server.process.send_signal(signal.SIGHUP)  # no terminal: the model is loaded again
-        for _ in range(100):
-            if server.get("/v1/model").json["n_reloads"] == 6:
-                break
-        assert server.get("/v1/model").json["n_reloads"] == 6
+        wait_for(lambda: server.get("/v1/model").json["n_reloads"] == 6)
         assert server.stop() == 0
 
 
+def active(server):
+    """Requests at work, but for this one."""
+    return int(re.search(r"^fakenews_active_requests (\d+)$", server.get("/metrics").body.decode(), re.M)[1]) - 1
+
+
 def test_sigterm_answers_what_was_begun(program, tmp_path):
-    with Served(program, tmp_path, "serve.workers=1") as server:
+    with Served(program, tmp_path, "serve.workers=1", "serve.shutdown_timeout_s=240", "serve.timeout_ms=240000") as server:
         results = []
 
         def ask():
             items = [{"title": "Council", "text": TEXT * 10}] * 40
-            results.append(server.post("/v1/classify/batch", {"items": items}).status)
+            headers = {"Content-Type": "application/json"}
+            results.append(server.request("POST", "/v1/classify/batch", json.dumps({"items": items}), headers, timeout=300).status)
 
         threads = [threading.Thread(target=ask) for _ in range(4)]
         for thread in threads:
             thread.start()
-        while 'fakenews_active_requests 5' not in server.get("/metrics").body.decode():
-            if results:
-                break
-        assert server.stop() == 0
+        wait_for(lambda: len(results) + active(server) == 4)  # none is on its way to the server
+        assert server.stop(timeout=300) == 0
         for thread in threads:
             thread.join()
         assert results == [200] * 4

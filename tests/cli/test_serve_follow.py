@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 import shutil
 import signal
 import socket
@@ -73,11 +74,11 @@ def test_the_alias_moves_back_and_forth_under_load(place):
     with serve(place) as server:
         assert version_of(server) == 1
         assert metric(server, "fakenews_registry_version") == 1
-        assert metric(server, "fakenews_registry_age_seconds") < 3
+        assert metric(server, "fakenews_registry_age_seconds") < 60
         with Load(server) as load:
             for version in (2, 3, 1):
                 place.registry("alias", "fake-news@best", version)
-                wait_for(lambda: version_of(server) == version, 20)
+                wait_for(lambda: version_of(server) == version)
         assert {status for status, _ in load.answers} == {200}
         models = [model for _, model in load.answers]
         assert len(set(models)) == 3 and models[0] == models[-1] and len(models) > 20
@@ -87,7 +88,7 @@ def test_the_alias_moves_back_and_forth_under_load(place):
         assert registry["name"] == "fake-news" and registry["alias"] == "best" and registry["asked_at"]
         page = server.get("/card", Accept="text/html").body.decode()
         assert f"<dd>fake-news, version {registry['version']}, by its alias <code>best</code></dd>" in page
-        assert server.log.count('"registry_moved"') == 3
+        assert server.says('"registry_moved"', 3) and server.log.count('"registry_moved"') == 3
 
 
 def test_a_damaged_version_changes_nothing_and_is_not_tried_on_and_on(place):
@@ -98,15 +99,17 @@ def test_a_damaged_version_changes_nothing_and_is_not_tried_on_and_on(place):
     bad.write_bytes(data)
     with serve(place) as server:
         with Load(server, 1) as load:
+            begin = time.monotonic()
             place.registry("alias", "fake-news@best", 2)
-            wait_for(lambda: metric(server, "fakenews_registry_failures_total") >= 1, 20)
+            wait_for(lambda: metric(server, "fakenews_registry_failures_total") >= 1)
             time.sleep(0.8)
+        failures, questions = metric(server, "fakenews_registry_failures_total"), (time.monotonic() - begin) / 0.2 + 2
         assert {status for status, _ in load.answers} == {200}
         assert version_of(server) == 1
-        assert 1 <= metric(server, "fakenews_registry_failures_total") <= 3  # after 1, 3, 7 … questions
-        assert '"registry_fetch"' in server.log and "SHA-256" in server.log
+        assert 1 <= failures <= math.log2(questions + 1), (failures, questions)  # after 1, 3, 7 … questions
+        assert server.says('"registry_fetch"') and server.says("SHA-256")
         place.registry("alias", "fake-news@best", 3)
-        wait_for(lambda: version_of(server) == 3, 20)
+        wait_for(lambda: version_of(server) == 3)
 
 
 def test_a_version_that_is_no_model_is_refused_once(place):
@@ -123,13 +126,13 @@ def test_a_version_that_is_no_model_is_refused_once(place):
                    digest)
     with serve(place) as server:
         place.registry("alias", "fake-news@best", 2)
-        wait_for(lambda: '"registry_refused"' in server.log, 20)
+        wait_for(lambda: '"registry_refused"' in server.log)
         time.sleep(0.8)
         assert server.log.count('"registry_refused"') == 1
         assert metric(server, "fakenews_registry_failures_total") == 1
         assert version_of(server) == 1
     with serve(place) as server:  # and a start takes the last that was good
-        assert version_of(server) == 1 and '"registry_away"' in server.log
+        assert version_of(server) == 1 and server.says('"registry_away"')
 
 
 def test_the_registry_goes_away_and_comes_back(place):
@@ -137,21 +140,21 @@ def test_the_registry_goes_away_and_comes_back(place):
     hidden = place.folder / "hidden"
     with serve(place) as server:
         shutil.move(place.folder / "runs", hidden)
-        wait_for(lambda: '"registry_away"' in server.log, 20)
+        wait_for(lambda: '"registry_away"' in server.log)
         assert server.post("/v1/classify", {"title": "Moon is rented", "text": TEXT}).status == 200
-        wait_for(lambda: metric(server, "fakenews_registry_age_seconds") > 0.6, 20)
+        wait_for(lambda: metric(server, "fakenews_registry_age_seconds") > 0.6)
         assert server.log.count('"registry_away"') == 1
         shutil.move(hidden, place.folder / "runs")
         assert database.exists()
-        wait_for(lambda: '"registry_back"' in server.log, 20)
+        wait_for(lambda: '"registry_back"' in server.log)
         place.registry("alias", "fake-news@best", 3)
-        wait_for(lambda: version_of(server) == 3, 20)
+        wait_for(lambda: version_of(server) == 3)
 
 
 def test_killed_and_started_without_a_registry(place):
     with serve(place) as server:
         place.registry("alias", "fake-news@best", 3)
-        wait_for(lambda: version_of(server) == 3, 20)
+        wait_for(lambda: version_of(server) == 3)
         model = server.get("/v1/model").json["id"]
         server.process.kill()
         server.process.wait()
@@ -160,12 +163,12 @@ def test_killed_and_started_without_a_registry(place):
         answer = server.post("/v1/classify", {"title": "Moon is rented", "text": TEXT})
         assert answer.status == 200 and answer.json["model"] == model
         assert version_of(server) == 3 and server.get("/v1/model").json["registry"]["asked_at"] is None
-        assert '"registry_away"' in server.log
+        assert server.says('"registry_away"')
         failures = metric(server, "fakenews_registry_failures_total")
-        assert failures >= 1 and 0 <= metric(server, "fakenews_registry_age_seconds") < 30
-        wait_for(lambda: metric(server, "fakenews_registry_failures_total") > failures, 20)  # a counter does not fall
+        assert failures >= 1 and 0 <= metric(server, "fakenews_registry_age_seconds") < 300
+        wait_for(lambda: metric(server, "fakenews_registry_failures_total") > failures)  # a counter does not fall
         shutil.move(place.folder / "kept", place.folder / "runs")
-        wait_for(lambda: '"registry_back"' in server.log, 20)
+        wait_for(lambda: '"registry_back"' in server.log)
         assert metric(server, "fakenews_registry_failures_total") > failures
     # a folder that has no registry does not answer with the copy of another one
     elsewhere = Place(place.program, place.folder / "elsewhere")
@@ -182,11 +185,23 @@ def test_killed_and_started_without_a_registry(place):
     assert "runs/tracking.db" in done.stderr
 
 
+class Silence(str):
+    def __new__(cls, listener):
+        self = super().__new__(cls, f"http://127.0.0.1:{listener.getsockname()[1]}")
+        self.listener = listener
+        return self
+
+    def is_asked(self):
+        """Waits until somebody has connected; that connection."""
+        self.listener.settimeout(60)
+        return self.listener.accept()[0]
+
+
 @pytest.fixture
 def silence():
     """The address of a server that takes connections and never answers."""
     with socket.create_server(("127.0.0.1", 0), backlog=64) as listener:
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        yield Silence(listener)
 
 
 @pytest.mark.parametrize("sign", [signal.SIGTERM, signal.SIGINT])
@@ -201,9 +216,11 @@ def test_a_signal_ends_what_waits_for_an_answer(made, silence, command, sign):
     process = subprocess.Popen([str(made.program), *(a.replace("URL", silence) for a in command)], cwd=made.folder,
                                env=env, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     try:
-        time.sleep(0.5)
-        process.send_signal(sign)
-        _, said = process.communicate(timeout=4)
+        with silence.is_asked() as connection:
+            assert connection.recv(1)  # of the question
+            time.sleep(0.1)
+            process.send_signal(sign)
+            _, said = process.communicate(timeout=30)  # half of net.stall_timeout_s
         assert process.returncode == (3 if command[0] == "registry" else 128 + sign), said
     finally:
         process.kill()
@@ -215,7 +232,7 @@ def test_a_first_fetch_that_hangs_leaves_the_last_copy(place, silence):
     place.registry("alias", "fake-news@best", 3)
     keys = {"AWS_ENDPOINT_URL": silence, "AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b"}
     with serve(place, arguments=["track.artifacts=s3://bucket/x"], env=keys) as server:
-        assert version_of(server) == 1 and "registry.follow_s" in server.log
+        assert version_of(server) == 1 and server.says("registry.follow_s")
 
 
 def test_on_postgresql(place):
@@ -232,7 +249,7 @@ def test_on_postgresql(place):
                                         stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
                                         env=bare_environment(place.folder)) for i in range(6)]
             for process in running:
-                _, err = process.communicate(timeout=60)
+                _, err = process.communicate(timeout=120)
                 assert process.returncode == 0 or (process.returncode == 4 and "somebody else" in err), err
             shown = json.loads(place.registry("show", "fake-news", "--json", url).stdout)
             at = 0
@@ -240,14 +257,14 @@ def test_on_postgresql(place):
                 if change["action"] == "promote":
                     assert change["from"] == at
                     at = change["to"]
-            wait_for(lambda: version_of(server) == at, 20)
+            wait_for(lambda: version_of(server) == at)
             cluster.stop()
-            wait_for(lambda: '"registry_away"' in server.log, 20)
+            wait_for(lambda: '"registry_away"' in server.log)
             assert server.post("/v1/classify", {"title": "Moon is rented", "text": TEXT}).status == 200
             cluster.start()
-            wait_for(lambda: '"registry_back"' in server.log, 20)
+            wait_for(lambda: '"registry_back"' in server.log)
             place.registry("alias", "fake-news@best", at % 3 + 1, url)
-            wait_for(lambda: version_of(server) == at % 3 + 1, 20)
+            wait_for(lambda: version_of(server) == at % 3 + 1)
             cluster.stop()
             done = place.run("predict", "--model", NAME, "--title", "Moon is rented", url)
             assert "the last copy is used" in done.stderr and json.loads(done.stdout)["model"]

@@ -93,7 +93,7 @@ def test_remarks_are_bounded(server):
     assert server.post("/v1/classify", ARTICLE, {"Idempotency-Key": "many"}).headers["Idempotency-Replayed"] == "true"
     refused = server.post("/v1/feedback", {"prediction_id": answer["id"], "label": "real"})
     assert refused.status == 422 and refused.json["code"] == "too_many_remarks" and "1000" in refused.json["detail"]
-    assert time.monotonic() - begin < 5
+    assert time.monotonic() - begin < 30
 
 
 def test_no_log(program, tmp_path):
@@ -147,7 +147,7 @@ def test_faults_of_the_database_are_no_business_of_clients(program, tmp_path):
                     server.get("/disputed")):
             assert got.status == 503, got
             assert not [s for s in (b"predictions.db", b"SQLite", b"no such table") if s in got.body], got.body
-        assert "no such table: feedback" in server.log
+        assert server.says("no such table: feedback")
         assert server.get("/v1/predictions/%C3%A9").status == 404
         long = server.post("/v1/feedback", {"prediction_id": "p" * 65, "label": "real"})
         assert long.status == 422 and "prediction_id" in long.json["detail"]
@@ -161,7 +161,7 @@ def test_removed_database(program, tmp_path):
         server.post("/v1/classify", ARTICLE)
         path.unlink()
         answer = server.post("/v1/classify", ARTICLE)
-        assert answer.status == 200 and "removed or replaced" in server.log
+        assert answer.status == 200 and server.says("removed or replaced")
         wait_until(lambda: server.get("/v1/predictions/" + answer.json["id"]).status == 200)
         assert server.stop() == 0
         assert count(path) == 1
@@ -177,15 +177,10 @@ def test_full_disk_is_503_and_heals(program, tmp_path):
         refused = server.post("/v1/classify", ARTICLE)
         assert refused.status == 503 and refused.json["code"] == "log_unavailable", refused
         assert refused.headers["Retry-After"] and "predictions.db" not in refused.json["detail"]
-        assert "predictions.db" in server.log and "log_unavailable" in server.log  # operators see why
+        assert server.says("predictions.db") and server.says("log_unavailable")  # operators see why
         assert server.get("/healthz").status == 200
         resource.prlimit(pid, resource.RLIMIT_FSIZE, old)
-        for _ in range(50):
-            healed = server.post("/v1/classify", ARTICLE)
-            if healed.status == 200:
-                break
-            time.sleep(0.1)
-        assert healed.status == 200, healed
+        wait_until(lambda: server.post("/v1/classify", ARTICLE).status == 200)
         assert server.stop() == 0
 
 
@@ -213,7 +208,7 @@ def test_database_gone_and_back_under_load(program, tmp_path):
             stop.set()
             for thread in threads:
                 thread.join()
-            wait_until(lambda: "fakenews_log_spool_bytes 0\n" in server.get("/metrics").body.decode(), seconds=30)
+            wait_until(lambda: "fakenews_log_spool_bytes 0\n" in server.get("/metrics").body.decode())
             assert server.stop() == 0, server.log
         stored = cluster.sql("SELECT id FROM predictions")
     assert not failed

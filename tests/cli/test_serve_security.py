@@ -43,7 +43,12 @@ def bearer(key):
     return {"Authorization": f"Bearer {key}"}
 
 
+def unauthorized(server):
+    return int(re.search(r'fakenews_denied_total{why="unauthorized"} (\d+)', server.get("/metrics").body.decode())[1])
+
+
 def test_roles(keyed):
+    before = unauthorized(keyed)
     for path, body, needs in (("/v1/classify", ARTICLE, 0), ("/v1/feedback", {}, 1), ("/v1/model/reload", {}, 2)):
         refused = keyed.post(path, body)
         assert refused.status == 401 and refused.json["code"] == "no_key"
@@ -56,11 +61,11 @@ def test_roles(keyed):
     assert keyed.post("/v1/classify", ARTICLE, {"X-Api-Key": keyed.keys["predict"]}).status == 200
     for path in ("/healthz", "/readyz", "/metrics"):
         assert keyed.get(path).status == 200
-    assert 'fakenews_denied_total{why="unauthorized"} 6' in keyed.get("/metrics").body.decode()
+    assert unauthorized(keyed) == before + 6
 
 
 def test_refused_before_the_body_comes(keyed):
-    with socket.create_connection(("127.0.0.1", keyed.port), timeout=5) as connection:
+    with socket.create_connection(("127.0.0.1", keyed.port), timeout=60) as connection:
         connection.sendall(b"POST /v1/classify HTTP/1.1\r\nHost: a\r\nContent-Length: 500000\r\n\r\n")
         assert connection.recv(4096).startswith(b"HTTP/1.1 401 ")
 
@@ -69,14 +74,14 @@ def test_key_that_is_revoked_is_refused_soon(program, keyed, tmp_path_factory):
     folder = keyed.folder
     key = add_key(program, folder, "predict")
     environment = {"HOME": str(folder), "LC_ALL": "C.UTF-8"}
-    until = time.monotonic() + 6
+    until = time.monotonic() + 60
     while keyed.post("/v1/tokens", {}, bearer(key)).status != 200:
         assert time.monotonic() < until
         time.sleep(0.1)
     listed = subprocess.run([program, "keys", "list"], env=environment, text=True, capture_output=True).stdout
     last = re.findall(r"k_[0-9a-f]+", listed)[-1]
     assert subprocess.run([program, "keys", "revoke", last], env=environment).returncode == 0
-    until = time.monotonic() + 6
+    until = time.monotonic() + 60
     while keyed.post("/v1/tokens", {}, bearer(key)).status != 401:
         assert time.monotonic() < until
         time.sleep(0.1)
@@ -216,7 +221,7 @@ def test_without_keys_the_model_is_changed_from_this_machine_alone(program, tmp_
 def test_other_machines_need_keys(program, fakenews, tmp_path):
     environment = {"HOME": str(tmp_path), "LC_ALL": "C.UTF-8"}
     command = [program, "serve", "--model", MODEL, "serve.port=0", "serve.host=0.0.0.0"]
-    refused = subprocess.run(command, env=environment, cwd=tmp_path, text=True, capture_output=True, timeout=20)
+    refused = subprocess.run(command, env=environment, cwd=tmp_path, text=True, capture_output=True, timeout=120)
     assert refused.returncode == 2 and "fakenews keys add" in refused.stderr and "serve.auth=none" in refused.stderr
     with Served(program, tmp_path, "serve.host=0.0.0.0", "serve.auth=none") as server:
         assert server.post("/v1/tokens", {}).status == 200

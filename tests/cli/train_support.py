@@ -120,6 +120,11 @@ def kill_after(command, cwd, seconds, signal, home):
     return process.returncode, out, err
 
 
+def seconds_since_training(run):
+    """How long ago the result of a training was written, after which it only waits for those whom it told of itself."""
+    return time.time() - (Path(run) / "result.json").stat().st_mtime
+
+
 def wait_for(condition, seconds=60):
     end = time.monotonic() + seconds
     while not condition():

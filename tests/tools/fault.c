@@ -7,7 +7,8 @@
  *   FN_FAULT_PATH=tracking.db   only those on files whose path has this in it
  *   FN_FAULT_ERROR=EIO EIO, ENOSPC, EINTR or EMFILE; "short": reads and writes do half of what they were asked for;
  *                      "kill": the process is killed before the call; "hang": the call does not come back, for no
- *                      signal that has a handler either, as on a network mount whose server is gone
+ *                      signal that has a handler either, as on a network mount whose server is gone; "wait": the call
+ *                      is made once FN_FAULT_REPORT, which is written before, is removed; signals are taken meanwhile
  *   FN_FAULT_FOR_GOOD=1  all that follow fail too (for a full disk: with ENOSPC those that need space)
  *   FN_FAULT_REPORT=PATH  at the end, or once it hangs: "allocations N calls M failed NAME path", or the address whose
  *                      allocation failed
@@ -50,7 +51,7 @@ static struct {
   bool on, for_good;
   long alloc_at, io_at;
   atomic_long n_alloc, n_io;
-  int error;                  /* 0: short; -1: kill; -2: hang */
+  int error;                  /* 0: short; -1: kill; -2: hang; -3: wait */
   const char *report, *only;  /* part of a path; NULL: all */
   unsigned char counted[512]; /* by number of the call */
   char failed[256];
@@ -83,6 +84,19 @@ EXPORT void *realloc(void *block, size_t size) {
 EXPORT void *aligned_alloc(size_t alignment, size_t size) {
   if (alloc_fails(__builtin_return_address(0))) return NULL;
   return __interceptor_aligned_alloc ? __interceptor_aligned_alloc(alignment, size) : __libc_memalign(alignment, size);
+}
+
+/* Nobody blocks the signal that tells of a call: it would end the process. */
+EXPORT int pthread_sigmask(int how, const sigset_t *set, sigset_t *before) {
+  int (*const next)(int, const sigset_t *, sigset_t *) =
+      (int (*)(int, const sigset_t *, sigset_t *))dlsym(RTLD_NEXT, "pthread_sigmask");
+  sigset_t others;
+  if (set && how != SIG_UNBLOCK) {
+    others = *set;
+    sigdelset(&others, SIGSYS);
+    set = &others;
+  }
+  return next(how, set, before);
 }
 
 /* What the loader takes for a library is never given back. */
@@ -259,9 +273,13 @@ static void on_call(int signal, siginfo_t *info, void *context) {
     report_now();
     for (;;) sleep(60);
   }
-  if (hit && fault.error < 0) {
+  if (hit && fault.error == -1) {
     report_now();
     kill(getpid(), SIGKILL);
+  }
+  if (hit && fault.error == -3) {
+    report_now();
+    while (fault.report && access(fault.report, F_OK) == 0) usleep(1000);
   }
   if (hit && fault.error == 0 && (number == SYS_read || number == SYS_write) && args[2] > 1) {
     args[2] /= 2;
@@ -326,7 +344,7 @@ __attribute__((constructor)) static void begin(void) {
     const char *name;
     int value;
   } errors[] = {{"EIO", EIO}, {"ENOSPC", ENOSPC}, {"EINTR", EINTR}, {"EMFILE", EMFILE},
-                {"short", 0}, {"kill", -1},       {"hang", -2}};
+                {"short", 0}, {"kill", -1},       {"hang", -2},     {"wait", -3}};
   const char *chosen = getenv("FN_FAULT_CALLS"), *error = getenv("FN_FAULT_ERROR");
   fault.alloc_at = number_in("FN_FAULT_ALLOC");
   fault.io_at = number_in("FN_FAULT_IO");
