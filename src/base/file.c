@@ -35,15 +35,6 @@ fn_status fn_file_read(fn_buf *buf, const char *path, size_t max_bytes, fn_err *
   return status;
 }
 
-fn_status fn_file_write(const char *path, const void *data, size_t length, fn_err *err) {
-  fn_writer writer;
-  FN_TRY(fn_writer_open(&writer, path, err));
-  fn_status status = fn_writer_write(&writer, data, length, err);
-  if (status == FN_OK) status = fn_writer_commit(&writer, err);
-  fn_writer_abort(&writer);
-  return status;
-}
-
 fn_status fn_map_open(fn_map *map_out, const char *path, fn_err *err) {
   int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a named pipe without a writer is refused, not waited for */
   if (fd < 0) return fn_err_errno(err, errno, "%s", path);
@@ -80,8 +71,8 @@ void fn_map_close(fn_map *map) {
   *map = (fn_map){0};
 }
 
-/* Opens a new file beside path with the permissions the user's umask asks for (mkstemp would make it private). */
-static int open_temporary(fn_buf *name, const char *path) {
+/* Opens a new file beside path, with the permissions of mode that the user's umask leaves. */
+static int open_temporary(fn_buf *name, const char *path, mode_t mode) {
   for (int attempt = 0; attempt < 100; attempt++) {
     fn_buf_reset(name);
     fn_buf_printf(name, "%s.tmp-%ld-%llx", path, (long)getpid(), (unsigned long long)fn_clock_ns());
@@ -89,7 +80,7 @@ static int open_temporary(fn_buf *name, const char *path) {
       errno = ENOMEM;
       return -1;
     }
-    int fd = open(name->data, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    int fd = open(name->data, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
     if (fd >= 0 || errno != EEXIST) return fd;
   }
   return -1;
@@ -119,14 +110,14 @@ static char *resolve_target(bool *special_out, fn_status *status_out, const char
   return target;
 }
 
-fn_status fn_writer_open(fn_writer *writer_out, const char *path, fn_err *err) {
+static fn_status open_writer(fn_writer *writer_out, const char *path, mode_t mode, fn_err *err) {
   FN_AUTO_BUF fn_buf temporary;
   fn_buf_init(&temporary, 1 << 16);
   bool special;
   fn_status status;
   FN_AUTO_FREE char *name = resolve_target(&special, &status, path, err);
   if (!name) return status;
-  int fd = special ? open(name, O_WRONLY | O_APPEND | O_CLOEXEC) : open_temporary(&temporary, name);
+  int fd = special ? open(name, O_WRONLY | O_APPEND | O_CLOEXEC) : open_temporary(&temporary, name, mode);
   if (fd < 0) return fn_err_errno(err, errno, "%s: cannot be written", path);
   FILE *file = fdopen(fd, "wb");
   if (!file) {
@@ -137,6 +128,10 @@ fn_status fn_writer_open(fn_writer *writer_out, const char *path, fn_err *err) {
   }
   *writer_out = (fn_writer){.file = file, .path = FN_STEAL(name), .temporary = FN_STEAL(temporary.data)};
   return FN_OK;
+}
+
+fn_status fn_writer_open(fn_writer *writer_out, const char *path, fn_err *err) {
+  return open_writer(writer_out, path, 0666, err);
 }
 
 fn_status fn_writer_write(fn_writer *writer, const void *data, size_t length, fn_err *err) {
@@ -190,4 +185,21 @@ void fn_writer_abort(fn_writer *writer) {
   free(writer->path);
   free(writer->temporary);
   *writer = (fn_writer){0};
+}
+
+static fn_status write_file(const char *path, mode_t mode, const void *data, size_t length, fn_err *err) {
+  fn_writer writer;
+  FN_TRY(open_writer(&writer, path, mode, err));
+  fn_status status = fn_writer_write(&writer, data, length, err);
+  if (status == FN_OK) status = fn_writer_commit(&writer, err);
+  fn_writer_abort(&writer);
+  return status;
+}
+
+fn_status fn_file_write(const char *path, const void *data, size_t length, fn_err *err) {
+  return write_file(path, 0666, data, length, err);
+}
+
+fn_status fn_file_write_private(const char *path, const void *data, size_t length, fn_err *err) {
+  return write_file(path, 0600, data, length, err);
 }

@@ -10,6 +10,8 @@
 FN_NODISCARD fn_status fn_file_read(fn_buf *buf, const char *path, size_t max_bytes, fn_err *err);
 /* Writes length bytes to path: temporary file beside it, fsync, rename, fsync of the folder. */
 FN_NODISCARD fn_status fn_file_write(const char *path, const void *data, size_t length, fn_err *err);
+/* The same for what holds a secret: nobody but its owner may read it (0600), at no moment. */
+FN_NODISCARD fn_status fn_file_write_private(const char *path, const void *data, size_t length, fn_err *err);
 
 /* Read-only mapping of a whole file. An empty file maps to data = NULL, length = 0. */
 typedef struct fn_map {

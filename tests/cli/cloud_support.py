@@ -48,7 +48,7 @@ class Cloud:
         self.requests, self.objects, self.sessions, self.tokens = [], {}, {}, set()
         self.secrets, self.valid_until = {}, {}
         self.lock, self.folder, self.page = threading.Lock(), folder, 1000
-        self.aws_role = True
+        self.aws_role, self.refresh = True, {"refresh-secret-1", "refresh-secret-2"}
         cloud = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -132,6 +132,8 @@ class Cloud:
             return self.sts(h)
         if path == "/federation/credentials":
             return self.sso(h)
+        if path == "/oidc/token":
+            return self.refresh_sso(h)
         if path == "/v1/token":
             return self.exchange(h)
         if path == "/subject":
@@ -197,6 +199,18 @@ class Cloud:
         k = self.aws_keys(f"{h.query['account_id']}{h.query['role_name']}")
         return h.json(200, {"roleCredentials": {"accessKeyId": k["AccessKeyId"], "secretAccessKey": k["SecretAccessKey"],
                                                 "sessionToken": k["Token"], "expiration": int((time.time() + self.lifetime) * 1000)}})
+
+    def refresh_sso(self, h):
+        """CreateToken of SSO OIDC. A refresh token serves once; its successor ends with one + more."""
+        asked = json.loads(h.data)
+        good = set(asked) == {"grantType", "clientId", "clientSecret", "refreshToken"} and asked["grantType"] == "refresh_token"
+        good = good and h.command == "POST" and h.headers["Content-Type"] == "application/json" and "Authorization" not in h.headers
+        good = good and (asked["clientId"], asked["clientSecret"]) == ("client", "client-secret") and asked["refreshToken"] in self.refresh
+        if not good:
+            return h.json(400, {"error": "invalid_grant", "error_description": f"Invalid refresh token provided {asked}"})
+        self.refresh.remove(asked["refreshToken"])
+        self.refresh.add(asked["refreshToken"] + "+")
+        return h.json(200, {"accessToken": "sso-secret", "expiresIn": self.lifetime, "refreshToken": asked["refreshToken"] + "+", "tokenType": "Bearer"})
 
     def exchange(self, h):
         form = dict(urllib.parse.parse_qsl(h.data.decode()))

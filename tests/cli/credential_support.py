@@ -8,6 +8,10 @@ import sys
 import time
 
 
+def sso_file(home, name):
+    return home / f".aws/sso/cache/{hashlib.sha1(name.encode()).hexdigest()}.json"
+
+
 def write_aws(home, cloud):
     """~/.aws with a profile for each way; returns the key id that each must give (None: an error)."""
     folder = home / ".aws"
@@ -18,16 +22,27 @@ def write_aws(home, cloud):
                        "                  'Expiration': '2199-01-01T02:00:00+02:00'}))\n")  # fmt: skip
     (home / "identity").write_text("identity-secret")
 
-    def token(name, text, seconds, stamp="%Y-%m-%dT%H:%M:%SZ"):
+    def token(name, text, seconds, stamp="%Y-%m-%dT%H:%M:%SZ", refresh=None, registered=86400):
         ends = time.strftime(stamp, time.gmtime(time.time() + seconds))
-        path = folder / f"sso/cache/{hashlib.sha1(name.encode()).hexdigest()}.json"
-        path.write_text(json.dumps({"startUrl": "https://corp.example.org/start", "region": "eu-west-1", "accessToken": text, "expiresAt": ends}))
+        value = {"startUrl": "https://corp.example.org/start", "region": "eu-west-1", "accessToken": text, "expiresAt": ends}
+        if refresh:
+            until = time.strftime(stamp, time.gmtime(time.time() + registered))
+            value |= {"clientId": "client", "clientSecret": "client-secret", "registrationExpiresAt": until, "refreshToken": refresh}
+        sso_file(home, name).write_text(json.dumps(value))
 
     token("corp", "sso-secret", 3600)
     token("ended", "sso-secret", -60)
     token("revoked", "other-secret", 3600)
+    token("stale", "other-secret", -60, refresh="refresh-secret-1")
+    token("ending", "other-secret", 600, refresh="refresh-secret-2")
+    token("used", "other-secret", -60, refresh="refresh-secret-0")
+    token("unknown", "sso-secret", -60, refresh="refresh-secret-2", registered=-60)
+    token("still", "sso-secret", 600, refresh="refresh-secret-0")
     token("https://corp.example.org/start", "sso-secret", 3600, "%Y-%m-%dT%H:%M:%SUTC")
     sso = "sso_account_id = 123\nsso_role_name = Reader"
+    sessions = "".join(f"[sso-session {name}]\nsso_start_url = https://corp.example.org/start\nsso_region = eu-west-1\n"
+                       f"[profile {name}]\nsso_session = {name}\n{sso}\n"
+                       for name in ("ended", "revoked", "stale", "ending", "used", "unknown", "still"))  # fmt: skip
     (folder / "credentials").write_text(f"""[base]
   aws_access_key_id : SOURCE
   aws_secret_access_key : source-secret
@@ -38,12 +53,6 @@ source_profile = base
     (folder / "config").write_text(f"""[sso-session corp]
 sso_start_url = https://corp.example.org/start
 sso_region = eu-west-1
-[sso-session ended]
-sso_start_url = https://corp.example.org/start
-sso_region = eu-west-1
-[sso-session revoked]
-sso_start_url = https://corp.example.org/start
-sso_region = eu-west-1
 [profile sso]
 sso_session = corp
 {sso}
@@ -51,12 +60,7 @@ sso_session = corp
 sso_start_url = https://corp.example.org/start
 sso_region = eu-west-1
 {sso}
-[profile ended]
-sso_session = ended
-{sso}
-[profile revoked]
-sso_session = revoked
-{sso}
+{sessions}
 [profile process]
 credential_process = {shlex.quote(sys.executable)} -I "{program}" 'PRO CESS'
 [profile role]
@@ -106,11 +110,12 @@ mfa_serial = arn:aws:iam::1:mfa/me
     return {"old": "AKIAOLDofSOURCE", "sso": "AKIA123Reader", "legacy": "AKIA123Reader", "process": "PRO CESS",
             "role": "AKIAROLEext900ofSOURCE", "chain": "AKIACHAINofAKIAROLEext900ofSOURCE", "of-sso": "AKIAOFSSOofAKIA123Reader",
             "of-container": "AKIAOFAGENTofAKIACONTAINER", "self": "AKIASELFofSOURCE", "web": "AKIAWEB", "base": "SOURCE",
+            "stale": "AKIA123Reader", "ending": "AKIA123Reader", "still": "AKIA123Reader", "used": None, "unknown": None,
             "ended": None, "revoked": None, "circle": None, "lost": None, "fails": None, "noise": None, "typo": None}  # fmt: skip
 
 
 def aws_variables(home, cloud, profile):
-    return {"AWS_PROFILE": profile, "AWS_ENDPOINT_URL_STS": cloud.url, "AWS_ENDPOINT_URL_SSO": cloud.url, "AWS_EC2_METADATA_DISABLED": "true",
+    return {"AWS_PROFILE": profile, "AWS_ENDPOINT_URL_STS": cloud.url, "AWS_ENDPOINT_URL_SSO": cloud.url, "AWS_ENDPOINT_URL_SSO_OIDC": cloud.url + "/oidc", "AWS_EC2_METADATA_DISABLED": "true",
             "AWS_CONTAINER_CREDENTIALS_FULL_URI": cloud.url + "/container", "AWS_CONTAINER_AUTHORIZATION_TOKEN": "container-secret"}
 
 

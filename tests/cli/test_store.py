@@ -1,6 +1,7 @@
 """Artifact stores against stand-ins: Google Cloud Storage, credentials of both clouds, S3's errors, plain web servers.
 tests/judge/test_store.py has moto and botocore."""
 
+import calendar
 import hashlib
 import json
 import random
@@ -12,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from cli.cloud_support import Cloud, make_key
-from cli.credential_support import aws_variables, write_aws, write_google
+from cli.credential_support import aws_variables, sso_file, write_aws, write_google
 from cli.http_support import Server, ranged, redirect, status, whole
 from cli.store_support import TOOLS, probe
 
@@ -319,7 +320,8 @@ SECRETS = ("sso-secret", "other-secret", "source-secret", "process-secret", "out
 
 def test_profiles_give_keys_in_every_way_or_say_why_not(serve, cloud, tmp_path):
     server = serve(whole(b"x"))
-    said = {"ended": "run `aws sso login --profile ended`", "revoked": "run `aws sso login --profile revoked`", "circle": "in a circle",
+    said = {"ended": "run `aws sso login --profile ended`", "used": "run `aws sso login --profile used`", "unknown": "the SSO session has ended",
+            "revoked": "run `aws sso login --profile revoked`", "circle": "in a circle",
             "lost": "source_profile nobody is not there", "fails": "exit code 3", "noise": "prints no JSON", "typo": "no profile typo"}
     for profile, key in {**write_aws(tmp_path, cloud), "mfa": None, "open": None}.items():
         done = probe(tmp_path, "read", "s3://bucket", "k", env={**aws_variables(tmp_path, cloud, profile), "AWS_ENDPOINT_URL_S3": server.url})
@@ -328,6 +330,23 @@ def test_profiles_give_keys_in_every_way_or_say_why_not(serve, cloud, tmp_path):
         else:
             assert done["outcome"] in ("invalid", "io", "unsupported") and said.get(profile, profile) in done["message"], (profile, done)
         assert not [s for s in SECRETS if s in json.dumps(done)], done
+    kept = json.loads(sso_file(tmp_path, "stale").read_text())
+    assert sso_file(tmp_path, "stale").stat().st_mode & 0o777 == 0o600 and abs(ends_in(kept) - cloud.lifetime) < 30, kept
+    assert kept["refreshToken"] == "refresh-secret-1+" and kept["accessToken"] == "sso-secret", kept
+
+    # who was faster has left another token; the service that fails is told, unless the old token lasts
+    sso_file(tmp_path, "stale").write_text(json.dumps({**kept, "refreshToken": "refresh-secret-0", "expiresAt": "2020-01-01T00:00:00Z"}))
+    cloud.fault = lambda method, path, n: (sso_file(tmp_path, "stale").write_text(json.dumps(kept)), None)[1] if path == "/oidc/token" else None
+    run = lambda profile: probe(tmp_path, "read", "s3://bucket", "k", env={**aws_variables(tmp_path, cloud, profile), "AWS_ENDPOINT_URL_S3": server.url})
+    assert run("stale")["output"] == "x"
+    cloud.fault = lambda method, path, n: 503 if path == "/oidc/token" else None
+    assert run("still")["output"] == "x"
+    used = run("used")
+    assert used["outcome"] == "io" and "cannot be refreshed" in used["message"] and "HTTP 503" in used["message"], used
+
+
+def ends_in(token):
+    return calendar.timegm(time.strptime(token["expiresAt"], "%Y-%m-%dT%H:%M:%SZ")) - time.time()
 
 
 def test_program_of_a_profile_is_bounded(tmp_path):

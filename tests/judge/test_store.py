@@ -18,7 +18,7 @@ from botocore.auth import S3SigV4Auth, SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from cli.cloud_support import Cloud, make_key
-from cli.credential_support import aws_variables, write_aws, write_google
+from cli.credential_support import aws_variables, sso_file, write_aws, write_google
 from cli.store_support import TOOLS, Proxy, probe
 
 BIG = random.Random(1).randbytes(17_500_000)  # three parts
@@ -229,12 +229,29 @@ print(json.dumps(keys))
 """
 
 
+def env_of(home):
+    return {"PATH": os.environ["PATH"], "HOME": str(home), "AWS_DEFAULT_REGION": "us-east-1", "AWS_MAX_ATTEMPTS": "1"}
+
+
 def test_profiles_give_the_keys_that_botocore_gets(cloud, tmp_path):
     expected = write_aws(tmp_path, cloud)
     asked = {profile: aws_variables(tmp_path, cloud, profile) for profile in expected}
-    env = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "AWS_DEFAULT_REGION": "us-east-1", "AWS_MAX_ATTEMPTS": "1"}
-    done = subprocess.run([sys.executable, "-c", ASK_BOTOCORE], input=json.dumps(asked), env=env, capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, "-c", ASK_BOTOCORE], input=json.dumps(asked), env=env_of(tmp_path), capture_output=True, text=True, check=True)
     assert json.loads(done.stdout) == expected
+    # a token that botocore refreshed serves us, and ours botocore: the file has the same members
+    theirs = {name: json.loads(sso_file(tmp_path, name).read_text()) for name in ("stale", "ending")}
+    assert all(t["refreshToken"].endswith("+") for t in theirs.values())
+    for name, kept in theirs.items():
+        sso_file(tmp_path, name).write_text(json.dumps({**kept, "accessToken": "other-secret", "expiresAt": "2020-01-01T00:00:00Z"}))
+        env = {**asked[name], "AWS_ENDPOINT_URL_S3": cloud.url, "AWS_DEFAULT_REGION": "us-east-1"}
+        probe(tmp_path, "stat", "s3://bucket", "k", env=env)
+        ours = json.loads(sso_file(tmp_path, name).read_text())
+        assert ours.keys() == kept.keys() and ours["refreshToken"] == kept["refreshToken"] + "+" and ours["accessToken"] == "sso-secret"
+        assert {k: ours[k] for k in ours if k not in ("refreshToken", "expiresAt")} == {k: kept[k] for k in kept if k not in ("refreshToken", "expiresAt")}
+        assert time.strptime(ours["expiresAt"], "%Y-%m-%dT%H:%M:%SZ") and ours["expiresAt"] > "2026"
+    again = subprocess.run([sys.executable, "-c", ASK_BOTOCORE], input=json.dumps({n: asked[n] for n in theirs}), env=env_of(tmp_path),
+                           capture_output=True, text=True, check=True)  # fmt: skip
+    assert json.loads(again.stdout) == {n: expected[n] for n in theirs}
 
 
 def test_files_of_google_give_the_tokens_that_google_auth_gets(cloud, tmp_path, monkeypatch):

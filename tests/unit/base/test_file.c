@@ -14,6 +14,24 @@ static char *folder(void) {
   return path;
 }
 
+static void test_private(void **state) {
+  (void)state;
+  fn_err err = {0};
+  char *dir = folder(), path[128];
+  struct stat st;
+  snprintf(path, sizeof path, "%s/secret", dir);
+  const mode_t before = umask(0);
+  assert_ok(fn_file_write(path, "open", 4, &err));
+  assert_int_equal(stat(path, &st), 0);
+  assert_int_equal(st.st_mode & 0777, 0666);
+  assert_ok(fn_file_write_private(path, "hidden", 6, &err));
+  assert_int_equal(stat(path, &st), 0);
+  assert_int_equal(st.st_mode & 0777, 0600);
+  assert_int_equal(st.st_size, 6);
+  umask(before);
+  assert_ok(fn_dir_remove(dir, &err));
+}
+
 static void test_writer(void **state) {
   (void)state;
   fn_err err = {0};
@@ -189,8 +207,11 @@ static void test_dirs(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(test_writer), cmocka_unit_test(test_writer_targets),
-                                     cmocka_unit_test(test_full), cmocka_unit_test(test_writer_on_a_memory_disk),
+  const struct CMUnitTest tests[] = {cmocka_unit_test(test_writer),
+                                     cmocka_unit_test(test_private),
+                                     cmocka_unit_test(test_writer_targets),
+                                     cmocka_unit_test(test_full),
+                                     cmocka_unit_test(test_writer_on_a_memory_disk),
                                      cmocka_unit_test(test_dirs)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
