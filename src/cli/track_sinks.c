@@ -66,6 +66,7 @@ static fn_status make_mlflow(fn_sink *sink_out, const fn_cli_track_context *c, f
   fn_run_info run = *c->run;
   fn_mlflow_sink_options options = {.run = &run,
                                     .folder = c->folder,
+                                    .resume_step = c->resume_step,
                                     .max_bytes = (uint64_t)c->options->spool_mb << 20,
                                     .interrupted = fn_cli_stop_requested};
   FN_TRY(fn_cli_mlflow_options(&options.server, c->options->uri, c->options, c->stores, err));

@@ -1,3 +1,4 @@
+#include "base/hash.h"
 #include "mlflow/internal.h"
 #include "net/net.h"
 
@@ -137,6 +138,14 @@ fn_status fn_mlflow_run_call(fn_call_answer *answer, fn_mlflow *m, const fn_call
   return fn_err_set(err, status, "%s: %s", m->uri, told.message);
 }
 
+/* What would be there twice, or be refused, when it is sent twice: whoever asks looks for it before another attempt. */
+static bool is_made_anew(const char *path) {
+  static const char *const paths[] = {"runs/create", "runs/outputs", "model-versions/create", "logged-models"};
+  for (size_t i = 0; i < FN_COUNT_OF(paths); i++)
+    if (strcmp(path, paths[i]) == 0) return true;
+  return strncmp(path, "logged-models/", 14) == 0 && strcmp(path + strcspn(path + 14, "/") + 14, "/params") == 0;
+}
+
 fn_status fn_mlflow_ask(json_t **answer_out, fn_mlflow *m, const char *method, const char *path,
                         const fn_call_pair *query, size_t n_query, fn_str body, fn_err *err) {
   FN_AUTO_BUF fn_buf url;
@@ -152,9 +161,7 @@ fn_status fn_mlflow_ask(json_t **answer_out, fn_mlflow *m, const char *method, c
                              .n_headers = body.data ? 1 : 0,
                              .body = body};
   fn_mlflow_prepare(&request, m);
-  /* what makes a run or a version anew each time is sent once */
-  request.fresh = strcmp(path, "runs/create") == 0 || strcmp(path, "model-versions/create") == 0 ||
-                  strcmp(path, "logged-models") == 0;
+  request.fresh = is_made_anew(path);
   FN_AUTO_ANSWER fn_call_answer answer = {0};
   FN_TRY(fn_mlflow_run_call(&answer, m, &request, path, err));
   FN_AUTO_JSON json_t *object = NULL;
@@ -237,8 +244,6 @@ static fn_status take_page(fn_buf *next, bool *ended, fn_mlflow *m, const char *
     if (status != FN_OK) return status;
   }
   const char *token = fn_mlflow_text(answer, "next_page_token");
-  if (*token && next->length > 0 && strcmp(token, next->data) == 0)
-    return fn_mlflow_strange(m, path, "the same page again and again", err);
   fn_buf_reset(next);
   fn_buf_append_str(next, token);
   *ended = *token == '\0';
@@ -255,7 +260,8 @@ fn_status fn_mlflow_pages(fn_mlflow *m, bool get, const char *path, const fn_cal
   if (n_query + 1 > FN_COUNT_OF(pairs)) return fn_err_set(err, FN_E_INTERNAL, "MLflow: too many query parameters");
   if (n_query > 0) memcpy(pairs, query, n_query * sizeof *query);
   bool ended = false;
-  for (int page = 0; !ended; page++) {
+  uint64_t mark = 0; /* of the token of a page, by Brent: a round of tokens comes back to it */
+  for (unsigned page = 0; !ended; page++) {
     if (page == FN_MLFLOW_MAX_PAGES) return fn_mlflow_strange(m, path, "its pages do not end", err);
     FN_AUTO_JSON json_t *answer = NULL;
     pairs[n_query] = (fn_call_pair){"page_token", next.length > 0 ? next.data : NULL};
@@ -270,6 +276,9 @@ fn_status fn_mlflow_pages(fn_mlflow *m, bool get, const char *path, const fn_cal
     FN_TRY(fn_mlflow_ask(&answer, m, get ? "GET" : "POST", path, get ? pairs : NULL, get ? n_query + 1 : 0,
                          get ? (fn_str){0} : fn_buf_str(&text), err));
     FN_TRY(take_page(&next, &ended, m, path, answer, list, each, arg, err));
+    const uint64_t now = fn_hash64(next.data, next.length, 0);
+    if (!ended && page > 0 && now == mark) return fn_mlflow_strange(m, path, "the same pages again and again", err);
+    if ((page & (page + 1)) == 0) mark = now;
   }
   return FN_OK;
 }

@@ -150,10 +150,11 @@ FN_NODISCARD fn_status fn_mlflow_model_tag(fn_mlflow *mlflow, const char *name, 
                                            fn_err *err);
 /* Uploads a folder that holds an MLmodel file as the run's model `path` and gives the address that a version is made
  * of. Servers 3.x get a logged model (its id in *model_id_out, malloc'd), which the run's page shows; 2.x ones files of
- * the run and *model_id_out = NULL. mlmodel_json: the MLmodel file as JSON, which 2.x servers keep with the run.
- * *source_out malloc'd. */
+ * the run and *model_id_out = NULL. digest: names the content; the model that an earlier call with it began is gone on
+ * with, else one with the same files below model/ that the training logged and no other digest took; NULL: a new one.
+ * mlmodel_json: the MLmodel file as JSON, which 2.x servers keep with the run. *source_out malloc'd. */
 FN_NODISCARD fn_status fn_mlflow_model_put(char **source_out, char **model_id_out, fn_mlflow *mlflow,
-                                           const char *run_id, const char *path, const char *folder,
+                                           const char *run_id, const char *path, const char *folder, const char *digest,
                                            const char *mlmodel_json, fn_err *err);
 /* One attempt, as of runs. source: an artifact address; run_id, model_id, description may be NULL. Of a logged model
  * its id counts, not source.

@@ -1,5 +1,6 @@
 /* The server's registry: models, versions, aliases. */
-#include "mlflow/internal.h"
+#include "mlflow/logged.h"
+#include "mlflow/mlmodel.h"
 
 static fn_status version_of(fn_mlflow_model_version *out, fn_mlflow *m, json_t *answer, fn_err *err) {
   fn_status status = fn_mlflow_read_version(out, json_incref(json_object_get(answer, "model_version")), err);
@@ -37,53 +38,26 @@ fn_status fn_mlflow_model_tag(fn_mlflow *m, const char *name, const char *key, c
 
 /* ---- a model of a run ---- */
 
-static fn_status logged_model(char **source_out, char **id_out, fn_mlflow *m, const fn_mlflow_run *run,
-                              const char *path, fn_err *err) {
-  FN_AUTO_JSON json_t *answer = NULL;
-  FN_TRY(fn_mlflow_post(&answer, m, "POST", "logged-models", err, "sss", "experiment_id", run->experiment_id, "name",
-                        path, "source_run_id", run->id));
-  const json_t *info = json_object_get(json_object_get(answer, "model"), "info");
-  const char *id = fn_mlflow_text(info, "model_id"), *root = fn_mlflow_text(info, "artifact_uri");
-  size_t n = strspn(id, "0123456789abcdefghijklmnopqrstuvwxyz-");
-  if (n == 0 || n > 64 || id[n] != '\0' || !*root)
-    return fn_mlflow_strange(m, "logged-models", "no model_id or artifact_uri", err);
-  FN_AUTO_FREE char *source = fn_str_dup(fn_str_from(root));
-  FN_AUTO_FREE char *copy = fn_str_dup(fn_str_from(id));
-  if (!source || !copy) return fn_err_no_memory(err, "a logged model");
-  *source_out = FN_STEAL(source);
-  *id_out = FN_STEAL(copy);
-  return FN_OK;
-}
-
-static fn_status finish_model(fn_mlflow *m, const char *id, const char *state, fn_err *err) {
-  FN_AUTO_BUF fn_buf path;
-  fn_buf_init(&path, 256);
-  fn_buf_printf(&path, "logged-models/%s", id);
-  FN_TRY(fn_buf_check(&path, "a path", err));
-  return fn_mlflow_post(NULL, m, "PATCH", path.data, err, "ss", "model_id", id, "status", state);
-}
-
-static fn_status link_to_run(fn_mlflow *m, const char *run_id, const char *id, fn_err *err) {
-  FN_AUTO_BUF fn_buf body;
-  fn_buf_init(&body, 1024);
-  fn_buf_append_str(&body, "{\"run_id\":");
-  fn_buf_append_json(&body, fn_str_from(run_id));
-  fn_buf_append_str(&body, ",\"models\":[{\"model_id\":");
-  fn_buf_append_json(&body, fn_str_from(id));
-  fn_buf_append_str(&body, ",\"step\":0}]}");
-  FN_TRY(fn_buf_check(&body, "a request to MLflow", err));
-  return fn_mlflow_ask(NULL, m, "POST", "runs/outputs", NULL, 0, fn_buf_str(&body), err);
-}
-
-/* Servers 3.x. */
-static fn_status put_logged(char **source, char **id, fn_mlflow *m, const fn_mlflow_run *run, const char *path,
-                            const char *folder, fn_err *err) {
-  FN_TRY(logged_model(source, id, m, run, path, err));
-  fn_status status = fn_mlflow_put(m, *source, "", folder, err);
-  if (status == FN_OK) status = link_to_run(m, run->id, *id, err);
-  if (status == FN_OK) return finish_model(m, *id, "LOGGED_MODEL_READY", err);
-  fn_mlflow_failure failure = m->failure;
-  (void)finish_model(m, *id, "LOGGED_MODEL_UPLOAD_FAILED", NULL);
+/* Servers 3.x. What the training logged becomes the version's, the first time. */
+static fn_status put_logged(fn_mlflow_logged *l, fn_mlflow *m, const fn_mlflow_run *run, const char *path,
+                            const char *folder, const char *digest, fn_err *err) {
+  FN_AUTO_FREE char *model = fn_path_join(folder, FN_MLMODEL_FOLDER);
+  char hash[65] = "";
+  if (!model) return fn_err_no_memory(err, "a path");
+  if (fn_path_is_dir(model)) FN_TRY(fn_mlmodel_hash(hash, model, err));
+  if (!*hash && digest) (void)snprintf(hash, sizeof hash, "%.64s", digest); /* a packed file */
+  if (digest) FN_TRY(fn_mlflow_logged_find(l, m, run, hash, digest, err));
+  const fn_track_pair tags[] = {{FN_LOGGED_DIGEST, digest}, {FN_LOGGED_HASH, hash}};
+  const bool is_new = !l->id;
+  if (is_new)
+    FN_TRY(fn_mlflow_logged_create(l, m, run, path, tags, digest ? 2 : 0, err));
+  else
+    FN_TRY(fn_mlflow_logged_tag(m, l->id, FN_LOGGED_DIGEST, digest, err));
+  fn_status status = fn_mlflow_put(m, l->root, "", folder, err);
+  if (status == FN_OK) status = fn_mlflow_logged_finish(m, l, run, err);
+  if (status == FN_OK || !is_new) return status;
+  const fn_mlflow_failure failure = m->failure;
+  (void)!fn_mlflow_logged_fail(m, l->id, NULL);
   m->failure = failure;
   return status;
 }
@@ -102,22 +76,22 @@ static fn_status put_files(char **source, fn_mlflow *m, const fn_mlflow_run *run
 }
 
 fn_status fn_mlflow_model_put(char **source_out, char **model_id_out, fn_mlflow *m, const char *run_id,
-                              const char *path, const char *folder, const char *mlmodel_json, fn_err *err) {
-  FN_AUTO_FREE char *source = NULL;
-  FN_AUTO_FREE char *id = NULL;
+                              const char *path, const char *folder, const char *digest, const char *mlmodel_json,
+                              fn_err *err) {
+  fn_mlflow_logged l = {0};
   fn_mlflow_run run;
   FN_TRY(fn_mlflow_run_get(&run, m, run_id, err));
   fn_err refused = {0};
-  fn_status status = put_logged(&source, &id, m, &run, path, folder, &refused);
-  if (status == FN_E_UNSUPPORTED && !id)
-    status = put_files(&source, m, &run, path, folder, mlmodel_json, err);
+  fn_status status = put_logged(&l, m, &run, path, folder, digest, &refused);
+  if (status == FN_E_UNSUPPORTED && !l.id)
+    status = put_files(&l.root, m, &run, path, folder, mlmodel_json, err);
   else if (status != FN_OK)
     (void)fn_err_set(err, status, "%s", refused.message);
   fn_mlflow_run_deinit(&run);
-  if (status != FN_OK) return status;
-  *source_out = FN_STEAL(source);
-  *model_id_out = FN_STEAL(id);
-  return FN_OK;
+  if (status == FN_OK) *source_out = FN_STEAL(l.root);
+  if (status == FN_OK) *model_id_out = FN_STEAL(l.id);
+  fn_mlflow_logged_deinit(&l);
+  return status;
 }
 
 /* ---- versions ---- */

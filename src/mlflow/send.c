@@ -1,7 +1,7 @@
 #include "mlflow/send.h"
 
 #include "base/backoff.h"
-#include "mlflow/internal.h"
+#include "mlflow/logged.h"
 #include "net/net.h"
 
 #include <math.h>
@@ -46,6 +46,7 @@ struct fn_mlflow_sender {
   uint64_t n_waiting_then, n_file_failures, next_file_ns;
   fn_err file_failure;
   fn_mlflow_failure file_reason;
+  fn_mlflow_log_progress model;
   char rejection[sizeof((fn_err *)0)->message];
 };
 
@@ -452,17 +453,37 @@ static fn_status find_file(char **path_out, const fn_mlflow_sender *s, const fn_
   return FN_OK;
 }
 
+/* The folder of `path`, which is inside the run's. */
+static fn_status find_model(fn_mlflow_log_source *source, char *path, char **scratch_out, const fn_mlflow_sender *s,
+                            const fn_track_event *e, fn_err *err) {
+  *scratch_out = fn_path_join(fn_journal_folder(s->journal), "track/files");
+  if (!*scratch_out) return fn_err_no_memory(err, "a path");
+  path[strlen(path) - strlen(fn_path_base(path)) - 1] = '\0';
+  *source = (fn_mlflow_log_source){
+      .name = e->key, .dir = path, .scratch = *scratch_out, .run_id = fn_journal_head_of(s->journal)->id};
+  return fn_mlflow_log_prepare(source, err);
+}
+
+static fn_status put_event(fn_mlflow_sender *s, const fn_track_event *e, const char *path,
+                           const fn_mlflow_log_source *model, fn_err *err) {
+  const fn_journal_remote *r = fn_journal_remote_of(s->journal);
+  return e->kind == FN_TRACK_MODEL ? fn_mlflow_log_model(&s->model, s->mlflow, r->run_id, model, err)
+                                   : fn_mlflow_put(s->mlflow, r->artifact_uri, e->key, path, err);
+}
+
 /* FN_OK also for a file that is left out for good. */
 static fn_status send_file(fn_mlflow_sender *s, const fn_track_event *e, fn_err *err) {
-  FN_AUTO_FREE char *path = NULL;
+  FN_AUTO_FREE char *path = NULL, *scratch = NULL;
+  fn_mlflow_log_source model;
   fn_err failure = {0};
   fn_status status = find_file(&path, s, e, &failure);
+  if (status == FN_OK && e->kind == FN_TRACK_MODEL) status = find_model(&model, path, &scratch, s, e, &failure);
   bool for_good = status == FN_E_INVALID;
   if (status == FN_OK) {
     s->at_file = true;
     s->gave_way = false;
     s->n_waiting_then = fn_journal_n_unsent(s->journal);
-    status = fn_mlflow_put(s->mlflow, fn_journal_remote_of(s->journal)->artifact_uri, e->key, path, &failure);
+    status = put_event(s, e, path, &model, &failure);
     s->at_file = false;
     for_good = is_refusal(s, status);
   }
@@ -494,9 +515,19 @@ static fn_status tell_file_failure(fn_mlflow_sent *sent, const fn_mlflow_sender 
   return fn_err_set(err, s->file_failure.status, "%s", s->file_failure.message);
 }
 
+static bool has_file(const fn_mlflow_sender *s) {
+  for (size_t i = 0; i < s->n_events; i++)
+    if (s->events[i].kind == FN_TRACK_ARTIFACT) return true;
+  return false;
+}
+
 /* Nothing but files waits: the first of them. */
 static fn_status send_next_file(fn_mlflow_sent *sent, fn_mlflow_sender *s, fn_err *err) {
   s->n_put_back = 0;
+  if (s->events[0].kind == FN_TRACK_MODEL && has_file(s)) { /* last: whoever sees the model sees the rest as well */
+    sent->more = true;
+    return put_back(s, 0, err);
+  }
   if (fn_clock_ns() < s->next_file_ns) return tell_file_failure(sent, s, err);
   const fn_status status = send_file(s, &s->events[0], &s->file_failure);
   if (status == FN_OK) {
@@ -542,6 +573,10 @@ static bool is_value(const fn_track_event *e) {
   return e->kind == FN_TRACK_METRIC || e->kind == FN_TRACK_PARAM || e->kind == FN_TRACK_TAG;
 }
 
+static bool is_file(const fn_track_event *e) {
+  return e->kind == FN_TRACK_ARTIFACT || e->kind == FN_TRACK_MODEL;
+}
+
 static bool is_end(const char *status) {
   static const fn_run_status ends[] = {FN_RUN_FINISHED, FN_RUN_FAILED, FN_RUN_KILLED};
   for (size_t i = 0; i < FN_COUNT_OF(ends); i++)
@@ -576,7 +611,7 @@ static fn_status send_next(size_t *next_out, fn_mlflow_sent *sent, fn_mlflow_sen
   size_t end = at;
   while (end < s->n_events && is_value(&s->events[end])) end++;
   *next_out = end > at ? end : at + 1;
-  if (e->kind == FN_TRACK_ARTIFACT) {
+  if (is_file(e)) {
     s->n_put_back++;
     return put_back(s, at, err);
   }
@@ -596,7 +631,7 @@ static fn_status send_next(size_t *next_out, fn_mlflow_sent *sent, fn_mlflow_sen
 
 static bool are_files(const fn_mlflow_sender *s) {
   for (size_t i = 0; i < s->n_events; i++)
-    if (s->events[i].kind != FN_TRACK_ARTIFACT) return false;
+    if (!is_file(&s->events[i])) return false;
   return true;
 }
 

@@ -22,6 +22,7 @@ typedef struct mlflow_sink {
   fn_journal *journal;
   fn_mlflow_sender *sender;
   bool (*interrupted)(void);
+  char *model; /* the file that its model's directory is known by; NULL: none was told. Of the thread that logs */
   pthread_t thread;
   bool started;
   pthread_mutex_t mutex;
@@ -142,6 +143,18 @@ static void tell_left_out(mlflow_sink *s, fn_status *status, fn_err *err) {
   write_or_hold(s, &tag, 1, status, err);
 }
 
+/* The model of a training that has come to its end is its run's logged model; before the last event. */
+static void tell_model(mlflow_sink *s, const fn_track_event *last, fn_status *status, fn_err *err) {
+  const fn_track_event model = {.kind = FN_TRACK_MODEL, .key = "model", .value = s->model};
+  if (s->model && last->status == FN_RUN_FINISHED) write_or_hold(s, &model, 1, status, err);
+}
+
+static void see_model(mlflow_sink *s, const fn_track_event *e) {
+  if (e->kind != FN_TRACK_ARTIFACT || strcmp(e->key, "model/config.json") != 0) return;
+  free(s->model);
+  s->model = fn_str_dup(fn_str_from(e->value)); /* memory is short: the model is files of the run alone */
+}
+
 /* Whether the server is told, or why not. */
 static fn_status state(mlflow_sink *s, fn_err *err) {
   fn_status status = FN_OK;
@@ -181,11 +194,13 @@ static fn_status append(mlflow_sink *s, const fn_track_event *events, size_t n, 
     const bool is_last = events[i].kind == FN_TRACK_STATUS && events[i].status != FN_RUN_RUNNING;
     FN_AUTO_FREE char *copy = NULL;
     fn_track_event e = events[i];
+    see_model(s, &e);
     const bool moved = e.kind == FN_TRACK_ARTIFACT && keep_file(&copy, s, &e, NULL) == FN_OK && copy;
     if (!is_last && !moved) continue;
     if (moved) e.value = copy;
     write_or_hold(s, events + from, i - from, &status, err);
     if (is_last) tell_left_out(s, &status, err);
+    if (is_last) tell_model(s, &e, &status, err);
     write_or_hold(s, &e, 1, &status, err);
     from = i + 1;
   }
@@ -273,10 +288,21 @@ static void sink_destroy(void *self) {
   fn_mlflow_sender_destroy(s->sender);
   fn_journal_close(s->journal);
   fn_mlflow_close(s->mlflow);
+  free(s->model);
   pthread_cond_destroy(&s->wake);
   pthread_cond_destroy(&s->idle);
   pthread_mutex_destroy(&s->mutex);
   free(s);
+}
+
+/* MLflow keeps every point: of steps after this one it may have two, and those told before now are of the past. */
+static fn_status tell_resumed(mlflow_sink *s, int64_t step, fn_err *err) {
+  char key[64], time[21];
+  if (step < 0 || (!fn_journal_remote_of(s->journal)->run_id && fn_journal_n_waiting(s->journal) == 0)) return FN_OK;
+  (void)snprintf(key, sizeof key, "fakenews.mlflow.resumed_from.%lld", (long long)step);
+  fn_clock_format(time, fn_clock_unix_ms());
+  const fn_track_event tag = {.kind = FN_TRACK_TAG, .key = key, .value = time};
+  return fn_journal_append(s->journal, &tag, 1, err);
 }
 
 static fn_status start(mlflow_sink *s, const fn_mlflow_sink_options *options, fn_err *err) {
@@ -301,6 +327,7 @@ static fn_status start(mlflow_sink *s, const fn_mlflow_sink_options *options, fn
   const fn_track_event again = {.kind = FN_TRACK_STATUS, .status = FN_RUN_RUNNING, .time_ms = fn_clock_unix_ms()};
   if (*told && strcmp(told, fn_run_status_names[FN_RUN_RUNNING]) != 0) /* it had ended, and goes on */
     FN_TRY(fn_journal_append(s->journal, &again, 1, err));
+  FN_TRY(tell_resumed(s, options->resume_step, err));
   FN_TRY(fn_mlflow_sender_create(&s->sender, s->mlflow, s->journal, NULL, err));
   FN_TRY(fn_thread_start(&s->thread, send_all, s, "a thread that sends to MLflow", err));
   s->started = true;

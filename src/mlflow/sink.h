@@ -15,6 +15,7 @@ typedef struct fn_mlflow_sink_options {
   const char *experiment_id; /* of the server, in the place of the one that run->experiment_name names ("": then its
                               * name does not matter); NULL: none */
   const char *run_id;        /* a run of the server that takes the events; NULL: a new one */
+  int64_t resume_step;       /* the run goes on after this one, which a tag says; -1: it begins */
   uint64_t max_bytes;        /* of events that wait */
   bool (*interrupted)(void); /* asked, while the end waits for the server, whether somebody wants it over; NULL: no */
 } fn_mlflow_sink_options;

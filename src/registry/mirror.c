@@ -198,7 +198,7 @@ static fn_status upload(int64_t *version, const fn_mirror *m, const fn_version_i
   if (path == NULL) return fn_err_no_memory(err, "a path");
   FN_TRY(fn_file_read(&mlmodel, path, MAX_MLMODEL, err));
   FN_TRY(find_run(&run_id, m, v, err));
-  FN_TRY(fn_mlflow_model_put(&source, &model_id, m->mlflow, run_id, "model", folder, mlmodel.data, err));
+  FN_TRY(fn_mlflow_model_put(&source, &model_id, m->mlflow, run_id, "model", folder, v->digest, mlmodel.data, err));
   return create(version, m, v, source, run_id, model_id, err);
 }
 

@@ -1,5 +1,6 @@
 #include "registry/version_add.h"
 
+#include "mlflow/mlmodel.h"
 #include "track/tracking_internal.h"
 
 #include <stdlib.h>
@@ -14,9 +15,9 @@ static fn_status put_tokenizer(fn_tracking *tracking, const char *owner, const c
   if (!fn_path_is_dir(model)) return FN_OK; /* a packed file */
   FN_TRY(fn_dir_list(&names, &n, model, err));
   for (size_t i = 0; i < n; i++) {
-    if (!fn_version_is_tokenizer_file(names[i])) continue;
+    if (!fn_mlmodel_is_tokenizer_file(names[i])) continue;
     FN_AUTO_FREE char *from = fn_path_join(model, names[i]);
-    FN_AUTO_FREE char *to = fn_path_join("components/tokenizer", names[i]);
+    FN_AUTO_FREE char *to = fn_path_join(FN_MLMODEL_COMPONENTS, names[i]);
     if (from == NULL || to == NULL) return fn_err_no_memory(err, "a path");
     FN_TRY(fn_tracking_put(tracking, owner, to, from, err));
   }
@@ -52,7 +53,7 @@ static fn_status copy_files(const char *from, const char *to, fn_err *err) {
     FN_AUTO_FREE char *source = fn_path_join(from, names[i]);
     FN_AUTO_FREE char *copy = fn_path_join(to, names[i]);
     if (source == NULL || copy == NULL) return fn_err_no_memory(err, "a path");
-    if (fn_version_is_model_file(names[i]) && !fn_path_is_dir(source)) FN_TRY(fn_tree_copy(source, copy, err));
+    if (fn_mlmodel_is_model_file(source)) FN_TRY(fn_tree_copy(source, copy, err));
   }
   return FN_OK;
 }

@@ -1,5 +1,6 @@
 #include "registry/version_files.h"
 
+#include "mlflow/mlmodel.h"
 #include "track/file_hash.h"
 
 #include "model/config.h"
@@ -8,16 +9,6 @@
 #include <sys/stat.h>
 
 enum { MAX_RECORD = 4 << 20 };
-
-bool fn_version_is_tokenizer_file(const char *name) {
-  static const char *const names[] = {"tokenizer.json",    "tokenizer_config.json",
-                                      "vocab.txt",         "special_tokens_map.json",
-                                      "added_tokens.json", "vocab.json",
-                                      "merges.txt"};
-  for (size_t i = 0; i < FN_COUNT_OF(names); i++)
-    if (strcmp(name, names[i]) == 0) return true;
-  return false;
-}
 
 /* ---- origin ---- */
 
@@ -41,14 +32,6 @@ static fn_status add_file(fn_sha256 *sha, const char *path, fn_err *err) {
   return FN_OK;
 }
 
-bool fn_version_is_model_file(const char *name) {
-  static const char *const of_training[] = {"optimizer.pt", "scheduler.pt", "scaler.pt", "training_args.bin",
-                                            "trainer_state.json"};
-  for (size_t i = 0; i < FN_COUNT_OF(of_training); i++)
-    if (strcmp(name, of_training[i]) == 0) return false;
-  return name[0] != '.' && strncmp(name, "rng_state", 9) != 0;
-}
-
 static fn_status add_files(fn_sha256 *sha, const char *dir, fn_err *err) {
   FN_AUTO_FREE char **names = NULL;
   size_t n = 0;
@@ -58,7 +41,7 @@ static fn_status add_files(fn_sha256 *sha, const char *dir, fn_err *err) {
     int64_t n_bytes;
     FN_AUTO_FREE char *path = fn_path_join(dir, names[i]);
     if (path == NULL) return fn_err_no_memory(err, "a path");
-    if (!fn_version_is_model_file(names[i]) || fn_path_is_dir(path)) continue;
+    if (!fn_mlmodel_is_model_file(path)) continue;
     FN_TRY(fn_file_sha256(sha256, &n_bytes, path, err));
     add_text(sha, names[i]);
     add_text(sha, sha256);
@@ -209,37 +192,6 @@ fn_status fn_version_write_lineage(fn_json_writer *w, const fn_version_source *s
 
 /* ---- MLmodel ---- */
 
-static fn_status write(const char *folder, const char *name, const fn_buf *text, fn_err *err) {
-  FN_AUTO_FREE char *path = fn_path_join(folder, name);
-  FN_TRY(fn_buf_check(text, name, err));
-  if (path == NULL) return fn_err_no_memory(err, "a path");
-  return fn_file_write(path, text->data, text->length, err);
-}
-
-/* The class that Transformers loads the weights with. */
-static fn_status find_class(char out[96], const char *dir, fn_err *err) {
-  FN_AUTO_JSON json_t *config = NULL;
-  FN_TRY(load(&config, dir, "config.json", err));
-  const char *name = json_string_value(json_array_get(json_object_get(config, "architectures"), 0));
-  snprintf(out, 96, "%s",
-           name && strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_") == strlen(name)
-               ? name
-               : "AutoModelForSequenceClassification");
-  return FN_OK;
-}
-
-/* For mlflow.pyfunc.load_model and `mlflow models serve`, which take it from the transformers flavour. */
-static void write_python_function(fn_json_writer *w) {
-  fn_json_object(w, "python_function");
-  fn_json_object(w, "env");
-  fn_json_text(w, "virtualenv", "python_env.yaml");
-  fn_json_end(w);
-  fn_json_text(w, "loader_module", "mlflow.transformers");
-  fn_json_text(w, "model_binary", FN_VERSION_MODEL);
-  fn_json_text(w, "python_version", "3.11.0");
-  fn_json_end(w);
-}
-
 static void write_flavors(fn_json_writer *w, const fn_version_source *s, const fn_classifier_info *model,
                           const char *class) {
   fn_json_object(w, "flavors");
@@ -258,32 +210,7 @@ static void write_flavors(fn_json_writer *w, const fn_version_source *s, const f
                  "A model of the linear family is no transformers model, and python_function is not offered: the "
                  "program fakenews answers with the packed file.");
   fn_json_end(w);
-  if (model->has_encoder && !model->packed) {
-    fn_json_object(w, "transformers");
-    fn_json_null(w, "code");
-    fn_json_array(w, "components");
-    fn_json_text(w, NULL, "tokenizer");
-    fn_json_end(w);
-    fn_json_text(w, "instance_type", "TextClassificationPipeline");
-    fn_json_text(w, "model_binary", FN_VERSION_MODEL);
-    fn_json_text(w, "pipeline_model_type", class);
-    fn_json_text(w, "source_model_name", s->name);
-    fn_json_text(w, "task", "text-classification");
-    fn_json_text(w, "tokenizer_type", "AutoTokenizer");
-    fn_json_end(w);
-    write_python_function(w);
-  }
-  fn_json_end(w);
-}
-
-/* A text in, a label and its probability out: what a pipeline of MLflow answers. */
-static void write_signature(fn_json_writer *w) {
-  fn_json_object(w, "signature");
-  fn_json_text(w, "inputs", "[{\"type\": \"string\", \"required\": true}]");
-  fn_json_text(w, "outputs",
-               "[{\"type\": \"string\", \"name\": \"label\", \"required\": true}, "
-               "{\"type\": \"double\", \"name\": \"score\", \"required\": true}]");
-  fn_json_null(w, "params");
+  if (model->has_encoder && !model->packed) fn_mlmodel_write_flavors(w, class, s->name);
   fn_json_end(w);
 }
 
@@ -291,22 +218,19 @@ static void write_signature(fn_json_writer *w) {
 static fn_status format_mlmodel(fn_buf *out, const fn_version_source *s, const fn_classifier_info *model,
                                 int64_t n_bytes, fn_err *err) {
   fn_json_writer w;
-  char class[96] = "", time[21], stamp[32], origin[65];
-  if (model->has_encoder && !model->packed) FN_TRY(find_class(class, s->model, err));
+  char class[96] = "", origin[65];
+  if (model->has_encoder && !model->packed) FN_TRY(fn_mlmodel_class(class, s->model, err));
   FN_TRY(fn_version_origin(origin, s, err));
-  fn_clock_format(time, fn_clock_unix_ms());
-  snprintf(stamp, sizeof stamp, "%.10s %.8s.000000", time, time + 11);
   origin[32] = '\0';
   fn_json_begin(&w, out, 2);
   fn_json_object(&w, NULL);
   fn_json_text(&w, "artifact_path", "model");
   write_flavors(&w, s, model, class);
-  fn_json_text(&w, "mlflow_version", "2.12.2");
   fn_json_int(&w, "model_size_bytes", n_bytes);
   fn_json_text(&w, "model_uuid", origin);
   if (s->run_id[0]) fn_json_text(&w, "run_id", s->run_id);
-  if (model->has_encoder) write_signature(&w);
-  fn_json_text(&w, "utc_time_created", stamp);
+  if (model->has_encoder) fn_mlmodel_write_signature(&w);
+  fn_mlmodel_write_origin(&w);
   fn_json_end(&w);
   fn_buf_append_char(out, '\n');
   return FN_OK;
@@ -314,15 +238,9 @@ static fn_status format_mlmodel(fn_buf *out, const fn_version_source *s, const f
 
 fn_status fn_version_write_mlmodel(const char *folder, const fn_version_source *s, const fn_classifier_info *model,
                                    int64_t n_bytes, fn_err *err) {
-  FN_AUTO_BUF fn_buf out, requirements, environment;
+  FN_AUTO_BUF fn_buf out;
   fn_buf_init(&out, 1 << 16);
-  fn_buf_init(&requirements, 1 << 12);
-  fn_buf_init(&environment, 1 << 12);
   FN_TRY(format_mlmodel(&out, s, model, n_bytes, err));
-  FN_TRY(write(folder, "MLmodel", &out, err));
-  if (!model->has_encoder || model->packed) return FN_OK;
-  fn_buf_append_str(&requirements, "mlflow\ntransformers\ntorch\n");
-  fn_buf_append_str(&environment, "python: \"3.11\"\nbuild_dependencies: []\ndependencies:\n- -r requirements.txt\n");
-  FN_TRY(write(folder, "requirements.txt", &requirements, err));
-  return write(folder, "python_env.yaml", &environment, err);
+  FN_TRY(fn_mlmodel_save_text(folder, "MLmodel", &out, err));
+  return model->has_encoder && !model->packed ? fn_mlmodel_save_environment(folder, err) : FN_OK;
 }

@@ -47,9 +47,5 @@ FN_NODISCARD fn_status fn_version_origin(char out[65], const fn_version_source *
 /* Writes everything but model/ and components/ into `folder`, which exists. *card_out: text of fakenews/card.json. */
 FN_NODISCARD fn_status fn_version_make(fn_buf *card_out, const char *folder, const fn_version_source *source,
                                        fn_err *err);
-/* The name of a file of the tokenizer, which belongs into components/tokenizer/ too. */
-bool fn_version_is_tokenizer_file(const char *name);
-/* Files of a model's directory that become part of a version: not hidden ones, nor the state of a training. */
-bool fn_version_is_model_file(const char *name);
 
 #endif

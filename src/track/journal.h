@@ -6,6 +6,7 @@
  *   ["m", key, value, step, time_ms]   a metric; not finite: "NaN", "Infinity", "-Infinity"
  *   ["p", key, value]  ["t", key, value]   a parameter, a tag
  *   ["a", path in the run, file]   a file, relative to the run's folder where it stands below it
+ *   ["l", name, file]   the folder of this file is a model (in "mlflow" alone)
  *   ["s", status, time_ms]
  *   ["r", step, time_ms]               the run was resumed: points of later steps are of the past (in "local" alone)
  * NAME.sent says up to which byte of which generation of the file everything arrived. It is replaced by rename after

@@ -15,8 +15,9 @@ static const char *relative(const char *file, const char *folder) {
 }
 
 void fn_journal_write_line(fn_buf *out, const fn_track_event *e, const char *folder) {
-  static const char letters[] = {[FN_TRACK_PARAM] = 'p',    [FN_TRACK_TAG] = 't',    [FN_TRACK_METRIC] = 'm',
-                                 [FN_TRACK_ARTIFACT] = 'a', [FN_TRACK_STATUS] = 's', [FN_TRACK_RESUME] = 'r'};
+  static const char letters[] = {
+      [FN_TRACK_PARAM] = 'p', [FN_TRACK_TAG] = 't',    [FN_TRACK_METRIC] = 'm', [FN_TRACK_ARTIFACT] = 'a',
+      [FN_TRACK_MODEL] = 'l', [FN_TRACK_STATUS] = 's', [FN_TRACK_RESUME] = 'r'};
   fn_buf_printf(out, "[\"%c\"", letters[e->kind]);
   switch (e->kind) {
   case FN_TRACK_METRIC:
@@ -36,6 +37,7 @@ void fn_journal_write_line(fn_buf *out, const fn_track_event *e, const char *fol
     add_text(out, e->value, e->kind == FN_TRACK_TAG ? FN_TRACK_MAX_TAG : FN_TRACK_MAX_PARAM);
     break;
   case FN_TRACK_ARTIFACT:
+  case FN_TRACK_MODEL:
     add_text(out, e->key, PATH_MAX);
     add_text(out, relative(e->value, folder), PATH_MAX);
     break;
@@ -96,7 +98,8 @@ static bool read_event(fn_track_event *e, const json_t *line) {
            json_is_integer(json_array_get(line, 3)) && json_is_integer(json_array_get(line, 4));
   case 'p': e->kind = FN_TRACK_PARAM; return n == 3 && second && *first;
   case 't': e->kind = FN_TRACK_TAG; return n == 3 && second && *first;
-  case 'a': e->kind = FN_TRACK_ARTIFACT; return n == 3 && second && *first && *second;
+  case 'a':
+  case 'l': e->kind = kind[0] == 'a' ? FN_TRACK_ARTIFACT : FN_TRACK_MODEL; return n == 3 && second && *first && *second;
   case 's':
     e->kind = FN_TRACK_STATUS;
     e->time_ms = json_integer_value(json_array_get(line, 2));

@@ -13,6 +13,7 @@ typedef enum fn_track_event_kind {
   FN_TRACK_ARTIFACT, /* key = path inside the run ("config.yaml", "model/config.json"), value = file on disk, whole and
                       * unchanged from now on */
   FN_TRACK_STATUS,   /* status, time_ms: the run goes on (RUNNING) or has ended; the last event */
+  FN_TRACK_MODEL,    /* key = name, value = file on disk: the files beside it are a model; in journals alone */
   FN_TRACK_RESUME,   /* step, time_ms: the run goes on from here, later steps are of the past; in journals alone */
 } fn_track_event_kind;
 

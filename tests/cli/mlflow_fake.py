@@ -14,15 +14,18 @@ LIMITS = {"metrics": 1000, "params": 100, "tags": 100}
 
 
 class FakeMlflow:
-    def __init__(self, faults=(), token=None, port=0, root=None, host="127.0.0.1", tls=None):
+    def __init__(self, faults=(), token=None, port=0, root=None, host="127.0.0.1", tls=None,
+                 logged_models=None):
         self.faults, self.token, self.root, self.authorizations = list(faults), token, root, set()
         self.workspaces = set()
+        self.models = logged_models  # by id, of a server 3.x; None: one before
         self.runs, self.experiments, self.requests, self.seen_faults = {}, {}, [], []
         self.lock = threading.Lock()
         owner = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            disable_nagle_algorithm = True  # an answer is two writes; the second waits for 40 ms otherwise
 
             def log_message(self, *args):
                 pass
@@ -112,7 +115,7 @@ class FakeMlflow:
                 except OSError:
                     pass
 
-            do_GET = do_POST = do_PUT = handle_one
+            do_GET = do_POST = do_PUT = do_PATCH = handle_one
 
         class Server(http.server.ThreadingHTTPServer):
             def handle_error(self, *args):  # a connection that we closed ourselves
@@ -140,7 +143,36 @@ class FakeMlflow:
     def info(self, run):
         return {"info": {k: v for k, v in run.items() if k in (
             "run_id", "experiment_id", "run_name", "status", "start_time", "end_time", "artifact_uri",
-            "lifecycle_stage")}, "data": {"tags": [{"key": k, "value": v} for k, v in run["tags"].items()]}}
+            "lifecycle_stage")}, "data": {
+                "tags": [{"key": k, "value": v} for k, v in run["tags"].items()],
+                "params": [{"key": k, "value": v} for k, v in run["params"].items()],
+                "metrics": [dict(zip(("key", "value", "step", "timestamp"), m)) for m in
+                            {m[0]: m for m in run["metrics"]}.values()]},
+                "outputs": {"model_outputs": [{"model_id": m} for m in run.get("outputs", [])]}}
+
+    def logged(self, method, path, v):
+        """Logged models, as servers 3.x have them."""
+        if path == "logged-models":
+            name = f"m-{len(self.models) + 1}"
+            self.models[name] = {"info": {"model_id": name, "experiment_id": v["experiment_id"], "name": v["name"],
+                                          "source_run_id": v["source_run_id"], "status": "LOGGED_MODEL_PENDING",
+                                          "artifact_uri": f"mlflow-artifacts:/{v['experiment_id']}/models/{name}/artifacts",
+                                          "tags": v["tags"]}, "data": {"params": v["params"]}, "metrics": [], "files": {}}
+            return 200, {"model": self.models[name]}
+        if path == "logged-models/search":
+            key, value = re.fullmatch(r"tags\.`([\w.]+)` = '(\w+)'", v["filter"]).groups()
+            return 200, {"models": [{"info": m["info"], "data": m["data"]} for m in self.models.values()
+                                    if {"key": key, "value": value} in m["info"]["tags"]]}
+        model = self.models[path.split("/")[1]]
+        if path.endswith("/params"):
+            there = {p["key"] for p in model["data"]["params"]}
+            if any(p["key"] in there for p in v["params"]):
+                return self.error(400, "BAD_REQUEST", "UNIQUE constraint failed: logged_model_params")
+            model["data"]["params"] += v["params"]
+        else:
+            assert method == "PATCH"
+            model["info"]["status"] = v["status"]
+        return 200, {}
 
     def make(self, path, **body):
         """What another client made there before."""
@@ -150,6 +182,9 @@ class FakeMlflow:
     def act(self, method, path, query, body):
         if method == "PUT":
             run = path.split("/")[2]
+            if run == "models":
+                self.models[path.split("/")[3]]["files"][path.split("/artifacts/", 1)[1]] = body
+                return 200, {}
             self.runs[run]["files"][path.split("/artifacts/", 1)[1]] = body
             return 200, {}
         v = {**query, **(json.loads(body) if body else {})}
@@ -182,6 +217,8 @@ class FakeMlflow:
             return 200, {"runs": [self.info(r) for r in self.runs.values()
                                   if r["tags"].get("fakenews.run_id") == wanted and r["lifecycle_stage"] == "active"
                                   and r["experiment_id"] in v["experiment_ids"]]}
+        if path.startswith("logged-models") and self.models is not None:
+            return self.logged(method, path, v)
         run = self.runs.get(v.get("run_id"))
         if run is None:
             return self.error(404, "RESOURCE_DOES_NOT_EXIST", "Run not found")
@@ -193,6 +230,9 @@ class FakeMlflow:
             run["status"] = v["status"]
             run["statuses"].append((v["status"], v.get("end_time")))
             return 200, {"run_info": self.info(run)["info"]}
+        if path == "runs/outputs" and self.models is not None:
+            run.setdefault("outputs", []).extend(m["model_id"] for m in v["models"])
+            return 200, {}
         if path == "runs/log-inputs":
             run["inputs"] += v["datasets"]
             return 200, {}
@@ -216,6 +256,8 @@ class FakeMlflow:
         run["tags"].update({t["key"]: t["value"] for t in v.get("tags", [])})
         for m in v.get("metrics", []):
             point = (m["key"], m["value"], m["step"], m["timestamp"])
+            if "model_id" in m and point not in self.models[m["model_id"]]["metrics"]:
+                self.models[m["model_id"]]["metrics"].append(point)
             run["metrics_as_sent"].append(point)
             if point not in run.setdefault("known", set()):
                 run["known"].add(point)

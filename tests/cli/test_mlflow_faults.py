@@ -89,6 +89,46 @@ def test_answers_that_are_lost_have_no_effect_twice(tmp_path):
     assert len(run["metrics_as_sent"]) > len(run["metrics"]) == 52  # it did come twice
 
 
+def test_a_training_logs_its_model_once(tmp_path, fakenews):
+    """At a server 3.x: ready when all is there, whatever answer is lost, and again from the beginning."""
+    model = tmp_path / "r" / "model"
+    model.mkdir(parents=True)
+    texts = {"config.json": '{"architectures": ["BertForSequenceClassification"]}', "vocab.txt": "a\n", "model.safetensors": "w"}
+    for name, text in texts.items():
+        (model / name).write_text(text)
+    (model / "other.txt").symlink_to("/etc/passwd")
+    lines = [f"p\tparam{i}\t{i}" for i in range(230)] + ["t\tfakenews.best_step\t7", *events(status=None)]
+    lines += ["m\tsystem/cpu\t1\t1\t1", *(f"a\tmodel/{name}\t{model / name}" for name in texts), "s\tFINISHED\t1700000009999"]
+    faults = [f"{fault}@{place}" for fault, place in (
+        ("500", "logged-models/search"), ("lose", "logged-models"),
+        ("503", "artifacts/1/models/m-1/artifacts/components/tokenizer/vocab.txt"),
+        ("lose", "logged-models/m-1/params"), ("lose", "runs/outputs"),
+        ("page", "logged-models/m-1"), ("lose", "logged-models/m-1"))]
+    server = FakeMlflow(faults, logged_models={})
+    probe(tmp_path / "r", server.url, lines, close_ms=10, check=False)
+    for _ in range(2):
+        done = fakenews("runs", "sync", tmp_path / "r", "net.backoff_s=0.01", "net.retries=9")
+        assert done.code == 0 and not server.faults, done.stderr
+        (tmp_path / "r" / "track" / "mlflow.sent").unlink()
+    server.close()
+    assert len(server.models) == 1
+    run, made = only_run(server), server.models["m-1"]
+    assert made["info"]["status"] == "LOGGED_MODEL_READY" and run["outputs"] == ["m-1"]
+    assert {p["key"]: p["value"] for p in made["data"]["params"]} == run["params"] and len(run["params"]) == 232
+    assert sorted(m[0] for m in made["metrics"]) == ["train/loss", "val/loss"] and ("val/loss", "Infinity", 2, 6) in made["metrics"]
+    mlmodel = json.loads(made["files"].pop("MLmodel"))
+    assert mlmodel["model_id"] == "m-1" and mlmodel["flavors"]["transformers"]["pipeline_model_type"].startswith("Bert")
+    assert sorted(made["files"]) == ["components/tokenizer/vocab.txt", "model/config.json", "model/model.safetensors",
+                                     "model/vocab.txt", "python_env.yaml", "requirements.txt"]
+    assert [path for method, path in server.requests if method == "PUT" and "/models/" in path][-1].endswith("MLmodel")
+
+    (model / "config.json").write_text("{")  # no model: left out and counted
+    server = FakeMlflow(logged_models={})
+    said = probe(tmp_path / "r", server.url, lines, check=False)
+    server.close()
+    assert "events: " in said["close"] and "config.json" in said["close"] and not server.models
+
+
 def test_limits_of_a_batch(tmp_path):
     lines = [f"p\tparam{i}\t{'ü' * 3000}" for i in range(250)] + [f"t\ttag{i}\tv" for i in range(130)] + ["t\ttag0\tagain"]
     lines += ["p\tparam0\t" + "ü" * 3000] + events(2500)
@@ -382,9 +422,12 @@ def test_what_was_sent_is_cut_off(tmp_path):
 def test_a_resumed_training_goes_on_with_its_run(tmp_path):
     server = FakeMlflow()
     probe(tmp_path / "r", server.url, events(10, status=None), check=True)
-    probe(tmp_path / "r", server.url, ["s\tRUNNING\t1", "p\tlr\t0.1", "m\tmore\t1\t1\t1", "s\tFINISHED\t9"], check=True)
+    assert not [tag for tag in only_run(server)["tags"] if tag.startswith("fakenews.mlflow")]
+    probe(tmp_path / "r", server.url, ["s\tRUNNING\t1", "p\tlr\t0.1", "m\tmore\t1\t1\t1", "s\tFINISHED\t9"], check=True,
+          resume=7)
     server.close()
     run = only_run(server)
+    assert run["tags"]["fakenews.mlflow.resumed_from.7"].endswith("Z")  # two points of step 8: the later one counts
     assert ("more", 1, 1, 1) in run["metrics"] and [s for s, _ in run["statuses"]] == ["RUNNING", "RUNNING", "FINISHED"]
 
 

@@ -80,6 +80,7 @@ def test_runs_and_their_files(place):
     by_path = answers(place, "bert/model")
     assert answers(place, f"runs:/{runs['bert']}") == by_path
     assert answers(place, f"runs:/{runs['bert'][:10]}/model") == by_path
+    place.run("predict", "--model", f"runs:/{runs['bert']}", "rows.jsonl", MLFLOW_REGISTRY_URI="databricks-uc")  # of other programs
     assert "nothing" in place.run("predict", "--model", f"runs:/{runs['bert']}/nothing", "rows.jsonl", code=2).stderr
     assert "0123" in place.run("predict", "--model", "runs:/0123456789", "rows.jsonl", code=2).stderr
 

@@ -109,6 +109,19 @@ def same(a, b):
     return a == b or (isinstance(a, float) and isinstance(b, float) and math.isnan(a) and math.isnan(b))
 
 
+def check_logged(c, run, files):
+    """The run's one logged model: ready, with the run's parameters, its latest metrics and the model's files."""
+    model, = c.search_logged_models([run.info.experiment_id], f"source_run_id = '{run.info.run_id}'")
+    assert model.status.name == "READY" and model.params == run.data.params
+    assert [m.model_id for m in run.outputs.model_outputs] == [model.model_id]
+    latest = {key: value for key, value in run.data.metrics.items() if not key.startswith("system/")}
+    theirs = {m.key: m.value for m in c.get_logged_model(model.model_id).metrics}
+    assert theirs.keys() == latest.keys() and all(same(theirs[key], latest[key]) for key in latest)
+    listed = {f.path for f in c.list_logged_model_artifacts(model.model_id, "model")}
+    assert listed == {name for name in files if name.startswith("model/")}
+    assert {f.path for f in c.list_logged_model_artifacts(model.model_id)} > {"MLmodel", "components", "requirements.txt"}
+
+
 def compare(program, folder, server, tmp_path, experiment="Default", given=None):
     """Parameters, tags, every point of every metric, every byte of every file. given: the run that was to take them."""
     from mlflow.artifacts import download_artifacts
@@ -140,6 +153,8 @@ def compare(program, folder, server, tmp_path, experiment="Default", given=None)
             assert a[:2] == b[:2] and same(a[2], b[2]), (key, a, b)
     where = Path(download_artifacts(run_id=theirs.info.run_id, tracking_uri=server.url, dst_path=str(tmp_path / "down")))
     assert {str(p.relative_to(where)): p.read_bytes() for p in where.rglob("*") if p.is_file()} == files
+    if not is_old(server):
+        check_logged(c, theirs, files)
     dataset = theirs.inputs.dataset_inputs[0]
     assert dataset.dataset.digest == run["tags"]["fakenews.data.hash"][:36] and dataset.dataset.name == "data"
     assert json.loads(dataset.dataset.profile) == {"num_rows": int(run["params"]["rows.train"])}

@@ -2,7 +2,9 @@
 
 import json
 import math
+import os
 import socket
+import subprocess
 import sys
 from pathlib import Path
 
@@ -14,6 +16,7 @@ from infer_support import make_models  # noqa: E402
 from mlflow_server import Servers  # noqa: E402
 from registry_support import Place  # noqa: E402
 
+TOOLS = Path(os.environ.get("FN_TOOLS", Path(__file__).resolve().parents[2] / "build/dev/tests/tools"))
 TEXTS = ["the council said officials figures percent budget survey water", "shocking secret they hide miracle truth wake",
          "water city people year new health school", "insiders banned proof exposed council review"]
 
@@ -90,6 +93,21 @@ def test_mlflow_loads_the_aliased_version_from_its_server(place, client, capsys)
     check(place, mlflow.transformers.load_model("models:/fake-news@best", return_type="components"), capsys)
 
 
+def test_mlflow_loads_what_a_training_logged(place, client, server, capsys):
+    """By its own id and as the run's model, without the registry."""
+    import mlflow
+
+    files = [f"a\tmodel/{p.name}\t{p}" for p in sorted((place.folder / "bert" / "model").iterdir())]
+    done = subprocess.run([TOOLS / "sink_probe", "mlflow", place.folder / "bert", "uri", server.url, "close", "60000"], check=True,
+                          input="\n".join(["p\tlr\t0.1", *files, "s\tFINISHED\t9"]) + "\n", capture_output=True, text=True)
+    assert json.loads(done.stdout)["close"] == ""
+    logged, = client.search_logged_models([client.get_experiment_by_name("probe").experiment_id])
+    assert client.get_logged_model(logged.model_id).status.name == "READY" and logged.params == {"lr": "0.1"}
+    check(place, mlflow.transformers.load_model(f"models:/{logged.model_id}", return_type="components"), capsys)
+    answers = mlflow.pyfunc.load_model(f"runs:/{logged.source_run_id}/model").predict(TEXTS)
+    assert set(answers["label"]) <= {"real", "fake"} and len(answers) == len(TEXTS)
+
+
 def test_mlflow_loads_a_version_by_its_path(place, client, capsys):
     import mlflow
 
@@ -124,8 +142,11 @@ def test_a_version_leads_to_the_run_that_the_server_was_told_of(place, server, c
     run = client.get_run(version.run_id)
     assert run.info.experiment_id == client.get_experiment_by_name("trainings").experiment_id
     assert run.data.params["linear.c_grid"] == "[2]" and run.data.metrics["test/loss"] > 0
-    if run.outputs:  # servers 3.x
-        assert [m.model_id for m in run.outputs.model_outputs] == [version.source.removeprefix("models:/")]
+    logged, = client.search_logged_models([run.info.experiment_id])  # the training's: the version took it over
+    assert version.source == f"models:/{logged.model_id}" and logged.status.name == "READY" and logged.params == run.data.params
+    assert [m.model_id for m in run.outputs.model_outputs] == [logged.model_id]
+    place.registry("sync", "told", "--all", f"registry.mirror={server.url}")
+    assert len(client.search_logged_models([run.info.experiment_id])) == 1
     assert "weighted F1" in version.description and "not whether what it claims is true" in version.description
 
 

@@ -113,7 +113,7 @@ static fn_status act(probe *p, const char *action, fn_err *err) {
   } else if (!strcmp(action, "model")) {
     status = fn_mlflow_model_create(m, at(p, 0), at(p, 1), err);
   } else if (!strcmp(action, "model-put")) {
-    status = fn_mlflow_model_put(&text, &id, m, at(p, 0), at(p, 1), at(p, 2), at(p, 3), err);
+    status = fn_mlflow_model_put(&text, &id, m, at(p, 0), at(p, 1), at(p, 2), NULL, at(p, 3), err);
   } else if (!strcmp(action, "model-tag")) {
     status = fn_mlflow_model_tag(m, at(p, 0), at(p, 1), at(p, 2), err);
   } else if (!strcmp(action, "model-delete")) {

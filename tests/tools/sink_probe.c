@@ -3,7 +3,7 @@
  *   sink_probe wandb FOLDER [dir DIR] [project P] [entity E] [group G] [tag T]… [wid ID] [resume STEP] [close MS]
  *   sink_probe frames FILE LENGTH…    no sink: a W&B file with records of these lengths, of the byte 'x'
  *   sink_probe mlflow FOLDER [uri URI] [token T | user U password P] [run ID] [experiment NAME] [eid ID] [workspace
- * NAME] [max BYTES] [roots FOLDER] [close MS] [net.KEY VALUE]…
+ * NAME] [max BYTES] [roots FOLDER] [resume STEP] [close MS] [net.KEY VALUE]…
  *
  * Reads events from stdin, a line each, parts by tabs: m KEY VALUE STEP MS, p KEY VALUE, t KEY VALUE, a PATH FILE,
  * s STATUS MS, sleep MS, await FILE (until it is there). Lines go to the sink in batches, up to an empty line, a pause
@@ -134,7 +134,7 @@ int main(int argc, char **argv) {
   fn_run_info run = {.experiment_name = "probe", .name = "probe run", .user = "tester", .start_ms = 1700000000000};
   fn_run_id_make(run.id, (const unsigned char *)"0123456789abcdef");
   if (!realpath(argv[2], folder)) return 64;
-  fn_mlflow_sink_options o = {.run = &run, .folder = folder, .max_bytes = 64 << 20};
+  fn_mlflow_sink_options o = {.run = &run, .folder = folder, .resume_step = -1, .max_bytes = 64 << 20};
   const char *tags[16];
   fn_wandb_sink_options w = {.run = &run, .dir = folder, .version = "1.2.3", .tags = tags, .resume_step = -1};
   double close_ms = 5000;
@@ -157,7 +157,7 @@ int main(int argc, char **argv) {
     if (!strcmp(word, "group")) w.group = value;
     if (!strcmp(word, "wid")) w.id = value;
     if (!strcmp(word, "tag") && w.n_tags < FN_COUNT_OF(tags)) tags[w.n_tags++] = value;
-    if (!strcmp(word, "resume")) w.resume_step = atoll(value);
+    if (!strcmp(word, "resume")) w.resume_step = o.resume_step = atoll(value);
     if (!strcmp(word, "max")) o.max_bytes = strtoull(value, NULL, 10);
     if (!strcmp(word, "close")) close_ms = strtod(value, NULL);
     if (!strncmp(word, "net.", 4))

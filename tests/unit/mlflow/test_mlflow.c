@@ -346,6 +346,7 @@ static void nobody_is_there(void **state) {
   const fn_mlflow_sink_options options = {.server = {.uri = "http://127.0.0.1:9", .token = "secret-token", .net = &net},
                                           .run = &run,
                                           .folder = folder,
+                                          .resume_step = -1,
                                           .max_bytes = 1 << 20};
   fn_sink sink;
   assert_ok(fn_mlflow_sink_create(&sink, &options, &err));
@@ -381,8 +382,11 @@ static void full_disk(void **state) {
   fn_err err = {0};
   fn_net_options net;
   fn_config *config = default_net(&net);
-  const fn_mlflow_sink_options options = {
-      .server = {.uri = "http://127.0.0.1:9", .net = &net}, .run = &run, .folder = folder, .max_bytes = 1u << 28};
+  const fn_mlflow_sink_options options = {.server = {.uri = "http://127.0.0.1:9", .net = &net},
+                                          .run = &run,
+                                          .folder = folder,
+                                          .resume_step = -1,
+                                          .max_bytes = 1u << 28};
   fn_sink sink;
   signal(SIGXFSZ, SIG_IGN);
   assert_ok(fn_mlflow_sink_create(&sink, &options, &err));

@@ -1,0 +1,56 @@
+/* Logged models: what servers 3.x list as the models of a run. Internal to src/mlflow. */
+#ifndef FN_MLFLOW_LOGGED_H
+#define FN_MLFLOW_LOGGED_H
+
+#include "mlflow/internal.h"
+
+/* Tags of ours: the hash of the model's files (mlmodel.h), and the digest of the registry's version that has it. */
+#define FN_LOGGED_HASH   "fakenews.model"
+#define FN_LOGGED_DIGEST "fakenews.digest"
+
+typedef struct fn_mlflow_logged {
+  char *id, *root; /* malloc'd; root: an artifact address. NULL: none */
+  bool ready;      /* all of it is there */
+  json_t *params;  /* keys that it has; borrowed keys are the object's own */
+} fn_mlflow_logged;
+void fn_mlflow_logged_deinit(fn_mlflow_logged *logged);
+
+/* The run's model with this hash. digest: of a version, which takes its own, else one that belongs to no version; NULL:
+ * one that is ready or belongs to no version. out->id stays NULL: there is none. FN_E_UNSUPPORTED: a server before 3.x.
+ */
+FN_NODISCARD fn_status fn_mlflow_logged_find(fn_mlflow_logged *out, fn_mlflow *mlflow, const fn_mlflow_run *run,
+                                             const char *hash, const char *digest, fn_err *err);
+/* One attempt: when its answer is lost, it may be there (look for it). */
+FN_NODISCARD fn_status fn_mlflow_logged_create(fn_mlflow_logged *out, fn_mlflow *mlflow, const fn_mlflow_run *run,
+                                               const char *name, const fn_track_pair *tags, size_t n_tags, fn_err *err);
+FN_NODISCARD fn_status fn_mlflow_logged_tag(fn_mlflow *mlflow, const char *id, const char *key, const char *value,
+                                            fn_err *err);
+/* What is not there yet of: the run's parameters, its latest metrics but those of the machine, the link from the run;
+ * then the state READY. run: as the server has it now. */
+FN_NODISCARD fn_status fn_mlflow_logged_finish(fn_mlflow *mlflow, const fn_mlflow_logged *logged,
+                                               const fn_mlflow_run *run, fn_err *err);
+FN_NODISCARD fn_status fn_mlflow_logged_fail(fn_mlflow *mlflow, const char *id, fn_err *err);
+
+/* ---- a training's model ---- */
+
+/* How far fn_mlflow_log_model came, for another attempt of the same process. */
+typedef struct fn_mlflow_log_progress {
+  char id[72];
+  size_t n_files;
+} fn_mlflow_log_progress;
+
+typedef struct fn_mlflow_log_source {
+  const char *name;    /* of the logged model */
+  const char *dir;     /* of the model */
+  const char *scratch; /* a folder for the MLmodel */
+  const char *run_id;  /* in the local store */
+  char hash[33], class[96];
+} fn_mlflow_log_source;
+/* Fills hash and class. FN_E_INVALID: the directory is no model's. */
+FN_NODISCARD fn_status fn_mlflow_log_prepare(fn_mlflow_log_source *source, fn_err *err);
+/* The directory as a logged model of a run of the server. Once, however often it is called; a server before 3.x has no
+ * such models: FN_OK as well. */
+FN_NODISCARD fn_status fn_mlflow_log_model(fn_mlflow_log_progress *progress, fn_mlflow *mlflow, const char *run_id,
+                                           const fn_mlflow_log_source *source, fn_err *err);
+
+#endif
