@@ -31,7 +31,7 @@ def test_commands_of_the_documentation(server):
         assert "curl -s" in block
         # curl -f fails on an error status
         script = "set -e\n" + block.replace("localhost:8080", f"127.0.0.1:{server.port}").replace("curl -s", "curl -sSf")
-        done = subprocess.run(["bash", "-c", script], cwd=server.folder, capture_output=True, text=True, timeout=60)
+        done = subprocess.run(["bash", "-c", script], cwd=server.folder, capture_output=True, text=True, timeout=240)
         assert done.returncode == 0, f"{block}\n{done.stderr}"
         assert done.stdout
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 from infer_support import csv_rows, json_lines, make_models, write_csv
-from train_support import COMMON, WORDS, bare_environment
+from train_support import COMMON, WORDS, bare_environment, wait_for
 
 
 @pytest.fixture(scope="module")
@@ -394,7 +394,7 @@ def test_interrupted_while_waiting_for_input(program, trained, tmp_path, verb):
             break
         time.sleep(0.05)
     process.send_signal(signal.SIGINT)
-    process.wait(timeout=60)
+    process.wait(timeout=120)
     _, err = process.communicate()
     assert process.returncode == 130 and err.decode() == "fakenews: stopped\n"
 
@@ -443,13 +443,13 @@ def test_file_appears_when_it_is_whole(program, linear, tmp_path):
     out.write_text("old\n")
     process = subprocess.Popen([program, "predict", "--model", linear, "-", "-o", out], stdin=subprocess.PIPE,
                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=bare_environment(tmp_path), cwd=tmp_path)
-    process.stdin.write(b"title,text\n" + b"a,some words here\n" * 3000)
+    process.stdin.write(b"title,text\n" + b"a,some words here\n" * 20000)  # more than a pipe holds: it has read
     process.stdin.flush()
-    time.sleep(0.5)
+    wait_for(lambda: len(os.listdir(tmp_path)) == 2)
     assert out.read_text() == "old\n"
     process.terminate()
     process.stdin.close()
-    assert process.wait(timeout=30) == 128 + 15
+    assert process.wait(timeout=120) == 128 + 15
     assert out.read_text() == "old\n" and os.listdir(tmp_path) == ["out.jsonl"]
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from registry_support import Place, copy_place, make_place
 from terminal_support import on_terminal
-from train_support import bare_environment
+from train_support import bare_environment, wait_for
 
 FAULT = Path(os.environ.get("FN_TOOLS", "build/dev/tests/tools")).resolve() / "libfault.so"
 
@@ -304,7 +304,7 @@ def test_many_promote_at_once_and_each_is_told(place):
                                 env=bare_environment(place.folder)) for i in range(9)]
     codes = []
     for process in running:
-        _, err = process.communicate(timeout=60)
+        _, err = process.communicate(timeout=120)
         codes.append(process.returncode)
         assert process.returncode == 0 or "somebody else" in err, err
     moves = [c for c in changes(place) if c["action"] == "promote"]
@@ -490,9 +490,12 @@ def test_what_is_no_file_is_refused(place):
 
 
 def test_killed_in_the_middle(place):
-    for wait in (0.15, 0.4):
+    scratch = place.folder / ".cache/fakenews/registry-add"
+    for wait in (0, 0.25):
         process = subprocess.Popen([str(place.program), "registry", "add", "bert", "eval.baselines=false"], cwd=place.folder,
                                    stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=bare_environment(place.folder))
+        before = set(scratch.glob("*"))
+        wait_for(lambda: set(scratch.glob("*")) - before or process.poll() is not None)
         time.sleep(wait)
         process.kill()
         process.wait()
@@ -504,7 +507,6 @@ def test_killed_in_the_middle(place):
     assert added["version"] >= 4
     place.registry("download", f"fake-news/{added['version']}", "--out", "whole")
     assert files(place.folder / "whole") == LAYOUT
-    scratch = place.folder / ".cache/fakenews/registry-add"
     assert any(scratch.iterdir())  # of those that were killed
     for folder in scratch.iterdir():  # a day later
         os.utime(folder, (time.time() - 90000,) * 2)

@@ -361,7 +361,7 @@ def test_program_of_a_profile_is_bounded(tmp_path):
     assert "prints no JSON" in done["message"] and not (tmp_path / "made").exists()
     assert "writes too much" in run("cat /dev/zero")["message"] and "cannot be run" in run("/no/such/program x")["message"]
     begun = time.monotonic()
-    assert run("sh -c 'sleep 60 & sleep 60'", "cancel_wait", 3)["outcome"] == "cancelled" and time.monotonic() - begun < 5
+    assert run("sh -c 'sleep 60 & sleep 60'", "cancel_wait", 3)["outcome"] == "cancelled" and time.monotonic() - begun < 30
 
 
 def test_missing_aws_credentials_are_named(cloud, tmp_path):
@@ -516,7 +516,7 @@ def test_s3_session_token_of_a_file_is_read_again_when_it_expired(serve, tmp_pat
 
 def test_s3_upload_that_fails_at_the_end_in_a_good_answer(serve, s3, tmp_path):
     (tmp_path / "source").write_bytes(bytes(6_000_000))
-    both = threading.Barrier(2, timeout=5)  # the parts travel at once: the first is answered when the second is there
+    both = threading.Barrier(2, timeout=60)  # the parts travel at once: the first is answered when the second is there
 
     def part(h):
         both.wait()
@@ -665,7 +665,7 @@ def test_two_processes_fetch_one_file(tmp_path, serve):
     def step(h):
         h.head(200, Content_Length=len(DATA), ETag='"v1"')
         h.wfile.write(DATA[:1000])
-        slow.wait(5)
+        slow.wait(20)
         h.wfile.write(DATA[1000:])
 
     server = serve(step, ranged(DATA))

@@ -15,7 +15,7 @@ def linear(program, tmp_path_factory):
 
 def sh(command, folder):
     return subprocess.run(command, shell=True, capture_output=True, text=True, cwd=folder, env=bare_environment(folder),
-                          timeout=60)
+                          timeout=240)
 
 
 @pytest.mark.parametrize("verb", ["--help", "--version", "train --help", "config options", "config show"])

@@ -67,7 +67,7 @@ def test_answers_come_as_lines_come(program, tokenizer):
                 assert json.loads(process.stdout.readline())["ids"] == want
         process.stdin.close()
         assert process.stdout.read() == b""
-        assert process.wait(timeout=60) == 0
+        assert process.wait(timeout=240) == 0
 
 
 def test_long_line(fakenews, tokenizer):

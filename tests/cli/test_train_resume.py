@@ -93,7 +93,7 @@ def test_signal_saves_and_resume_goes_on(program, data, whole, tmp_path, number,
                                    env=bare_environment(tmp_path))
         wait_for(lambda: log.exists() and log.stat().st_size > 0)
         process.send_signal(number)
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=240)
         if process.returncode != 0:
             break
     assert process.returncode == code, err
