@@ -20,13 +20,14 @@ void fn_aws_deinit(fn_aws *aws) {
 }
 
 bool fn_aws_keys_forget(fn_aws *aws) {
+  if (aws->forgotten) return true; /* by another connection, just now */
   /* A session token of ~/.aws has no date, and other programs write a new one there. */
   const bool of_file = aws->token && *aws->token && aws->has_files;
   const bool can_expire = aws->id && (aws->expires_ms != INT64_MAX || of_file);
   if (!can_expire) return false;
   forget(aws);
   fn_aws_profile_forget(aws);
-  return true;
+  return aws->forgotten = true;
 }
 
 static const char *profile(const fn_store *store) {
@@ -59,6 +60,7 @@ static fn_status keep(fn_aws *aws, fn_aws_found *found, const char *source, fn_e
   aws->secret = found->secret;
   aws->token = found->token;
   aws->expires_ms = found->expires_ms;
+  aws->forgotten = false;
   *found = (fn_aws_found){0};
   return FN_OK;
 }

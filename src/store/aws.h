@@ -12,6 +12,7 @@ typedef struct fn_aws {
   char *source; /* where they came from, for messages: "environment", "/home/a/.aws/credentials [default]" */
   fn_buf config, credentials; /* the two files, read once; empty when they are not there */
   bool has_files;             /* they were looked for */
+  bool forgotten;             /* keys that a service called expired, and none came since */
 } fn_aws;
 
 void fn_aws_deinit(fn_aws *aws);

@@ -19,9 +19,9 @@ void fn_google_deinit(fn_google *g) {
 }
 
 bool fn_google_token_forget(fn_google *g) {
-  const bool had = g->token != NULL;
+  g->forgotten = g->forgotten || g->token; /* by another connection, just now */
   forget(g);
-  return had;
+  return g->forgotten;
 }
 
 static fn_status replace(char **text, const char *value, fn_err *err) {
@@ -33,6 +33,7 @@ static fn_status replace(char **text, const char *value, fn_err *err) {
 fn_status fn_google_set_token(fn_google *g, const char *token, int64_t expires_ms, fn_err *err) {
   FN_TRY(replace(&g->token, token, err));
   g->expires_ms = expires_ms;
+  g->forgotten = false;
   return FN_OK;
 }
 

@@ -11,6 +11,7 @@
 typedef struct fn_google {
   char *token;
   int64_t expires_ms;
+  bool forgotten;      /* a token that a service refused, and none came since */
   char *source;        /* where it came from, for messages */
   char *project;       /* that the credentials belong to; NULL: not known */
   char *quota_project; /* that is charged for a user's requests; NULL: none */

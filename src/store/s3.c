@@ -1,8 +1,7 @@
-/* Amazon S3 and what speaks its protocol: addresses, signatures, what answers mean, single objects. */
+/* Amazon S3 and what speaks its protocol: addresses, signatures, single objects. */
 #include "store/s3.h"
 
 #include "store/when.h"
-#include "store/xml.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -11,7 +10,6 @@
 #include <unistd.h>
 
 static const char EMPTY_SHA256[] = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
-enum { MAX_SHOWN = 200 };
 
 /* ---- where the bucket is */
 
@@ -82,14 +80,6 @@ static fn_status find_bucket(fn_store *store, fn_err *err) {
   return set_base(s3, text.data, dotted, err);
 }
 
-fn_status fn_s3_no_speaker(const fn_store *store, fn_err *err) {
-  const fn_s3 *s3 = store->state;
-  return fn_err_set(err, FN_E_IO,
-                    "%.300s: %.300s answers, but not as S3 does: is this the address of its API (store.s3_endpoint, "
-                    "AWS_ENDPOINT_URL_S3)?",
-                    store->uri, s3->base);
-}
-
 /* ---- one attempt */
 
 typedef struct signing {
@@ -134,18 +124,6 @@ static fn_status authorize(signing *s, fn_buf *authorization, fn_buf *token, con
   return status;
 }
 
-/* A console, a captive portal or a page for every path answers 200 to everything, and nothing would be stored. */
-static fn_status check_speaker(const fn_call_answer *answer, const fn_store *store, const fn_store_call *call,
-                               fn_err *err) {
-  fn_str value;
-  if (answer->status < 200 || answer->status > 299 || !call->key || call->n_query) return FN_OK;
-  const bool removes = strcmp(call->method, "DELETE") == 0;
-  const bool page =
-      answer->status == 200 && fn_call_header(&value, answer, "content-type") && fn_str_starts_with(value, "text/html");
-  if (removes ? !page : fn_call_header(&value, answer, "etag")) return FN_OK;
-  return fn_s3_no_speaker(store, err);
-}
-
 static fn_status s3_call(fn_call_answer *answer, fn_store *store, const fn_store_call *call, fn_err *err) {
   fn_call_answer_deinit(answer);
   FN_TRY(find_bucket(store, err));
@@ -158,18 +136,21 @@ static fn_status s3_call(fn_call_answer *answer, fn_store *store, const fn_store
   if (call->key) fn_url_encode(&path, fn_str_from(call->key), "/");
   FN_TRY(fn_buf_check(&path, "an address", err));
   char time[17], computed[65];
-  fn_sums sums;
-  fn_sigv4_time(time, fn_clock_unix_ms());
+  fn_sums body_sums;
+  fn_sigv4_time(time, fn_clock_unix_ms() + atomic_load(&s3->skew_ms));
   const char *digest = call->body_sha256;
   if (!digest && call->body.length) {
-    FN_TRY(fn_sums_bytes(&sums, call->body, FN_SUM_SHA256, err));
-    memcpy(computed, sums.sha256, sizeof computed);
+    FN_TRY(fn_sums_bytes(&body_sums, call->body, FN_SUM_SHA256, err));
+    memcpy(computed, body_sums.sha256, sizeof computed);
     digest = computed;
   }
   if (!digest) digest = EMPTY_SHA256;
   signing s = {0};
   bool fits = add(&s, "host", s3->host) && add(&s, "x-amz-content-sha256", digest) && add(&s, "x-amz-date", time);
-  for (size_t i = 0; i < call->n_headers; i++) fits = fits && add(&s, call->headers[i].name, call->headers[i].value);
+  const bool sums = !atomic_load(&s3->no_checksums);
+  for (size_t i = 0; i < call->n_headers; i++)
+    if (sums || !strstr(call->headers[i].name, "checksum"))
+      fits = fits && add(&s, call->headers[i].name, call->headers[i].value);
   if (!fits) return fn_err_set(err, FN_E_LIMIT, "a signed request has at most %d headers", FN_SIGV4_PAIRS);
   const size_t n_plain = s.n;
   const fn_sigv4 unsigned_request = {.method = call->method,
@@ -191,86 +172,8 @@ static fn_status s3_call(fn_call_answer *answer, fn_store *store, const fn_store
                              .secret_headers = s.secret,
                              .n_secret_headers = s.n_secret};
   FN_TRY(fn_store_perform(answer, store, call, &request, err));
-  return check_speaker(answer, store, call, err);
-}
-
-/* ---- what an answer means */
-
-/* Text of an element of the error, on one line. */
-static void error_part(char out[MAX_SHOWN + 1], const fn_call_answer *answer, const char *path) {
-  FN_AUTO_BUF fn_buf text;
-  fn_buf_init(&text, 1 << 20);
-  out[0] = 0;
-  if (!fn_xml_find(&text, fn_buf_str(&answer->body), path)) return;
-  fn_str_clean(out, MAX_SHOWN + 1, fn_buf_str(&text));
-}
-
-static fn_status s3_explain(const fn_store *store, const fn_call_answer *answer, const char *key, fn_err *err) {
-  const fn_s3 *s3 = store->state;
-  char code[MAX_SHOWN + 1], message[MAX_SHOWN + 1], region[MAX_SHOWN + 1], where[FN_URL_MAX], source[500] = "";
-  fn_str header;
-  error_part(code, answer, "Error/Code");
-  error_part(message, answer, "Error/Message");
-  error_part(region, answer, "Error/Region");
-  if (!region[0] && fn_call_header(&header, answer, "x-amz-bucket-region") && header.length < MAX_SHOWN)
-    snprintf(region, sizeof region, "%.*s", (int)header.length, header.data);
-  snprintf(where, sizeof where, "%.300s%s%.400s", store->uri, key ? "/" : "", key ? key : "");
-  fn_store_lock_keys(store);
-  if (s3->aws.source) snprintf(source, sizeof source, "; keys are from %.300s", s3->aws.source);
-  fn_store_unlock_keys(store);
-  const int http = answer->status;
-  if (region[0] && strcmp(region, s3->region) != 0 && (http == 301 || http == 307 || http == 400))
-    return fn_err_set(err, FN_E_INVALID,
-                      "%.500s: the bucket is in region %.60s, not in %.60s: set AWS_REGION=%.60s or store.s3_region",
-                      where, region, s3->region, region);
-  if (strcmp(code, "RequestTimeTooSkewed") == 0)
-    return fn_err_set(err, FN_E_INVALID, "%.500s: the clock of this machine differs too much from the server's", where);
-  if (http == 404 && strcmp(code, "NoSuchBucket") == 0)
-    return fn_err_set(err, FN_E_NOT_FOUND, "%.500s: there is no bucket %.100s", where, s3->bucket);
-  if (http == 404) return fn_err_set(err, FN_E_NOT_FOUND, "%.700s: not there", where);
-  char detail[2 * MAX_SHOWN + 8] = "";
-  if (code[0]) snprintf(detail, sizeof detail, ": %s%s%s", code, message[0] ? ": " : "", message);
-  if (http == 401 || http == 403)
-    return fn_err_set(err, FN_E_INVALID, "%.400s: HTTP %d, access denied%.300s%.250s", where, http, detail, source);
-  if (answer->retry || http >= 500 || http < 400)
-    return fn_err_set(err, FN_E_IO, "%.400s: HTTP %d%.400s", where, http, detail);
-  return fn_err_set(err, http == 413 ? FN_E_LIMIT : FN_E_INVALID, "%.400s: HTTP %d%.400s", where, http, detail);
-}
-
-static bool s3_renew(fn_store *store, const fn_call_answer *answer) {
-  fn_s3 *s3 = store->state;
-  char code[MAX_SHOWN + 1];
-  if (answer->status != 400 && answer->status != 401 && answer->status != 403) return false;
-  error_part(code, answer, "Error/Code");
-  if (strcmp(code, "ExpiredToken") != 0 && strcmp(code, "TokenRefreshRequired") != 0) return false;
-  fn_store_lock_keys(store);
-  const bool renews = fn_aws_keys_forget(&s3->aws);
-  fn_store_unlock_keys(store);
-  return renews;
-}
-
-/* The ETag of what was put in one piece is its MD5, unless it is encrypted with a key of the user. Our own uploads
- * carry their SHA-256. */
-static void s3_sums(fn_sums *sums, const fn_call_answer *answer) {
-  fn_str value, type, encryption;
-  char hex[65];
-  if (fn_call_header(&value, answer, "x-amz-meta-sha256") && value.length == 64) {
-    snprintf(hex, sizeof hex, "%.64s", value.data);
-    if (fn_digest_is_hex(hex, 64)) memcpy(sums->sha256, hex, 65), sums->kinds |= FN_SUM_SHA256;
-  }
-  const bool composite = fn_call_header(&type, answer, "x-amz-checksum-type") && fn_str_is(type, "COMPOSITE");
-  if (answer->status == 200 && !composite) {
-    if (fn_call_header(&value, answer, "x-amz-checksum-sha256")) (void)fn_sums_take_base64(sums, FN_SUM_SHA256, value);
-    if (fn_call_header(&value, answer, "x-amz-checksum-crc32")) (void)fn_sums_take_base64(sums, FN_SUM_CRC32, value);
-    if (fn_call_header(&value, answer, "x-amz-checksum-crc32c")) (void)fn_sums_take_base64(sums, FN_SUM_CRC32C, value);
-  }
-  if (sums->kinds & (FN_SUM_SHA256 | FN_SUM_CRC32 | FN_SUM_CRC32C)) return;
-  const bool own_key =
-      (fn_call_header(&encryption, answer, "x-amz-server-side-encryption") && !fn_str_is(encryption, "AES256")) ||
-      fn_call_header(&encryption, answer, "x-amz-server-side-encryption-customer-algorithm");
-  if (own_key || !fn_call_header(&value, answer, "etag") || value.length != 34 || value.data[0] != '"') return;
-  snprintf(sums->md5, sizeof sums->md5, "%.32s", value.data + 1);
-  if (fn_digest_is_hex(sums->md5, 32)) sums->kinds |= FN_SUM_MD5;
+  fn_s3_mark_passing(answer, call);
+  return fn_s3_check_speaker(answer, store, call, err);
 }
 
 /* ---- single objects */
@@ -299,7 +202,7 @@ static fn_status s3_stat(fn_store_entry *entry_out, fn_store *store, const char 
   entry.size_bytes = (uint64_t)size;
   if (fn_call_header(&value, &answer, "last-modified")) (void)fn_when_parse_http(&entry.modified_ms, value);
   fn_sums sums = {0};
-  s3_sums(&sums, &answer);
+  fn_s3_sums(&sums, &answer);
   if (sums.kinds & FN_SUM_SHA256) memcpy(entry.sha256, sums.sha256, sizeof entry.sha256);
   *entry_out = entry;
   return FN_OK;
@@ -309,8 +212,8 @@ static fn_status s3_remove(fn_store *store, const char *key, fn_err *err) {
   const fn_store_call call = {.method = "DELETE", .key = key, .total = -1};
   FN_AUTO_ANSWER fn_call_answer answer = {0};
   const fn_status status = fn_store_expect(&answer, store, &call, err);
-  char code[MAX_SHOWN + 1];
-  error_part(code, &answer, "Error/Code");
+  char code[FN_S3_SHOWN + 1];
+  fn_s3_error_part(code, &answer, "Error/Code");
   const bool gone = status == FN_E_NOT_FOUND && answer.status == 404 && strcmp(code, "NoSuchBucket") != 0;
   return gone ? FN_OK : status;
 }
@@ -403,9 +306,9 @@ fn_status fn_store_open_s3(fn_store *store, const char *rest, fn_err *err) {
                                          .remove = s3_remove,
                                          .close = s3_close,
                                          .call = s3_call,
-                                         .explain = s3_explain,
-                                         .renew = s3_renew,
-                                         .sums = s3_sums,
+                                         .explain = fn_s3_explain,
+                                         .renew = fn_s3_renew,
+                                         .sums = fn_s3_sums,
                                          .has_ranges = true};
   fn_s3 *s3 = fn_mem_calloc(1, sizeof *s3);
   if (!s3) return fn_err_no_memory(err, store->uri);

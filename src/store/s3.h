@@ -4,6 +4,8 @@
 
 #include "store/aws.h"
 
+#include <stdatomic.h>
+
 typedef struct fn_s3 {
   char *bucket, *prefix; /* prefix: "" or ends with '/' */
   fn_aws aws;
@@ -11,13 +13,31 @@ typedef struct fn_s3 {
   char *host; /* header Host of it */
   char *path; /* its path, encoded: "" or "/bucket" */
   char *region;
+  _Atomic int64_t skew_ms;  /* of this machine's clock behind the server's, once that complained */
+  atomic_bool no_checksums; /* the service refuses their headers */
 } fn_s3;
 
 /* Puts a file that is longer than a part (s3_upload.c). sums: SHA-256 of the whole. */
 FN_NODISCARD fn_status fn_s3_upload(fn_store *store, const char *key, const char *from_path, int fd, uint64_t length,
                                     const fn_sums *sums, fn_err *err);
+/* ---- s3_answer.c: what answers mean; explain, renew and sums are the driver's */
+
+enum { FN_S3_SHOWN = 200 };
+/* Text of an element of the error ("Error/Code"), on one line; "" when it is not there. */
+void fn_s3_error_part(char out[FN_S3_SHOWN + 1], const fn_call_answer *answer, const char *path);
+FN_NODISCARD fn_status fn_s3_explain(const fn_store *store, const fn_call_answer *answer, const char *key, fn_err *err);
+bool fn_s3_renew(fn_store *store, const fn_call_answer *answer);
+void fn_s3_sums(fn_sums *sums, const fn_call_answer *answer);
+/* Marks what may pass though its status does not say so: a body that came too slowly (RequestTimeout) or damaged
+ * (BadDigest), as botocore has it, and a failure that came after the head of a good answer had left: a 500 then. */
+void fn_s3_mark_passing(fn_call_answer *answer, const fn_store_call *call);
 /* The error that what answers at the endpoint is something else. */
 FN_NODISCARD fn_status fn_s3_no_speaker(const fn_store *store, fn_err *err);
+/* FN_E_IO for an answer to a request for an object that is not of S3: a console, a captive portal or a page for every
+ * path answers 200 to everything, and nothing would be stored. */
+FN_NODISCARD fn_status fn_s3_check_speaker(const fn_call_answer *answer, const fn_store *store,
+                                           const fn_store_call *call, fn_err *err);
+
 FN_NODISCARD fn_status fn_s3_list(fn_store *store, const char *folder, fn_store_each each, void *arg, fn_err *err);
 
 #endif

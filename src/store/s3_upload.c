@@ -170,13 +170,16 @@ static fn_status put_parts(upload *u, fn_err *err) {
 
 static fn_status complete(upload *u, fn_err *err) {
   FN_AUTO_BUF fn_buf body;
+  fn_s3 *s3 = u->store->state;
+  const bool sums = !atomic_load(&s3->no_checksums);
   fn_buf_init(&body, 8 << 20);
   fn_buf_append_str(&body, "<CompleteMultipartUpload xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">");
   for (size_t i = 0; i < u->n; i++) {
     fn_buf_append_str(&body, "<Part><ETag>");
     fn_xml_escape(&body, fn_str_from(u->parts[i].etag));
-    fn_buf_printf(&body, "</ETag><ChecksumSHA256>%s</ChecksumSHA256><PartNumber>%zu</PartNumber></Part>",
-                  u->parts[i].sha256, i + 1);
+    fn_buf_append_str(&body, "</ETag>");
+    if (sums) fn_buf_printf(&body, "<ChecksumSHA256>%s</ChecksumSHA256>", u->parts[i].sha256);
+    fn_buf_printf(&body, "<PartNumber>%zu</PartNumber></Part>", i + 1);
   }
   fn_buf_append_str(&body, "</CompleteMultipartUpload>");
   FN_TRY(fn_buf_check(&body, "a list of parts", err));
@@ -194,7 +197,6 @@ static fn_status complete(upload *u, fn_err *err) {
   const fn_status status = fn_store_expect(&answer, u->store, &call, err);
   /* FN_E_NOT_FOUND: an attempt whose answer was lost may have completed it, run looks. */
   FN_TRY(status);
-  /* The answer's head may have left before the work was done: a failure then stands in a body of status 200. */
   FN_AUTO_BUF fn_buf etag;
   fn_buf_init(&etag, MAX_TAG);
   if (fn_xml_find(&etag, fn_buf_str(&answer.body), "*/ETag")) return FN_OK;

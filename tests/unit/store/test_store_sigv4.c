@@ -2,7 +2,9 @@
  * reference), and the parts of other protocols that stores read: XML, INI files, times, checksums. tests/judge compares
  * the signer with botocore's on random requests. */
 #include "../test.h"
+#include "store/aws.h"
 #include "store/checksum.h"
+#include "store/google.h"
 #include "store/ini.h"
 #include "store/sigv4.h"
 #include "store/when.h"
@@ -263,6 +265,26 @@ static void test_sums(void **state) {
   assert_false(fn_sums_take_base64(&other, FN_SUM_CRC32, fn_str_from("not base64")));
 }
 
+/* Two connections whose keys a service calls expired at the same moment: the second finds them forgotten already. */
+static void test_keys_that_expired_for_two(void **state) {
+  (void)state;
+  fn_aws aws = {.id = fn_str_dup(fn_str_from("id")), .secret = fn_str_dup(fn_str_from("secret")), .expires_ms = 1};
+  fn_err err = {0};
+  fn_aws lasting = {.id = fn_str_dup(fn_str_from("id")), .expires_ms = INT64_MAX}, none = {.expires_ms = 1};
+  fn_google google = {.token = fn_str_dup(fn_str_from("token"))}, nobody = {.token = NULL};
+  assert_true(fn_aws_keys_forget(&aws));
+  assert_null(aws.id);
+  assert_true(fn_aws_keys_forget(&aws));
+  assert_false(fn_aws_keys_forget(&lasting));
+  assert_false(fn_aws_keys_forget(&none));
+  assert_true(fn_google_token_forget(&google));
+  assert_true(fn_google_token_forget(&google));
+  assert_false(fn_google_token_forget(&nobody));
+  assert_ok(fn_google_set_token(&google, "new", INT64_MAX, &err));
+  assert_false(google.forgotten);
+  fn_aws_deinit(&aws), fn_aws_deinit(&lasting), fn_google_deinit(&google);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_documented_get_object),
@@ -274,6 +296,7 @@ int main(void) {
       cmocka_unit_test(test_ini),
       cmocka_unit_test(test_when),
       cmocka_unit_test(test_sums),
+      cmocka_unit_test(test_keys_that_expired_for_two),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
