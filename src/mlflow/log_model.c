@@ -2,8 +2,6 @@
 #include "mlflow/logged.h"
 #include "mlflow/mlmodel.h"
 
-#include <sys/stat.h>
-
 /* JSON is YAML, which is what MLflow reads. */
 static fn_status save_mlmodel(const char *scratch, const fn_mlflow_logged *l, const char *run_id, const char *class,
                               const char *name, fn_err *err) {
@@ -35,12 +33,6 @@ static fn_status save_mlmodel(const char *scratch, const fn_mlflow_logged *l, co
   return fn_mlmodel_save_text(scratch, "MLmodel", &out, err);
 }
 
-/* Links are left out: they could lead to other files of this machine. */
-static bool is_sent(const char *file) {
-  struct stat st;
-  return fn_mlmodel_is_model_file(file) && lstat(file, &st) == 0 && S_ISREG(st.st_mode);
-}
-
 /* Puts the next file unless an earlier attempt did; *at counts them. */
 static fn_status put(size_t *at, fn_mlflow_log_progress *p, fn_mlflow *m, const fn_mlflow_logged *l, const char *folder,
                      const char *name, const char *source, fn_err *err) {
@@ -62,7 +54,7 @@ static fn_status put_files(fn_mlflow_log_progress *p, fn_mlflow *m, const fn_mlf
   for (size_t i = 0; i < n; i++) {
     FN_AUTO_FREE char *file = fn_path_join(dir, names[i]);
     if (!file) return fn_err_no_memory(err, "a path");
-    if (!is_sent(file)) continue;
+    if (!fn_mlmodel_is_plain_file(file)) continue;
     FN_TRY(put(&at, p, m, l, FN_MLMODEL_FOLDER, names[i], dir, err));
     if (has_class && fn_mlmodel_is_tokenizer_file(names[i]))
       FN_TRY(put(&at, p, m, l, FN_MLMODEL_COMPONENTS, names[i], dir, err));

@@ -18,12 +18,16 @@ bool fn_mlmodel_is_tokenizer_file(const char *name) {
 
 bool fn_mlmodel_is_model_file(const char *path) {
   const char *name = fn_path_base(path);
-  struct stat st;
   static const char *const of_training[] = {"optimizer.pt", "scheduler.pt", "scaler.pt", "training_args.bin",
                                             "trainer_state.json"};
   for (size_t i = 0; i < FN_COUNT_OF(of_training); i++)
     if (strcmp(name, of_training[i]) == 0) return false;
-  return name[0] != '.' && strncmp(name, "rng_state", 9) != 0 && stat(path, &st) == 0 && S_ISREG(st.st_mode);
+  return name[0] != '.' && strncmp(name, "rng_state", 9) != 0 && !fn_path_is_dir(path);
+}
+
+bool fn_mlmodel_is_plain_file(const char *path) {
+  struct stat st;
+  return fn_mlmodel_is_model_file(path) && lstat(path, &st) == 0 && S_ISREG(st.st_mode);
 }
 
 fn_status fn_mlmodel_class(char out[96], const char *dir, fn_err *err) {
@@ -49,7 +53,7 @@ fn_status fn_mlmodel_hash(char out[33], const char *dir, fn_err *err) {
     fn_hash128 hash;
     char digits[33];
     if (!path) return fn_err_no_memory(err, "a path");
-    if (!fn_mlmodel_is_model_file(path)) continue;
+    if (!fn_mlmodel_is_plain_file(path)) continue;
     FN_TRY(fn_hash_file(&hash, path, err));
     fn_hash_format(digits, hash);
     fn_buf_printf(&text, "%s/%s\n", names[i], digits);

@@ -13,9 +13,11 @@
 bool fn_mlmodel_is_tokenizer_file(const char *name);
 /* A file of a model's directory that is of the model: not a hidden one, nor the state of a training, nor a folder. */
 bool fn_mlmodel_is_model_file(const char *path);
+/* The same, and no link, which could lead to any other file of this machine, nor a pipe, which nobody may fill. */
+bool fn_mlmodel_is_plain_file(const char *path);
 /* The class that Transformers loads a directory with; "" for a model of the linear family, which it does not load. */
 FN_NODISCARD fn_status fn_mlmodel_class(char out[96], const char *dir, fn_err *err);
-/* 32 digits over the names and bytes of a directory's model files. */
+/* 32 digits over the names and bytes of a directory's plain files. */
 FN_NODISCARD fn_status fn_mlmodel_hash(char out[33], const char *dir, fn_err *err);
 
 /* Inside the object "flavors": "transformers" and "python_function". */
