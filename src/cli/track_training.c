@@ -365,7 +365,7 @@ static fn_status begin(fn_cli_tracked *t, const fn_train_event *e, fn_err *err) 
 
 static void on_step(fn_cli_tracked *t, const fn_train_event *e) {
   const uint64_t now = fn_clock_ns();
-  const int64_t time_ms = fn_clock_unix_ms();
+  const int64_t time_ms = fn_tracker_now_ms(t->tracker);
   const double seconds = (double)(now - t->step_ns) / 1e9;
   t->step_ns = now;
   tell_metric(t, "train", "loss", e->loss, e->step, time_ms);
@@ -376,7 +376,7 @@ static void on_step(fn_cli_tracked *t, const fn_train_event *e) {
 
 static void on_evaluation(fn_cli_tracked *t, const fn_train_event *e) {
   fn_metric_scalar scalars[FN_METRICS_N_SCALARS];
-  const int64_t time_ms = fn_clock_unix_ms();
+  const int64_t time_ms = fn_tracker_now_ms(t->tracker);
   fn_metrics_scalars(scalars, e->metrics, NULL);
   for (size_t i = 0; i < FN_METRICS_N_SCALARS; i++)
     if (!isnan(scalars[i].value)) tell_metric(t, e->split, scalars[i].name, scalars[i].value, e->step, time_ms);
@@ -457,7 +457,7 @@ static void tell_kept(const fn_cli_tracked *t) {
   const json_t *step = json_object_get(root, "n_steps");
   const char *key;
   json_t *value;
-  const int64_t time_ms = fn_clock_unix_ms();
+  const int64_t time_ms = fn_tracker_now_ms(t->tracker);
   json_object_foreach(json_object_get(root, "val"), key, value) {
     if (json_is_number(value) && json_is_integer(step) && strcmp(key, "n") != 0)
       tell_metric(t, "kept", key, json_number_value(value), json_integer_value(step), time_ms);

@@ -62,7 +62,7 @@ static void write_row(fn_buf *out, const fn_report_view *view, size_t r, const f
   } else {
     fn_html_table_text(out, NULL);
   }
-  if (run->end_ms > 0 && run->start_ms > 0)
+  if (run->start_ms > 0 && run->end_ms >= run->start_ms)
     fn_html_table_value(out, (double)(run->end_ms - run->start_ms),
                         fn_duration_text(text, run->end_ms - run->start_ms));
   else

@@ -1,6 +1,7 @@
 #include "track/tracker.h"
 
 #include "base/thread.h"
+#include "track/run_clock.h"
 #include "track/system_metrics.h"
 
 #include <pthread.h>
@@ -27,6 +28,7 @@ typedef struct sink_state {
 struct fn_tracker {
   sink_state sinks[MAX_SINKS];
   size_t n_sinks;
+  fn_run_clock clock;
   int64_t start_ms, flush_ms, system_interval_ms;
   size_t max_queued_bytes;
   void (*note)(void *arg, const char *sink, const char *text);
@@ -200,6 +202,10 @@ void fn_tracker_flush(fn_tracker *t, int64_t timeout_ms) {
   pthread_mutex_unlock(&t->mutex);
 }
 
+int64_t fn_tracker_now_ms(const fn_tracker *t) {
+  return fn_run_clock_ms(&t->clock);
+}
+
 /* Straight to what is handed out next. The thread's alone. */
 static void add_taken(fn_tracker *t, const fn_track_event *event) {
   if (queue_add(&t->taken, event)) return;
@@ -212,7 +218,7 @@ static void add_taken(fn_tracker *t, const fn_track_event *event) {
 static void look_at_system(fn_tracker *t) {
   fn_system_metric metrics[FN_SYSTEM_MAX_METRICS];
   const size_t n = fn_system_sampler_look(metrics, t->sampler);
-  const int64_t now = fn_clock_unix_ms();
+  const int64_t now = fn_tracker_now_ms(t);
   for (size_t i = 0; i < n; i++) {
     const fn_track_event event = {.kind = FN_TRACK_METRIC,
                                   .key = metrics[i].key,
@@ -224,7 +230,7 @@ static void look_at_system(fn_tracker *t) {
 }
 
 static void add_outcome(fn_tracker *t) {
-  const fn_track_event event = {.kind = FN_TRACK_STATUS, .status = t->outcome, .time_ms = fn_clock_unix_ms()};
+  const fn_track_event event = {.kind = FN_TRACK_STATUS, .status = t->outcome, .time_ms = fn_tracker_now_ms(t)};
   add_taken(t, &event);
 }
 
@@ -294,6 +300,7 @@ fn_status fn_tracker_create(fn_tracker **tracker_out, const fn_tracker_options *
   for (size_t i = 0; i < o->n_sinks; i++) t->sinks[i].sink = o->sinks[i];
   t->n_sinks = o->n_sinks;
   t->start_ms = o->run->start_ms;
+  t->clock = fn_run_clock_make(o->run->start_ms);
   t->flush_ms = o->flush_ms;
   t->system_interval_ms = o->system_interval_ms > 0 ? o->system_interval_ms : 10000;
   t->max_queued_bytes = o->max_queued_bytes;

@@ -131,6 +131,7 @@ fn_status fn_tracking_open(fn_tracking **tracking_out, const fn_tracking_options
   if (!t) return fn_err_no_memory(err, "the store of runs");
   fn_arena_init(&t->texts);
   fn_process_self(&t->self);
+  t->clock = fn_run_clock_make(0);
   t->read_only = options->read_only;
   t->store_options = options->store;
   t->artifacts = fn_str_dup(fn_str_from(options->artifacts));
@@ -325,15 +326,20 @@ fn_status fn_tracking_run_begin(fn_tracking *t, const fn_run_info *run, fn_err *
   return fn_tracking_transact(t, begin_run, &r, err);
 }
 
+/* The clock of a machine may be set back between the start of a run and what is known of its end. */
+#define NOT_BEFORE(end) "CASE WHEN start_ms > " end " THEN start_ms ELSE " end " END"
+
 fn_status fn_tracking_run_end(fn_tracking *t, const char *id, fn_run_status status, int64_t end_ms, fn_err *err) {
   const fn_sql_value values[] = {fn_sql_text(id), fn_sql_int(status), fn_sql_int(end_ms)};
   int64_t n = 0;
-  FN_TRY(fn_sql_run(t->sql, "UPDATE runs SET status = $2, end_ms = $3 WHERE id = $1", values, 3, &n, err));
+  FN_TRY(fn_sql_run(t->sql, "UPDATE runs SET status = $2, end_ms = " NOT_BEFORE("$3") " WHERE id = $1", values, 3, &n, err));
   return n ? FN_OK : fn_err_set(err, FN_E_NOT_FOUND, "no run %.40s", id);
 }
 
 fn_status fn_tracking_beat(fn_tracking *t, const char *id, fn_err *err) {
-  const fn_sql_value values[] = {fn_sql_text(id), fn_sql_int(fn_clock_unix_ms()), fn_sql_int(FN_RUN_RUNNING),
+  /* The later of the two: neither a clock set back nor one that was wrong at the start makes the run look silent. */
+  const int64_t now = fn_clock_unix_ms(), counted = fn_run_clock_ms(&t->clock);
+  const fn_sql_value values[] = {fn_sql_text(id), fn_sql_int(now > counted ? now : counted), fn_sql_int(FN_RUN_RUNNING),
                                  fn_sql_int(FN_RUN_INTERRUPTED)};
   /* Somebody on another machine may have taken the run for dead: it is not. */
   return fn_sql_run(t->sql,
@@ -386,7 +392,7 @@ static fn_status end_dead(size_t *n_ended, fn_tracking *t, const reaping *r, fn_
     memcpy(values + i * N, row, sizeof row);
   }
   FN_TRY(fn_sql_run_many(t->sql,
-                         "UPDATE runs SET status = $3, end_ms = $2 WHERE number = $1 AND status = $4 AND heard_ms = $2",
+                         "UPDATE runs SET status = $3, end_ms = " NOT_BEFORE("$2") " WHERE number = $1 AND status = $4 AND heard_ms = $2",
                          values, N, r->n, changed, err));
   for (size_t i = 0; i < r->n; i++) *n_ended += changed[i] > 0;
   return FN_OK;

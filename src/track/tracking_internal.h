@@ -4,6 +4,7 @@
 
 #include "store/store.h"
 #include "track/process.h"
+#include "track/run_clock.h"
 #include "track/tracking.h"
 
 enum {
@@ -21,6 +22,7 @@ struct fn_tracking {
   int64_t schema;   /* of the database; an older one only where it is read-only */
   bool read_only;
   fn_process self;
+  fn_run_clock clock; /* since it was opened */
   fn_arena texts; /* statements made at run time: a connection keeps them by address */
   struct fn_track_text {
     fn_hash128 hash;

@@ -14,7 +14,8 @@ from cli.http_support import kept_port
 from mlflow_fake import FakeMlflow
 from train_support import TINY, bare_environment, prepare, seconds_since_training, wait_for, write_corpus
 
-PROBE = Path(os.environ.get("FN_TOOLS", Path(__file__).resolve().parents[2] / "build/dev/tests/tools")) / "sink_probe"
+TOOLS = Path(os.environ.get("FN_TOOLS", Path(__file__).resolve().parents[2] / "build/dev/tests/tools"))
+PROBE, FAULT = TOOLS / "sink_probe", TOOLS / "libfault.so"
 
 
 def events(n=50, status="FINISHED"):
@@ -490,11 +491,13 @@ def test_wrong_settings_end_a_training_before_it_begins(fakenews, data, tmp_path
 
 
 def test_a_training_with_all_sinks_while_the_server_is_away(program, data, tmp_path):
-    """The training ends as ever, says what waits, and takes no longer than it is allowed to."""
+    """The training ends as ever, says what waits, and takes no longer than it is allowed to. That the clock is set back by
+    an hour meanwhile turns nothing around."""
     command = [program, "train", "--data", data, "--init", "scratch", *TINY, "track.sinks=[local,mlflow,wandb]",
                "track.close_timeout_s=1", "track.system_metrics=false", "name=desk"]
     env = bare_environment(tmp_path, MLFLOW_TRACKING_URI="http://127.0.0.1:9", MLFLOW_EXPERIMENT_NAME="desk",
-                           WANDB_PROJECT="news", WANDB_MODE="online")
+                           WANDB_PROJECT="news", WANDB_MODE="online", LD_PRELOAD=str(FAULT), FN_FAULT_CLOCK="8",
+                           ASAN_OPTIONS="verify_asan_link_order=0")
     done = subprocess.run(command, capture_output=True, text=True, env=env, cwd=tmp_path, timeout=240)
     assert done.returncode == 0, done.stderr
     run, = (tmp_path / "runs").glob("2*")
@@ -511,6 +514,8 @@ def test_a_training_with_all_sinks_while_the_server_is_away(program, data, tmp_p
     assert list(server.experiments) == ["desk"]
     run = only_run(server)
     steps = [m[2] for m in run["metrics"] if m[0] == "train/loss"]
+    times = [m[3] for m in run["metrics"] if m[0] == "train/loss"]
+    assert run["start_time"] <= times[0] and times == sorted(times) and times[-1] <= run["statuses"][-1][1] < times[0] + 60_000
     assert steps == list(range(1, len(steps) + 1)) and run["params"]["train.learning_rate"] == "1e-3"
     assert run["status"] == "FINISHED" and "model/config.json" in run["files"] and run["inputs"]
     assert run["run_name"] == run["tags"]["mlflow.runName"] == "desk"

@@ -10,6 +10,7 @@
  *                      signal that has a handler either, as on a network mount whose server is gone; "wait": the call
  *                      is made once FN_FAULT_REPORT, which is written before, is removed; signals are taken meanwhile
  *   FN_FAULT_FOR_GOOD=1  all that follow fail too (for a full disk: with ENOSPC those that need space)
+ *   FN_FAULT_CLOCK=N   from the N-th reading of the time of day on, it is an hour earlier
  *   FN_FAULT_REPORT=PATH  at the end, or once it hangs: "allocations N calls M failed NAME path", or the address whose
  *                      allocation failed
  *
@@ -35,6 +36,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <ucontext.h>
 #include <unistd.h>
 
@@ -49,8 +51,8 @@ __attribute__((weak)) extern void *__interceptor_malloc(size_t), *__interceptor_
 
 static struct {
   bool on, for_good;
-  long alloc_at, io_at;
-  atomic_long n_alloc, n_io;
+  long alloc_at, io_at, clock_at;
+  atomic_long n_alloc, n_io, n_clock;
   int error;                  /* 0: short; -1: kill; -2: hang; -3: wait */
   const char *report, *only;  /* part of a path; NULL: all */
   unsigned char counted[512]; /* by number of the call */
@@ -97,6 +99,18 @@ EXPORT int pthread_sigmask(int how, const sigset_t *set, sigset_t *before) {
     set = &others;
   }
   return next(how, set, before);
+}
+
+/* ---- the clock */
+
+EXPORT int clock_gettime(clockid_t clock, struct timespec *time) {
+  static int (*next)(clockid_t, struct timespec *);
+  if (!next) *(void **)&next = dlsym(RTLD_NEXT, "clock_gettime");
+  const int result = next(clock, time);
+  if (fault.on && fault.clock_at > 0 && clock == CLOCK_REALTIME &&
+      atomic_fetch_add(&fault.n_clock, 1) + 1 >= fault.clock_at)
+    time->tv_sec -= 3600;
+  return result;
 }
 
 /* What the loader takes for a library is never given back. */
@@ -348,6 +362,7 @@ __attribute__((constructor)) static void begin(void) {
   const char *chosen = getenv("FN_FAULT_CALLS"), *error = getenv("FN_FAULT_ERROR");
   fault.alloc_at = number_in("FN_FAULT_ALLOC");
   fault.io_at = number_in("FN_FAULT_IO");
+  fault.clock_at = number_in("FN_FAULT_CLOCK");
   fault.for_good = number_in("FN_FAULT_FOR_GOOD") > 0;
   fault.report = getenv("FN_FAULT_REPORT");
   fault.only = getenv("FN_FAULT_PATH");

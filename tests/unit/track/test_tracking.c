@@ -358,6 +358,19 @@ static void set_host(fn_tracking *t, const char *host, int64_t heard_ms) {
       fn_sql_run(fn_tracking_sql(t), "UPDATE runs SET host = $1, heard_ms = $2, status = 0", values, 2, NULL, &err));
 }
 
+static fn_status take_number(void *arg, const fn_sql_value *v, size_t n, fn_err *err) {
+  (void)err;
+  if (n == 1) *(int64_t *)arg = v[0].integer;
+  return FN_OK;
+}
+
+static int64_t number_of(fn_tracking *t, const char *statement) {
+  fn_err err = {0};
+  int64_t number = -1;
+  assert_ok(fn_sql_query(fn_tracking_sql(t), statement, NULL, 0, take_number, &number, &err));
+  return number;
+}
+
 static void test_run_of_another_machine(void **state) {
   (void)state;
   fn_err err = {0};
@@ -372,6 +385,30 @@ static void test_run_of_another_machine(void **state) {
   assert_ok(fn_tracking_run_end(t, ID_A, FN_RUN_KILLED, 7, &err));
   assert_ok(fn_tracking_beat(t, ID_A, &err));
   assert_run(t, ID_A, "far KILLED||||");
+  fn_tracking_close(t);
+}
+
+/* The clock of its machine is set back while it runs: it is heard of as before, by the clock as it was when the store was
+ * opened, and it ends no earlier than it began, whoever ends it. */
+static void test_clock_set_back(void **state) {
+  (void)state;
+  fn_err err = {0};
+  fn_tracking *t = store_open(false);
+  const int64_t now = fn_clock_unix_ms();
+  t->clock.set_ms += 3600000;
+  store_add(t, ID_A, "back", 5000);
+  set_host(t, "elsewhere", now);
+  assert_ok(fn_tracking_beat(t, ID_A, &err));
+  assert_true(number_of(t, "SELECT heard_ms FROM runs") >= now + 3600000);
+  assert_ok(fn_tracking_run_end(t, ID_A, FN_RUN_FINISHED, 4000, &err));
+  assert_int_equal(number_of(t, "SELECT end_ms FROM runs"), 5000);
+  set_host(t, "elsewhere", 4000);
+  assert_run(t, ID_A, "back INTERRUPTED||||");
+  assert_int_equal(number_of(t, "SELECT end_ms FROM runs"), 5000);
+  /* The other way round, it was wrong at the start and was put right. */
+  t->clock.set_ms = 0;
+  assert_ok(fn_tracking_beat(t, ID_A, &err));
+  assert_true(number_of(t, "SELECT heard_ms FROM runs") >= now);
   fn_tracking_close(t);
 }
 
@@ -893,6 +930,7 @@ int main(void) {
       TEST(test_only_ended_runs_are_removed),
       TEST(test_dead_process_is_interrupted),
       TEST(test_run_of_another_machine),
+      TEST(test_clock_set_back),
       TEST(test_many_processes),
       TEST(test_artifacts),
       TEST(test_damaged_artifact_is_named),
