@@ -86,42 +86,32 @@ static int open_temporary(fn_buf *name, const char *path, mode_t mode) {
   return -1;
 }
 
-/* What path leads to, for a link is written through; NULL with *status_out set when it cannot be written to. A device
- * or a pipe must never be replaced, nor what /dev/stdout leads to: *special_out says that it takes bytes as they come.
- */
-static char *resolve_target(bool *special_out, fn_status *status_out, const char *path, fn_err *err) {
+/* What path leads to, for a link is written through. A device or a pipe must never be replaced, nor what /dev/stdout
+ * leads to: *special_out says that it takes bytes as they come. */
+static fn_status resolve_target(char **name_out, bool *special_out, const char *path, fn_err *err) {
   struct stat st;
   const bool exists = stat(path, &st) == 0;
   const bool descriptor =
       strncmp(path, "/dev/std", 8) == 0 || strncmp(path, "/dev/fd/", 8) == 0 || strncmp(path, "/proc/", 6) == 0;
   *special_out = exists && (descriptor || !S_ISREG(st.st_mode));
-  *status_out = FN_OK;
-  if (exists && S_ISDIR(st.st_mode)) {
-    *status_out = fn_err_set(err, FN_E_INVALID, "%s: a folder; the name of a file is accepted", path);
-    return NULL;
-  }
-  if (exists && !*special_out) {
-    char *target = NULL;
-    *status_out = fn_path_real(&target, path, err);
-    return target;
-  }
-  char *target = fn_str_dup(fn_str_from(path));
-  if (!target) *status_out = fn_err_no_memory(err, path);
-  return target;
+  if (exists && S_ISDIR(st.st_mode))
+    return fn_err_set(err, FN_E_INVALID, "%s: a folder; the name of a file is accepted", path);
+  if (exists && !*special_out) return fn_path_real(name_out, path, err);
+  *name_out = fn_str_dup(fn_str_from(path));
+  return *name_out ? FN_OK : fn_err_no_memory(err, path);
 }
 
 static fn_status open_writer(fn_writer *writer_out, const char *path, mode_t mode, fn_err *err) {
   FN_AUTO_BUF fn_buf temporary;
   fn_buf_init(&temporary, 1 << 16);
   bool special;
-  fn_status status;
-  FN_AUTO_FREE char *name = resolve_target(&special, &status, path, err);
-  if (!name) return status;
+  FN_AUTO_FREE char *name = NULL;
+  FN_TRY(resolve_target(&name, &special, path, err));
   int fd = special ? open(name, O_WRONLY | O_APPEND | O_CLOEXEC) : open_temporary(&temporary, name, mode);
   if (fd < 0) return fn_err_errno(err, errno, "%s: cannot be written", path);
   FILE *file = fdopen(fd, "wb");
   if (!file) {
-    status = fn_err_errno(err, errno, "%s: cannot be written", path);
+    const fn_status status = fn_err_errno(err, errno, "%s: cannot be written", path);
     close(fd);
     if (!special) unlink(temporary.data);
     return status;

@@ -381,8 +381,8 @@ void fn_buf_append_html(fn_buf *buf, fn_str text) {
   for (size_t i = 0; i < text.length;) {
     uint32_t code = 0;
     const size_t length = fn_utf8_decode(&code, text.data + i, text.length - i);
-    const bool control = code < 0x20 || (code >= 0x7F && code < 0xA0);
-    if (length == 0)
+    const bool control = (code < 0x20 && code != '\t' && code != '\n' && code != '\r') || (code >= 0x7F && code < 0xA0);
+    if (length == 0 || control)
       fn_buf_append_str(buf, "\xEF\xBF\xBD");
     else if (code == '&')
       fn_buf_append_str(buf, "&amp;");
@@ -394,8 +394,6 @@ void fn_buf_append_html(fn_buf *buf, fn_str text) {
       fn_buf_append_str(buf, "&quot;");
     else if (code == '\'')
       fn_buf_append_str(buf, "&#39;");
-    else if (control && code != '\t' && code != '\n' && code != '\r')
-      fn_buf_append_str(buf, "\xEF\xBF\xBD");
     else
       fn_buf_append(buf, text.data + i, length);
     i += length ? length : 1;

@@ -11,18 +11,18 @@ enum { MAX_RESULT_BYTES = 4 << 20, MAX_FILES = 2000 };
 
 typedef fn_cli_report filler;
 
-void fn_cli_report_init(fn_cli_report *f, const fn_cli *cli, fn_tracking *tracking) {
-  *f = (fn_cli_report){.cli = cli, .tracking = tracking};
-  fn_arena_init(&f->arena);
+void fn_cli_report_init(fn_cli_report *report, const fn_cli *cli, fn_tracking *tracking) {
+  *report = (fn_cli_report){.cli = cli, .tracking = tracking};
+  fn_arena_init(&report->arena);
 }
 
-void fn_cli_report_deinit(fn_cli_report *f) {
-  for (size_t r = 0; r < f->n_runs; r++)
-    for (size_t i = 0; i < f->runs[r].n_curves; i++) {
-      fn_series series = f->runs[r].curves[i].series;
+void fn_cli_report_deinit(fn_cli_report *report) {
+  for (size_t r = 0; r < report->n_runs; r++)
+    for (size_t i = 0; i < report->runs[r].n_curves; i++) {
+      fn_series series = report->runs[r].curves[i].series;
       fn_series_deinit(&series);
     }
-  fn_arena_deinit(&f->arena);
+  fn_arena_deinit(&report->arena);
 }
 
 static char *keep(filler *f, const char *text) {

@@ -175,7 +175,7 @@ static bool looks_like_windows_1252(const fn_decoder *d) {
   tally t = {0};
   for (size_t i = d->begin; i < d->end; i++) {
     unsigned char c = d->raw[i];
-    if (c < ' ' ? !memchr("\t\n\v\f\r", c, 5) : c == 0x7F) return false;
+    if (c < ' ' ? c < '\t' || c > '\r' : c == 0x7F) return false;
     if (c >= 0x80 && c < 0xA0 && !upper[c - 0x80]) return false;
     count(&t, c);
   }
