@@ -125,16 +125,16 @@ static bool is_link(fn_str s) {
   return false;
 }
 
-void fn_prose_add(fn_prose *p, fn_str s, uint32_t max_words) {
+void fn_prose_add(fn_prose *p, fn_str text, uint32_t max_words) {
   /* Where no word ends (one long run of letters, or of another script) the characters are the bound. */
   enum { MAX_BYTES_PER_WORD = 24 };
   const uint32_t last_word = p->n_words + max_words;
-  if (s.length > (size_t)max_words * MAX_BYTES_PER_WORD) s.length = (size_t)max_words * MAX_BYTES_PER_WORD;
-  for (size_t i = 0; i < s.length && p->n_words < last_word;) {
+  if (text.length > (size_t)max_words * MAX_BYTES_PER_WORD) text.length = (size_t)max_words * MAX_BYTES_PER_WORD;
+  for (size_t i = 0; i < text.length && p->n_words < last_word;) {
     size_t begin = i, end = i;
-    while (end < s.length) {
+    while (end < text.length) {
       uint32_t c;
-      size_t n = read_one(&c, s, end);
+      size_t n = read_one(&c, text, end);
       if (is_space(c)) {
         i = end + n;
         break;
@@ -143,7 +143,7 @@ void fn_prose_add(fn_prose *p, fn_str s, uint32_t max_words) {
       i = end;
     }
     if (end == begin) continue;
-    const fn_str piece = fn_str_make(s.data + begin, end - begin);
+    const fn_str piece = fn_str_make(text.data + begin, end - begin);
     if (is_link(piece)) {
       p->n_links++;
     } else {

@@ -47,7 +47,8 @@ fn_status fn_scored_check_columns(const char *file, const fn_str *columns, size_
 }
 
 static void append_cell(fn_buf *out, const fn_scored_format *f, fn_str cell) {
-  if (!f->escapes || cell.length == 0 || memchr("=+-@\t\r", cell.data[0], 6) == NULL) {
+  const char first = cell.length > 0 ? cell.data[0] : '\0';
+  if (!f->escapes || first == '\0' || !strchr("=+-@\t\r", first)) {
     fn_csv_append_field(out, cell);
     return;
   }
