@@ -125,10 +125,7 @@ static fn_status run(const fn_cli *cli, const fn_cli_args *args, fn_err *err) {
 }
 
 static const fn_cli_flag flags[] = {
-    {.name = "--model",
-     .value = "FILE|DIR",
-     .help = "a packed file, a model directory, a run folder, owner/name in the Hub cache, models:/NAME@ALIAS, "
-             "models:/NAME/3, runs:/RUN, s3://…, gs://… or https://… (default: the bundled model)"},
+    FN_CLI_MODEL_FLAG,
     {.name = "--tokens", .value = "N,N,…", .help = "lengths of the article (default: 16,128,256,512)"},
     {.name = "--json", .help = "figures as JSON: model, device, results"},
     {0},

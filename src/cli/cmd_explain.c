@@ -307,10 +307,7 @@ static fn_status run(const fn_cli *cli, const fn_cli_args *args, fn_err *err) {
 }
 
 static const fn_cli_flag flags[] = {
-    {.name = "--model",
-     .value = "FILE|DIR",
-     .help = "a packed file, a model directory, a run folder, owner/name in the Hub cache, models:/NAME@ALIAS, "
-             "models:/NAME/3, runs:/RUN, s3://…, gs://… or https://… (default: the bundled model)"},
+    FN_CLI_MODEL_FLAG,
     {.name = "--text", .value = "TEXT", .help = "one article instead of files: its text"},
     {.name = "--title", .value = "TEXT", .help = "its title"},
     {.name = "--format",

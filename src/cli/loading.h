@@ -16,6 +16,13 @@ typedef struct fn_cli_model {
 /* name: a packed file, a directory, a run folder, owner/name in the local Hub cache, or another of cli/model_names.h;
  * NULL: the bundled model. Release with unload, also after a failure. */
 FN_NODISCARD fn_status fn_cli_load_model(fn_cli_model *model_out, const fn_cli *cli, const char *name, fn_err *err);
+/* The flag that names it. */
+#define FN_CLI_MODEL_FLAG                                                                                              \
+  {                                                                                                                    \
+    .name = "--model", .value = "FILE|DIR",                                                                            \
+    .help = "a packed file, a model directory, a run folder, owner/name in the Hub cache, models:/NAME@ALIAS, "        \
+            "models:/NAME/3, runs:/RUN, s3://…, gs://… or https://… (default: the bundled model)"                \
+  }
 /* The same with the parts given: part as fn_infer_part. */
 FN_NODISCARD fn_status fn_cli_load_part(fn_cli_model *model_out, const fn_cli *cli, const char *name, int part,
                                         fn_err *err);

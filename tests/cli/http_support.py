@@ -7,6 +7,8 @@ import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+import pytest
+
 
 def md5(data):
     return hashlib.md5(data).hexdigest()
@@ -78,6 +80,18 @@ class Server:
 
     def paths(self):
         return [request.path for request in self.requests]
+
+
+@pytest.fixture
+def serve():
+    """serve(step, …) starts a server of such steps; all end with the test."""
+    with contextlib.ExitStack() as servers:
+        def start(*steps, tls=None):
+            server = Server(*steps, tls=tls)
+            servers.callback(server.stop)
+            return server
+
+        yield start
 
 
 def whole(data, etag='"v1"', send=None, length=None, **more):

@@ -6,26 +6,13 @@ import subprocess
 import time
 
 import pytest
-from cli.http_support import Server, chunked, redirect, stall, status, whole
+from cli.http_support import chunked, redirect, serve, stall, status, whole
 
 from conftest import REPO
 
 TOOLS = os.environ.get("FN_TOOLS", str(REPO / "build/dev/tests/tools"))
 FAST = {"net.backoff_s": "0.01", "net.stall_timeout_s": "30", "net.retries": "2"}
 SECRET = "s3cr3t-t0ken-value"
-
-
-@pytest.fixture
-def serve():
-    servers = []
-
-    def start(*steps):
-        servers.append(Server(*steps))
-        return servers[-1]
-
-    yield start
-    for server in servers:
-        server.stop()
 
 
 def call(method, url, *words, **settings):

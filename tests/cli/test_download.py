@@ -11,24 +11,11 @@ import threading
 import time
 
 import pytest
-from cli.http_support import Server, chunked, kept_port, md5, ranged, redirect, stall, status, whole
+from cli.http_support import chunked, kept_port, md5, ranged, redirect, serve, stall, status, whole
 
 DATA = bytes(range(256)) * 400 + b"the end"  # 100 kB
 FAST = ["net.backoff_s=0.01", "net.stall_timeout_s=30", "net.retries=3"]
 DENIED = ["KAGGLE_USERNAME", "KAGGLE_KEY", "fakenews data download welfake"]
-
-
-@pytest.fixture
-def serve():
-    servers = []
-
-    def start(*steps, tls=None):
-        servers.append(Server(*steps, tls=tls))
-        return servers[-1]
-
-    yield start
-    for server in servers:
-        server.stop()
 
 
 @pytest.fixture

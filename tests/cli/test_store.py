@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from cli.cloud_support import Cloud, make_key
 from cli.credential_support import aws_variables, sso_file, write_aws, write_google
-from cli.http_support import Server, ranged, redirect, status, whole
+from cli.http_support import ranged, redirect, serve, status, whole
 from cli.store_support import TOOLS, probe
 
 DATA = random.Random(3).randbytes(300_000)
@@ -35,19 +35,6 @@ def cloud(key_folder):
     server = Cloud(key_folder)
     yield server
     server.stop()
-
-
-@pytest.fixture
-def serve():
-    servers = []
-
-    def start(*steps):
-        servers.append(Server(*steps))
-        return servers[-1]
-
-    yield start
-    for server in servers:
-        server.stop()
 
 
 @pytest.fixture
