@@ -10,7 +10,7 @@ for part in "$@"; do
     build) packages+=(cmake ninja-build gcc libc6-dev pkg-config git
                       libjansson-dev libyaml-dev libxxhash-dev zlib1g-dev libdnnl-dev
                       libcurl4-openssl-dev libzip-dev libzstd-dev libmicrohttpd-dev libsqlite3-dev libpq-dev ca-certificates) ;;
-    test) packages+=(libcmocka-dev g++ make locales python3 python3-venv mandoc groff-base zsh fish
+    test) packages+=(libcmocka-dev g++ make locales python3 python3-venv mandoc groff-base zsh fish curl
                      postgresql openssl systemd) ;;
     judge) packages+=(chromium fonts-dejavu-core prometheus) ;;
     check) packages+=(clang-14 clang-format-14 clang-tidy-14 cppcheck libclang-rt-14-dev llvm-14) ;;

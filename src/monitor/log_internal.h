@@ -60,7 +60,7 @@ enum {
   FN_LOG_BUSY_MS = 1000,    /* wait for another process's lock; then the spool takes the rows */
 };
 
-void *fn_log_writer_run(void *log);
+void *fn_log_writer_run(void *arg); /* the log */
 /* Calls done and releases. */
 void fn_log_entry_end(fn_log_entry *entry);
 void fn_log_entry_destroy(fn_log_entry *entry);

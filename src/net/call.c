@@ -243,7 +243,7 @@ static char *find_secret(char *text, const char *secret, bool any_case) {
 static void wipe_form(char *text, const char *secret, bool any_case) {
   const size_t n = strlen(secret);
   for (char *at = find_secret(text, secret, any_case); at; at = find_secret(at, secret, any_case)) {
-    memcpy(at, "***", 3);
+    memset(at, '*', 3);
     memmove(at + 3, at + n, strlen(at + n) + 1);
     at += 3;
   }
@@ -408,6 +408,7 @@ static fn_status run(attempt *a, const fn_url *first, const fn_http_credentials 
                         (long long)a->http->options->max_redirects);
     break;
   }
+  a->url = NULL; /* it may be of the target */
   fn_url_deinit(&target);
   return status;
 }
