@@ -84,7 +84,7 @@ static bool find_decimal(decimal *out, double value) {
 }
 
 static void append_decimal(fn_buf *buf, const decimal *d, bool negative) {
-  char digits[MOST_DIGITS], text[MOST_DIGITS + 16];
+  char digits[MOST_DIGITS] = {0}, text[MOST_DIGITS + 16];
   uint64_t rest = d->digits;
   for (int i = d->n_digits - 1; i >= 0; i--, rest /= 10) digits[i] = (char)('0' + rest % 10);
   int n = d->n_digits, length = 0;

@@ -60,8 +60,8 @@ typedef struct fn_tracker_options {
 FN_NODISCARD fn_status fn_tracker_create(fn_tracker **tracker_out, const fn_tracker_options *options, fn_err *err);
 /* Copies the event and returns at once. Any thread. Memory short: counted as dropped. */
 void fn_tracker_log(fn_tracker *tracker, const fn_track_event *event);
-/* The time for an event of now, Unix milliseconds: of a clock set at the start of the run, or of this part of it, so that
- * setting the machine's clock turns no events around and makes no run end before it began. Any thread. */
+/* The time for an event of now, Unix milliseconds: of a clock set at the start of the run, or of this part of it, so
+ * that setting the machine's clock turns no events around and makes no run end before it began. Any thread. */
 int64_t fn_tracker_now_ms(const fn_tracker *tracker);
 /* Hands what was logged so far to the sinks now, and waits for that, timeout_ms at most. Any thread. */
 void fn_tracker_flush(fn_tracker *tracker, int64_t timeout_ms);

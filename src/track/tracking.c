@@ -332,7 +332,8 @@ fn_status fn_tracking_run_begin(fn_tracking *t, const fn_run_info *run, fn_err *
 fn_status fn_tracking_run_end(fn_tracking *t, const char *id, fn_run_status status, int64_t end_ms, fn_err *err) {
   const fn_sql_value values[] = {fn_sql_text(id), fn_sql_int(status), fn_sql_int(end_ms)};
   int64_t n = 0;
-  FN_TRY(fn_sql_run(t->sql, "UPDATE runs SET status = $2, end_ms = " NOT_BEFORE("$3") " WHERE id = $1", values, 3, &n, err));
+  FN_TRY(fn_sql_run(t->sql, "UPDATE runs SET status = $2, end_ms = " NOT_BEFORE("$3") " WHERE id = $1", values, 3, &n,
+                    err));
   return n ? FN_OK : fn_err_set(err, FN_E_NOT_FOUND, "no run %.40s", id);
 }
 
@@ -391,9 +392,10 @@ static fn_status end_dead(size_t *n_ended, fn_tracking *t, const reaping *r, fn_
                                  fn_sql_int(FN_RUN_RUNNING)};
     memcpy(values + i * N, row, sizeof row);
   }
-  FN_TRY(fn_sql_run_many(t->sql,
-                         "UPDATE runs SET status = $3, end_ms = " NOT_BEFORE("$2") " WHERE number = $1 AND status = $4 AND heard_ms = $2",
-                         values, N, r->n, changed, err));
+  FN_TRY(fn_sql_run_many(
+      t->sql,
+      "UPDATE runs SET status = $3, end_ms = " NOT_BEFORE("$2") " WHERE number = $1 AND status = $4 AND heard_ms = $2",
+      values, N, r->n, changed, err));
   for (size_t i = 0; i < r->n; i++) *n_ended += changed[i] > 0;
   return FN_OK;
 }

@@ -23,7 +23,7 @@ struct fn_tracking {
   bool read_only;
   fn_process self;
   fn_run_clock clock; /* since it was opened */
-  fn_arena texts; /* statements made at run time: a connection keeps them by address */
+  fn_arena texts;     /* statements made at run time: a connection keeps them by address */
   struct fn_track_text {
     fn_hash128 hash;
     const char *text;

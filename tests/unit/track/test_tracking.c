@@ -388,8 +388,8 @@ static void test_run_of_another_machine(void **state) {
   fn_tracking_close(t);
 }
 
-/* The clock of its machine is set back while it runs: it is heard of as before, by the clock as it was when the store was
- * opened, and it ends no earlier than it began, whoever ends it. */
+/* The clock of its machine is set back while it runs: it is heard of as before, by the clock as it was when the store
+ * was opened, and it ends no earlier than it began, whoever ends it. */
 static void test_clock_set_back(void **state) {
   (void)state;
   fn_err err = {0};
