@@ -82,7 +82,7 @@ static void write_exchange(fn_json_writer *w, const char *trace_project, const f
   fn_json_text(w, "method", method_name(&x->request));
   fn_json_text(w, "route", x->route != NULL ? x->route->path : NULL);
   fn_json_int(w, "status", x->response.status);
-  fn_json_double(w, "ms", (double)((fn_clock_ns() - x->begin_ns) / 1000) / 1000.0);
+  fn_json_double(w, "ms", fn_exchange_ms(x));
   fn_json_text(w, "client", x->request.client);
   if (x->key_id[0] != '\0') fn_json_text(w, "key", x->key_id);
   fn_json_int(w, "bytes", (int64_t)x->request.body.length);

@@ -12,7 +12,7 @@ typedef enum fn_log_requests { FN_LOG_ALL, FN_LOG_ERRORS, FN_LOG_NONE } fn_log_r
 /* The line of one event, with its end. trace_project: of Google's cloud, in whose form the trace is then named too;
  * NULL: none. time_ms: Unix. */
 void fn_access_log_format(fn_buf *out, fn_log_format format, const char *trace_project, int64_t time_ms,
-                          fn_severity severity, const char *code, const char *message, const fn_exchange *exchange);
+                          fn_severity severity, const char *code, const char *message, const fn_exchange *x);
 /* 32 lower-case hexadecimal digits of traceparent (W3C), X-Cloud-Trace-Context or X-Amzn-Trace-Id; "" without. */
 void fn_access_log_trace(char out[33], const fn_request *request);
 
@@ -31,7 +31,6 @@ FN_NODISCARD fn_status fn_access_log_open(fn_access_log **log_out, const fn_acce
 /* Waits half a second at most for what is not written yet. NULL is fine. */
 void fn_access_log_close(fn_access_log *log);
 /* As fn_serve_events.event; arg is the log. */
-void fn_access_log_event(void *arg, fn_severity severity, const char *code, const char *message,
-                         const fn_exchange *exchange);
+void fn_access_log_event(void *arg, fn_severity severity, const char *code, const char *message, const fn_exchange *x);
 
 #endif

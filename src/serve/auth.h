@@ -33,14 +33,14 @@ typedef enum fn_credential {
 } fn_credential;
 /* Of the request's headers, into role and key_id: Authorization: Bearer, X-Api-Key, else the cookie, which is also
  * copied to session. */
-fn_credential fn_auth_identify(fn_auth *auth, fn_exchange *exchange);
+fn_credential fn_auth_identify(fn_auth *auth, fn_exchange *x);
 
 /* Signs a page in: *exchange gets a new session and the header that sets its cookie. False: the key is not valid. */
 bool fn_auth_sign_in(fn_auth *auth, fn_exchange *exchange, fn_str key);
-void fn_auth_sign_out(fn_auth *auth, fn_exchange *exchange);
+void fn_auth_sign_out(fn_auth *auth, fn_exchange *x);
 /* What a form of a page must send back, bound to the session; a visitor without one gets a cookie of another name, by a
  * header of the response, so that nobody is signed out who comes by a link from another site. */
-void fn_auth_csrf(char out[33], fn_auth *auth, fn_exchange *exchange);
+void fn_auth_csrf(char out[33], fn_auth *auth, fn_exchange *x);
 /* Whether token is that of the request's session. */
 bool fn_auth_csrf_matches(fn_auth *auth, const fn_exchange *exchange, fn_str token);
 

@@ -14,7 +14,7 @@ void fn_background_destroy(fn_background *background);
 
 /* work fills in the response on one of the threads, then the exchange is complete. Where too many wait already: 503.
  * To be returned by a route's begin. */
-fn_progress fn_exchange_work(fn_exchange *exchange, void (*work)(fn_exchange *exchange));
+fn_progress fn_exchange_work(fn_exchange *x, void (*work)(fn_exchange *x));
 
 /* Of the server; internal. */
 fn_background *fn_server_background(fn_server *server);

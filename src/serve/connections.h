@@ -21,16 +21,15 @@ typedef struct fn_connections fn_connections; /* all of a transport; any thread 
 FN_NODISCARD fn_status fn_connections_create(fn_connections **connections_out, int64_t idle_s, int64_t request_s,
                                              fn_err *err);
 /* After the last of them was removed. NULL is fine. */
-void fn_connections_destroy(fn_connections *connections);
+void fn_connections_destroy(fn_connections *all);
 /* plain: a few bytes may be written to fd while nothing was answered yet (no TLS). fd stays the caller's, open until
  * the connection is removed. NULL when memory is short: it has no limit then but the library's. */
-fn_connection *fn_connections_add(fn_connections *connections, int fd, bool plain);
-void fn_connections_remove(fn_connections *connections, fn_connection *connection);
+fn_connection *fn_connections_add(fn_connections *all, int fd, bool plain);
+void fn_connections_remove(fn_connections *all, fn_connection *connection);
 
 /* The limit counts from the change of phase; a further call in the same phase only tells of more bytes. connection NULL
  * does nothing. */
-void fn_connection_set(fn_connections *connections, fn_connection *connection, fn_connection_phase phase,
-                       uint64_t n_bytes);
+void fn_connection_set(fn_connections *all, fn_connection *connection, fn_connection_phase phase, uint64_t n_bytes);
 /* Whether its time ran out: the socket was shut down then, after 408 where a request had begun and nothing else was
  * sent. */
 bool fn_connection_is_late(fn_connections *connections, const fn_connection *connection);

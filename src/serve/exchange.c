@@ -55,6 +55,11 @@ void fn_exchange_init(fn_exchange *x, fn_server *server) {
   fn_buf_init(&x->response.headers, MAX_HEADERS);
 }
 
+double fn_exchange_ms(const fn_exchange *x) {
+  const uint64_t us = (fn_clock_ns() - x->begin_ns) / 1000;
+  return (double)us / 1000.0;
+}
+
 struct fn_deferred {
   void (*release)(void *value);
   void *value;

@@ -97,8 +97,10 @@ typedef struct fn_exchange {
   bool (*is_gone)(const struct fn_exchange *exchange); /* transport: the client has hung up; may be NULL */
 } fn_exchange;
 
-void fn_exchange_init(fn_exchange *exchange, fn_server *server);
-void fn_exchange_deinit(fn_exchange *exchange);
+void fn_exchange_init(fn_exchange *x, fn_server *server);
+void fn_exchange_deinit(fn_exchange *x);
+/* Since its first byte; whole microseconds. */
+double fn_exchange_ms(const fn_exchange *x);
 /* release(value) is called when the exchange ends, the last one first; at once when memory is short, and then false is
  * returned. */
 bool fn_exchange_defer(fn_exchange *exchange, void (*release)(void *value), void *value);
@@ -106,18 +108,18 @@ bool fn_exchange_defer(fn_exchange *exchange, void (*release)(void *value), void
 typedef enum fn_progress { FN_EXCHANGE_DONE, FN_EXCHANGE_PENDING } fn_progress;
 /* Answers a request whose fields are filled in: at once, or later through `complete`. Never fails: what goes wrong is a
  * response. */
-fn_progress fn_exchange_begin(fn_exchange *exchange);
+fn_progress fn_exchange_begin(fn_exchange *x);
 /* Finds the route alone, from method and path, and asks the guard: FN_EXCHANGE_PENDING when it may go on, else the
  * refusal is written. For transports that want to know before the body comes. */
-fn_progress fn_exchange_route(fn_exchange *exchange);
+fn_progress fn_exchange_route(fn_exchange *x);
 
-/* Replaces the response by an error in the style of the route. code: short name, static ("empty"); detail says what
- * would be accepted. Returns FN_EXCHANGE_DONE. */
-fn_progress fn_exchange_fail(fn_exchange *exchange, int http_status, const char *code, const char *detail, ...)
+/* Replaces the response by an error in the style of the route. code: short name, static ("empty"); format: what would
+ * be accepted. Returns FN_EXCHANGE_DONE. */
+fn_progress fn_exchange_fail(fn_exchange *x, int http_status, const char *code, const char *format, ...)
     FN_PRINTF(4, 5);
 /* The same from an error of the library: 4xx for what the client sent, 5xx for ours. */
-fn_progress fn_exchange_fail_err(fn_exchange *exchange, const fn_err *err);
-/* Fills in a JSON response whose body was written to exchange->response.body. */
-fn_progress fn_exchange_json(fn_exchange *exchange, int http_status);
+fn_progress fn_exchange_fail_err(fn_exchange *x, const fn_err *err);
+/* Fills in a JSON response whose body was written to x->response.body. */
+fn_progress fn_exchange_json(fn_exchange *x, int http_status);
 
 #endif

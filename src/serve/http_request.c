@@ -163,7 +163,8 @@ bool fn_http_head_is_exact(fn_str head, size_t n_target) {
   while (head.length > 2) {
     if (!is_token(take_piece(&head)) || take_piece(&head).data == NULL || !take_end(&head)) return false;
   }
-  return take_end(&head) && take_end(&head);
+  const bool has_last = take_end(&head);
+  return has_last && take_end(&head);
 }
 
 static bool parse_length(uint64_t *out, fn_str s) {

@@ -230,8 +230,7 @@ static bool parse_hex(size_t *out, fn_str s) {
 
 /* A line of rest from *at on, more bytes being fetched where it is not whole. */
 static fn_status chunk_line(fn_str *line_out, fn_buf *rest, size_t *at, fn_lambda_client *c, fn_err *err) {
-  const char *end;
-  while ((end = *at < rest->length ? memchr(rest->data + *at, '\n', rest->length - *at) : NULL) == NULL) {
+  while (*at >= rest->length || !memchr(rest->data + *at, '\n', rest->length - *at)) {
     if (rest->length - *at > 4096) return refuse(c, "a chunk's line is too long", err);
     FN_TRY(more(rest, c, err));
   }

@@ -13,11 +13,11 @@ fn_prediction_log *fn_server_log(const fn_server *server);
 
 /* Chooses the ids of the exchange's predictions: random, or, with an Idempotency-Key, a function of it, of the API key
  * and of the route, so that a retry gets the same. FN_EXCHANGE_DONE: the key is refused, the response is written. */
-fn_progress fn_exchange_choose_ids(fn_exchange *exchange);
+fn_progress fn_exchange_choose_ids(fn_exchange *x);
 /* The ids of a retry that is known by another mark than the header: a page's token. */
-void fn_exchange_set_retry(fn_exchange *exchange, fn_str key);
+void fn_exchange_set_retry(fn_exchange *x, fn_str key);
 /* Id of prediction i, "p_" and 32 hexadecimal digits. */
-void fn_exchange_prediction_id(char out[FN_PREDICTION_ID_BYTES], const fn_exchange *exchange, size_t i);
+void fn_exchange_prediction_id(char out[FN_PREDICTION_ID_BYTES], const fn_exchange *x, size_t i);
 
 /* Renders the JSON object of every answer of the job into exchange->answers (fn_answer_json's members, id and model).
  */
@@ -27,6 +27,6 @@ FN_NODISCARD fn_status fn_exchange_render_answers(fn_exchange *exchange, const f
  * before this returns. Where the log takes nothing the response is an error by then (503; 422 when an Idempotency-Key
  * was used with another text); where answers are repetitions, exchange->answers are those that were given first and
  * `is_repeated` is set. */
-void fn_exchange_record(fn_exchange *exchange, const fn_job *job, void (*then)(fn_exchange *exchange));
+void fn_exchange_record(fn_exchange *x, const fn_job *job, void (*then)(fn_exchange *x));
 
 #endif

@@ -9,10 +9,6 @@ static fn_progress out_of_memory(fn_exchange *x) {
   return fn_exchange_fail(x, 503, "no_memory", "memory is short; try again later");
 }
 
-static double milliseconds(const fn_exchange *x) {
-  return (double)((fn_clock_ns() - x->begin_ns) / 1000) / 1000.0;
-}
-
 fn_progress fn_handle_classify(fn_exchange *x) {
   static const char *const known[] = {"title", "text", "explain", "prior", NULL};
   json_t *body = NULL;
@@ -40,7 +36,7 @@ void fn_finish_classify(fn_exchange *x) {
   fn_buf_append_str(out, ", \"request_id\": ");
   fn_buf_append_json(out, fn_str_from(x->request.id));
   fn_buf_append_str(out, ", \"took_ms\": ");
-  fn_buf_append_double(out, milliseconds(x));
+  fn_buf_append_double(out, fn_exchange_ms(x));
   fn_buf_append_str(out, "}");
   (void)fn_exchange_json(x, 200);
 }
@@ -141,7 +137,7 @@ void fn_finish_batch(fn_exchange *x) {
       write_item_error(out, &job->predictions[i], &refusals[i]);
   }
   fn_buf_append_str(out, "], \"took_ms\": ");
-  fn_buf_append_double(out, milliseconds(x));
+  fn_buf_append_double(out, fn_exchange_ms(x));
   fn_buf_append_str(out, "}");
   (void)fn_exchange_json(x, 200);
 }

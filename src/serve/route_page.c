@@ -296,7 +296,7 @@ static void write_answer(fn_page_building *page, const check_form *form) {
   fn_buf_append_str(&text, ", \"request_id\": ");
   fn_buf_append_json(&text, fn_str_from(x->request.id));
   fn_buf_append_str(&text, ", \"took_ms\": ");
-  fn_buf_append_double(&text, (double)((fn_clock_ns() - x->begin_ns) / 1000) / 1000.0);
+  fn_buf_append_double(&text, fn_exchange_ms(x));
   fn_buf_append_str(&text, "}");
   if (fn_json_parse(&answer, fn_buf_str(&text), "answer", NULL) != FN_OK)
     page->view.failed = true;

@@ -80,14 +80,14 @@ size_t fn_server_n_active(const fn_server *server);
 void fn_server_count_connection(fn_server *server, int change);
 size_t fn_server_n_connections(const fn_server *server);
 void fn_server_event(const fn_server *server, fn_severity severity, const char *code, const fn_exchange *exchange,
-                     const char *message, ...) FN_PRINTF(5, 6);
+                     const char *format, ...) FN_PRINTF(5, 6);
 
 /* Submits the exchange's job: articles that live in the exchange's arena. explain: each is explained too. The answer
  * comes through the route's finish. */
-fn_progress fn_exchange_classify(fn_exchange *exchange, const fn_article *articles, size_t n, bool explain);
+fn_progress fn_exchange_classify(fn_exchange *x, const fn_article *articles, size_t n, bool explain);
 
 /* Transports call these at the two ends of an exchange: at its first byte, and when its response was sent. */
-void fn_exchange_count(fn_exchange *exchange);
-void fn_exchange_finish(fn_exchange *exchange, uint64_t request_bytes, uint64_t response_bytes);
+void fn_exchange_count(fn_exchange *x);
+void fn_exchange_finish(fn_exchange *x, uint64_t request_bytes, uint64_t response_bytes);
 
 #endif

@@ -34,8 +34,8 @@ size_t fn_uploads_n_active(const fn_uploads *uploads);
 
 /* Takes the body of exchange, multipart/form-data with a part "file" or the CSV itself: what is in request.body,
  * or, where the transport can wait (exchange->resume), what fn_upload_receive is given. FN_EXCHANGE_DONE: refused. */
-fn_progress fn_upload_begin(fn_exchange *exchange, const fn_upload_options *options);
+fn_progress fn_upload_begin(fn_exchange *x, const fn_upload_options *options);
 /* fn_route.receive of such routes. length 0: the body has ended. */
-fn_progress fn_upload_receive(fn_exchange *exchange, const char *data, size_t length, size_t *n_used);
+fn_progress fn_upload_receive(fn_exchange *x, const char *data, size_t length, size_t *n_used);
 
 #endif

@@ -73,6 +73,6 @@ FN_NODISCARD fn_status fn_upload_record(fn_upload *upload, fn_err *err);
 void fn_upload_run(fn_upload *upload);
 void fn_upload_fail(fn_upload *upload, int status, const char *code, const char *format, ...) FN_PRINTF(4, 5);
 /* Fills the exchange's response from output or failure. */
-void fn_upload_answer(fn_upload *upload, fn_exchange *exchange);
+void fn_upload_answer(fn_upload *upload, fn_exchange *x);
 
 #endif

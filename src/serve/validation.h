@@ -27,6 +27,6 @@ typedef struct fn_validation_error {
 } fn_validation_error;
 
 /* Replaces the response. Returns FN_EXCHANGE_DONE. */
-fn_progress fn_validation_fail(fn_exchange *exchange, const fn_validation_error *error);
+fn_progress fn_validation_fail(fn_exchange *x, const fn_validation_error *error);
 
 #endif
