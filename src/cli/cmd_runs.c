@@ -10,8 +10,10 @@ enum { DEFAULT_MAX = 1000, MAX_COLUMNS = 16 };
 static const char *const usual_columns[] = {"metrics.kept/loss", "metrics.kept/f1_weighted", "metrics.kept/roc_auc"};
 static const char *const last_columns[] = {"metrics.val/loss", "metrics.val/f1_weighted", "metrics.val/roc_auc"};
 
+enum { NARROW = 60 };
+
 typedef struct listing {
-  bool json;
+  bool json, narrow; /* narrow: a run's whole name does not fit */
   fn_buf out;
   fn_arena arena;
   fn_table table;
@@ -56,7 +58,7 @@ static fn_status list_run(void *arg, const fn_run_view *run, fn_err *err) {
   }
   snprintf(id, sizeof id, "%.8s", run->info.id);
   FN_TRY(fn_table_cell(&l->table, id, err));
-  FN_TRY(fn_table_cell(&l->table, run->info.name, err));
+  FN_TRY(fn_table_cell(&l->table, l->narrow ? fn_runs_given_name(run->info.name) : run->info.name, err));
   FN_TRY(fn_table_cell(&l->table, fn_run_status_names[run->info.status], err));
   for (size_t i = 0; i < l->n_columns; i++) FN_TRY(fn_table_cell(&l->table, value_of(text, l->columns[i], run), err));
   FN_TRY(fn_table_cell(&l->table, fn_runs_took(text, &run->info), err));
@@ -159,7 +161,8 @@ static fn_status list(const fn_cli *cli, const fn_cli_args *args, fn_err *err) {
   const char *given = fn_cli_get(args, "--max");
   if (given && (!fn_str_to_int64(&max, fn_str_from(given)) || max < 0 || max > 1000000))
     return fn_err_set(err, FN_E_INVALID, "--max takes a number of runs up to 1000000 (0: all), not \"%.40s\"", given);
-  listing l = {.json = fn_cli_get(args, "--json") != NULL || !cli->tty_out};
+  listing l = {.json = fn_cli_get(args, "--json") != NULL || !cli->tty_out,
+               .narrow = fn_cli_width(STDOUT_FILENO) < NARROW};
   fn_buf_init(&l.out, 0);
   fn_arena_init(&l.arena);
   fn_status status = read_columns(&l, args, err);

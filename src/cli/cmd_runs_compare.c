@@ -144,14 +144,9 @@ static fn_status short_cell(fn_table *t, const char *text, size_t width, fn_err 
   return fn_table_cell(t, cut.data ? cut.data : "", err);
 }
 
-/* Of "2026-11-26T21-54-11Z-words" what tells it from others: a column is too narrow for both. */
-static const char *given_name(const char *name) {
-  return strlen(name) > 21 && name[10] == 'T' && strncmp(name + 19, "Z-", 2) == 0 ? name + 21 : name;
-}
-
 static fn_status name_rows(const comparison *c, fn_table *t, size_t from, size_t n, fn_err *err) {
   FN_TRY(fn_table_cell(t, "run", err));
-  for (size_t r = from; r < from + n; r++) FN_TRY(short_cell(t, given_name(c->runs[r].info.name), VALUE_WIDTH, err));
+  for (size_t r = from; r < from + n; r++) FN_TRY(short_cell(t, fn_runs_given_name(c->runs[r].info.name), VALUE_WIDTH, err));
   FN_TRY(fn_table_cell(t, "status", err));
   for (size_t r = from; r < from + n; r++) FN_TRY(fn_table_cell(t, fn_run_status_names[c->runs[r].info.status], err));
   for (size_t i = 0; i < c->n_params; i++) {

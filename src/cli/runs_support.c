@@ -106,6 +106,10 @@ const char *fn_runs_number(char out[32], double value) {
   return out;
 }
 
+const char *fn_runs_given_name(const char *name) {
+  return strlen(name) > 21 && name[10] == 'T' && strncmp(name + 19, "Z-", 2) == 0 ? name + 21 : name;
+}
+
 const char *fn_runs_time(char out[32], int64_t ms) {
   char time[21];
   fn_clock_format(time, ms);

@@ -33,6 +33,8 @@ void fn_table_format(fn_buf *out, const fn_table *table, size_t width, size_t ke
 
 /* "0.6931", "1.2e-05", "nan"; returns out. */
 const char *fn_runs_number(char out[32], double value);
+/* Of "2026-11-26T21-54-11Z-words" what tells it from others, for columns that are too narrow for both. */
+const char *fn_runs_given_name(const char *name);
 /* "2026-11-26 21:04"; "" for 0. */
 const char *fn_runs_time(char out[32], int64_t ms);
 /* How long it took, or takes. */

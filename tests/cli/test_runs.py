@@ -214,6 +214,7 @@ def test_tables_fit_the_terminal(program, tracked, width):
         assert max(len(line) for line in shown) <= width, (arguments, max(shown, key=len))
         text = "\n".join(shown)
         assert arguments[0] != "show" or re.search(r"model kept +that of step [0-9]+", text)
+        assert arguments[0] != "list" or re.search(r"^[0-9a-f]{8}  (\S+Z-)?two +FINISHED", text, re.M), text
         assert "FINISHED" in text and ("▁" in text or arguments[0] != "show" or width < 80)
 
 

@@ -197,6 +197,8 @@ def test_prints_in_light_colours(visit):
     assert page.locator(".toolbar:visible, .contents:visible").count() == 0
     assert page.evaluate("() => getComputedStyle(document.documentElement).backgroundColor") == "rgb(255, 255, 255)"
     assert page.pdf()[:5] == b"%PDF-"
+    page.set_viewport_size({"width": 980, "height": 700})  # letter paper across, a centimetre of margin: nothing scrolls there
+    assert page.evaluate("() => Math.max(...[...document.querySelectorAll('table')].map(t => t.getBoundingClientRect().right))") <= 980
 
 
 def test_no_colour_alone(pages):
