@@ -140,6 +140,40 @@ size_t fn_utf8_encode(char out[4], uint32_t c) {
   return n;
 }
 
+/* By Unicode's East Asian Width (W, F) and general categories, in blocks, in the order of their numbers: what is
+ * rare counts as its neighbours do. */
+static size_t columns_of_sign(uint32_t c) {
+  static const struct {
+    uint32_t first, last;
+    size_t columns;
+  } ranges[] = {
+      {0x0300, 0x036F, 0},   {0x0591, 0x05BD, 0},   {0x064B, 0x065F, 0},   {0x1100, 0x115F, 2},   {0x200B, 0x200F, 0},
+      {0x20D0, 0x20F0, 0},   {0x231A, 0x231B, 2},   {0x23E9, 0x23EC, 2},   {0x23F0, 0x23F0, 2},   {0x23F3, 0x23F3, 2},
+      {0x2614, 0x2615, 2},   {0x2648, 0x2653, 2},   {0x26A1, 0x26A1, 2},   {0x26AA, 0x26AB, 2},   {0x26BD, 0x26BE, 2},
+      {0x26D4, 0x26D4, 2},   {0x2705, 0x2705, 2},   {0x270A, 0x270B, 2},   {0x2728, 0x2728, 2},   {0x274C, 0x274C, 2},
+      {0x2753, 0x2755, 2},   {0x2757, 0x2757, 2},   {0x2795, 0x2797, 2},   {0x2B1B, 0x2B1C, 2},   {0x2B50, 0x2B50, 2},
+      {0x2E80, 0x303E, 2},   {0x3041, 0x4DBF, 2},   {0x4E00, 0xA4CF, 2},   {0xA960, 0xA97C, 2},   {0xAC00, 0xD7A3, 2},
+      {0xF900, 0xFAFF, 2},   {0xFE00, 0xFE0F, 0},   {0xFE10, 0xFE19, 2},   {0xFE20, 0xFE2F, 0},   {0xFE30, 0xFE6F, 2},
+      {0xFF01, 0xFF60, 2},   {0xFFE0, 0xFFE6, 2},   {0x16FE0, 0x18DFF, 2}, {0x1B000, 0x1B2FF, 2}, {0x1F004, 0x1F004, 2},
+      {0x1F18E, 0x1F18E, 2}, {0x1F191, 0x1F19A, 2}, {0x1F200, 0x1F320, 2}, {0x1F32D, 0x1F335, 2}, {0x1F337, 0x1F37C, 2},
+      {0x1F37E, 0x1F64F, 2}, {0x1F680, 0x1F6FF, 2}, {0x1F7E0, 0x1F7EB, 2}, {0x1F900, 0x1FAFF, 2}, {0x20000, 0x3FFFD, 2},
+      {0xE0100, 0xE01EF, 0}};
+  for (size_t i = 0; c >= ranges[0].first && i < FN_COUNT_OF(ranges); i++)
+    if (c <= ranges[i].last) return c >= ranges[i].first ? ranges[i].columns : 1;
+  return 1;
+}
+
+size_t fn_utf8_columns(fn_str text) {
+  size_t n = 0;
+  for (size_t i = 0, size; i < text.length; i += size) {
+    uint32_t c = 0;
+    size = fn_utf8_decode(&c, text.data + i, text.length - i);
+    if (size == 0) size = 1, c = 0;
+    n += columns_of_sign(c);
+  }
+  return n;
+}
+
 bool fn_utf8_valid(fn_str s, size_t *at) {
   size_t i = 0;
   while (i < s.length) {
@@ -343,13 +377,6 @@ fn_status fn_buf_check(const fn_buf *buf, const char *what, fn_err *err) {
   return fn_err_no_memory(err, what);
 }
 
-/* Columns of UTF-8 text, one a code point. */
-static size_t columns_of(const char *text, size_t length) {
-  size_t n = 0;
-  for (size_t i = 0; i < length; i++) n += ((unsigned char)text[i] & 0xC0) != 0x80;
-  return n;
-}
-
 /* Bytes up to the next space. What stands in [brackets] stays together, as in "[--text TEXT]"; an interval such as
  * [0,1) holds no space. */
 static size_t word_length(const char *text) {
@@ -361,7 +388,7 @@ static size_t word_length(const char *text) {
 void fn_buf_append_wrapped(fn_buf *buf, const char *text, size_t column, size_t indent, size_t width) {
   bool begun = false; /* the line has a word */
   while (*text) {
-    const size_t length = word_length(text), columns = columns_of(text, length);
+    const size_t length = word_length(text), columns = fn_utf8_columns(fn_str_make(text, length));
     if ((begun || column > indent) && column + begun + columns > width) {
       fn_buf_printf(buf, "\n%*s", (int)indent, "");
       column = indent;

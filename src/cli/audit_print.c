@@ -5,11 +5,9 @@
 
 enum { MAX_PROBES = 8, MAX_BRIEF_PROBES = 3, MAX_BRIEF_FINDINGS = 3, LABEL = 12 };
 
-/* Columns that text[from …] takes: code points. */
+/* Columns that text[from …] takes. */
 static size_t columns_of(const fn_buf *out, size_t from) {
-  size_t n = 0;
-  for (size_t i = from; i < out->length; i++) n += ((unsigned char)out->data[i] & 0xC0) != 0x80;
-  return n;
+  return out->length > from ? fn_utf8_columns(fn_str_make(out->data + from, out->length - from)) : 0;
 }
 
 static void pad(fn_buf *out, size_t from, size_t width) {
@@ -20,8 +18,7 @@ static void pad(fn_buf *out, size_t from, size_t width) {
 static void wrap(fn_buf *out, const char *text, size_t at, size_t indent, size_t width) {
   bool first = true;
   for (const char *p = text; *p;) {
-    size_t n = strcspn(p, " "), wide = 0;
-    for (size_t i = 0; i < n; i++) wide += ((unsigned char)p[i] & 0xC0) != 0x80;
+    const size_t n = strcspn(p, " "), wide = fn_utf8_columns(fn_str_make(p, n));
     if (!first && at + 1 + wide > width) {
       fn_buf_printf(out, "\n%*s", (int)indent, "");
       at = indent;

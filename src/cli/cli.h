@@ -98,7 +98,7 @@ size_t fn_cli_help_width(void);
 void fn_cli_format_groups(fn_buf *out, const fn_config *config);
 /* "12,345". */
 void fn_print_count(fn_buf *out, uint64_t n);
-/* One line of at most max characters: white space made one space, control characters left out, "…" where it was cut. */
+/* One line of at most max columns: white space made one space, control characters left out, "…" where it was cut. */
 void fn_print_line(fn_buf *out, fn_str text, size_t max);
 /* Writes to stdout; FN_E_IO when that fails (closed pipe, full disk). */
 FN_NODISCARD fn_status fn_cli_print(fn_str text, fn_err *err);

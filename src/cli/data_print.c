@@ -22,9 +22,9 @@ static void column(fn_buf *out, uint64_t n, size_t width) {
 
 /* text in `width` columns; longer names are cut. */
 static void name_column(fn_buf *out, fn_str text, size_t width) {
-  size_t begin = out->length, columns = 0;
+  const size_t begin = out->length;
   fn_print_line(out, text, width);
-  for (size_t i = begin; i < out->length; i++) columns += ((unsigned char)out->data[i] & 0xC0) != 0x80;
+  size_t columns = out->length > begin ? fn_utf8_columns(fn_str_make(out->data + begin, out->length - begin)) : 0;
   while (columns++ < width) fn_buf_append_char(out, ' ');
 }
 

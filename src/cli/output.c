@@ -137,13 +137,14 @@ void fn_print_line(fn_buf *out, fn_str text, size_t max) {
     bool hidden =
         (c >= 0x200B && c <= 0x200F) || (c >= 0x202A && c <= 0x202E) || (c >= 0x2066 && c <= 0x2069) || c == 0xFEFF;
     if (!space && !hidden) {
-      if (n + 1 >= max) {
+      const size_t columns = fn_utf8_columns(fn_str_make(text.data + i, size));
+      if (n + columns >= max && columns > 0) {
         fn_buf_append_str(out, "…");
         return;
       }
       if (gap && n) fn_buf_append_char(out, ' '), n++;
       fn_buf_append(out, text.data + i, size);
-      n++;
+      n += columns;
     }
     gap = (gap && (space || hidden)) || space;
     i += size;

@@ -43,11 +43,8 @@ fn_status fn_table_cell(fn_table *t, const char *text, fn_err *err) {
   return FN_OK;
 }
 
-/* Columns on a terminal, one a code point. */
 static size_t width_of(const char *text) {
-  size_t n = 0;
-  for (; *text; text++) n += ((unsigned char)*text & 0xC0) != 0x80;
-  return n;
+  return fn_utf8_columns(fn_str_from(text));
 }
 
 static void append_cell(fn_buf *out, const char *text, size_t width, bool right, bool last) {

@@ -85,26 +85,23 @@ static const char *cell(char out[64], double value, fn_interval interval) {
   return out;
 }
 
-/* Display columns of UTF-8 text, one a code point. */
-static size_t text_columns(const char *text) {
-  size_t n = 0;
-  for (; *text != '\0'; text++) n += ((unsigned char)*text & 0xC0) != 0x80;
-  return n;
-}
-
-/* Bytes of the longest prefix with at most `columns` code points. */
+/* Bytes of the longest prefix of whole characters in at most `columns`. */
 static int prefix_bytes(const char *text, size_t columns) {
   int bytes = 0;
-  for (size_t n = 0; text[bytes] != '\0'; bytes++) {
-    if (((unsigned char)text[bytes] & 0xC0) != 0x80 && n++ == columns) break;
+  for (size_t n = 0; text[bytes] != '\0';) {
+    const size_t size = fn_utf8_head(text + bytes, 1).length;
+    n += fn_utf8_columns(fn_str_make(text + bytes, size));
+    if (n > columns) break;
+    bytes += (int)size;
   }
   return bytes;
 }
 
-/* Left-aligned, cut to width code points. */
+/* Left-aligned, cut to width columns. */
 static void append_padded(fn_buf *out, const char *text, size_t width) {
-  fn_buf_append(out, text, (size_t)prefix_bytes(text, width));
-  for (size_t n = text_columns(text); n < width; n++) fn_buf_append_char(out, ' ');
+  const size_t length = (size_t)prefix_bytes(text, width);
+  fn_buf_append(out, text, length);
+  for (size_t n = fn_utf8_columns(fn_str_make(text, length)); n < width; n++) fn_buf_append_char(out, ' ');
 }
 
 /* Spaces before a line break help nobody. */

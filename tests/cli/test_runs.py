@@ -286,12 +286,14 @@ def test_infinite_numbers_in_filters(runs):
 
 def test_nothing_steers_the_terminal(fakenews, program, data, tmp_path):
     """A name with ESC, CSI or marks of direction; and no password of an address."""
-    name = "a\x1b[31m\u202eb\x9b31mcé"
+    name = "a\x1b[31m\u202eb\x9b31mcé新闻"
     assert fakenews("train", "--data", data, "--out", name, *TRAIN, "train.max_steps=4").code == 0
     for arguments in (["show", "latest"], ["list"]):
         shown = on_terminal([program, "runs", *arguments], tmp_path, 120, NO_COLOR="1")
         text = shown[1]
         assert "\u202e" not in text and "\x9b" not in text and "cé" in text, text
+    head, row = text.splitlines()[:2]  # a letter of East Asia takes two columns
+    assert head.index("status") == row.index("FINISHED") + 2, text
     done = fakenews("runs", "show", f"{name}x")
     assert done.code == 3 or done.code == 2, done
     assert not set("\x1b\u202e\x9b") & set(done.stderr) and "cé" in done.stderr, done

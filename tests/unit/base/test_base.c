@@ -62,6 +62,22 @@ static void test_utf8(void **state) {
   assert_false(fn_utf8_valid(fn_str_from("0123456789abc\xFFz"), &at));
   assert_int_equal(at, 13);
   assert_true(fn_utf8_valid(fn_str_from("na\xC3\xAFve caf\xC3\xA9 \xF0\x9F\x93\xB0"), NULL));
+  static const struct {
+    const char *text;
+    size_t columns;
+  } cases[] = {{"", 0},
+               {"abc", 3},
+               {"\u00e9\u0416", 2},
+               {"e\u0301", 1},
+               {"\u65b0\u95fb", 4},
+               {"\U0001f389x", 3},
+               {"\uff21\uac00", 4},
+               {"\xff\xe6\x96", 3},
+               {"\u2026\u2192", 2},
+               {"\u2728\ufe0f", 2},
+               {"\U00020000", 2}};
+  for (size_t i = 0; i < FN_COUNT_OF(cases); i++)
+    assert_int_equal(fn_utf8_columns(fn_str_from(cases[i].text)), cases[i].columns);
 }
 
 static void test_buf(void **state) {
