@@ -42,8 +42,8 @@ void fn_str_clean(char *out, size_t size, fn_str text);
 /* Bytes of the valid UTF-8 sequence at data[0..length) (1-4), or 0 when it is not valid (overlong, surrogate, cut).
  * code_point_out may be NULL. */
 size_t fn_utf8_decode(uint32_t *code_point_out, const char *data, size_t length);
-/* Columns of a terminal that UTF-8 takes: two for a letter of East Asia or an emoji, none for a mark that is set upon the
- * letter before it, else one a character; bytes that are no UTF-8 one each. */
+/* Columns of a terminal that UTF-8 takes: two for a letter of East Asia or an emoji, none for a mark that is set upon
+ * the letter before it, else one a character; bytes that are no UTF-8 one each. */
 size_t fn_utf8_columns(fn_str text);
 /* The first max characters (code points) of UTF-8; bytes that are none count as one each. */
 fn_str fn_utf8_head(const char *text, size_t max);

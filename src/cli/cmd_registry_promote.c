@@ -279,7 +279,12 @@ static fn_status check(promote *p, const fn_cli *cli, const fn_cli_args *args, f
 
 static fn_status run_promote(promote *p, const fn_cli *cli, const fn_cli_args *args, fn_err *err) {
   FN_TRY(check(p, cli, args, err));
-  FN_TRY(fn_cli_open_registry(&p->r, cli, FN_CLI_OPEN_MAKE, err));
+  fn_status status = fn_cli_open_registry(&p->r, cli, p->dry ? FN_CLI_OPEN_READ : FN_CLI_OPEN_MAKE, err);
+  if (p->dry && status == FN_E_NOT_FOUND) { /* no registry yet: what would be its first version? */
+    fn_cli_close_registry(&p->r);
+    status = fn_cli_open_registry(&p->r, cli, FN_CLI_OPEN_MAKE, err);
+  }
+  FN_TRY(status);
   FN_TRY(choose(p, args, err));
   return decide(p, fn_cli_get(args, "--reason"), err);
 }

@@ -146,7 +146,8 @@ static fn_status short_cell(fn_table *t, const char *text, size_t width, fn_err 
 
 static fn_status name_rows(const comparison *c, fn_table *t, size_t from, size_t n, fn_err *err) {
   FN_TRY(fn_table_cell(t, "run", err));
-  for (size_t r = from; r < from + n; r++) FN_TRY(short_cell(t, fn_runs_given_name(c->runs[r].info.name), VALUE_WIDTH, err));
+  for (size_t r = from; r < from + n; r++)
+    FN_TRY(short_cell(t, fn_runs_given_name(c->runs[r].info.name), VALUE_WIDTH, err));
   FN_TRY(fn_table_cell(t, "status", err));
   for (size_t r = from; r < from + n; r++) FN_TRY(fn_table_cell(t, fn_run_status_names[c->runs[r].info.status], err));
   for (size_t i = 0; i < c->n_params; i++) {

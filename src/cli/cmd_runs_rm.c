@@ -21,11 +21,14 @@ static fn_status remove_run(const fn_cli *cli, fn_tracking *tracking, const char
                             bool restore, fn_err *err) {
   if (purge) FN_TRY(leave ? fn_tracking_forget(tracking, id, err) : fn_tracking_purge(tracking, id, err));
   if (!purge) FN_TRY(fn_tracking_set_deleted(tracking, id, !restore, err));
-  fn_cli_note(cli, "%.12s is %s", id,
-              leave     ? "gone; its stored files stay where they are"
-              : purge   ? "gone, with the files that no other run or version has"
-              : restore ? "back"
-                        : "hidden; `runs rm --restore` brings it back, `runs rm --purge` removes it for good");
+  if (!purge && !restore)
+    fn_cli_note(cli, "%.12s is hidden; `fakenews runs rm %.12s --restore` brings it back, --purge removes it for good",
+                id, id);
+  else
+    fn_cli_note(cli, "%.12s is %s", id,
+                leave   ? "gone; its stored files stay where they are"
+                : purge ? "gone, with the files that no other run or version has"
+                        : "back");
   return FN_OK;
 }
 
@@ -52,7 +55,7 @@ static const fn_cli_flag rm_flags[] = {
     {.name = "--purge", .help = "for good, with the files that nothing else refers to; run folders of trainings stay"},
     {.name = "--leave-files",
      .help = "with --purge: the stored files stay, where their folder or bucket cannot be reached"},
-    {.name = "--restore", .help = "brings hidden runs back; give ids"},
+    {.name = "--restore", .help = "brings hidden runs back"},
     {0},
 };
 

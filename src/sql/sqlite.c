@@ -59,6 +59,10 @@ static fn_status fail(const connection *c, int code, fn_err *err) {
   int why = 0;
   if ((kind == SQLITE_CANTOPEN || kind == SQLITE_READONLY) && fn_path_exists(c->path))
     why = access(c->path, W_OK) != 0 ? errno : why_closed(c->path);
+  if (fn_path_is_dir(c->path))
+    return fn_err_set(err, FN_E_INVALID, "%s: a folder; the name of a database is accepted", c->where);
+  if (why != 0 && access(c->path, R_OK) != 0)
+    return fn_err_set(err, FN_E_IO, "%s: cannot be read: this user may not (SQLite: %s)", c->where, text);
   if (why == 0) return fn_err_set(err, status_of(code), "%s: SQLite: %s (%d)", c->where, text, code);
   return fn_err_set(err, FN_E_IO, "%s: cannot be changed: %s (SQLite: %s)", c->where,
                     why == EROFS ? "the file system is read-only" : "this user may not write the file or its folder",

@@ -114,8 +114,30 @@ static bool is_hex(const char *text) {
   return text[strspn(text, "0123456789abcdef")] == '\0';
 }
 
+/* deleted: among hidden runs alone. The name of a run, the part of runs/<UTC time>-<name> that was given to the
+ * training, or the folder. */
+static fn_status find_by_name(finding *f, fn_tracking *t, const char *name, bool deleted, fn_err *err) {
+  const fn_sql_value values[] = {fn_sql_text(name), fn_sql_int(deleted)};
+  FN_TRY(fn_sql_query(t->sql,
+                      "SELECT id, name FROM runs WHERE name = $1 AND deleted = $2 ORDER BY start_ms DESC LIMIT 5",
+                      values, 2, take_candidate, f, err));
+  if (f->n == 0)
+    FN_TRY(fn_sql_query(t->sql,
+                        "SELECT id, name FROM runs WHERE substr(name, 20, 2) = 'Z-' AND substr(name, 22) = $1 AND"
+                        " deleted = $2 ORDER BY start_ms DESC LIMIT 5",
+                        values, 2, take_candidate, f, err));
+  if (f->n > 0 || !fn_path_exists(name)) return FN_OK;
+  FN_AUTO_FREE char *folder = NULL;
+  FN_TRY(fn_path_real(&folder, name, err));
+  const fn_sql_value path[] = {fn_sql_text(folder), fn_sql_int(deleted)};
+  return fn_sql_query(t->sql,
+                      "SELECT id, name FROM runs WHERE folder = $1 AND deleted = $2 ORDER BY start_ms DESC LIMIT 1",
+                      path, 2, take_candidate, f, err);
+}
+
 /* A name of digits may be the beginning of another run's id: both are candidates then, for which one is meant is not
- * known, and `runs rm --purge` takes what it is given. A whole id is that run. */
+ * known, and `runs rm --purge` takes what it is given. A whole id is that run. A hidden run answers to its name where
+ * no other does: `runs rm --restore` is given what `runs rm` was. */
 static fn_status find(finding *f, fn_tracking *t, const char *name, fn_err *err) {
   const fn_sql_value value = fn_sql_text(name);
   const fn_sql_value prefix[] = {value, fn_sql_int((int64_t)strlen(name))};
@@ -128,22 +150,8 @@ static fn_status find(finding *f, fn_tracking *t, const char *name, fn_err *err)
                         "SELECT id, name FROM runs WHERE substr(id, 1, CAST($2 AS INTEGER)) = $1 ORDER BY start_ms DESC"
                         " LIMIT 5",
                         prefix, 2, take_candidate, f, err));
-  if (f->n == 0 || strlen(name) < FN_RUN_ID_LENGTH - 1)
-    FN_TRY(fn_sql_query(t->sql,
-                        "SELECT id, name FROM runs WHERE name = $1 AND deleted = 0 ORDER BY start_ms DESC LIMIT 5",
-                        &value, 1, take_candidate, f, err));
-  if (f->n == 0) /* runs/<UTC time>-<name>: the part that was given to the training */
-    FN_TRY(fn_sql_query(t->sql,
-                        "SELECT id, name FROM runs WHERE substr(name, 20, 2) = 'Z-' AND substr(name, 22) = $1 AND"
-                        " deleted = 0 ORDER BY start_ms DESC LIMIT 5",
-                        &value, 1, take_candidate, f, err));
-  if (f->n > 0 || !fn_path_exists(name)) return FN_OK;
-  FN_AUTO_FREE char *folder = NULL;
-  FN_TRY(fn_path_real(&folder, name, err));
-  const fn_sql_value path = fn_sql_text(folder);
-  return fn_sql_query(t->sql,
-                      "SELECT id, name FROM runs WHERE folder = $1 AND deleted = 0 ORDER BY start_ms DESC LIMIT 1",
-                      &path, 1, take_candidate, f, err);
+  if (f->n == 0 || strlen(name) < FN_RUN_ID_LENGTH - 1) FN_TRY(find_by_name(f, t, name, false, err));
+  return f->n == 0 ? find_by_name(f, t, name, true, err) : FN_OK;
 }
 
 fn_status fn_tracking_find(char id_out[FN_RUN_ID_LENGTH], fn_tracking *t, const char *name, fn_err *err) {

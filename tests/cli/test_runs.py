@@ -180,6 +180,9 @@ def test_rm(fakenews, tracked, tmp_path):
     assert fakenews("runs", "rm", "one", runs["one"], "one").code == 0  # named thrice, removed once
     assert [r["name"] for r in lines(fakenews("runs", "list"))] == ["two"]
     assert len(lines(fakenews("runs", "list", "--deleted"))) == 2
+    for name in ("one", tracked / "one", runs["one"]):  # comes back by what it was hidden by
+        assert fakenews("runs", "rm", name, "--restore").code == 0 and len(lines(fakenews("runs", "list"))) == 2
+        assert fakenews("runs", "rm", name).stderr.count(f"runs rm {runs['one'][:12]} --restore") == 1
     assert fakenews("runs", "rm", runs["one"], "--restore").code == 0 and len(lines(fakenews("runs", "list"))) == 2
     files = {p for p in (tmp_path / "runs/artifacts").rglob("*") if p.is_file()}
     own = {a["sha256"] for a in json.loads(fakenews("runs", "show", "one", "--json").stdout)["artifacts"]}

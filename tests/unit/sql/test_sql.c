@@ -332,6 +332,10 @@ static int read_closed(const char *path) {
   if (geteuid() == 0 && setuid(65534) != 0) return 10;
   if (fn_sql_open(&sql, path, NULL, &err) != FN_E_IO || !strstr(err.message, "may not write the file or its folder"))
     return 11;
+  char secret[600];
+  snprintf(secret, sizeof secret, "%s.secret", path);
+  if (fn_sql_open(&sql, secret, &options, &err) != FN_E_IO || !strstr(err.message, "cannot be read: this user may not"))
+    return 15;
   if (fn_sql_open(&sql, path, &options, &err) != FN_OK) return 12;
   if (fn_sql_query(sql, "SELECT i FROM t", NULL, 0, take, &r, &err) != FN_OK || r.i != 7) return 13;
   if (fn_sql_run(sql, "DELETE FROM t", NULL, 0, NULL, &err) != FN_E_IO) return 14;
@@ -354,7 +358,12 @@ static void test_closed_folder(void **state) {
   assert_ok(fn_sql_run(sql, "CREATE TABLE t (i BIGINT)", NULL, 0, NULL, &err));
   assert_ok(fn_sql_run(sql, "INSERT INTO t (i) VALUES (7)", NULL, 0, NULL, &err));
   fn_sql_close(sql);
-  assert_int_equal(chmod(folder, 0755) | chmod(path, 0444) | chmod(below, 0555), 0);
+  assert_status(fn_sql_open(&sql, below, NULL, &err), FN_E_INVALID);
+  assert_true(strstr(err.message, "a folder; the name of a database is accepted"));
+  char secret[600];
+  snprintf(secret, sizeof secret, "%s.secret", path);
+  assert_ok(fn_file_write(secret, "x", 1, &err));
+  assert_int_equal(chmod(folder, 0755) | chmod(path, 0444) | chmod(secret, 0) | chmod(below, 0555), 0);
   const pid_t child = fork();
   if (child == 0) _exit(read_closed(path));
   assert_int_equal(waitpid(child, &status, 0), child);

@@ -648,8 +648,8 @@ static void test_purge_goes_on(void **state) {
   assert_contains(err.message, ABC);
   assert_files(t, "", "a:3:ba78 b:5:d929 ");
   char id[FN_RUN_ID_LENGTH];
-  assert_status(fn_tracking_find(id, t, "r", &err), FN_E_NOT_FOUND);
   assert_ok(fn_tracking_find(id, t, "aaaa", &err));
+  assert_ok(fn_tracking_find(id, t, "r", &err)); /* a hidden run, as no other has the name */
   assert_ok(fn_dir_remove(content, &err));
   assert_ok(fn_tracking_purge(t, ID_A, &err));
   assert_files(t, "", "");
