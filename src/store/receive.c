@@ -344,8 +344,8 @@ static bool on_checked(void *arg, uint64_t n_bytes) {
 
 static fn_status check(receiving *r, const char *sha256, fn_err *err) {
   fn_sums is, should = r->should;
-  if (sha256) {
-    should.kinds |= FN_SUM_SHA256;
+  if (sha256) { /* then a tag that may be no MD5, though it looks like one, has nothing to add */
+    should.kinds = (should.kinds & ~(unsigned)FN_SUM_MD5) | FN_SUM_SHA256;
     memcpy(should.sha256, sha256, 65);
   }
   if (should.kinds == 0) return FN_OK;

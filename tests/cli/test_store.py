@@ -546,6 +546,13 @@ def test_s3_failures_that_pass_whatever_their_status(serve, s3, tmp_path):
     assert done["outcome"] == "invalid" and "clock" in done["message"] and len(server.requests) == 2
 
 
+def test_s3_entity_tag_that_only_looks_like_an_md5(serve, s3, tmp_path):
+    server = serve(whole(DATA, etag=f'"{"a" * 32}"'))
+    assert s3(server, "get", "k", tmp_path / "out", hashlib.sha256(DATA).hexdigest())["outcome"] == "ok"
+    assert (tmp_path / "out").read_bytes() == DATA
+    assert "MD5" in s3(server, "get", "k", tmp_path / "out")["message"], "nothing else to compare with"
+
+
 @pytest.mark.parametrize("code, refusal", [(501, "NotImplemented"), (400, "InvalidArgument")])
 def test_s3_service_without_checksums(serve, s3, tmp_path, code, refusal):
     """Their headers are left out once they are refused; the signed SHA-256 of the body stays."""

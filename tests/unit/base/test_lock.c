@@ -52,7 +52,7 @@ static bool counts(const void *arg) {
 
 static void waits_double_up_to_a_bound(void **state) {
   (void)state;
-  double least = INFINITY, most = 0;
+  double least = 1, most = 0;
   for (int i = 0; i < 200; i++)
     for (int64_t n = 1; n < 100; n = n < 8 ? n + 1 : n * 3) {
       const double full = n < 6 ? ldexp(0.5, (int)n - 1) : 10, wait = fn_backoff_s(0.5, 10, n, 0);
