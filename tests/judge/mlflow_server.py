@@ -57,10 +57,12 @@ def main():
         print(child, flush=True)
 
 
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+def held_port():
+    """A socket at a port that nobody else is given while it is open; a server that may use an address again can listen there."""
+    s = socket.socket()
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    s.bind(("127.0.0.1", 0))
+    return s
 
 
 class Servers:
@@ -72,15 +74,16 @@ class Servers:
         self.process = subprocess.Popen([python, __file__], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                         stderr=self.log, text=True, cwd=folder)
         self.ready = False
-        self.running = []
+        self.running, self.held = [], []
 
     def start(self, name, backend=None, port=None, **more):
         if not self.ready:
             assert self.process.stdout.readline() == "ready\n", (self.folder / "mlflow-server.log").read_text()[-2000:]
             self.ready = True
+        self.held.append(held_port())
         backend = backend or f"sqlite:///{self.folder / name}.db"
         server = Server(self, {"backend": backend, "artifacts": str(self.folder / f"{name}-files"),
-                               "port": port or free_port(), **more})
+                               "port": port or self.held[-1].getsockname()[1], **more})
         self.running.append(server)
         server.start()
         return server
@@ -91,6 +94,8 @@ class Servers:
         self.process.kill()
         self.process.wait()
         self.log.close()
+        for s in self.held:
+            s.close()
 
 
 class Server:
@@ -98,14 +103,14 @@ class Server:
         self.servers, self.order, self.pid = servers, order, None
         self.url = f"http://127.0.0.1:{order['port']}"
 
-    def start(self, wait_s=30):
+    def start(self, wait_s=180):
         self.servers.process.stdin.write(json.dumps(self.order) + "\n")
         self.servers.process.stdin.flush()
         self.pid = int(self.servers.process.stdout.readline())
         end = time.monotonic() + wait_s
         while time.monotonic() < end:
             try:
-                with urllib.request.urlopen(self.url + "/health", timeout=2) as answer:
+                with urllib.request.urlopen(self.url + "/health", timeout=10) as answer:
                     if answer.status == 200:
                         return
             except OSError:

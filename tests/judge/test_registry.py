@@ -203,10 +203,10 @@ def test_models_come_from_the_server(place, server):
 
 
 def test_a_mirror_that_is_away_holds_nothing_up(place):
-    with socket.socket() as s:
+    with socket.socket() as s:  # nobody listens there, nor is anybody else given it
         s.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{s.getsockname()[1]}"
-    done = place.registry("alias", "fake-news@away", "2", f"registry.mirror={url}", "net.retries=0", code=3)
+        done = place.registry("alias", "fake-news@away", "2", f"registry.mirror={url}", "net.retries=0", code=3)
     assert "its mirror has not" in done.stderr and place.alias("away") == 2
 
 
@@ -216,7 +216,7 @@ def test_serve_follows_an_alias_of_the_server(place, servers, server, client):
     from serve_support import Served
 
     def wait_for(condition):
-        end = time.monotonic() + 20
+        end = time.monotonic() + 60
         while not condition():
             assert time.monotonic() < end, service.log
             time.sleep(0.05)
@@ -237,7 +237,7 @@ def test_serve_follows_an_alias_of_the_server(place, servers, server, client):
         wait_for(lambda: '"registry_away"' in service.log)
         assert service.post("/v1/classify", {"title": "Moon is rented", "text": "It is."}).status == 200
     with Served(place.program, place.folder, *settings, model="models:/fake-news@best") as service:
-        assert version() == second and '"registry_away"' in service.log
+        assert version() == second and service.says('"registry_away"')
     server.start()
     client.set_registered_model_alias("fake-news", "best", first)
 

@@ -37,7 +37,8 @@ def browser():
     path = shutil.which("chromium")
     assert path, "chromium is missing: tools/deps.sh judge"
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=["--disable-dev-shm-usage"],
+        expect.set_options(timeout=60000)
+        browser = playwright.chromium.launch(executable_path=path, timeout=120000, args=["--disable-dev-shm-usage"],
                                              chromium_sandbox=os.geteuid() != 0)
         yield browser
         browser.close()
@@ -49,7 +50,7 @@ def visit(browser, pages):
 
     def open_page(name, device="desk", scheme="light", **options):
         context = browser.new_context(color_scheme=scheme, **DEVICES[device], **options)
-        context.set_default_timeout(10000)
+        context.set_default_timeout(60000)
         contexts.append(context)
         page = context.new_page()
         url = (pages / f"{name}.html").as_uri()

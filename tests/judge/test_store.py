@@ -80,15 +80,16 @@ class Moto:
     """moto_server with checks of signatures, one user who may do everything, and a bucket."""
 
     def __init__(self, folder):
-        with socket.socket() as s:
-            s.bind(("127.0.0.1", 0))
-            self.port = s.getsockname()[1]
+        self.held = socket.socket()  # nobody else is given the port before the server listens
+        self.held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self.held.bind(("127.0.0.1", 0))
+        self.port = self.held.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
         environment = {**os.environ, "INITIAL_NO_AUTH_ACTION_COUNT": "0"}
         self.log = open(folder / "moto.log", "wb")  # noqa: SIM115
         self.process = subprocess.Popen([sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(self.port)],
                                         stdout=self.log, stderr=self.log, env=environment)
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 180
         while time.monotonic() < deadline:
             try:
                 socket.create_connection(("127.0.0.1", self.port), 1).close()
@@ -117,8 +118,9 @@ class Moto:
 
     def stop(self):
         self.process.terminate()
-        self.process.wait(20)
+        self.process.wait(60)
         self.log.close()
+        self.held.close()
 
 
 @pytest.fixture(scope="module")

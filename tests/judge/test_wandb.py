@@ -63,7 +63,7 @@ def sync(folders, *options):
     env = {**os.environ, "WANDB_API_KEY": "0" * 40, "WANDB_BASE_URL": server.url, "WANDB_ERROR_REPORTING": "false",
            "HOME": str(Path(folders[0]).parents[1])}
     done = subprocess.run([Path(sys.executable).parent / "wandb", "sync", "--yes", "-v", *options, *folders],
-                          capture_output=True, text=True, env=env, timeout=60, cwd=Path(folders[0]).parent)
+                          capture_output=True, text=True, env=env, timeout=300, cwd=Path(folders[0]).parent)
     server.close()
     assert done.returncode == 0, done.stdout + done.stderr
     return server, done.stdout + done.stderr

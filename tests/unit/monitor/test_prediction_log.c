@@ -153,7 +153,7 @@ static fn_status read_slowly(void *arg, const fn_feedback *f, const fn_feedback_
   (void)e;
   (void)latest;
   FN_TRY(fn_prediction_log_append(s->log, s->row, 1, on_done, &s->t, err));
-  for (int i = 0; i < 1000; i++) {
+  for (int i = 0; i < 12000; i++) {
     pthread_mutex_lock(&s->t.mutex);
     const bool is_told = s->t.n_ok > 0;
     pthread_mutex_unlock(&s->t.mutex);
@@ -299,7 +299,7 @@ static void test_locked_database_goes_through_the_spool(void **state) {
   fn_prediction_log_close(log); /* the spool stays */
   assert_int_equal(count_rows(), 0);
   log = open_log(&options); /* and is replayed by the next */
-  for (int i = 0; i < 500 && count_rows() < 3; i++) usleep(10000);
+  for (int i = 0; i < 6000 && count_rows() < 3; i++) usleep(10000);
   assert_int_equal(count_rows(), 3);
   for (stats.spool_bytes = 1; stats.spool_bytes > 0; usleep(1000)) fn_prediction_log_get_stats(&stats, log);
   assert_true(stats.n_replayed == 3 && stats.database_up);
@@ -334,7 +334,7 @@ static void test_removed_database_is_begun_anew(void **state) {
     fn_stored_prediction *stored = NULL;
     assert_ok(fn_prediction_log_append(log, &row, 1, on_done, &t, &err));
     wait_for(&t, (size_t)i + 1);
-    for (int k = 0; k < 500 && fn_prediction_log_find(&stored, log, row.id, &err) != FN_OK; k++) usleep(10000);
+    for (int k = 0; k < 6000 && fn_prediction_log_find(&stored, log, row.id, &err) != FN_OK; k++) usleep(10000);
     assert_non_null(stored);
     fn_stored_prediction_destroy(stored);
     if (i < 2) remove_database();
@@ -360,7 +360,7 @@ static void test_reader_wakes_a_writer_that_is_astray(void **state) {
   remove_database();
   assert_status(fn_prediction_log_check(log, &err), FN_E_IO);
   fn_status status = FN_E_IO;
-  for (int i = 0; i < 500 && status != FN_OK; i++, usleep(10000)) status = fn_prediction_log_check(log, &err);
+  for (int i = 0; i < 6000 && status != FN_OK; i++, usleep(10000)) status = fn_prediction_log_check(log, &err);
   assert_ok(status);
   fn_prediction_log_close(log);
   assert_int_equal(count_rows(), 0);
@@ -390,7 +390,7 @@ static void test_damaged_spool_is_set_aside(void **state) {
   fclose(file);
   fn_sql_rollback(other);
   fn_sql_close(other);
-  for (int i = 0; i < 1000 && !stats.database_up; i++, usleep(10000)) fn_prediction_log_get_stats(&stats, log);
+  for (int i = 0; i < 6000 && !stats.database_up; i++, usleep(10000)) fn_prediction_log_get_stats(&stats, log);
   fn_prediction_log_get_stats(&stats, log);
   assert_true(stats.spool_bytes == 0 && stats.n_replayed == 1 && stats.n_lost == 2 && stats.database_up);
   assert_contains(stats.last_error, "damaged at byte");

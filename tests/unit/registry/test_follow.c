@@ -150,7 +150,7 @@ static void pass(int ms) {
 }
 
 static void wait_for(const atomic_int *count, int n) {
-  for (int i = 0; i < 500 && atomic_load(count) < n; i++) pass(10);
+  for (int i = 0; i < 6000 && atomic_load(count) < n; i++) pass(10);
   assert_true(atomic_load(count) >= n);
 }
 

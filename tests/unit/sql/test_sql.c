@@ -313,7 +313,7 @@ static void test_given_up(void **state) {
   n = 3;
   assert_status(fn_sql_query(sql, "SELECT pg_sleep(20)", NULL, 0, NULL, NULL, &err), FN_E_IO);
   assert_contains(err.message, "does not answer");
-  assert_true(fn_clock_ns() - begin < 5000000000ull);
+  assert_true(fn_clock_ns() - begin < 15000000000ull); /* of 20 s */
   n = 1000;
   assert_status(fn_sql_run(sql, "SELECT 1", NULL, 0, NULL, &err), FN_E_IO);
   fn_sql_rollback(sql);
