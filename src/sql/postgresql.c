@@ -309,13 +309,16 @@ static fn_status fill(parameters *p, const connection *c, const fn_sql_value *va
   return FN_OK;
 }
 
+static int digit(char c) {
+  return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
 /* "\x0aff" to bytes. */
 static size_t decode_hex(char *out, const char *text, size_t length) {
-  static const char digits[] = "0123456789abcdef";
   size_t n = 0;
   for (size_t i = 2; i + 1 < length; i += 2) {
-    const char *high = memchr(digits, text[i], 16), *low = memchr(digits, text[i + 1], 16);
-    if (high && low) out[n++] = (char)((high - digits) * 16 + (low - digits));
+    const int high = digit(text[i]), low = digit(text[i + 1]);
+    if (high >= 0 && low >= 0) out[n++] = (char)(high * 16 + low);
   }
   return n;
 }

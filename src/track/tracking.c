@@ -355,7 +355,7 @@ enum { MAX_REAPED = 256 }; /* at once */
 
 typedef struct reaping {
   const fn_process *self;
-  int64_t now, *numbers, *heard;
+  int64_t now, numbers[MAX_REAPED], heard[MAX_REAPED];
   size_t n, max;
 } reaping;
 
@@ -401,17 +401,17 @@ static fn_status end_dead(size_t *n_ended, fn_tracking *t, const reaping *r, fn_
 }
 
 fn_status fn_tracking_reap(int64_t *gone_out, size_t *n_out, size_t max, fn_tracking *t, fn_err *err) {
-  int64_t numbers[MAX_REAPED], heard[MAX_REAPED];
   const fn_sql_value running = fn_sql_int(FN_RUN_RUNNING);
   *n_out = 0;
   for (size_t n_ended = MAX_REAPED; n_ended == MAX_REAPED;) {
-    reaping r = {&t->self, fn_clock_unix_ms(), numbers, heard, 0, t->read_only && max < MAX_REAPED ? max : MAX_REAPED};
+    reaping r = {
+        .self = &t->self, .now = fn_clock_unix_ms(), .max = t->read_only && max < MAX_REAPED ? max : MAX_REAPED};
     FN_TRY(fn_sql_query(t->sql,
                         "SELECT number, host, space, pid, started, heard_ms FROM runs WHERE status = $1 ORDER BY number"
                         " LIMIT 10000",
                         &running, 1, look_at, &r, err));
     if (t->read_only) {
-      memcpy(gone_out, numbers, r.n * sizeof *numbers);
+      memcpy(gone_out, r.numbers, r.n * sizeof *r.numbers);
       *n_out = r.n;
       return FN_OK;
     }

@@ -32,7 +32,7 @@ typedef struct vm {
 
 FN_INLINE vm vm_first(size_t n) { /* lanes 0 … n-1 */
   vm m = {{{0}}};
-  FN_EACH for (int j = 0; j < 4; j++) m.v[i][j] = (size_t)(4 * i + j) < n ? -1 : 0;
+  FN_EACH for (int j = 0; j < 4; j++) m.v[i][j] = 4 * (size_t)i + (size_t)j < n ? -1 : 0;
   return m;
 }
 FN_INLINE vf vf_set(float x) {
