@@ -168,6 +168,7 @@ static size_t put_known(fn_encoder_state *e, const unit *units, size_t i, size_t
   for (; i < count; i++, n++) {
     const unit *u = &units[i];
     if (u->n > most) break;
+    /* NOLINTNEXTLINE: no unit is longer than FN_SHORT_WORD_BYTES here, so word and slot are set */
     int32_t id = fn_short_words_find_at(words, u->word, u->slot);
     if (id < 0) break;
     ids[n] = id;
@@ -191,6 +192,7 @@ static uint32_t take_block(bool *general_out, fn_encoder_state *e, const view *v
   uint32_t most = t->spec.max_chars < FN_SHORT_WORD_BYTES ? t->spec.max_chars : FN_SHORT_WORD_BYTES;
   for (size_t i = 0; i < count;) {
     i = put_known(e, units, i, count, v->at, most);
+    /* NOLINTNEXTLINE: i ≥ 1, because it was not full before */
     if (e->full) return units[i - 1].from + units[i - 1].n;
     if (i == count) break;
     const unit *u = &units[i++];

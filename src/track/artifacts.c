@@ -265,7 +265,8 @@ fn_status fn_tracking_get(fn_tracking *t, const char *owner, const char *prefix,
   listing l = {.n = 0};
   fn_status status = load(&l, t, owner, prefix, err);
   if (status == FN_OK && l.n == 0)
-    status = fn_err_set(err, FN_E_NOT_FOUND, "%s has no artifact \"%.200s\"", owner, prefix);
+    status = *prefix ? fn_err_set(err, FN_E_NOT_FOUND, "%s has no artifact \"%.200s\"", owner, prefix)
+                     : fn_err_set(err, FN_E_NOT_FOUND, "%s has no artifacts", owner);
   if (status == FN_OK) status = get_listed(t, &l, prefix, target, err);
   listing_deinit(&l);
   return status;

@@ -5,7 +5,7 @@ typedef struct reader {
   fn_str text;
   size_t at;
   fn_arena *arena;
-  const char *what; /* "filter", "order" */
+  const char *what; /* "filter", "order", "column" */
 } reader;
 
 static const struct {
@@ -321,17 +321,30 @@ fn_status fn_filter_parse(fn_filter *filter_out, fn_arena *arena, fn_str text, f
   return FN_OK;
 }
 
+static fn_status parse_field(fn_field *field_out, bool *descending_out, reader *r, fn_err *err) {
+  fn_field field;
+  FN_TRY(check_text(r->text, r->what, err));
+  FN_TRY(read_field(&field, r, err));
+  skip_space(r);
+  bool descending = false;
+  if (descending_out) {
+    descending = take_word(r, "DESC");
+    if (!descending) (void)take_word(r, "ASC");
+    skip_space(r);
+  }
+  if (r->at < r->text.length)
+    return fail(r, err, "a field is followed by %s", descending_out ? "ASC, DESC or nothing" : "nothing");
+  *field_out = field;
+  if (descending_out) *descending_out = descending;
+  return FN_OK;
+}
+
 fn_status fn_filter_parse_order(fn_field *field_out, bool *descending_out, fn_arena *arena, fn_str text, fn_err *err) {
   reader r = {text, 0, arena, "order"};
-  fn_field field;
-  FN_TRY(check_text(text, r.what, err));
-  FN_TRY(read_field(&field, &r, err));
-  skip_space(&r);
-  const bool descending = take_word(&r, "DESC");
-  if (!descending) (void)take_word(&r, "ASC");
-  skip_space(&r);
-  if (r.at < text.length) return fail(&r, err, "a field is followed by ASC, DESC or nothing");
-  *field_out = field;
-  *descending_out = descending;
-  return FN_OK;
+  return parse_field(field_out, descending_out, &r, err);
+}
+
+fn_status fn_filter_parse_column(fn_field *field_out, fn_arena *arena, fn_str text, fn_err *err) {
+  reader r = {text, 0, arena, "column"};
+  return parse_field(field_out, NULL, &r, err);
 }

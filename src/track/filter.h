@@ -69,6 +69,8 @@ FN_NODISCARD fn_status fn_filter_parse(fn_filter *filter_out, fn_arena *arena, f
 /* "metrics.val/loss DESC"; ascending when nothing is said. */
 FN_NODISCARD fn_status fn_filter_parse_order(fn_field *field_out, bool *descending_out, fn_arena *arena, fn_str text,
                                              fn_err *err);
+/* "metrics.val/loss". */
+FN_NODISCARD fn_status fn_filter_parse_column(fn_field *field_out, fn_arena *arena, fn_str text, fn_err *err);
 bool fn_field_is_number(const fn_field *field);
 
 #endif

@@ -444,8 +444,7 @@ static fn_status read_columns(columns_asked *out, fn_arena *arena, const fn_run_
   columns_asked c = {.all = !q->columns || q->n_columns > COLUMNS_AT_ONCE};
   for (size_t i = 0; i < q->n_columns; i++) {
     fn_field field;
-    bool descending;
-    FN_TRY(fn_filter_parse_order(&field, &descending, arena, fn_str_from(q->columns[i]), err));
+    FN_TRY(fn_filter_parse_column(&field, arena, fn_str_from(q->columns[i]), err));
     if (c.all || field.kind == FN_FIELD_ATTRIBUTE) continue;
     if (field.kind == FN_FIELD_METRIC)
       c.metrics[c.n_metrics++] = field.key;
@@ -587,8 +586,7 @@ static fn_status read_joining(joining *out, fn_arena *arena, const fn_run_query 
   if (q->bare || q->n_columns > MAX_JOINED) return FN_OK;
   for (size_t i = 0; i < q->n_columns; i++) {
     fn_field field;
-    bool descending;
-    FN_TRY(fn_filter_parse_order(&field, &descending, arena, fn_str_from(q->columns[i]), err));
+    FN_TRY(fn_filter_parse_column(&field, arena, fn_str_from(q->columns[i]), err));
     if (field.kind == FN_FIELD_ATTRIBUTE) continue;
     const fn_str key = key_of(&field);
     const char *text = fn_arena_strndup(arena, key.data, key.length);

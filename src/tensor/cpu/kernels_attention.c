@@ -111,7 +111,8 @@ FN_INLINE vf seen(vf score, const fn_head_task *t, int32_t position, size_t k0, 
   if (t->window > 0) {
     static const uint32_t lane[16] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
     vf distance = vf_abs(vf_sub(vi_to_f(vi_add(vi_load(lane), vi_set((uint32_t)k0))), vf_set((float)position)));
-    score = vf_select(vf_less(vf_set((float)(t->window / 2)), distance), vf_set(-INFINITY), score);
+    const int32_t half = t->window / 2;
+    score = vf_select(vf_less(vf_set((float)half), distance), vf_set(-INFINITY), score);
   }
   return score;
 }
@@ -209,6 +210,7 @@ void fn_k_attention(const fn_head_task *t) {
       multiply(p.out, Dp, p.s, K_TILE, 1, p.vp, n_q, D, t->n_k, k0, n, k0 > begin);
     }
     for (size_t r = 0; r < n_q; r++) {
+      /* NOLINTNEXTLINE: set by the first tile; there is one, because every query sees itself */
       store_row(t->context + (q0 + r) * t->stride_context, p.out + r * Dp, 1.0f / sum[r], D);
       if (t->lse) t->lse[q0 + r] = max[r] + logf(sum[r]);
     }

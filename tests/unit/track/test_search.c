@@ -249,6 +249,10 @@ static void test_refused_orders(void **state) {
   query.n_order_by = 1;
   assert_status(fn_tracking_search(t, &query, take_name, NULL, &err), FN_E_INVALID);
   assert_contains(err.message, "order, byte 14 (\"UP\"): a field is followed by ASC, DESC or nothing");
+  const char *columns[] = {"metrics.loss DESC"};
+  query = (fn_run_query){.columns = columns, .n_columns = 1};
+  assert_status(fn_tracking_search(t, &query, take_name, NULL, &err), FN_E_INVALID);
+  assert_contains(err.message, "column, byte 14 (\"DESC\"): a field is followed by nothing");
   fn_tracking_close(t);
 }
 
