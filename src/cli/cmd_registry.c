@@ -198,12 +198,13 @@ const fn_verb fn_verb_registry_tag = {
 /* ---- download ---- */
 
 static fn_status fetch(fn_cli_registry *r, const fn_cli_version_name *v, const char *out, fn_err *err) {
-  char owner[320], text[400];
+  char text[400];
+  fn_version_owner owner;
   fn_version found;
   FN_TRY(fn_registry_get(&found, r->registry, v->name, v->version, v->alias[0] ? v->alias : NULL, err));
   const int64_t version = found.info.version;
   fn_version_deinit(&found);
-  snprintf(owner, sizeof owner, "version:%s/%lld", v->name, (long long)version);
+  fn_version_owner_format(owner, v->name, version);
   FN_TRY(fn_tracking_get(r->tracking, owner, "", out, err));
   snprintf(text, sizeof text, "version %lld of %s\n", (long long)version, v->name);
   return fn_cli_print(fn_str_from(text), err);

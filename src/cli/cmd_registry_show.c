@@ -11,7 +11,7 @@ typedef struct listing {
   fn_arena arena;
   fn_table table;
   bool json;
-  size_t n;
+  size_t n, n_damaged; /* versions; those whose card is no JSON */
 } listing;
 
 static const char *const size_path[] = {"sizes", "packed_bytes", NULL};
@@ -39,9 +39,21 @@ static void write_aliases(fn_json_writer *w, const char *aliases) {
   fn_json_end(w);
 }
 
-static fn_status write_version(fn_json_writer *w, const fn_version_info *v, bool whole, fn_err *err) {
+typedef struct brief {
+  bool damaged; /* the card */
+  double f1, bytes;
+} brief;
+
+static brief brief_of(const fn_version_info *v) {
+  FN_AUTO_JSON json_t *card = NULL;
+  const bool damaged = fn_cli_parse_card(&card, v, NULL) != FN_OK;
+  if (damaged) card = NULL; /* one bad row does not take the list away */
+  return (brief){damaged, fn_card_metric(card, "f1_weighted", NULL, NULL), fn_card_number(card, size_path)};
+}
+
+static fn_status write_version(fn_json_writer *w, const fn_version_info *v, const brief *b, bool whole, fn_err *err) {
   FN_AUTO_JSON json_t *card = NULL, *tags = NULL;
-  if (fn_cli_parse_card(&card, v, NULL) != FN_OK) card = NULL; /* one bad row does not take the list away */
+  if (whole && fn_cli_parse_card(&card, v, NULL) != FN_OK) card = NULL; /* one bad row does not take the list away */
   FN_TRY(fn_json_parse(&tags, fn_str_from(v->tags), "tags", err));
   fn_json_object(w, NULL);
   fn_json_text(w, "name", v->name);
@@ -54,8 +66,9 @@ static fn_status write_version(fn_json_writer *w, const fn_version_info *v, bool
   fn_json_text(w, "user", v->user);
   fn_json_text(w, "host", v->host);
   fn_json_text(w, "digest", v->digest);
-  fn_json_double(w, "test_f1_weighted", fn_card_metric(card, "f1_weighted", NULL, NULL));
-  fn_json_double(w, "packed_bytes", fn_card_number(card, size_path));
+  fn_json_double(w, "test_f1_weighted", b->f1);
+  fn_json_double(w, "packed_bytes", b->bytes);
+  if (b->damaged || (whole && !card)) fn_json_bool(w, "damaged", true);
   fn_json_value(w, "tags", tags);
   if (whole && card)
     fn_json_value(w, "card", card);
@@ -65,16 +78,14 @@ static fn_status write_version(fn_json_writer *w, const fn_version_info *v, bool
   return FN_OK;
 }
 
-static fn_status list_row(listing *l, const fn_version_info *v, fn_err *err) {
+static fn_status list_row(listing *l, const fn_version_info *v, const brief *b, fn_err *err) {
   char time[21], cell[32];
-  FN_AUTO_JSON json_t *card = NULL;
-  if (fn_cli_parse_card(&card, v, NULL) != FN_OK) card = NULL;
   FN_TRY(fn_table_cell(&l->table, v->name, err));
   snprintf(cell, sizeof cell, "%lld", (long long)v->version);
   FN_TRY(fn_table_cell(&l->table, cell, err));
   FN_TRY(fn_table_cell(&l->table, v->retired_ms ? "(retired)" : v->aliases, err));
-  FN_TRY(fn_table_cell(&l->table, figure(cell, fn_card_metric(card, "f1_weighted", NULL, NULL), 4), err));
-  FN_TRY(fn_table_cell(&l->table, figure(cell, fn_card_number(card, size_path) / 1e6, 1), err));
+  FN_TRY(fn_table_cell(&l->table, b->damaged ? "damaged" : figure(cell, b->f1, 4), err));
+  FN_TRY(fn_table_cell(&l->table, figure(cell, b->bytes / 1e6, 1), err));
   fn_clock_format(time, v->created_ms);
   snprintf(cell, sizeof cell, "%.10s %.5s", time, time + 11);
   return fn_table_cell(&l->table, cell, err);
@@ -82,11 +93,15 @@ static fn_status list_row(listing *l, const fn_version_info *v, fn_err *err) {
 
 static fn_status list_one(void *arg, const fn_version_info *v, fn_err *err) {
   listing *l = arg;
+  const brief b = brief_of(v);
   l->n++;
-  if (!l->json) return list_row(l, v, err);
+  if (b.damaged && l->n_damaged++ == 0)
+    fn_cli_warn(l->cli, "%s/%lld is damaged: its card is no JSON, and it is not promoted", v->name,
+                (long long)v->version);
+  if (!l->json) return list_row(l, v, &b, err);
   fn_json_writer w;
   fn_json_begin(&w, l->out, 0);
-  FN_TRY(write_version(&w, v, false, err));
+  FN_TRY(write_version(&w, v, &b, false, err));
   fn_buf_append_char(l->out, '\n');
   return FN_OK;
 }
@@ -99,11 +114,15 @@ static fn_status list_into(listing *l, fn_registry *registry, const char *name, 
   fn_table_init(&l->table, &l->arena);
   for (size_t i = 0; i < FN_COUNT_OF(titles); i++) fn_table_column(&l->table, titles[i], i == 1 || i == 3 || i == 4);
   const fn_status status = fn_registry_list(registry, name, retired, list_one, l, err);
-  if (status == FN_OK && !l->json && l->n > 0)
+  if ((status == FN_OK || status == FN_E_PARTIAL) && !l->json && l->n > 0)
     fn_table_format(l->out, &l->table, width, 3, 0, l->cli->color && l->cli->tty_out);
   fn_table_deinit(&l->table);
   fn_arena_deinit(&l->arena);
   return status;
+}
+
+static fn_status damaged(const listing *l, fn_err *err) {
+  return fn_err_set(err, FN_E_PARTIAL, "%zu of %zu version%s damaged", l->n_damaged, l->n, l->n == 1 ? " is" : "s are");
 }
 
 static fn_status list(const fn_cli *cli, const fn_cli_args *args, fn_err *err) {
@@ -122,11 +141,12 @@ static fn_status list(const fn_cli *cli, const fn_cli_args *args, fn_err *err) {
   if (status == FN_OK)
     status = list_into(&l, r.registry, v.name[0] ? v.name : NULL, fn_cli_get(args, "--retired") != NULL, err);
   fn_cli_close_registry(&r);
-  FN_TRY(status);
-  FN_TRY(fn_buf_check(&out, "the list", err));
-  FN_TRY(fn_cli_print(fn_buf_str(&out), err));
+  if (status != FN_E_PARTIAL) FN_TRY(status);
+  fn_err why = {0};
+  FN_TRY(fn_buf_check(&out, "the list", &why));
+  FN_TRY(fn_cli_print(fn_buf_str(&out), &why));
   if (l.n == 0) fn_cli_note(cli, "no versions; `fakenews registry add RUN` adds one");
-  return FN_OK;
+  return status == FN_OK && l.n_damaged > 0 ? damaged(&l, err) : status;
 }
 
 static const fn_cli_flag list_flags[] = {
@@ -138,7 +158,7 @@ static const fn_cli_flag list_flags[] = {
 const fn_verb fn_verb_registry_list = {
     .name = "registry",
     .sub = "list",
-    .summary = "versions of models: aliases, figures, sizes",
+    .summary = "versions of models: aliases, figures, sizes; exit code 3 if one is damaged",
     .usage = "[NAME] [--retired] [--json] [key=value …]",
     .flags = list_flags,
     .options = "track.url track.artifacts",
@@ -155,6 +175,7 @@ typedef struct showing {
   bool json;
   int64_t version; /* only what is about it; 0: all */
   size_t n;
+  listing versions; /* counted, as JSON */
 } showing;
 
 static void append_move(fn_buf *out, const fn_audit_entry *e) {
@@ -223,7 +244,11 @@ static fn_status show_entry(void *arg, const fn_audit_entry *e, fn_err *err) {
 }
 
 static fn_status show_version_json(void *arg, const fn_version_info *v, fn_err *err) {
-  return write_version(&((showing *)arg)->w, v, true, err);
+  showing *s = arg;
+  const brief b = brief_of(v);
+  s->versions.n++;
+  s->versions.n_damaged += b.damaged;
+  return write_version(&s->w, v, &b, true, err);
 }
 
 static const char *text_at(const json_t *object, const char *key) {
@@ -375,17 +400,22 @@ static fn_status show_one(fn_cli_registry *r, showing *s, const fn_cli_version_n
 
 static fn_status show_all(fn_cli_registry *r, showing *s, const char *name, fn_err *err) {
   listing l = {.cli = r->cli, .out = s->out};
-  if (!s->json) return list_into(&l, r->registry, name, true, err);
+  if (!s->json) {
+    const fn_status status = list_into(&l, r->registry, name, true, err);
+    return status == FN_OK && l.n_damaged > 0 ? damaged(&l, err) : status;
+  }
   fn_json_object(&s->w, NULL);
   fn_json_array(&s->w, "versions");
-  FN_TRY(fn_registry_list(r->registry, name, true, show_version_json, s, err));
+  const fn_status status = fn_registry_list(r->registry, name, true, show_version_json, s, err);
   fn_json_end(&s->w);
-  return FN_OK;
+  return status == FN_OK && s->versions.n_damaged > 0 ? damaged(&s->versions, err) : status;
 }
 
 static fn_status show_into(fn_cli_registry *r, showing *s, const fn_cli_version_name *v, fn_err *err) {
   if (s->json) fn_json_begin(&s->w, s->out, 2);
-  FN_TRY(v->version > 0 || v->alias[0] ? show_one(r, s, v, err) : show_all(r, s, v->name, err));
+  const bool is_one = v->version > 0 || v->alias[0];
+  const fn_status status = is_one ? show_one(r, s, v, err) : show_all(r, s, v->name, err);
+  if (status != FN_E_PARTIAL) FN_TRY(status);
   if (s->json) fn_json_array(&s->w, "changes");
   FN_TRY(fn_registry_audit(r->registry, v->name, show_entry, s, err));
   if (s->json) {
@@ -394,7 +424,8 @@ static fn_status show_into(fn_cli_registry *r, showing *s, const fn_cli_version_
     fn_buf_append_char(s->out, '\n');
   }
   FN_TRY(fn_buf_check(s->out, "a version", err));
-  return fn_cli_print(fn_buf_str(s->out), err);
+  FN_TRY(fn_cli_print(fn_buf_str(s->out), err));
+  return status;
 }
 
 static fn_status show(const fn_cli *cli, const fn_cli_args *args, fn_err *err) {

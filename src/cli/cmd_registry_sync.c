@@ -39,10 +39,15 @@ static fn_status sync_all(fn_cli_registry *r, const models *m, bool all, fn_err 
 
 static fn_status sync(fn_cli_registry *r, const char *name, bool all, fn_err *err) {
   models m = {.n = 0};
-  fn_status status = fn_registry_list(r->registry, name, true, note_model, &m, err);
-  if (status == FN_OK) status = sync_all(r, &m, all, err);
+  fn_err why = {0};
+  const fn_status listed = fn_registry_list(r->registry, name, true, note_model, &m, &why);
+  fn_status status = listed == FN_E_PARTIAL ? FN_OK : listed; /* the rest of them go on */
+  if (status == FN_OK)
+    status = sync_all(r, &m, all, err);
+  else
+    (void)fn_err_set(err, status, "%s", why.message);
   free(m.names);
-  return status;
+  return status == FN_OK && listed == FN_E_PARTIAL ? fn_err_set(err, listed, "%s", why.message) : status;
 }
 
 static fn_status run(const fn_cli *cli, const fn_cli_args *args, fn_err *err) {

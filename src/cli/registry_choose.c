@@ -165,7 +165,15 @@ fn_status fn_cli_list_versions(fn_cli_registry *r, const char *name, bool retire
   fn_err why = {0};
   size_t n = 0;
   const fn_status status = fn_registry_list(r->registry, name, retired, emit, arg, &why);
-  if (status == FN_E_NOT_FOUND) FN_TRY(fn_registry_list(r->registry, NULL, true, count_models, &n, err));
+  if (status == FN_E_PARTIAL) {
+    if (!r->told_damage) fn_cli_warn(r->cli, "%s", why.message);
+    r->told_damage = true;
+    return FN_OK;
+  }
+  if (status == FN_E_NOT_FOUND) {
+    const fn_status counted = fn_registry_list(r->registry, NULL, true, count_models, &n, err);
+    if (counted != FN_E_PARTIAL) FN_TRY(counted);
+  }
   if (status == FN_OK || (status == FN_E_NOT_FOUND && n == 0)) return FN_OK;
   return fn_err_set(err, status, "%s%s", why.message,
                     status == FN_E_NOT_FOUND ? "; `fakenews registry add RUN --name NAME` begins another" : "");

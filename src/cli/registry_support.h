@@ -16,6 +16,7 @@ typedef struct fn_cli_registry {
   fn_registry_options options;
   fn_tracking *tracking;
   fn_registry *registry;
+  bool told_damage; /* rows that are no versions were warned of */
 } fn_cli_registry;
 /* Opens the store of runs with its registry. *registry_out must not move afterwards; close it also after a failure. */
 FN_NODISCARD fn_status fn_cli_open_registry(fn_cli_registry *registry_out, const fn_cli *cli, fn_cli_open_mode mode,

@@ -2,8 +2,6 @@
 
 #include "cli/runs_sync_place.h"
 
-#include <sys/stat.h>
-
 static fn_status take_status(void *arg, const fn_run_view *run, fn_err *err) {
   (void)err;
   *(fn_run_status *)arg = run->info.status;
@@ -46,22 +44,10 @@ static fn_status store_all(fn_cli_files_sync *s, fn_tracking *tracking, fn_file_
   return first == FN_OK && saved != FN_OK ? fn_err_set(err, saved, "%s", why.message) : first;
 }
 
-/* A folder has many names; one that was listed without the folder that it stood in is no place. */
-static bool is_same_place(const char *listed, const char *now) {
-  struct stat a, b;
-  if (fn_store_is_uri(listed) || fn_store_is_uri(now)) return strcmp(listed, now) == 0;
-  if (listed[0] != '/') return false;
-  if (stat(listed, &a) == 0 && stat(now, &b) == 0) return a.st_dev == b.st_dev && a.st_ino == b.st_ino;
-  FN_AUTO_FREE char *here = NULL; /* not made yet */
-  if (fn_path_real(&here, ".", NULL) != FN_OK) return false;
-  FN_AUTO_FREE char *path = fn_path_join(here, now);
-  return path && strcmp(listed, path) == 0;
-}
-
 static fn_status sync_listed(fn_cli_files_sync *s, fn_file_listing *l, const fn_tracking_options *place, fn_err *err) {
   fn_tracking *tracking = NULL;
   snprintf(s->artifacts, sizeof s->artifacts, "%.4095s", place->artifacts);
-  if (l->artifacts && !is_same_place(l->artifacts, place->artifacts))
+  if (l->artifacts && !fn_cli_same_place(l->artifacts, place->artifacts))
     return fn_err_set(err, FN_E_INVALID,
                       "its files belong into %.300s, and track.artifacts is %.300s: give "
                       "track.artifacts=%.300s",

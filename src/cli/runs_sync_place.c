@@ -4,9 +4,15 @@
 
 #include <sys/stat.h>
 
-static bool is_same_file(const char *a, const char *b) {
+bool fn_cli_same_place(const char *then, const char *now) {
   struct stat one, other;
-  return stat(a, &one) == 0 && stat(b, &other) == 0 && one.st_dev == other.st_dev && one.st_ino == other.st_ino;
+  if (fn_store_is_uri(then) || fn_store_is_uri(now)) return strcmp(then, now) == 0;
+  if (then[0] != '/') return false;
+  if (stat(then, &one) == 0 && stat(now, &other) == 0) return one.st_dev == other.st_dev && one.st_ino == other.st_ino;
+  FN_AUTO_FREE char *here = NULL; /* not made yet */
+  if (fn_path_real(&here, ".", NULL) != FN_OK) return false;
+  FN_AUTO_FREE char *path = fn_path_join(here, now);
+  return path && strcmp(then, path) == 0;
 }
 
 static fn_status find_url(const char **url, const fn_cli_sync_place *p, const fn_cli *cli, const fn_track_options *o,
@@ -21,7 +27,7 @@ static fn_status find_url(const char **url, const fn_cli_sync_place *p, const fn
     if (layer == FN_CONFIG_DEFAULT && then) *url = then;
     return FN_OK;
   }
-  if (then && is_same_file(fn_sql_path(now), then)) return FN_OK;
+  if (then && fn_cli_same_place(then, fn_sql_path(now))) return FN_OK;
   if (layer == FN_CONFIG_DEFAULT && then) return *url = then, FN_OK;
   const bool was_file = fn_sql_kind_of(&kind, meant) && kind == FN_SQL_SQLITE;
   if (layer == FN_CONFIG_DEFAULT && was_file) return FN_OK; /* which is gone: the default */
@@ -39,7 +45,7 @@ fn_status fn_cli_sync_place_find(fn_cli_sync_place *p, const fn_cli *cli, const 
   FN_TRY(find_url(&here.url, p, cli, options, folder, meant, err));
   p->options.url = here.url;
   const bool is_default = fn_config_layer_of(cli->config, "track.artifacts") == FN_CONFIG_DEFAULT;
-  const bool is_there = p->identity.url && is_same_file(fn_sql_path(here.url), p->identity.url);
+  const bool is_there = p->identity.url && fn_cli_same_place(p->identity.url, fn_sql_path(here.url));
   p->options.artifacts = is_default && p->identity.artifacts && (is_there || here.url == p->identity.url)
                              ? p->identity.artifacts
                              : fn_cli_track_artifacts(p->room, &here);

@@ -18,5 +18,8 @@ FN_NODISCARD fn_status fn_cli_sync_place_find(fn_cli_sync_place *place_out, cons
                                               const fn_cli_stores *stores, const fn_track_options *options,
                                               const char *folder, const char *meant, fn_err *err);
 void fn_cli_sync_place_deinit(fn_cli_sync_place *place);
+/* Whether a setting names the place that was written down then: a bucket, or a folder or file, which has many names.
+ * One that was written down without the folder that it stood in is no place. */
+bool fn_cli_same_place(const char *then, const char *now);
 
 #endif

@@ -178,8 +178,8 @@ static fn_status get_server_files(void *arg, const char *target, fn_err *err) {
 
 static fn_status get_from_database(fn_tracking *tracking, const fn_model_uri *u, const found *f, const char *part,
                                    const char *target, fn_err *err) {
-  char owner[320];
-  snprintf(owner, sizeof owner, "version:%s/%lld", u->name, (long long)f->version);
+  fn_version_owner owner;
+  fn_version_owner_format(owner, u->name, f->version);
   fn_model_fetch_artifacts wanted = {.tracking = tracking, .owner = owner, .part = part};
   return fn_copy_make(target, fn_model_fetch_get_artifacts, &wanted, err);
 }
@@ -247,17 +247,18 @@ static fn_status fetch_now(fn_model_place *place, const fn_model_uri *u, fn_mode
   return status;
 }
 
+enum { MAX_LABEL = 128 };
+static fn_status find_last(char **path_out, char **copy_out, char label_out[MAX_LABEL], const fn_model_uri *u,
+                           fn_model_want want, const fn_model_source *s, fn_err *err);
+
 /* A version that cannot be loaded does not become the last good one; whoever asked for it is told so when it loads it.
  */
 static void remember_good(const fn_model_uri *u, const fn_model_place *place, const fn_model_source *s) {
-  fn_model_place last;
+  FN_AUTO_FREE char *last = NULL;
   fn_classifier *classifier = NULL;
+  char label[MAX_LABEL];
   if (!u->alias[0]) return;
-  if (fn_model_last(&last, u, FN_WANT_ANSWERS, s, NULL) == FN_OK) {
-    const bool same = strcmp(last.path, place->path) == 0;
-    fn_model_place_deinit(&last);
-    if (same) return;
-  }
+  if (find_last(&last, NULL, label, u, FN_WANT_ANSWERS, s, NULL) == FN_OK && strcmp(last, place->path) == 0) return;
   if (fn_classifier_load(&classifier, place->path, NULL) != FN_OK) return;
   fn_classifier_destroy(classifier);
   fn_err why = {0};
@@ -340,31 +341,48 @@ static fn_status check_last(const char *copy, const char *path, fn_err *err) {
   return whole ? FN_OK : fn_err_set(err, FN_E_NOT_FOUND, "%s: the copy is damaged", sealed);
 }
 
-fn_status fn_model_last(fn_model_place *place_out, const fn_model_uri *u, fn_model_want want, const fn_model_source *s,
-                        fn_err *err) {
+/* The newest folder that a version was fetched into; "": none was. */
+static fn_status find_label(char label[MAX_LABEL], const char *folder, int64_t version, fn_err *err) {
+  FN_AUTO_FREE char **names = NULL;
+  size_t n = 0;
+  char exact[32];
+  FN_TRY(fn_dir_list(&names, &n, folder, err));
+  label[0] = '\0';
+  snprintf(exact, sizeof exact, "%lld-", (long long)version);
+  for (size_t i = 0; i < n; i++)
+    if (strncmp(names[i], exact, strlen(exact)) == 0) snprintf(label, MAX_LABEL, "%.127s", names[i]);
+  return FN_OK;
+}
+
+/* Where an alias led last, or a version's copy; its seal is not looked at. */
+static fn_status find_last(char **path_out, char **copy_out, char label[MAX_LABEL], const fn_model_uri *u,
+                           fn_model_want want, const fn_model_source *s, fn_err *err) {
   FN_AUTO_FREE char *link = NULL, *folder = NULL;
-  char label[128], exact[32];
   if (u->form != FN_MODEL_REGISTRY || s->cache == NULL)
     return fn_err_set(err, FN_E_NOT_FOUND, "%s: there is no copy", u->text);
   FN_TRY(model_folder(&folder, u, s, err));
   if (u->alias[0]) {
     FN_TRY(link_path(&link, u, s, err));
-    const ssize_t n = readlink(link, label, sizeof label - 1);
+    const ssize_t n = readlink(link, label, MAX_LABEL - 1);
     if (n <= 0) return fn_err_set(err, FN_E_NOT_FOUND, "%s: there is no copy of before", u->text);
     label[n] = '\0';
   } else { /* a version that was fetched before */
-    FN_AUTO_FREE char **names = NULL;
-    size_t n_names = 0;
-    FN_TRY(fn_dir_list(&names, &n_names, folder, err));
-    label[0] = '\0';
-    snprintf(exact, sizeof exact, "%lld-", (long long)u->version);
-    for (size_t i = 0; i < n_names; i++)
-      if (strncmp(names[i], exact, strlen(exact)) == 0) snprintf(label, sizeof label, "%.127s", names[i]);
+    FN_TRY(find_label(label, folder, u->version, err));
   }
   FN_AUTO_FREE char *copy = fn_path_join(folder, label);
   FN_AUTO_FREE char *path = copy ? path_of(copy, want) : NULL;
   if (path == NULL) return fn_err_no_memory(err, "a path");
   if (!label[0] || !fn_path_exists(path)) return fn_err_set(err, FN_E_NOT_FOUND, "%s: there is no copy", u->text);
+  *path_out = FN_STEAL(path);
+  if (copy_out) *copy_out = FN_STEAL(copy);
+  return FN_OK;
+}
+
+fn_status fn_model_last(fn_model_place *place_out, const fn_model_uri *u, fn_model_want want, const fn_model_source *s,
+                        fn_err *err) {
+  FN_AUTO_FREE char *path = NULL, *copy = NULL;
+  char label[MAX_LABEL];
+  FN_TRY(find_last(&path, &copy, label, u, want, s, err));
   FN_TRY(check_last(copy, path, err));
   *place_out = (fn_model_place){.version = strtoll(label, NULL, 10)};
   snprintf(place_out->name, sizeof place_out->name, "%s", u->name);

@@ -16,6 +16,7 @@ typedef struct job {
   json_t *once;    /* keys of tags that each of our versions has or had */
   json_t *aliases; /* names of aliases that there are or were here */
   bool model_made;
+  bool damaged;    /* rows that are no versions were told of */
   size_t n_failed; /* what is not of the change itself, and did not arrive */
   fn_err first;
 } job;
@@ -203,8 +204,9 @@ static fn_status upload(int64_t *version, const fn_mirror *m, const fn_version_i
 }
 
 static fn_status bring_files(int64_t *version_out, const fn_mirror *m, const fn_version_info *v, fn_err *err) {
-  char owner[320], name[40];
-  snprintf(owner, sizeof owner, "version:%s/%lld", v->name, (long long)v->version);
+  char name[40];
+  fn_version_owner owner;
+  fn_version_owner_format(owner, v->name, v->version);
   snprintf(name, sizeof name, "mirror-%.16s", v->digest);
   FN_AUTO_FREE char *folder = fn_path_join(m->scratch, name);
   if (folder == NULL) return fn_err_no_memory(err, "a path");
@@ -329,6 +331,17 @@ static int64_t number_of(const job *j, int64_t version) {
   return json_integer_value(json_object_get(j->numbers, key));
 }
 
+/* A row that is damaged does not keep the others from the server. */
+static fn_status each_version(job *j, fn_version_emit emit, fn_err *err) {
+  fn_err why = {0};
+  const fn_status status = fn_registry_list(j->m->registry, j->change->name, true, emit, j, &why);
+  if (status == FN_OK) return FN_OK;
+  if (status != FN_E_PARTIAL) return fn_err_set(err, status, "%s", why.message);
+  if (!j->damaged) pass_over(j, &why, j->change->name);
+  j->damaged = true;
+  return FN_OK;
+}
+
 /* ---- aliases ---- */
 
 static fn_status note_alias(void *arg, const fn_alias_info *a, fn_err *err) {
@@ -346,7 +359,7 @@ static fn_status bring_alias(job *j, const char *alias, bool anyway, fn_err *err
     int64_t at = 0;
     FN_TRY(fn_registry_alias_version(&at, j->m->registry, name, alias, err));
     if (at == last) return FN_OK;
-    if (at > 0 && number_of(j, at) == 0) FN_TRY(fn_registry_list(j->m->registry, name, true, consider, j, err));
+    if (at > 0 && number_of(j, at) == 0) FN_TRY(each_version(j, consider, err));
     const int64_t number = number_of(j, at);
     if (at > 0 && number == 0)
       return fn_err_set(err, FN_E_NOT_FOUND, "version %lld, where it stands, is not there", (long long)at);
@@ -388,9 +401,9 @@ static fn_status bring(job *j, fn_err *err) {
   FN_TRY(fn_mlflow_version_list(j->m->mlflow, c->name, note_version, j->known, err));
   FN_TRY(fn_mlflow_model_aliases(&j->there, j->m->mlflow, c->name, err));
   FN_TRY(fn_registry_audit(j->m->registry, c->name, note_change, j, err));
-  FN_TRY(fn_registry_list(j->m->registry, c->name, true, consider, j, err));
+  FN_TRY(each_version(j, consider, err));
   FN_TRY(bring_aliases(j, err));
-  FN_TRY(fn_registry_list(j->m->registry, c->name, true, bring_all_tags, j, err));
+  FN_TRY(each_version(j, bring_all_tags, err));
   if ((c->all || (c->version == 0 && !c->alias)) && j->n_failed > 0)
     return fn_err_set(err, FN_E_PARTIAL, "%zu did not arrive, first: %s", j->n_failed, j->first.message);
   return FN_OK;

@@ -17,14 +17,21 @@ typedef struct rows {
   fn_arena arena;
   fn_version_info *items;
   size_t n, capacity;
+  size_t n_damaged;  /* rows that are no version */
+  char damaged[256]; /* model of the first */
 } rows;
+
+/* What no version's number is (SQLite keeps a text where one is asked for) is left out. */
+#define NUMBERED " version BETWEEN 1 AND 9223372036854775807"
 
 static fn_status take_version(void *arg, const fn_sql_value *v, size_t n, fn_err *err) {
   rows *x = arg;
   if (n != N_COLUMNS) return fn_err_set(err, FN_E_INTERNAL, "registry_versions: %zu columns", n);
-  if (v[1].type != FN_SQL_INT || v[1].integer < 1) /* SQLite keeps a text where a number is asked for */
-    return fn_err_set(err, FN_E_INVALID, "table registry_versions: a row of %.*s has no version's number, from 1",
-                      (int)v[0].bytes.length, v[0].bytes.length ? v[0].bytes.data : "");
+  if (v[1].type != FN_SQL_INT || v[1].integer < 1) {
+    if (x->n_damaged++ == 0)
+      snprintf(x->damaged, sizeof x->damaged, "%.*s", (int)v[0].bytes.length, v[0].bytes.length ? v[0].bytes.data : "");
+    return FN_OK;
+  }
   void *items = x->items;
   FN_TRY(fn_mem_grow(&items, &x->capacity, x->n + 1, sizeof *x->items, MAX_VERSIONS, "versions", err));
   x->items = items;
@@ -168,7 +175,11 @@ static fn_status list(fn_registry *r, rows *x, const char *name, bool retired, f
   }
   FN_TRY(complete_all(r, x, name, err));
   for (size_t i = 0; i < x->n; i++) FN_TRY(emit(arg, &x->items[i], err));
-  return FN_OK;
+  if (x->n_damaged == 0) return FN_OK;
+  return fn_err_set(err, FN_E_PARTIAL,
+                    "table registry_versions: %zu row%s without a version's number, from 1, of %s: damaged, and left "
+                    "out",
+                    x->n_damaged, x->n_damaged == 1 ? "" : "s, the first", x->damaged);
 }
 
 fn_status fn_registry_list(fn_registry *r, const char *name, bool retired, fn_version_emit emit, void *arg,
@@ -194,8 +205,8 @@ static fn_status resolve(int64_t *version_out, fn_registry *r, const char *name,
   const fn_sql_value values[] = {fn_sql_text(name)};
   if (alias == NULL || fn_str_equal_nocase(fn_str_from(alias), fn_str_from("latest"))) {
     FN_TRY(fn_sql_query(r->sql,
-                        "SELECT version FROM registry_versions WHERE name = $1 AND state = 1 ORDER BY version DESC"
-                        " LIMIT 1",
+                        "SELECT version FROM registry_versions WHERE name = $1 AND state = 1 AND" NUMBERED
+                        " ORDER BY version DESC LIMIT 1",
                         values, 1, fn_registry_take_int, version_out, err));
     if (*version_out == 0) return fn_err_set(err, FN_E_NOT_FOUND, "%s has no version", name);
     return FN_OK;

@@ -77,6 +77,10 @@ fn_status fn_registry_check_alias(const char *alias, fn_err *err) {
   return FN_OK;
 }
 
+void fn_version_owner_format(fn_version_owner out, const char *name, int64_t version) {
+  snprintf(out, sizeof(fn_version_owner), "version:%.255s/%lld", name, (long long)version);
+}
+
 /* ---- what the other parts share ---- */
 
 fn_status fn_registry_take_int(void *arg, const fn_sql_value *v, size_t n, fn_err *err) {

@@ -30,6 +30,10 @@ FN_NODISCARD fn_status fn_registry_check_name(const char *name, fn_err *err);
 /* [A-Za-z0-9_-], 1 … 255; not "latest" in any case, and not v<digits> or V<digits>, which mean versions. */
 FN_NODISCARD fn_status fn_registry_check_alias(const char *alias, fn_err *err);
 
+/* What owns the files of a version in the store of runs (track/tracking.h): "version:NAME/NUMBER". */
+typedef char fn_version_owner[320];
+void fn_version_owner_format(fn_version_owner out, const char *name, int64_t version);
+
 /* ---- reading ---- */
 
 typedef struct fn_version_info {
@@ -57,7 +61,8 @@ void fn_version_deinit(fn_version *version);
  * FN_E_NOT_FOUND names the models, aliases or versions that there are. */
 FN_NODISCARD fn_status fn_registry_get(fn_version *version_out, fn_registry *registry, const char *name,
                                        int64_t version, const char *alias, fn_err *err);
-/* Every version of a model, or of all (name NULL), oldest first; retired: these too. */
+/* Every version of a model, or of all (name NULL), oldest first; retired: these too. FN_E_PARTIAL, when all the others
+ * were told: rows that are damaged, which have no version's number, were left out. */
 FN_NODISCARD fn_status fn_registry_list(fn_registry *registry, const char *name, bool retired, fn_version_emit emit,
                                         void *arg, fn_err *err);
 

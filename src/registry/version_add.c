@@ -115,9 +115,9 @@ enum { MAX_UNFINISHED = 100 };
 /* What is stored of a version that came to nothing; one that was published meanwhile, or may have been, keeps its
  * files. */
 static void drop(fn_registry *registry, fn_tracking *tracking, const char *name, int64_t version) {
-  char owner[320];
+  fn_version_owner owner;
   bool ours = false;
-  snprintf(owner, sizeof owner, "version:%s/%lld", name, (long long)version);
+  fn_version_owner_format(owner, name, version);
   if (fn_registry_condemn(&ours, registry, name, version, NULL) != FN_OK || !ours) return;
   if (fn_tracking_drop_owner(tracking, owner, NULL) == FN_OK) fn_registry_abandon(registry, name, version);
 }
@@ -134,7 +134,8 @@ static void sweep(fn_registry *registry, fn_tracking *tracking, const char *name
 
 fn_status fn_version_add(int64_t *version_out, bool *found_out, fn_registry *registry, fn_tracking *tracking,
                          const fn_version_source *s, const char *scratch, fn_err *err) {
-  char origin[65], owner[320];
+  char origin[65];
+  fn_version_owner owner;
   int64_t version = 0;
   bool found = false;
   FN_AUTO_FREE char *folder = NULL;
@@ -143,7 +144,7 @@ fn_status fn_version_add(int64_t *version_out, bool *found_out, fn_registry *reg
   if (found) return *version_out = version, *found_out = true, FN_OK;
   sweep(registry, tracking, s->name);
   const int64_t number = version;
-  snprintf(owner, sizeof owner, "version:%s/%lld", s->name, (long long)number);
+  fn_version_owner_format(owner, s->name, number);
   FN_AUTO_FREE char *place = fn_path_join(scratch, "version");
   fn_status status = place ? fn_dir_create_beside(&folder, place, err) : fn_err_no_memory(err, "a path");
   /* the folder's name becomes part of the model's id, which stands in the card */
@@ -161,11 +162,11 @@ fn_status fn_version_add(int64_t *version_out, bool *found_out, fn_registry *reg
 
 fn_status fn_version_purge(fn_registry *registry, fn_tracking *tracking, const char *name, int64_t version,
                            const char *reason, fn_err *err) {
-  char owner[320];
+  fn_version_owner owner;
   bool retired = false;
   FN_TRY(fn_registry_is_retired(&retired, registry, name, version, err));
   if (!retired) FN_TRY(fn_registry_retire(registry, name, version, reason, err));
-  snprintf(owner, sizeof owner, "version:%s/%lld", name, (long long)version);
+  fn_version_owner_format(owner, name, version);
   FN_TRY(fn_tracking_drop_owner(tracking, owner, err));
   return fn_registry_note_purge(registry, name, version, reason, err);
 }

@@ -74,13 +74,17 @@ static fn_status find_content(bool *found, fn_store *store, const char *key, con
   return FN_OK;
 }
 
-fn_status fn_content_put(fn_artifact *artifact, fn_store *store, const char *source, fn_err *err) {
+static fn_status put_content(const fn_artifact *artifact, fn_store *store, const char *source, fn_err *err) {
   char key[96];
   bool found;
-  FN_TRY(fn_file_sha256(artifact->sha256, &artifact->n_bytes, source, err));
   content_key(key, artifact->sha256);
   FN_TRY(find_content(&found, store, key, artifact, err));
   return found ? FN_OK : fn_store_put(store, key, source, artifact->sha256, err);
+}
+
+fn_status fn_content_put(fn_artifact *artifact, fn_store *store, const char *source, fn_err *err) {
+  FN_TRY(fn_file_sha256(artifact->sha256, &artifact->n_bytes, source, err));
+  return put_content(artifact, store, source, err);
 }
 
 /* Whoever removed the same content before it was named here (a purge, an add that lost) has left none. */
@@ -94,12 +98,18 @@ fn_status fn_content_keep(const fn_artifact *artifact, fn_store *store, const ch
   return fn_store_put(store, key, source, artifact->sha256, err);
 }
 
+/* A file of a version is named before it is stored: nobody sees the version yet, and what a process that is killed here
+ * leaves is found by its name (fn_version_add). A run can be seen, and names what there is; what is missing of it is
+ * listed in its folder. */
 static fn_status put_file(fn_tracking *t, const char *owner, const char *path, const char *source, fn_err *err) {
   fn_artifact artifact = {.path = path};
   FN_TRY(check_path(path, err));
   FN_TRY(fn_tracking_open_store(t, err));
-  FN_TRY(fn_content_put(&artifact, t->store, source, err));
-  FN_TRY(fn_tracking_link(t, owner, path, &artifact, err));
+  const bool is_version = strncmp(owner, "version:", 8) == 0;
+  FN_TRY(fn_file_sha256(artifact.sha256, &artifact.n_bytes, source, err));
+  if (is_version) FN_TRY(fn_tracking_link(t, owner, path, &artifact, err));
+  FN_TRY(put_content(&artifact, t->store, source, err));
+  if (!is_version) FN_TRY(fn_tracking_link(t, owner, path, &artifact, err));
   return fn_content_keep(&artifact, t->store, source, err);
 }
 

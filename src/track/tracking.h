@@ -115,7 +115,8 @@ typedef struct fn_artifact {
   const char *place, *host;
 } fn_artifact;
 /* Copies a file, or a folder with all below it, into the store; what is there already (by content) is not sent again.
- * A path that the owner has is replaced. */
+ * A path that the owner has is replaced. A version's file is named first: when that breaks off, its name is left, and
+ * goes with whatever is stored by fn_tracking_drop_owner. */
 FN_NODISCARD fn_status fn_tracking_put(fn_tracking *tracking, const char *owner, const char *path, const char *source,
                                        fn_err *err);
 /* Another owner's files under the same paths: nothing is copied. */

@@ -29,7 +29,7 @@ class Place:
 
     def alias(self, name="best"):
         """Where an alias stands; None: nowhere."""
-        for line in self.registry("list").stdout.splitlines():
+        for line in self.registry("list", code=None).stdout.splitlines():
             version = json.loads(line)
             if name in version["aliases"]:
                 return version["version"]

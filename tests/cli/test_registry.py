@@ -521,11 +521,20 @@ def test_killed_in_the_middle(place):
 
 
 def test_one_bad_row_does_not_take_the_others_away(place):
-    place.database("UPDATE registry_versions SET card = '{x' WHERE version = 3")
-    assert [json.loads(line)["version"] for line in place.registry("list").stdout.splitlines()] == [1, 2, 3]
+    place.database("UPDATE registry_versions SET card = substr(card, 1, length(card) - 9) WHERE version = 3")
+    done = place.registry("list", code=3)
+    assert [(v["version"], v.get("damaged")) for v in map(json.loads, done.stdout.splitlines())] == [
+        (1, None), (2, None), (3, True)] and "fake-news/3 is damaged" in done.stderr
     assert "fake-news/3" in place.registry("show", "fake-news/3", code=2).stderr
     done = place.registry("promote", "fake-news", "--alias", "best")
     assert "fake-news/3" in done.stderr and place.alias() in (1, 2)
+    place.database("UPDATE registry_versions SET version = 'x' WHERE version = 3")  # SQLite keeps it
+    for arguments in (["list"], ["show", "fake-news"], ["show", "fake-news", "--json"]):
+        done = place.registry(*arguments, code=3)
+        assert "1 row without a version's number" in done.stderr and "fake-news" in done.stdout
+    done = place.registry("promote", "fake-news", "--alias", "best")
+    assert done.stderr.count("1 row without a version's number") == 1 and place.alias() in (1, 2)
+    place.database("UPDATE registry_versions SET version = 3, card = '{}' WHERE version = 'x'")
     place.database("UPDATE registry_aliases SET version = 77 WHERE alias = 'best'")  # a row that leads nowhere
     place.registry("alias", "fake-news@best", 1)
     assert (changes(place)[-1]["from"], changes(place)[-1]["to"]) == (77, 1)

@@ -657,6 +657,13 @@ static void test_purge_goes_on(void **state) {
   fn_tracking_close(t);
 }
 
+static fn_status end_list(void *arg, const fn_artifact *artifact, fn_err *err) {
+  (void)err;
+  assert_string_equal(artifact->sha256, ABC);
+  *(int *)arg = 0;
+  return FN_OK;
+}
+
 static fn_tracking *open_with(const char *artifacts) {
   fn_err err = {0};
   fn_tracking *t = NULL;
@@ -723,6 +730,27 @@ static void test_purge_elsewhere(void **state) {
   assert_ok(fn_tracking_forget(t, ID_A, &err));
   assert_files(t, "", "");
   assert_status(fn_tracking_get_run(t, ID_A, describe, NULL, &err), FN_E_NOT_FOUND);
+  fn_tracking_close(t);
+}
+
+/* What is stored of a version when its process ends is found again. */
+static void test_version_is_named_first(void **state) {
+  (void)state;
+  fn_err err = {0};
+  char path[300], content[300];
+  int status = 1;
+  fn_tracking *t = store_open(false);
+  write_file("a", "abc");
+  snprintf(path, sizeof path, "%s/a", store_folder);
+  snprintf(content, sizeof content, "%s/sha256/ba/" ABC, store_files);
+  assert_ok(fn_dir_create(content, &err)); /* in the way: it breaks off while it stores */
+  assert_int_not_equal(fn_tracking_put(t, "version:news/1", "a", path, &err), FN_OK);
+  assert_ok(fn_dir_remove(content, &err));
+  assert_ok(fn_tracking_list(t, "version:news/1", "", end_list, &status, &err));
+  assert_int_equal(status, 0);
+  write_file("artifacts/sha256/ba/" ABC, "abc");
+  assert_ok(fn_tracking_drop_owner(t, "version:news/1", &err));
+  assert_false(fn_path_exists(content));
   fn_tracking_close(t);
 }
 
@@ -938,6 +966,7 @@ int main(void) {
       TEST(test_purge_goes_on),
       TEST(test_purge_elsewhere),
       TEST(test_older_schema),
+      TEST(test_version_is_named_first),
       TEST(test_purged_while_put),
       TEST(test_purged_before_named),
       TEST(test_bad_artifact_paths),
