@@ -3,8 +3,8 @@
 #include "mlflow/mlmodel.h"
 
 /* JSON is YAML, which is what MLflow reads. */
-static fn_status save_mlmodel(const char *scratch, const fn_mlflow_logged *l, const char *run_id, const char *class,
-                              const char *name, fn_err *err) {
+static fn_status save_mlmodel(const char *scratch, const fn_mlflow_logged *l, const char *run_id,
+                              const char *model_class, const char *name, fn_err *err) {
   FN_AUTO_BUF fn_buf out;
   fn_json_writer w;
   fn_buf_init(&out, 1 << 16);
@@ -14,22 +14,22 @@ static fn_status save_mlmodel(const char *scratch, const fn_mlflow_logged *l, co
   fn_json_object(&w, "flavors");
   fn_json_object(&w, "fakenews");
   fn_json_text(&w, "model", FN_MLMODEL_FOLDER);
-  if (!*class)
+  if (!*model_class)
     fn_json_text(&w, "note",
                  "A model of the linear family is no transformers model, and python_function is not offered: the "
                  "program fakenews answers with it.");
   fn_json_end(&w);
-  if (*class) fn_mlmodel_write_flavors(&w, class, name);
+  if (*model_class) fn_mlmodel_write_flavors(&w, model_class, name);
   fn_json_end(&w);
   fn_json_text(&w, "model_id", l->id);
   fn_json_text(&w, "model_uuid", l->id);
   fn_json_text(&w, "run_id", run_id);
-  if (*class) fn_mlmodel_write_signature(&w);
+  if (*model_class) fn_mlmodel_write_signature(&w);
   fn_mlmodel_write_origin(&w);
   fn_json_end(&w);
   fn_buf_append_char(&out, '\n');
   FN_TRY(fn_dir_create(scratch, err));
-  if (*class) FN_TRY(fn_mlmodel_save_environment(scratch, err));
+  if (*model_class) FN_TRY(fn_mlmodel_save_environment(scratch, err));
   return fn_mlmodel_save_text(scratch, "MLmodel", &out, err);
 }
 
@@ -76,8 +76,8 @@ static fn_status log_to(fn_mlflow_log_progress *p, fn_mlflow *m, const fn_mlflow
   if (status == FN_OK && !l.ready) {
     if (strcmp(p->id, l.id) != 0) p->n_files = 0;
     (void)snprintf(p->id, sizeof p->id, "%s", l.id);
-    status = save_mlmodel(s->scratch, &l, run->id, s->class, s->name, err);
-    if (status == FN_OK) status = put_files(p, m, &l, s->dir, s->scratch, *s->class, err);
+    status = save_mlmodel(s->scratch, &l, run->id, s->model_class, s->name, err);
+    if (status == FN_OK) status = put_files(p, m, &l, s->dir, s->scratch, *s->model_class, err);
     if (status == FN_OK) status = fn_mlflow_logged_finish(m, &l, run, err);
   }
   fn_mlflow_logged_deinit(&l);
@@ -86,7 +86,7 @@ static fn_status log_to(fn_mlflow_log_progress *p, fn_mlflow *m, const fn_mlflow
 
 fn_status fn_mlflow_log_prepare(fn_mlflow_log_source *s, fn_err *err) {
   FN_TRY(fn_mlmodel_hash(s->hash, s->dir, err));
-  return fn_mlmodel_class(s->class, s->dir, err);
+  return fn_mlmodel_class(s->model_class, s->dir, err);
 }
 
 fn_status fn_mlflow_log_model(fn_mlflow_log_progress *progress, fn_mlflow *m, const char *run_id,

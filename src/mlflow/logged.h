@@ -44,7 +44,7 @@ typedef struct fn_mlflow_log_source {
   const char *dir;     /* of the model */
   const char *scratch; /* a folder for the MLmodel */
   const char *run_id;  /* in the local store */
-  char hash[33], class[96];
+  char hash[33], model_class[96];
 } fn_mlflow_log_source;
 /* Fills hash and class. FN_E_INVALID: the directory is no model's. */
 FN_NODISCARD fn_status fn_mlflow_log_prepare(fn_mlflow_log_source *source, fn_err *err);

@@ -75,7 +75,7 @@ static void write_python_function(fn_json_writer *w) {
   fn_json_end(w);
 }
 
-void fn_mlmodel_write_flavors(fn_json_writer *w, const char *class, const char *source_name) {
+void fn_mlmodel_write_flavors(fn_json_writer *w, const char *model_class, const char *source_name) {
   fn_json_object(w, "transformers");
   fn_json_null(w, "code");
   fn_json_array(w, "components");
@@ -83,7 +83,7 @@ void fn_mlmodel_write_flavors(fn_json_writer *w, const char *class, const char *
   fn_json_end(w);
   fn_json_text(w, "instance_type", "TextClassificationPipeline");
   fn_json_text(w, "model_binary", FN_MLMODEL_FOLDER);
-  fn_json_text(w, "pipeline_model_type", class);
+  fn_json_text(w, "pipeline_model_type", model_class);
   fn_json_text(w, "source_model_name", source_name);
   fn_json_text(w, "task", "text-classification");
   fn_json_text(w, "tokenizer_type", "AutoTokenizer");

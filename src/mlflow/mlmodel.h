@@ -21,7 +21,7 @@ FN_NODISCARD fn_status fn_mlmodel_class(char out[96], const char *dir, fn_err *e
 FN_NODISCARD fn_status fn_mlmodel_hash(char out[33], const char *dir, fn_err *err);
 
 /* Inside the object "flavors": "transformers" and "python_function". */
-void fn_mlmodel_write_flavors(fn_json_writer *w, const char *class, const char *source_name);
+void fn_mlmodel_write_flavors(fn_json_writer *w, const char *model_class, const char *source_name);
 /* "signature": a text in, a label and its probability out, which is what a pipeline of MLflow answers. */
 void fn_mlmodel_write_signature(fn_json_writer *w);
 /* "utc_time_created": now, and "mlflow_version". */

@@ -193,7 +193,7 @@ fn_status fn_version_write_lineage(fn_json_writer *w, const fn_version_source *s
 /* ---- MLmodel ---- */
 
 static void write_flavors(fn_json_writer *w, const fn_version_source *s, const fn_classifier_info *model,
-                          const char *class) {
+                          const char *model_class) {
   fn_json_object(w, "flavors");
   fn_json_object(w, "fakenews");
   fn_json_text(w, "packed", FN_VERSION_PACKED);
@@ -210,7 +210,7 @@ static void write_flavors(fn_json_writer *w, const fn_version_source *s, const f
                  "A model of the linear family is no transformers model, and python_function is not offered: the "
                  "program fakenews answers with the packed file.");
   fn_json_end(w);
-  if (model->has_encoder && !model->packed) fn_mlmodel_write_flavors(w, class, s->name);
+  if (model->has_encoder && !model->packed) fn_mlmodel_write_flavors(w, model_class, s->name);
   fn_json_end(w);
 }
 
@@ -218,14 +218,14 @@ static void write_flavors(fn_json_writer *w, const fn_version_source *s, const f
 static fn_status format_mlmodel(fn_buf *out, const fn_version_source *s, const fn_classifier_info *model,
                                 int64_t n_bytes, fn_err *err) {
   fn_json_writer w;
-  char class[96] = "", origin[65];
-  if (model->has_encoder && !model->packed) FN_TRY(fn_mlmodel_class(class, s->model, err));
+  char model_class[96] = "", origin[65];
+  if (model->has_encoder && !model->packed) FN_TRY(fn_mlmodel_class(model_class, s->model, err));
   FN_TRY(fn_version_origin(origin, s, err));
   origin[32] = '\0';
   fn_json_begin(&w, out, 2);
   fn_json_object(&w, NULL);
   fn_json_text(&w, "artifact_path", "model");
-  write_flavors(&w, s, model, class);
+  write_flavors(&w, s, model, model_class);
   fn_json_int(&w, "model_size_bytes", n_bytes);
   fn_json_text(&w, "model_uuid", origin);
   if (s->run_id[0]) fn_json_text(&w, "run_id", s->run_id);

@@ -137,7 +137,8 @@ static fn_status s3_call(fn_call_answer *answer, fn_store *store, const fn_store
   FN_TRY(fn_buf_check(&path, "an address", err));
   char time[17], computed[65];
   fn_sums body_sums;
-  fn_sigv4_time(time, fn_clock_unix_ms() + atomic_load(&s3->skew_ms));
+  const fn_s3_learnt learnt = fn_s3_learnt_of(store);
+  fn_sigv4_time(time, fn_clock_unix_ms() + learnt.skew_ms);
   const char *digest = call->body_sha256;
   if (!digest && call->body.length) {
     FN_TRY(fn_sums_bytes(&body_sums, call->body, FN_SUM_SHA256, err));
@@ -147,9 +148,8 @@ static fn_status s3_call(fn_call_answer *answer, fn_store *store, const fn_store
   if (!digest) digest = EMPTY_SHA256;
   signing s = {0};
   bool fits = add(&s, "host", s3->host) && add(&s, "x-amz-content-sha256", digest) && add(&s, "x-amz-date", time);
-  const bool sums = !atomic_load(&s3->no_checksums);
   for (size_t i = 0; i < call->n_headers; i++)
-    if (sums || !strstr(call->headers[i].name, "checksum"))
+    if (!learnt.no_checksums || !strstr(call->headers[i].name, "checksum"))
       fits = fits && add(&s, call->headers[i].name, call->headers[i].value);
   if (!fits) return fn_err_set(err, FN_E_LIMIT, "a signed request has at most %d headers", FN_SIGV4_PAIRS);
   const size_t n_plain = s.n;

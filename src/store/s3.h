@@ -3,8 +3,13 @@
 #define FN_STORE_S3_H
 
 #include "store/aws.h"
+#include "store/driver.h"
 
-#include <stdatomic.h>
+/* What answers have taught of the service. */
+typedef struct fn_s3_learnt {
+  int64_t skew_ms;   /* of this machine's clock behind the server's, once that complained */
+  bool no_checksums; /* the service refuses their headers */
+} fn_s3_learnt;
 
 typedef struct fn_s3 {
   char *bucket, *prefix; /* prefix: "" or ends with '/' */
@@ -13,9 +18,15 @@ typedef struct fn_s3 {
   char *host; /* header Host of it */
   char *path; /* its path, encoded: "" or "/bucket" */
   char *region;
-  _Atomic int64_t skew_ms;  /* of this machine's clock behind the server's, once that complained */
-  atomic_bool no_checksums; /* the service refuses their headers */
+  fn_s3_learnt learnt; /* of the threads of a crew together: under fn_store_lock_keys */
 } fn_s3;
+
+static inline fn_s3_learnt fn_s3_learnt_of(const fn_store *store) {
+  fn_store_lock_keys(store);
+  const fn_s3_learnt learnt = ((const fn_s3 *)store->state)->learnt;
+  fn_store_unlock_keys(store);
+  return learnt;
+}
 
 /* Puts a file that is longer than a part (s3_upload.c). sums: SHA-256 of the whole. */
 FN_NODISCARD fn_status fn_s3_upload(fn_store *store, const char *key, const char *from_path, int fd, uint64_t length,

@@ -64,24 +64,28 @@ fn_status fn_s3_explain(const fn_store *store, const fn_call_answer *answer, con
 }
 
 /* The server's clock counts: one that was set wrong, or slept, may be hours off. */
-static bool take_clock(fn_s3 *s3, const fn_call_answer *answer) {
+static bool take_clock(fn_store *store, const fn_call_answer *answer) {
   enum { SAME_MS = 60000 };
   fn_str date;
   int64_t there_ms;
   if (!fn_call_header(&date, answer, "date") || !fn_when_parse_http(&there_ms, date)) return false;
   const int64_t skew_ms = there_ms - fn_clock_unix_ms();
-  atomic_store(&s3->skew_ms, skew_ms);
+  fn_store_lock_keys(store);
+  ((fn_s3 *)store->state)->learnt.skew_ms = skew_ms;
+  fn_store_unlock_keys(store);
   return skew_ms > SAME_MS || skew_ms < -SAME_MS;
 }
 
 /* Services that came before S3's checksums refuse their headers. What is sent is still compared: with the SHA-256 that
  * is signed. */
-static bool leave_checksums(fn_s3 *s3, const fn_call_answer *answer, const char *code) {
+static bool leave_checksums(fn_store *store, const fn_call_answer *answer, const char *code) {
   char message[FN_S3_SHOWN + 1];
   if (strcmp(code, "NotImplemented") != 0 && strcmp(code, "InvalidArgument") != 0) return false;
   fn_s3_error_part(message, answer, "Error/Message");
   if (!strstr(message, "checksum")) return false;
-  atomic_store(&s3->no_checksums, true);
+  fn_store_lock_keys(store);
+  ((fn_s3 *)store->state)->learnt.no_checksums = true;
+  fn_store_unlock_keys(store);
   return true;
 }
 
@@ -91,8 +95,8 @@ bool fn_s3_renew(fn_store *store, const fn_call_answer *answer) {
   const int http = answer->status;
   if (http != 400 && http != 401 && http != 403 && http != 501) return false;
   fn_s3_error_part(code, answer, "Error/Code");
-  if (strcmp(code, "RequestTimeTooSkewed") == 0) return take_clock(s3, answer);
-  if (leave_checksums(s3, answer, code)) return true;
+  if (strcmp(code, "RequestTimeTooSkewed") == 0) return take_clock(store, answer);
+  if (leave_checksums(store, answer, code)) return true;
   if (strcmp(code, "ExpiredToken") != 0 && strcmp(code, "TokenRefreshRequired") != 0) return false;
   fn_store_lock_keys(store);
   const bool renews = fn_aws_keys_forget(&s3->aws);

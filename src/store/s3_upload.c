@@ -170,8 +170,7 @@ static fn_status put_parts(upload *u, fn_err *err) {
 
 static fn_status complete(upload *u, fn_err *err) {
   FN_AUTO_BUF fn_buf body;
-  fn_s3 *s3 = u->store->state;
-  const bool sums = !atomic_load(&s3->no_checksums);
+  const bool sums = !fn_s3_learnt_of(u->store).no_checksums;
   fn_buf_init(&body, 8 << 20);
   fn_buf_append_str(&body, "<CompleteMultipartUpload xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">");
   for (size_t i = 0; i < u->n; i++) {
