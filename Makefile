@@ -85,7 +85,7 @@ fuzz: deps-check ## each libFuzzer target for FUZZ_SECONDS (default 20), or unti
 	@$(call build,fuzz,test) && tools/fuzz.sh build/fuzz $(or $(FUZZ_SECONDS),20) $(FUZZ_RUNS)
 torture: dev venv-light ## every allocation and call fails, 100 kills, full disks, lost power, trackers and registries too: hours
 	@PYTEST_ADDOPTS=-s tests/run.sh torture
-coverage: ## line coverage of the unit tests, in build/coverage/report; fails below the floor in tools/coverage.sh
+coverage: venv-light ## line coverage of the unit tests and tests/cli, in build/coverage/report; fails below the floor in tools/coverage.sh
 	@$(if $(NO_INSTALL),,tools/deps.sh coverage &&) $(call build,coverage,test) && tools/coverage.sh build/coverage
 clean: ## remove build/
 	@rm -rf build

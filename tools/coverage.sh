@@ -1,16 +1,18 @@
 #!/usr/bin/env bash
-# Line coverage of the unit tests: tools/coverage.sh BUILD_DIR → BUILD_DIR/report/index.html, and on the screen the files
-# with the least of it. Fails when less than FLOOR per cent of the lines of src/ were run. src/cli is left out: what it
-# prints is tested by running the program (tests/cli), which this does not count. Threads that count a branch at the same
-# time can leave a negative count, at which gcovr would give up: hence --gcov-ignore-parse-errors.
+# Line coverage of unit tests and tests/cli: tools/coverage.sh BUILD_DIR → BUILD_DIR/report/index.html, and on the screen
+# the files with the least of it. Fails when less than FLOOR per cent of the lines of src/ were run. What speaks to other
+# machines is tested through programs, so unit tests alone would say little. Processes that are killed leave no counts. A
+# test that the counters break (they write files, as whoever runs the program) is no reason to stop: make test judges.
+# Threads that count a branch at the same time can leave a negative count, at which gcovr would give up: hence
+# --gcov-ignore-parse-errors.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-FLOOR=${FLOOR:-93} # measured 93.9 of 17,278 lines on 2026-11-26
+FLOOR=${FLOOR:-94} # measured 96.0 of 53,236 lines on 2026-11-27; what only tests/judge run (an MLflow registry) is not among them
 build=${1:?build folder}
 find "$build" -name '*.gcda' -delete
-tests/run.sh --build "$build" unit
+GCOV_ERROR_FILE=/dev/null tests/run.sh --build "$build" unit cli || echo "tests failed; what they ran is counted"
 mkdir -p "$build/report"
-gcovr --root . --filter src/ --exclude src/cli/ --object-directory "$build" --gcov-ignore-parse-errors \
+gcovr --root . --filter src/ --object-directory "$build" --gcov-ignore-parse-errors \
   --html-details "$build/report/index.html" --json-summary "$build/report.json" "$build" 2>"$build/gcovr.log" ||
   { cat "$build/gcovr.log" >&2; exit 1; }
 python3 - "$build/report.json" "$FLOOR" <<'END'
