@@ -7,10 +7,10 @@
 # --gcov-ignore-parse-errors.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-FLOOR=${FLOOR:-94} # measured 96.0 of 53,236 lines on 2026-11-27; what only tests/judge run (an MLflow registry) is not among them
+FLOOR=${FLOOR:-94} # 96.0 of 53,236 lines on 2026-11-27, without one kernel; what only tests/judge run (an MLflow registry) is not among them
 build=${1:?build folder}
 find "$build" -name '*.gcda' -delete
-GCOV_ERROR_FILE=/dev/null tests/run.sh --build "$build" unit cli || echo "tests failed; what they ran is counted"
+tests/run.sh --build "$build" unit cli || echo "tests failed; what they ran is counted"
 mkdir -p "$build/report"
 gcovr --root . --filter src/ --object-directory "$build" --gcov-ignore-parse-errors \
   --html-details "$build/report/index.html" --json-summary "$build/report.json" "$build" 2>"$build/gcovr.log" ||
