@@ -187,7 +187,7 @@ static void tell_source(const fn_cli_tracked *t) {
   if (!command.failed) tell_tag(t, "fakenews.command", command.data);
 }
 
-/* What run.json says of data and model. */
+/* What run.json says of data and model. The hash of the data comes last of what is told of them: see mlflow/send.c. */
 static void tell_record(const fn_cli_tracked *t) {
   FN_AUTO_FREE char *path = fn_path_join(t->folder, "run.json");
   fn_run_record r = {.data = NULL};
@@ -198,8 +198,8 @@ static void tell_record(const fn_cli_tracked *t) {
   }
   tell_tag(t, "fakenews.data.name", fn_path_base(r.data));
   tell_tag(t, "fakenews.data.path", r.data);
-  tell_tag(t, "fakenews.data.hash", r.identity.data_hash);
   tell_tag(t, "fakenews.data.context", "training");
+  tell_tag(t, "fakenews.data.hash", r.identity.data_hash);
   tell_tag(t, "fakenews.init.hash", r.init_hash);
   tell_tag(t, "fakenews.tokenizer.hash", r.identity.tokenizer_hash);
   tell_pair(t, FN_TRACK_PARAM, "init", r.init);
@@ -345,6 +345,10 @@ static fn_status begin(fn_cli_tracked *t, const fn_train_event *e, fn_err *err) 
   FN_TRY(identify(&known, t, err));
   FN_TRY(start_tracker(t, known ? e->step : -1, err));
   tell_source(t);
+  if (!known || e->step == 0) { /* one that was killed before its first checkpoint may not have said anything yet */
+    tell_settings(t, t->saved, known);
+    tell_counts(t);
+  }
   tell_record(t);
   for (size_t i = 0; i < t->options.tags.n; i++) { /* an empty one too */
     const fn_track_event tag = {
@@ -352,10 +356,6 @@ static fn_status begin(fn_cli_tracked *t, const fn_train_event *e, fn_err *err) 
     fn_tracker_log(t->tracker, &tag);
   }
   if (known) tell_changes(t, t->saved);
-  if (!known || e->step == 0) { /* one that was killed before its first checkpoint may not have said anything yet */
-    tell_settings(t, t->saved, known);
-    tell_counts(t);
-  }
   tell_file(t, t->folder, "run.json", "run.json");
   tell_preparation(t);
   return FN_OK;

@@ -90,10 +90,42 @@ static bool is_given(const fn_mlflow_sender *s, const char *run_id) {
   return !s->asked_experiment && *run_id && strcmp(fn_journal_head_of(s->journal)->run_id, run_id) == 0;
 }
 
+static void keep_text(char **out, const char *text) {
+  char *copy = fn_str_dup(fn_str_from(text));
+  if (!copy) return; /* memory is short: the data set is not told */
+  free(*out);
+  *out = copy;
+}
+
+/* What an event or the run over there says of the data set; see send_data. */
+static void see_data(fn_mlflow_sender *s, const char *key, const char *value) {
+  const char *prefix = "fakenews.data.";
+  if (strcmp(key, "rows.train") == 0) s->data.n_rows = strtoll(value, NULL, 10);
+  if (strncmp(key, prefix, strlen(prefix)) != 0) return;
+  key += strlen(prefix);
+  if (strcmp(key, "name") == 0) keep_text(&s->data.name, value);
+  if (strcmp(key, "hash") == 0) keep_text(&s->data.hash, value);
+  if (strcmp(key, "path") == 0) keep_text(&s->data.path, value);
+  if (strcmp(key, "context") == 0) keep_text(&s->data.context, value);
+}
+
+/* What a sender before this one told of the data set, before it could tell the whole. */
+static void recall_data(fn_mlflow_sender *s, const json_t *run) {
+  static const char *const lists[] = {"params", "tags"};
+  for (size_t i = 0; i < FN_COUNT_OF(lists); i++) {
+    const json_t *pairs = json_object_get(json_object_get(run, "data"), lists[i]);
+    for (size_t j = 0; j < json_array_size(pairs); j++) {
+      const json_t *pair = json_array_get(pairs, j);
+      see_data(s, fn_mlflow_text(pair, "key"), fn_mlflow_text(pair, "value"));
+    }
+  }
+}
+
 static fn_status adopt(fn_mlflow_sender *s, const fn_mlflow_run *run, fn_err *err) {
   (void)snprintf(s->experiment, sizeof s->experiment, "%s", run->experiment_id);
   (void)snprintf(s->status, sizeof s->status, "%s", run->status);
   if (is_given(s, run->id) && !s->given) s->given = json_incref(run->json);
+  if (!s->known) recall_data(s, run->json);
   fn_journal_remote *r = fn_journal_remote_of(s->journal);
   char *uri = fn_str_dup(fn_str_from(fn_mlflow_uri(s->mlflow))), *id = fn_str_dup(fn_str_from(run->id)),
        *artifacts = fn_str_dup(fn_str_from(run->artifact_uri));
@@ -269,23 +301,6 @@ static void reject(fn_mlflow_sender *s, const char *why) {
   (void)snprintf(s->rejection, sizeof s->rejection, "%s", why);
 }
 
-static void keep_text(char **out, const char *text) {
-  char *copy = fn_str_dup(fn_str_from(text));
-  if (!copy) return; /* memory is short: the data set is not told */
-  free(*out);
-  *out = copy;
-}
-
-static void see_data(fn_mlflow_sender *s, const char *key, const char *value) {
-  const char *prefix = "fakenews.data.";
-  if (strncmp(key, prefix, strlen(prefix)) != 0) return;
-  key += strlen(prefix);
-  if (strcmp(key, "name") == 0) keep_text(&s->data.name, value);
-  if (strcmp(key, "hash") == 0) keep_text(&s->data.hash, value);
-  if (strcmp(key, "path") == 0) keep_text(&s->data.path, value);
-  if (strcmp(key, "context") == 0) keep_text(&s->data.context, value);
-}
-
 /* Whether the server refuses what is said, not who says it or when. */
 static bool is_refusal(const fn_mlflow_sender *s, fn_status status) {
   const fn_mlflow_failure *f = fn_mlflow_last_failure(s->mlflow);
@@ -351,7 +366,7 @@ static fn_status gather(fn_mlflow_sender *s, size_t from, size_t to, fn_err *err
     if (e->kind == FN_TRACK_METRIC) {
       b->metrics[b->n_metrics++] = (fn_metric_point){e->key, e->number, e->step, e->time_ms};
     } else if (e->kind == FN_TRACK_PARAM) {
-      if (strcmp(e->key, "rows.train") == 0) s->data.n_rows = strtoll(e->value, NULL, 10);
+      see_data(s, e->key, e->value);
       b->params[b->n_params++] = (fn_track_pair){e->key, e->value};
     } else if (e->key && !stays_theirs(s, e->key)) {
       const char *value = e->value;
@@ -399,6 +414,7 @@ static fn_status send_values(fn_mlflow_sender *s, size_t from, size_t to, fn_err
   return send_values(s, middle, to, err);
 }
 
+/* The server keeps of a data set what it is told first: the hash comes last, and with it everything is known. */
 static fn_status send_data(fn_mlflow_sender *s, fn_err *err) {
   data_tags *d = &s->data;
   if (!d->name || !d->hash) return FN_OK;

@@ -454,7 +454,16 @@ def test_data_set_and_parent(tmp_path):
         waiting.result()
     assert server.runs[f"{4:032x}"]["tags"]["mlflow.parentRunId"] == f"{5:032x}"
     assert server.runs[f"{4:032x}"]["tags"]["fakenews.parent_run_id"] == "d" * 32
+    # Whoever sends the last of it knows the rest from the server.
+    first, *rest = ["p\trows.train\t84", "t\tfakenews.data.path\t/data/isot", "t\tfakenews.data.name\tisot",
+                    "t\tfakenews.data.context\tfine-tuning", "t\tfakenews.data.hash\t0123456789abcdef"]
+    probe(tmp_path / "halves", server.url, [first, *rest[:3]], check=True, id="f" * 32)
+    probe(tmp_path / "halves", server.url, [rest[3], "s\tFINISHED\t9"], check=True, id="f" * 32)
     server.close()
+    inputs = server.runs[f"{6:032x}"]["inputs"]
+    assert inputs[0] == {"dataset": {"name": "isot", "digest": "0123456789abcdef", "source_type": "local",
+                                     "source": '{"uri":"/data/isot"}', "profile": '{"num_rows": 84}'},
+                         "tags": [{"key": "mlflow.data.context", "value": "fine-tuning"}]}
     parent, child = list(server.runs.values())[:2]
     assert child["tags"]["mlflow.parentRunId"] == parent["run_id"] and child["tags"]["fakenews.run_id"] == "b" * 32
     assert parent["inputs"] == [{"dataset": {"name": "isot", "digest": ("0123456789abcdef" * 4)[:36], "source_type": "local",
@@ -501,6 +510,10 @@ def test_a_training_with_all_sinks_while_the_server_is_away(program, data, tmp_p
     done = subprocess.run(command, capture_output=True, text=True, env=env, cwd=tmp_path, timeout=240)
     assert done.returncode == 0, done.stderr
     run, = (tmp_path / "runs").glob("2*")
+    # A server tells a data set once, when it has its hash: nothing that belongs to it comes later, in another request.
+    keys = [line[1] for line in map(json.loads, (run / "track" / "mlflow.jsonl").read_text().splitlines()[1:])]
+    assert max(keys.index(key) for key in ("rows.train", *(f"fakenews.data.{x}" for x in ("name", "path", "context")))) \
+        < keys.index("fakenews.data.hash")
     assert seconds_since_training(run) < 20  # of track.close_timeout_s, which is 30 where it is not set
     assert "events wait for http://127.0.0.1:9" in done.stderr and "fakenews runs sync" in done.stderr
     assert "WANDB_MODE=online: nothing is sent" in done.stderr
