@@ -278,8 +278,28 @@ static void wipe_basic(char *text, const char *user, const char *password) {
   wipe_one(text, password);
 }
 
+/* Values of an address's query: a signature, a token, the key of an upload. Short ones say nothing. */
+static void wipe_query(char *text, const char *url) {
+  enum { SAYS_NOTHING = 16 };
+  const char *at = strchr(url, '?');
+  FN_AUTO_BUF fn_buf value;
+  fn_buf_init(&value, FN_URL_MAX + 1);
+  while (at) {
+    const char *equals = at + 1 + strcspn(at + 1, "=&"), *end = at + 1 + strcspn(at + 1, "&");
+    const fn_str given = *equals == '=' ? fn_str_make(equals + 1, (size_t)(end - equals - 1)) : fn_str_make("", 0);
+    for (int decoded = 0; decoded < 2 && given.length >= SAYS_NOTHING; decoded++) {
+      fn_buf_reset(&value);
+      if (decoded) fn_url_decode(&value, given);
+      if (!decoded) fn_buf_append(&value, given.data, given.length);
+      if (!value.failed) wipe_one(text, value.data);
+    }
+    at = *end ? end : NULL;
+  }
+}
+
 void fn_call_wipe(char *text, const fn_call_request *request) {
   fn_url url = {0};
+  wipe_query(text, request->url);
   wipe_one(text, request->credentials.bearer);
   for (size_t i = 0; i < FN_COUNT_OF(request->secret_body); i++) wipe_one(text, request->secret_body[i]);
   if (request->credentials.user) wipe_basic(text, request->credentials.user, request->credentials.password);

@@ -13,9 +13,12 @@ static char *part_of(const fn_curl *curl, CURLU *handle, CURLUPart part, unsigne
   return copy;
 }
 
-static void lower(char *text) {
+/* True when something was no small letter. */
+static bool lower(char *text) {
+  bool changed = false;
   for (; text && *text; text++)
-    if (*text >= 'A' && *text <= 'Z') *text = (char)(*text - 'A' + 'a');
+    if (*text >= 'A' && *text <= 'Z') *text = (char)(*text - 'A' + 'a'), changed = true;
+  return changed;
 }
 
 static bool find_scheme(fn_url_scheme *out, const char *scheme) {
@@ -36,7 +39,8 @@ static bool take(fn_url *url, const fn_curl *curl, CURLU *handle) {
   url->path = part_of(curl, handle, CURLUPART_PATH, 0, &ok);
   url->user = part_of(curl, handle, CURLUPART_USER, CURLU_URLDECODE, &ok);
   url->password = part_of(curl, handle, CURLUPART_PASSWORD, CURLU_URLDECODE, &ok);
-  lower(url->host);
+  /* As it is sent: who signs a request signs the host in lower case. */
+  if (lower(url->host)) ok = ok && curl->url_set(handle, CURLUPART_HOST, url->host, 0) == CURLUE_OK;
   if (url->scheme == FN_URL_FILE && !url->host) url->host = fn_str_dup(fn_str_make(NULL, 0));
   if (url->scheme != FN_URL_FILE) {
     int64_t port = 0;

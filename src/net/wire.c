@@ -134,17 +134,26 @@ fn_status fn_wire_failed(bool *retry_out, bool *unresolved_out, const fn_http *h
 fn_status fn_wire_redirect(fn_url *next_out, fn_http *http, const fn_url *from, int status, fn_err *err) {
   const char *target = NULL;
   http->curl->easy_getinfo(http->easy, CURLINFO_REDIRECT_URL, &target);
-  if (!target) return fn_err_set(err, FN_E_IO, "%.500s: answers %d without saying where to go", from->text, status);
-  fn_status parsed = fn_url_parse(next_out, target, err);
-  if (parsed != FN_OK) return fn_err_prefix(err, parsed, "%.400s redirects", from->text);
+  /* What follows a '?' may be a key. */
+  const size_t n = strcspn(from->text, "?");
+  const int shown = (int)(n < 350 ? n : 350);
+  if (!target)
+    return fn_err_set(err, FN_E_IO, "%.*s: answers %d without saying where to go", shown, from->text, status);
+  const fn_status parsed = fn_url_parse(next_out, target, NULL);
+  if (parsed == FN_E_INVALID) {
+    char text[301];
+    (void)fn_url_show(text, target);
+    return fn_err_set(err, parsed, "%.*s redirects to \"%.*s\", which is no address that is followed", shown,
+                      from->text, (int)strcspn(text, "?"), text);
+  }
+  if (parsed != FN_OK) return fn_err_no_memory(err, "an address");
   const char *why = next_out->scheme == FN_URL_FILE ? "only http and https are followed"
                     : from->scheme == FN_URL_HTTPS && next_out->scheme == FN_URL_HTTP
                         ? "from https to http, which anyone on the way could read and change"
                         : NULL;
   if (!why) return FN_OK;
-  /* What follows a '?' may be a key. */
-  const size_t n = strcspn(from->text, "?"), m = strcspn(next_out->text, "?");
-  (void)fn_err_set(err, FN_E_INVALID, "%.*s redirects to %.*s: refused, %s", (int)(n < 350 ? n : 350), from->text,
+  const size_t m = strcspn(next_out->text, "?");
+  (void)fn_err_set(err, FN_E_INVALID, "%.*s redirects to %.*s: refused, %s", shown, from->text,
                    (int)(m < 350 ? m : 350), next_out->text, why);
   fn_url_deinit(next_out);
   return FN_E_INVALID;

@@ -69,8 +69,11 @@ static fn_status from_environment(fn_aws_found *found, const fn_store *store, fn
   const char *id = fn_store_variable(store, "AWS_ACCESS_KEY_ID"),
              *secret = fn_store_variable(store, "AWS_SECRET_ACCESS_KEY");
   const char *token = fn_store_variable(store, "AWS_SESSION_TOKEN");
+  if (!token) token = fn_store_variable(store, "AWS_SECURITY_TOKEN"); /* its older name */
   if (id && secret) return fn_aws_found_set(found, id, secret, token ? token : "", INT64_MAX, err);
-  fn_buf_printf(tried, "environment (%s is not set)", id ? "AWS_SECRET_ACCESS_KEY" : "AWS_ACCESS_KEY_ID");
+  if (id) /* who set half of it wants this account, and no other that happens to be at hand */
+    return fn_err_set(err, FN_E_INVALID, "AWS_ACCESS_KEY_ID is set, and AWS_SECRET_ACCESS_KEY is not");
+  fn_buf_append_str(tried, "environment (AWS_ACCESS_KEY_ID is not set)");
   return FN_OK;
 }
 

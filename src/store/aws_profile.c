@@ -101,20 +101,23 @@ static fn_status from_section(fn_aws_found *found, walk *w, fn_str text, const c
   if (!path) return fn_buf_append_str(w->tried, ", ~/.aws (no home folder)"), FN_OK;
   const bool has_id = fn_ini_find(&id, text, section, "aws_access_key_id");
   const bool has_secret = fn_ini_find(&secret, text, section, "aws_secret_access_key");
-  const bool has_token = fn_ini_find(&token, text, section, "aws_session_token");
+  const bool has_token = fn_ini_find(&token, text, section, "aws_session_token") ||
+                         fn_ini_find(&token, text, section, "aws_security_token"); /* its older name */
   if (has_id && has_secret) {
     fn_buf_reset(w->source);
     fn_buf_printf(w->source, "%.250s [%.100s]", path, section);
     return fn_aws_found_set(found, id.data, secret.data, has_token ? token.data : "", INT64_MAX, err);
   }
+  if (has_id) /* as in the environment: no other account in its place */
+    return fn_err_set(err, FN_E_INVALID, "%.250s: [%.100s] has aws_access_key_id and no aws_secret_access_key", path,
+                      section);
   const char *why = !fn_path_exists(path) ? "no such file" : text.length == 0 ? "it is empty or cannot be read" : NULL;
   if (why)
     fn_buf_printf(w->tried, ", %.200s (%s)", path, why);
   else if (!fn_ini_has_section(text, section))
     fn_buf_printf(w->tried, ", %.200s (no section [%.100s])", path, section);
   else
-    fn_buf_printf(w->tried, ", %.200s (no %s in [%.100s])", path,
-                  has_id ? "aws_secret_access_key" : "aws_access_key_id", section);
+    fn_buf_printf(w->tried, ", %.200s (no aws_access_key_id in [%.100s])", path, section);
   return FN_OK;
 }
 

@@ -221,10 +221,10 @@ static fn_status run(upload *u, bool ask, fn_err *err) {
   return FN_OK;
 }
 
-static void cancel_session(const upload *u) {
-  const fn_store_call call = {.method = "DELETE", .url = u->session, .total = -1};
+static void cancel_session(const upload *u, const char *session) {
+  const fn_store_call call = {.method = "DELETE", .url = session, .total = -1};
   FN_AUTO_ANSWER fn_call_answer answer = {0};
-  if (u->session[0]) (void)!u->store->driver->call(&answer, u->store, &call, NULL);
+  if (*session) (void)!u->store->driver->call(&answer, u->store, &call, NULL);
 }
 
 fn_status fn_gs_upload(fn_store *store, const char *key, const fn_gs_source *source, const char *sha256, fn_err *err) {
@@ -236,12 +236,14 @@ fn_status fn_gs_upload(fn_store *store, const char *key, const fn_gs_source *sou
   if (source->from_file) FN_TRY(fn_store_tell(store, begin, err));
   u.memory.fd = -1;
   if (source->length > u.piece) fn_upload_claim(&u.memory, store);
-  FN_AUTO_FREE char *kept = source->length > u.piece ? fn_upload_recall(store, &u.memory) : NULL;
+  FN_AUTO_FREE char *other = NULL;
+  FN_AUTO_FREE char *kept = source->length > u.piece ? fn_upload_recall(&other, store, &u.memory) : NULL;
+  if (other) cancel_session(&u, other); /* of the file that was here before; a short one leaves it to Google's week */
   const bool goes_on = kept && strlen(kept) < sizeof u.session;
   if (goes_on) memcpy(u.session, kept, strlen(kept) + 1);
   fn_status status = run(&u, goes_on, err);
   const bool keep = u.memory.fd >= 0 && (status == FN_E_IO || status == FN_E_CANCELLED) && !u.is_done;
-  if (status != FN_OK && !keep && !u.is_done) cancel_session(&u);
+  if (status != FN_OK && !keep && !u.is_done) cancel_session(&u, u.session);
   if (!keep) fn_upload_forget(store, &u.memory);
   fn_upload_release(&u.memory, store);
   if (!keep || !err) return status;

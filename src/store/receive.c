@@ -17,7 +17,8 @@ enum { MAX_HEADERS = 8 };
 typedef struct receiving {
   fn_store *store;
   const fn_store_call *call;
-  char *name; /* store and key: what the part belongs to, and what is shown */
+  char *name;         /* store and key: what the part belongs to, and what is shown */
+  const char *sha256; /* that the caller wants; NULL: any */
   fn_part part;
   uint64_t offset; /* where this attempt began */
   bool begun, restart;
@@ -294,6 +295,19 @@ static fn_status start_anew(receiving *r, fn_err *err) {
   return fn_part_empty(&r->part, err);
 }
 
+/* Where neither a length nor chunks nor a checksum tell the end, a connection that broke looks like one: buckets always
+ * say one of them. A web server of the old kind does not. */
+static fn_status check_end(const fn_store *store, const fn_call_answer *answer, const char *name, bool has_sum,
+                           fn_err *err) {
+  fn_str value;
+  int64_t length;
+  const bool said = fn_call_header(&value, answer, "content-length") && fn_str_to_int64(&length, value);
+  if (has_sum || said || !store->driver->has_ranges || fn_call_header(&value, answer, "transfer-encoding"))
+    return FN_OK;
+  return fn_err_set(err, FN_E_IO, "%.500s: an answer with neither a length nor a checksum: it may have been cut off",
+                    name);
+}
+
 /* One request for what is missing; FN_OK: it brought all of it, or all that is not the crew's. */
 static fn_status try_once(void *arg, bool *again_out, uint64_t *n_bytes_out, fn_call_answer *answer, fn_err *err) {
   receiving *r = arg;
@@ -318,7 +332,8 @@ static fn_status try_once(void *arg, bool *again_out, uint64_t *n_bytes_out, fn_
   if (answer->status < 200 || answer->status > 299)
     return r->store->driver->explain(r->store, answer, r->call->key, err);
   if (!r->begun) FN_TRY(begin(r, answer, err)); /* an empty file */
-  if (part->total < 0 || part->size == (uint64_t)part->total) return FN_OK;
+  if (part->total < 0) return check_end(r->store, answer, r->name, r->sha256 || r->should.kinds, err);
+  if (part->size == (uint64_t)part->total) return FN_OK;
   *again_out = true;
   return fn_err_set(err, FN_E_IO, "%.500s: it ended early", r->name);
 }
@@ -342,11 +357,11 @@ static bool on_checked(void *arg, uint64_t n_bytes) {
   return tell(arg, FN_DOWNLOAD_CHECK, n_bytes, NULL) == FN_OK;
 }
 
-static fn_status check(receiving *r, const char *sha256, fn_err *err) {
+static fn_status check(receiving *r, fn_err *err) {
   fn_sums is, should = r->should;
-  if (sha256) { /* then a tag that may be no MD5, though it looks like one, has nothing to add */
+  if (r->sha256) { /* then a tag that may be no MD5, though it looks like one, has nothing to add */
     should.kinds = (should.kinds & ~(unsigned)FN_SUM_MD5) | FN_SUM_SHA256;
-    memcpy(should.sha256, sha256, 65);
+    memcpy(should.sha256, r->sha256, 65);
   }
   if (should.kinds == 0) return FN_OK;
   const uint64_t size = r->part.range_bytes ? (uint64_t)r->part.total : r->part.size;
@@ -406,10 +421,10 @@ fn_status fn_store_receive(fn_store *store, const fn_store_call *call, const cha
   if (!name) return fn_err_no_memory(err, call->key);
   if (fn_path_is_dir(to_path))
     return fn_err_set(err, FN_E_INVALID, "%s: a folder; the name of a file is accepted", to_path);
-  receiving r = {.store = store, .call = call, .name = name, .part = {.fd = -1}};
+  receiving r = {.store = store, .call = call, .name = name, .sha256 = sha256, .part = {.fd = -1}};
   FN_TRY(open_part(&r, to_path, err));
   fn_status status = fetch(&r, err);
-  if (status == FN_OK) status = check(&r, sha256, err);
+  if (status == FN_OK) status = check(&r, err);
   if (status == FN_OK) status = place(&r, to_path, err);
   if (status != FN_OK && (fn_part_length(&r.part) == 0 || !r.part.validator[0])) fn_part_remove(&r.part);
   fn_part_close(&r.part);
@@ -428,6 +443,7 @@ fn_status fn_store_receive_small(fn_buf *out, fn_store *store, const fn_store_ca
     return fn_err_set(err, FN_E_LIMIT, "%.500s: longer than %zu bytes", name, max_bytes);
   fn_sums should = {0}, is;
   store->driver->sums(&should, &answer);
+  FN_TRY(check_end(store, &answer, name, should.kinds, err));
   if (should.kinds) {
     FN_TRY(fn_sums_bytes(&is, fn_buf_str(&answer.body), should.kinds, err));
     FN_TRY(fn_sums_check(&is, &should, name, err));

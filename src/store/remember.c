@@ -38,7 +38,14 @@ void fn_upload_release(fn_upload *u, const fn_store *store) {
   u->fd = -1;
 }
 
-char *fn_upload_recall(const fn_store *store, const fn_upload *u) {
+bool fn_upload_is_kept(const fn_store *store, const char *key) {
+  const fn_upload u = {.uri = store->uri, .key = key};
+  FN_AUTO_FREE char *path = path_of(store, &u);
+  return path && fn_path_exists(path);
+}
+
+char *fn_upload_recall(char **other_out, const fn_store *store, const fn_upload *u) {
+  *other_out = NULL;
   FN_AUTO_FREE char *path = path_of(store, u);
   FN_AUTO_JSON json_t *state = NULL;
   const char *uri, *key, *sha256, *id;
@@ -51,9 +58,13 @@ char *fn_upload_recall(const fn_store *store, const fn_upload *u) {
       fn_json_get_int(&length, state, "size_bytes", 0, INT64_MAX, NULL, "", NULL) != FN_OK ||
       fn_json_get_int(&part, state, "part_bytes", 0, INT64_MAX, NULL, "", NULL) != FN_OK)
     return NULL;
-  const bool same = strcmp(uri, u->uri) == 0 && strcmp(key, u->key) == 0 && strcmp(sha256, u->sha256) == 0 &&
-                    (uint64_t)length == u->length && (uint64_t)part == u->part_bytes;
-  return same ? fn_str_dup(fn_str_from(id)) : NULL;
+  if (strcmp(uri, u->uri) != 0 || strcmp(key, u->key) != 0) return NULL;
+  const bool same =
+      u->sha256 && strcmp(sha256, u->sha256) == 0 && (uint64_t)length == u->length && (uint64_t)part == u->part_bytes;
+  char *copy = fn_str_dup(fn_str_from(id));
+  if (same) return copy;
+  *other_out = copy;
+  return NULL;
 }
 
 void fn_upload_keep(const fn_upload *u, const char *id) {

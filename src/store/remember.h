@@ -18,8 +18,11 @@ void fn_upload_claim(fn_upload *upload, const fn_store *store);
 void fn_upload_release(fn_upload *upload, const fn_store *store);
 
 /* The id that was kept for it (S3: an upload id; Google: the address of a session), malloc'd; NULL when there is none
- * or the file has changed. */
-char *fn_upload_recall(const fn_store *store, const fn_upload *upload);
+ * or the file has changed: *other_out is then the one of the file before, malloc'd, which nobody else will end, or
+ * NULL. */
+char *fn_upload_recall(char **other_out, const fn_store *store, const fn_upload *upload);
+/* Whether something may be kept for a key, without a claim. */
+bool fn_upload_is_kept(const fn_store *store, const char *key);
 /* Keeps an id, readable by the owner only: whoever has Google's can write. Without a folder it does nothing, and a
  * failure is none of the upload's. */
 void fn_upload_keep(const fn_upload *upload, const char *id);

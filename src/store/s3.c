@@ -49,7 +49,7 @@ static fn_status set_base(fn_s3 *s3, const char *base, bool in_path, fn_err *err
     status = fn_err_set(err, FN_E_INVALID, "%.*s is no endpoint of S3; https://host[:port] is (store.s3_endpoint)",
                         (int)(strcspn(url.text, "?#") < 300 ? strcspn(url.text, "?#") : 300), url.text);
   else
-    status = keep_base(s3, &url, fn_buf_str(&text), err);
+    status = keep_base(s3, &url, fn_str_from(url.text), err);
   fn_url_deinit(&url);
   return status;
 }
@@ -211,6 +211,7 @@ static fn_status s3_stat(fn_store_entry *entry_out, fn_store *store, const char 
 static fn_status s3_remove(fn_store *store, const char *key, fn_err *err) {
   const fn_store_call call = {.method = "DELETE", .key = key, .total = -1};
   FN_AUTO_ANSWER fn_call_answer answer = {0};
+  fn_s3_drop_upload(store, key);
   const fn_status status = fn_store_expect(&answer, store, &call, err);
   char code[FN_S3_SHOWN + 1];
   fn_s3_error_part(code, &answer, "Error/Code");
@@ -270,6 +271,7 @@ static fn_status put_open(fn_store *store, const char *key, const char *from_pat
   FN_TRY(fn_store_tell(store, begin, err));
   const uint64_t part_mb = (uint64_t)(store->buckets.part_mb < 5 ? 5 : store->buckets.part_mb); /* S3's least */
   if (length > part_mb << 20) return fn_s3_upload(store, key, from_path, fd, length, &sums, err);
+  fn_s3_drop_upload(store, key);
   fn_store_call call = {
       .key = key, .from_file = true, .body_file = fd, .body_length = length, .total = (int64_t)length};
   return put_whole(store, &call, &sums, err);

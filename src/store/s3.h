@@ -31,6 +31,8 @@ static inline fn_s3_learnt fn_s3_learnt_of(const fn_store *store) {
 /* Puts a file that is longer than a part (s3_upload.c). sums: SHA-256 of the whole. */
 FN_NODISCARD fn_status fn_s3_upload(fn_store *store, const char *key, const char *from_path, int fd, uint64_t length,
                                     const fn_sums *sums, fn_err *err);
+/* Ends an upload in parts that broke off and is not to go on: the key gets another file, or goes. */
+void fn_s3_drop_upload(fn_store *store, const char *key);
 /* ---- s3_answer.c: what answers mean; explain, renew and sums are the driver's */
 
 enum { FN_S3_SHOWN = 200 };

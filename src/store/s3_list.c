@@ -15,7 +15,7 @@ typedef struct page {
   fn_store_entry entry;
   bool has_key, has_size;
   /* of the page */
-  bool is_list, truncated;
+  bool is_list, truncated, encoded;
   char token[MAX_TOKEN];
 } page;
 
@@ -27,11 +27,12 @@ static int digit_of(char c) {
 }
 
 /* encoding-type=url: %XX, and '+' for a space. False when it does not fit or holds a NUL. */
-static bool decode(char out[MAX_KEY], fn_str text) {
+static bool decode(char out[MAX_KEY], fn_str text, bool encoded) {
   size_t n = 0;
   for (size_t i = 0; i < text.length; i++) {
-    char c = text.data[i] == '+' ? ' ' : text.data[i];
-    if (c == '%' && i + 2 < text.length && digit_of(text.data[i + 1]) >= 0 && digit_of(text.data[i + 2]) >= 0) {
+    char c = encoded && text.data[i] == '+' ? ' ' : text.data[i];
+    if (encoded && c == '%' && i + 2 < text.length && digit_of(text.data[i + 1]) >= 0 &&
+        digit_of(text.data[i + 2]) >= 0) {
       c = (char)(digit_of(text.data[i + 1]) * 16 + digit_of(text.data[i + 2]));
       i += 2;
     }
@@ -61,7 +62,7 @@ static fn_status on_element(void *arg, const char *path, fn_str text, fn_err *er
   char time[64];
   if (fn_xml_is(path, "ListBucketResult")) p->is_list = true;
   if (fn_xml_is(path, "*/Contents")) return end_entry(p, err);
-  if (fn_xml_is(path, "*/Contents/Key")) p->has_key = decode(p->key, text);
+  if (fn_xml_is(path, "*/Contents/Key")) p->has_key = decode(p->key, text, p->encoded);
   if (fn_xml_is(path, "*/Contents/Size") && fn_str_to_int64(&size, text) && size >= 0) {
     p->has_size = true;
     p->entry.size_bytes = (uint64_t)size;
@@ -74,6 +75,13 @@ static fn_status on_element(void *arg, const char *path, fn_str text, fn_err *er
   if (fn_xml_is(path, "*/NextContinuationToken") && text.length < sizeof p->token)
     snprintf(p->token, sizeof p->token, "%.*s", (int)text.length, text.data);
   return FN_OK;
+}
+
+/* A service that does not know encoding-type leaves keys as they are, and does not name it. */
+static bool is_encoded(const fn_call_answer *answer) {
+  FN_AUTO_BUF fn_buf kind;
+  fn_buf_init(&kind, MAX_TOKEN);
+  return fn_xml_find(&kind, fn_buf_str(&answer->body), "*/EncodingType") && fn_str_is(fn_buf_str(&kind), "url");
 }
 
 fn_status fn_s3_list(fn_store *store, const char *folder, fn_store_each each, void *arg, fn_err *err) {
@@ -94,6 +102,7 @@ fn_status fn_s3_list(fn_store *store, const char *folder, fn_store_each each, vo
         .method = "GET", .query = query, .n_query = token[0] ? 4 : 3, .max_answer_bytes = MAX_PAGE, .total = -1};
     FN_TRY(fn_store_expect(&answer, store, &call, err));
     p->is_list = p->truncated = false;
+    p->encoded = is_encoded(&answer);
     p->token[0] = 0;
     FN_TRY(fn_xml_walk(fn_buf_str(&answer.body), store->uri, on_element, p, err));
     if (!p->is_list) return fn_s3_no_speaker(store, err);

@@ -204,11 +204,22 @@ static fn_status complete(upload *u, fn_err *err) {
 }
 
 /* Otherwise its parts are paid for until somebody finds them. */
-static void abort_upload(const upload *u) {
-  const fn_call_pair query[] = {{"uploadId", u->id}};
-  const fn_store_call call = {.method = "DELETE", .key = u->key, .query = query, .n_query = 1, .total = -1};
+static void abort_upload(fn_store *store, const char *key, const char *id) {
+  const fn_call_pair query[] = {{"uploadId", id}};
+  const fn_store_call call = {.method = "DELETE", .key = key, .query = query, .n_query = 1, .total = -1};
   FN_AUTO_ANSWER fn_call_answer answer = {0};
-  (void)!u->store->driver->call(&answer, u->store, &call, NULL); /* what failed before is what is told */
+  if (*id) (void)!store->driver->call(&answer, store, &call, NULL); /* what failed before is what is told */
+}
+
+void fn_s3_drop_upload(fn_store *store, const char *key) {
+  if (!fn_upload_is_kept(store, key)) return;
+  fn_upload u = {.uri = store->uri, .key = key};
+  fn_upload_claim(&u, store);
+  FN_AUTO_FREE char *other = NULL;
+  (void)!fn_upload_recall(&other, store, &u); /* no file has no digest */
+  if (other) abort_upload(store, key, other);
+  if (other) fn_upload_forget(store, &u);
+  fn_upload_release(&u, store);
 }
 
 static bool is_stored(const upload *u) {
@@ -218,14 +229,17 @@ static bool is_stored(const upload *u) {
 }
 
 static fn_status run(upload *u, fn_err *err) {
-  FN_AUTO_FREE char *kept = fn_upload_recall(u->store, &u->memory);
+  FN_AUTO_FREE char *other = NULL;
+  FN_AUTO_FREE char *kept = fn_upload_recall(&other, u->store, &u->memory);
   bool goes_on = false;
+  if (other) abort_upload(u->store, u->key, other); /* of the file that was here before */
   if (kept && strlen(kept) < sizeof u->id) {
     memcpy(u->id, kept, strlen(kept) + 1);
     const fn_status listed = list_parts(&goes_on, u, err);
     /* Who may not list parts can begin anew. */
     if (listed != FN_OK && listed != FN_E_INVALID) return listed;
     goes_on = goes_on && listed == FN_OK;
+    if (listed != FN_OK) abort_upload(u->store, u->key, u->id);
   }
   if (!goes_on) FN_TRY(create(u, err));
   fn_status status = put_parts(u, err);
@@ -240,7 +254,7 @@ static fn_status run(upload *u, fn_err *err) {
   }
   /* What may pass, or was stopped, goes on with the same call when there is a memory of it. */
   const bool keep = u->memory.fd >= 0 && (status == FN_E_IO || status == FN_E_CANCELLED);
-  if (status != FN_OK && !keep) abort_upload(u);
+  if (status != FN_OK && !keep) abort_upload(u->store, u->key, u->id);
   if (!keep) fn_upload_forget(u->store, &u->memory);
   if (status == FN_OK || !keep || !err) return status;
   char text[sizeof err->message];

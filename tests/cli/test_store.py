@@ -5,6 +5,7 @@ import calendar
 import hashlib
 import json
 import random
+import re
 import shutil
 import tempfile
 import threading
@@ -364,6 +365,19 @@ def test_missing_aws_credentials_are_named(cloud, tmp_path):
         assert part in done["message"], done
 
 
+def test_half_of_a_key_is_no_reason_for_another_account(serve, cloud, tmp_path):
+    (tmp_path / ".aws").mkdir()
+    (tmp_path / ".aws/credentials").write_text("[half]\naws_access_key_id = A\n[default]\naws_access_key_id = B\naws_secret_access_key = s\n"
+                                               "aws_security_token = older-name\n")
+    other = {"AWS_CONTAINER_CREDENTIALS_FULL_URI": cloud.url + "/container", "AWS_CONTAINER_AUTHORIZATION_TOKEN": "container-secret"}
+    server = serve(whole(b"x"))
+    run = lambda **env: probe(tmp_path, "read", "s3://bucket", "k", env={**other, "AWS_ENDPOINT_URL": server.url, **env})
+    for env in ({"AWS_ACCESS_KEY_ID": "A"}, {"AWS_PROFILE": "half"}):
+        done = run(**env)
+        assert done["outcome"] == "invalid" and re.search("(?i)aws_secret_access_key", done["message"]) and server.requests == [], done
+    assert run()["output"] == "x" and signed_by(server) == [("B", "older-name")]
+
+
 def test_aws_services_that_refuse_tell_no_secret(cloud, tmp_path):
     (tmp_path / "identity").write_text("wrong-identity")
     web = {"AWS_WEB_IDENTITY_TOKEN_FILE": str(tmp_path / "identity"), "AWS_ROLE_ARN": "arn:x/WEB", "AWS_ENDPOINT_URL_STS": cloud.url}
@@ -448,19 +462,37 @@ def test_s3_endpoint_that_is_refused_is_not_used_by_the_next_request(serve, s3):
 
 
 def test_s3_lists_page_by_page_and_pass_over_what_is_no_key(serve, s3):
-    def page(*items, next_token=None):
+    def page(*items, next_token=None, encoded=False):
         rows = "".join(f"<Contents><Key>{k}</Key><LastModified>2013-05-24T00:00:01.000Z</LastModified><Size>{n}</Size></Contents>"
                        for k, n in items)  # fmt: skip
         more = f"<IsTruncated>true</IsTruncated><NextContinuationToken>{next_token}</NextContinuationToken>" if next_token else ""
-        return answer(200, f'<?xml version="1.0"?><ListBucketResult xmlns="u">{rows}{more}</ListBucketResult>')
+        kind = "<EncodingType>url</EncodingType>" if encoded else ""
+        return answer(200, f'<?xml version="1.0"?><ListBucketResult xmlns="u">{rows}{more}{kind}</ListBucketResult>')
 
-    server = serve(page(("p/a+b%2Bc", 1), ("p/", 0), ("q/x", 2), next_token="t/1=="), page(("p/d%2F%C3%BC", 3), ("p/a%2F..%2Fb", 1)))
+    server = serve(page(("p/a+b%2Bc", 1), ("p/", 0), ("q/x", 2), next_token="t/1==", encoded=True), page(("p/d%2F%C3%BC", 3), ("p/a%2F..%2Fb", 1), encoded=True))
     done = s3(server, "list", uri="s3://bucket/p")
     assert done["output"] == "a b+c 1 1369353601000\nd/ü 3 1369353601000\n"
     assert server.paths() == ["/bucket/?encoding-type=url&list-type=2&prefix=p%2F",
                               "/bucket/?continuation-token=t%2F1%3D%3D&encoding-type=url&list-type=2&prefix=p%2F"]  # fmt: skip
     done = s3(serve(page(("p/a", 1), next_token="same"), page(("p/b", 1), next_token="same")), "list", uri="s3://bucket/p")
     assert done["outcome"] == "io" and "not where" in done["message"]
+    done = s3(serve(page(("p/a+b%20c", 1))), "list", uri="s3://bucket/p")
+    assert done["output"].startswith("a+b%20c 1 "), "a service that does not know the encoding names none"
+
+
+def test_s3_answer_that_may_be_cut_off_is_no_file(serve, s3, tmp_path):
+    """Neither a length nor chunks nor a checksum; and the host is signed as it is sent."""
+
+    def endless(*lines):
+        return lambda h: h.wfile.write(b"".join(b"%s\r\n" % line for line in (b"HTTP/1.0 200 OK", b'ETag: "a-2"', *lines, b"", b"half")))
+
+    for lines in ([], [b"Content-Length: " + b"9" * 23]):
+        server = serve(endless(*lines))
+        for verb, *more in (["get", "k", tmp_path / "out"], ["read", "k"]):
+            done = s3(server, verb, *more, env={"AWS_ENDPOINT_URL": f"http://LocalHost:{server.port}"})
+            assert done["outcome"] == "io" and "cut off" in done["message"] and not (tmp_path / "out").exists(), done
+        assert server.headers("Host")[0] == f"localhost:{server.port}"
+    assert s3(serve(endless(b"x-amz-meta-sha256: " + hashlib.sha256(b"half\r\n").hexdigest().encode())), "read", "k")["output"] == "half\r\n"
 
 
 def test_s3_expired_keys_are_fetched_again(serve, cloud, tmp_path):
@@ -600,6 +632,13 @@ def test_web_server_is_read_only(serve, tmp_path):
     secret = serve(status(401)).url.replace("//", "//me:pass-word@")
     done = probe(tmp_path, "read", secret, "k")
     assert done["outcome"] == "invalid" and "pass-word" not in json.dumps(done)
+    secret = f"sig={'s3cr+t%2F' * 3}"  # a signed address, sent back by servers of every kind
+    for where in (f"ftp://h/x?{secret}", f"http://[?{secret}", "", f"file:///x?{secret}", f"http://me:{secret}@[/x"):
+        server = serve(status(302, Location=where))
+        done = probe(tmp_path, "get", server.url + "/m?" + secret, "k", tmp_path / "out")
+        assert done["outcome"] in ("invalid", "io") and "s3cr" not in json.dumps(done) and "?" not in done["message"], done
+    done = probe(tmp_path, "read", serve(answer(403, secret + " " + "s3cr+t/" * 3)).url + "/m?" + secret, "k")
+    assert done["outcome"] == "invalid" and "s3cr" not in json.dumps(done), done
     server = serve(whole(DATA, send=1000), whole(DATA))
     assert probe(tmp_path, "get", server.url, "k", tmp_path / "out2")["outcome"] == "ok"
     assert (tmp_path / "out2").read_bytes() == DATA

@@ -305,6 +305,14 @@ def test_upload_that_broke_off_goes_on(s3, spoiled, tmp_path, moto):
     assert done["outcome"] == "ok" and list(state.iterdir()) == []
     assert [path.split("&")[0] for method, path, _ in proxy.seen if method == "PUT"] == ["/bucket/broken?partNumber=3"]
     assert moto.s3.get_object(Bucket="bucket", Key="broken")["Body"].read() == BIG
+    # Another file, other parts or a short file do not go on with it, nor leave it behind.
+    for name, size, settings in (("broken", len(BIG), {}), ("other", len(BIG), {"store.part_mb": 6}), ("short", 9, {})):
+        proxy.spoil = lambda method, path, n: 503 if "partNumber=3" in path else None
+        assert s3("put", "changed", tmp_path / "source", "state", state, env=env)["outcome"] == "io"
+        proxy.spoil = lambda method, path, n: None
+        (tmp_path / name).write_bytes(bytes(size))
+        assert s3("put", "changed", tmp_path / name, "state", state, env=env, **settings)["outcome"] == "ok"
+        assert moto.s3.list_multipart_uploads(Bucket="bucket").get("Uploads", []) == [] and list(state.iterdir()) == []
     # Without a memory nothing is left that would be paid for.
     proxy.spoil = lambda method, path, n: 503 if "partNumber=3" in path else None
     assert s3("put", "broken2", tmp_path / "source", env=env)["outcome"] == "io"
