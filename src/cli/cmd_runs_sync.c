@@ -124,8 +124,8 @@ static bool still_waits(const void *arg) {
 /* False when somebody asked to stop, or the server asks for longer than net.max_wait_s. */
 static bool wait_a_while(const fn_net_options *net, int64_t n_failures, const fn_mlflow_failure *f) {
   if (f->retry_after_s > net->max_wait_s) return false;
-  return fn_backoff_sleep(fn_backoff_s(net->backoff_s, net->max_wait_s, n_failures, f->retry_after_s), still_waits,
-                          NULL);
+  return fn_backoff_sleep(fn_mlflow_wait_s(net->backoff_s, net->max_wait_s, (uint64_t)n_failures, f->retry_after_s),
+                          still_waits, NULL);
 }
 
 /* Whether another attempt is made after a failure; each file that waits has one at least. */
@@ -160,7 +160,7 @@ static fn_status send_all(outcome *o, const sync_job *job, fn_journal *journal, 
     status = fn_mlflow_send_some(&sent, sender, err);
     o->n_sent += sent.n_events;
     more = sent.more;
-    if (status == FN_OK && sent.n_events > 0) n_failures = 0, n_files_failed = 0;
+    if (sent.n_events > 0 || sent.progress) n_failures = 0, n_files_failed = 0;
     if (status != FN_OK &&
         is_tried_again(sender, &sent, &n_failures, &n_files_failed, fn_journal_n_waiting(journal), mlflow, net)) {
       status = FN_OK;

@@ -33,60 +33,86 @@ static fn_status save_mlmodel(const char *scratch, const fn_mlflow_logged *l, co
   return fn_mlmodel_save_text(scratch, "MLmodel", &out, err);
 }
 
-/* Puts the next file unless an earlier attempt did; *at counts them. */
-static fn_status put(size_t *at, fn_mlflow_log_progress *p, fn_mlflow *m, const fn_mlflow_logged *l, const char *folder,
+/* Puts a file unless an earlier attempt did. */
+static fn_status put(fn_mlflow_log_progress *p, fn_mlflow *m, const fn_mlflow_logged *l, const char *folder,
                      const char *name, const char *source, fn_err *err) {
-  if ((*at)++ < p->n_files) return FN_OK;
   FN_AUTO_FREE char *path = *folder ? fn_path_join(folder, name) : fn_str_dup(fn_str_from(name));
   FN_AUTO_FREE char *file = fn_path_join(source, name);
   if (!path || !file) return fn_err_no_memory(err, "a path");
+  if (json_object_get(p->there, path)) return FN_OK;
   FN_TRY(fn_mlflow_put(m, l->root, path, file, err));
-  p->n_files = *at;
-  return FN_OK;
+  p->n_so_far++;
+  return json_object_set_new_nocheck(p->there, path, json_true()) == 0 ? FN_OK : fn_err_no_memory(err, "a file");
 }
 
 /* MLmodel last: what has one is whole. */
 static fn_status put_files(fn_mlflow_log_progress *p, fn_mlflow *m, const fn_mlflow_logged *l, const char *dir,
-                           const char *scratch, bool has_class, fn_err *err) {
+                           const char *scratch, fn_err *err) {
   FN_AUTO_FREE char **names = NULL;
-  size_t n = 0, at = 0;
+  const bool has_class = *p->model_class;
+  size_t n = 0;
   FN_TRY(fn_dir_list(&names, &n, dir, err));
   for (size_t i = 0; i < n; i++) {
     FN_AUTO_FREE char *file = fn_path_join(dir, names[i]);
     if (!file) return fn_err_no_memory(err, "a path");
     if (!fn_mlmodel_is_plain_file(file)) continue;
-    FN_TRY(put(&at, p, m, l, FN_MLMODEL_FOLDER, names[i], dir, err));
+    FN_TRY(put(p, m, l, FN_MLMODEL_FOLDER, names[i], dir, err));
     if (has_class && fn_mlmodel_is_tokenizer_file(names[i]))
-      FN_TRY(put(&at, p, m, l, FN_MLMODEL_COMPONENTS, names[i], dir, err));
+      FN_TRY(put(p, m, l, FN_MLMODEL_COMPONENTS, names[i], dir, err));
   }
-  if (has_class) FN_TRY(put(&at, p, m, l, "", "requirements.txt", scratch, err));
-  if (has_class) FN_TRY(put(&at, p, m, l, "", "python_env.yaml", scratch, err));
-  return put(&at, p, m, l, "", "MLmodel", scratch, err);
+  if (has_class) FN_TRY(put(p, m, l, "", "requirements.txt", scratch, err));
+  if (has_class) FN_TRY(put(p, m, l, "", "python_env.yaml", scratch, err));
+  return put(p, m, l, "", "MLmodel", scratch, err);
+}
+
+/* What was hashed is what was sent, or the model is not called ready: another attempt makes one of what is there now.
+ */
+static fn_status check_unchanged(const fn_mlflow_log_progress *p, fn_mlflow *m, const fn_mlflow_log_source *s,
+                                 fn_err *err) {
+  uint64_t stamp = 0;
+  FN_TRY(fn_mlmodel_stamp(&stamp, s->dir, err));
+  if (stamp == p->stamp) return FN_OK;
+  FN_TRY(fn_mlflow_logged_fail(m, p->id, err));
+  return fn_err_set(err, FN_E_IO, "%s was changed while it was sent", s->dir);
 }
 
 static fn_status log_to(fn_mlflow_log_progress *p, fn_mlflow *m, const fn_mlflow_run *run,
                         const fn_mlflow_log_source *s, fn_err *err) {
   fn_mlflow_logged l = {0};
   fn_err why = {0};
-  fn_status status = fn_mlflow_logged_find(&l, m, run, s->hash, NULL, &why);
+  fn_status status = fn_mlflow_logged_find(&l, m, run, p->hash, NULL, &why);
   if (status == FN_E_UNSUPPORTED) return FN_OK; /* before 3.x: the model is files of the run */
   if (status != FN_OK) return fn_err_set(err, status, "%s", why.message);
-  const fn_track_pair tags[] = {{FN_LOGGED_HASH, s->hash}, {"fakenews.run_id", s->run_id}};
+  const fn_track_pair tags[] = {{FN_LOGGED_HASH, p->hash}, {"fakenews.run_id", s->run_id}};
   if (!l.id) status = fn_mlflow_logged_create(&l, m, run, s->name, tags, FN_COUNT_OF(tags), err);
   if (status == FN_OK && !l.ready) {
-    if (strcmp(p->id, l.id) != 0) p->n_files = 0;
+    if (strcmp(p->id, l.id) != 0) json_object_clear(p->there);
     (void)snprintf(p->id, sizeof p->id, "%s", l.id);
-    status = save_mlmodel(s->scratch, &l, run->id, s->model_class, s->name, err);
-    if (status == FN_OK) status = put_files(p, m, &l, s->dir, s->scratch, *s->model_class, err);
+    status = save_mlmodel(s->scratch, &l, run->id, p->model_class, s->name, err);
+    if (status == FN_OK) status = put_files(p, m, &l, s->dir, s->scratch, err);
+    if (status == FN_OK) status = check_unchanged(p, m, s, err);
     if (status == FN_OK) status = fn_mlflow_logged_finish(m, &l, run, err);
   }
   fn_mlflow_logged_deinit(&l);
   return status;
 }
 
-fn_status fn_mlflow_log_prepare(fn_mlflow_log_source *s, fn_err *err) {
-  FN_TRY(fn_mlmodel_hash(s->hash, s->dir, err));
-  return fn_mlmodel_class(s->model_class, s->dir, err);
+void fn_mlflow_log_progress_deinit(fn_mlflow_log_progress *p) {
+  json_decref(p->there);
+  *p = (fn_mlflow_log_progress){0};
+}
+
+fn_status fn_mlflow_log_prepare(fn_mlflow_log_progress *p, const fn_mlflow_log_source *s, fn_err *err) {
+  uint64_t stamp = 0;
+  if (!p->there && !(p->there = json_object())) return fn_err_no_memory(err, "files of a model");
+  FN_TRY(fn_mlmodel_stamp(&stamp, s->dir, err));
+  if (stamp == p->stamp) return FN_OK;
+  p->stamp = 0;
+  p->id[0] = '\0';
+  FN_TRY(fn_mlmodel_hash(p->hash, s->dir, err));
+  FN_TRY(fn_mlmodel_class(p->model_class, s->dir, err));
+  p->stamp = stamp;
+  return FN_OK;
 }
 
 fn_status fn_mlflow_log_model(fn_mlflow_log_progress *progress, fn_mlflow *m, const char *run_id,

@@ -179,34 +179,43 @@ static fn_status bring_params(fn_mlflow *m, const fn_mlflow_logged *l, const fn_
   }
 }
 
-/* The latest point of each metric once more, and this time as the model's: a database has the run's own already. */
-static fn_status bring_metrics(fn_mlflow *m, const fn_mlflow_logged *l, const fn_mlflow_run *run, fn_err *err) {
+/* Metrics from *at on, as many as one request takes: their latest points once more, and this time as the model's. */
+static size_t write_metrics(fn_json_writer *w, size_t *at, const json_t *metrics, const char *model_id) {
   static const char *const members[] = {"value", "timestamp", "step"};
-  const json_t *metrics = json_object_get(json_object_get(run->json, "data"), "metrics");
-  FN_AUTO_BUF fn_buf body;
-  fn_json_writer w;
   size_t n = 0;
-  fn_buf_init(&body, 1024 * 1024);
-  fn_json_begin(&w, &body, 0);
-  fn_json_object(&w, NULL);
-  fn_json_text(&w, "run_id", run->id);
-  fn_json_array(&w, "metrics");
-  for (size_t i = 0; i < json_array_size(metrics) && n < MAX_METRICS; i++) {
-    const json_t *p = json_array_get(metrics, i);
+  for (; *at < json_array_size(metrics) && n < MAX_METRICS; (*at)++) {
+    const json_t *p = json_array_get(metrics, *at);
     const char *key = fn_mlflow_text(p, "key");
     if (!*key || fn_str_starts_with(fn_str_from(key), "system/")) continue;
-    fn_json_object(&w, NULL);
-    fn_json_text(&w, "key", key);
+    fn_json_object(w, NULL);
+    fn_json_text(w, "key", key);
     for (size_t k = 0; k < FN_COUNT_OF(members); k++)
-      if (json_object_get(p, members[k])) fn_json_value(&w, members[k], json_object_get(p, members[k]));
-    fn_json_text(&w, "model_id", l->id);
-    fn_json_end(&w);
+      if (json_object_get(p, members[k])) fn_json_value(w, members[k], json_object_get(p, members[k]));
+    fn_json_text(w, "model_id", model_id);
+    fn_json_end(w);
     n++;
   }
-  fn_json_end(&w);
-  fn_json_end(&w);
-  FN_TRY(fn_buf_check(&body, "metrics of a model", err));
-  return n > 0 ? fn_mlflow_ask(NULL, m, "POST", "runs/log-batch", NULL, 0, fn_buf_str(&body), err) : FN_OK;
+  return n;
+}
+
+/* A database has the run's own points already. */
+static fn_status bring_metrics(fn_mlflow *m, const fn_mlflow_logged *l, const fn_mlflow_run *run, fn_err *err) {
+  const json_t *metrics = json_object_get(json_object_get(run->json, "data"), "metrics");
+  for (size_t at = 0; at < json_array_size(metrics);) {
+    FN_AUTO_BUF fn_buf body;
+    fn_json_writer w;
+    fn_buf_init(&body, 1024 * 1024);
+    fn_json_begin(&w, &body, 0);
+    fn_json_object(&w, NULL);
+    fn_json_text(&w, "run_id", run->id);
+    fn_json_array(&w, "metrics");
+    const size_t n = write_metrics(&w, &at, metrics, l->id);
+    fn_json_end(&w);
+    fn_json_end(&w);
+    FN_TRY(fn_buf_check(&body, "metrics of a model", err));
+    if (n > 0) FN_TRY(fn_mlflow_ask(NULL, m, "POST", "runs/log-batch", NULL, 0, fn_buf_str(&body), err));
+  }
+  return FN_OK;
 }
 
 /* A server lists a link as often as it is told of. */
@@ -233,7 +242,19 @@ static fn_status link_to_run(fn_mlflow *m, const fn_mlflow_logged *l, const fn_m
   fn_buf_append_json(&body, fn_str_from(run->id));
   fn_buf_printf(&body, ",\"models\":[{\"model_id\":\"%s\",\"step\":%lld}]}", l->id, (long long)step_of(run));
   FN_TRY(fn_buf_check(&body, "a request to MLflow", err));
-  return fn_mlflow_ask(NULL, m, "POST", "runs/outputs", NULL, 0, fn_buf_str(&body), err);
+  fn_err why = {0};
+  const fn_status status = fn_mlflow_ask(NULL, m, "POST", "runs/outputs", NULL, 0, fn_buf_str(&body), &why);
+  if (status == FN_OK) return FN_OK;
+  const fn_mlflow_failure failure = m->failure;
+  fn_mlflow_run now;
+  bool there = false;
+  /* A database refuses a link that it has: somebody else, or a proxy that sends twice, was faster. */
+  if (status == FN_E_INVALID && fn_mlflow_run_get(&now, m, run->id, NULL) == FN_OK) {
+    there = is_linked(&now, l->id);
+    fn_mlflow_run_deinit(&now);
+  }
+  m->failure = failure;
+  return there ? FN_OK : fn_err_set(err, status, "%s", why.message);
 }
 
 fn_status fn_mlflow_logged_finish(fn_mlflow *m, const fn_mlflow_logged *l, const fn_mlflow_run *run, fn_err *err) {

@@ -33,23 +33,29 @@ FN_NODISCARD fn_status fn_mlflow_logged_fail(fn_mlflow *mlflow, const char *id, 
 
 /* ---- a training's model ---- */
 
-/* How far fn_mlflow_log_model came, for another attempt of the same process. */
+/* How far fn_mlflow_log_model came, for another attempt of the same process. Zeroed at first; release with
+ * fn_mlflow_log_progress_deinit. */
 typedef struct fn_mlflow_log_progress {
-  char id[72];
-  size_t n_files;
+  uint64_t stamp; /* of the directory that was hashed; 0: none was */
+  char hash[33], model_class[96];
+  char id[72];     /* of the logged model that has the files of `there` */
+  json_t *there;   /* by their paths in the model */
+  size_t n_so_far; /* files that arrived, over all attempts */
 } fn_mlflow_log_progress;
+void fn_mlflow_log_progress_deinit(fn_mlflow_log_progress *progress);
 
 typedef struct fn_mlflow_log_source {
   const char *name;    /* of the logged model */
   const char *dir;     /* of the model */
   const char *scratch; /* a folder for the MLmodel */
   const char *run_id;  /* in the local store */
-  char hash[33], model_class[96];
 } fn_mlflow_log_source;
-/* Fills hash and class. FN_E_INVALID: the directory is no model's. */
-FN_NODISCARD fn_status fn_mlflow_log_prepare(fn_mlflow_log_source *source, fn_err *err);
-/* The directory as a logged model of a run of the server. Once, however often it is called; a server before 3.x has no
- * such models: FN_OK as well. */
+/* Hash and class of the directory; those of an earlier attempt while none of its files was written since. FN_E_INVALID:
+ * it is no model's. */
+FN_NODISCARD fn_status fn_mlflow_log_prepare(fn_mlflow_log_progress *progress, const fn_mlflow_log_source *source,
+                                             fn_err *err);
+/* The directory, which was prepared, as a logged model of a run of the server. Once, however often it is called; a
+ * server before 3.x has no such models: FN_OK as well. */
 FN_NODISCARD fn_status fn_mlflow_log_model(fn_mlflow_log_progress *progress, fn_mlflow *mlflow, const char *run_id,
                                            const fn_mlflow_log_source *source, fn_err *err);
 

@@ -19,6 +19,8 @@ bool fn_mlmodel_is_plain_file(const char *path);
 FN_NODISCARD fn_status fn_mlmodel_class(char out[96], const char *dir, fn_err *err);
 /* 32 digits over the names and bytes of a directory's plain files. */
 FN_NODISCARD fn_status fn_mlmodel_hash(char out[33], const char *dir, fn_err *err);
+/* A number, never 0, over names, sizes and times of those files: another one when a file was written since. */
+FN_NODISCARD fn_status fn_mlmodel_stamp(uint64_t *stamp_out, const char *dir, fn_err *err);
 
 /* Inside the object "flavors": "transformers" and "python_function". */
 void fn_mlmodel_write_flavors(fn_json_writer *w, const char *model_class, const char *source_name);

@@ -27,7 +27,7 @@ struct fn_mlflow_sender {
   fn_mlflow *mlflow;
   fn_journal *journal;
   const char *asked_experiment; /* NULL: what the journal says counts */
-  bool known;                   /* the run was seen at the server since the sender was made */
+  bool known, was_known;        /* the run was seen at the server since the sender was made; or since it was lost */
   char experiment[64];          /* of the run; "": not known yet */
   char status[16];              /* of the run, when it was seen */
   json_t *given;                /* the run as it was found, when it is one that was there before ours; else NULL */
@@ -76,6 +76,7 @@ void fn_mlflow_sender_destroy(fn_mlflow_sender *s) {
   free(s->data.hash);
   free(s->data.path);
   free(s->data.context);
+  fn_mlflow_log_progress_deinit(&s->model);
   free(s);
 }
 
@@ -109,23 +110,29 @@ static void see_data(fn_mlflow_sender *s, const char *key, const char *value) {
   if (strcmp(key, "context") == 0) keep_text(&s->data.context, value);
 }
 
-/* What a sender before this one told of the data set, before it could tell the whole. */
-static void recall_data(fn_mlflow_sender *s, const json_t *run) {
+/* What a sender before this one told of the data set and of the parent, before it could tell the whole. */
+static void recall(fn_mlflow_sender *s, const json_t *run) {
+  char parent[sizeof s->missing] = "";
+  bool has_parent = false;
   static const char *const lists[] = {"params", "tags"};
   for (size_t i = 0; i < FN_COUNT_OF(lists); i++) {
     const json_t *pairs = json_object_get(json_object_get(run, "data"), lists[i]);
     for (size_t j = 0; j < json_array_size(pairs); j++) {
       const json_t *pair = json_array_get(pairs, j);
-      see_data(s, fn_mlflow_text(pair, "key"), fn_mlflow_text(pair, "value"));
+      const char *key = fn_mlflow_text(pair, "key"), *value = fn_mlflow_text(pair, "value");
+      see_data(s, key, value);
+      if (strcmp(key, "fakenews.parent_run_id") == 0) (void)snprintf(parent, sizeof parent, "%s", value);
+      has_parent = has_parent || strcmp(key, "mlflow.parentRunId") == 0;
     }
   }
+  if (!has_parent) memcpy(s->missing, parent, sizeof parent);
 }
 
 static fn_status adopt(fn_mlflow_sender *s, const fn_mlflow_run *run, fn_err *err) {
   (void)snprintf(s->experiment, sizeof s->experiment, "%s", run->experiment_id);
   (void)snprintf(s->status, sizeof s->status, "%s", run->status);
   if (is_given(s, run->id) && !s->given) s->given = json_incref(run->json);
-  if (!s->known) recall_data(s, run->json);
+  if (!s->known) recall(s, run->json);
   fn_journal_remote *r = fn_journal_remote_of(s->journal);
   char *uri = fn_str_dup(fn_str_from(fn_mlflow_uri(s->mlflow))), *id = fn_str_dup(fn_str_from(run->id)),
        *artifacts = fn_str_dup(fn_str_from(run->artifact_uri));
@@ -439,6 +446,10 @@ static fn_status send_data(fn_mlflow_sender *s, fn_err *err) {
 
 static const double FIRST_WAIT_S = 0.5, LAST_WAIT_S = 60;
 
+double fn_mlflow_wait_s(double first_s, double last_s, uint64_t n_failures, double asked_s) {
+  return fn_backoff_s(first_s, last_s, asked_s > 0 ? 1 : (int64_t)n_failures, asked_s);
+}
+
 void fn_mlflow_sender_hurry(fn_mlflow_sender *s) {
   s->next_file_ns = 0;
 }
@@ -470,14 +481,14 @@ static fn_status find_file(char **path_out, const fn_mlflow_sender *s, const fn_
 }
 
 /* The folder of `path`, which is inside the run's. */
-static fn_status find_model(fn_mlflow_log_source *source, char *path, char **scratch_out, const fn_mlflow_sender *s,
+static fn_status find_model(fn_mlflow_log_source *source, char *path, char **scratch_out, fn_mlflow_sender *s,
                             const fn_track_event *e, fn_err *err) {
   *scratch_out = fn_path_join(fn_journal_folder(s->journal), "track/files");
   if (!*scratch_out) return fn_err_no_memory(err, "a path");
   path[strlen(path) - strlen(fn_path_base(path)) - 1] = '\0';
   *source = (fn_mlflow_log_source){
       .name = e->key, .dir = path, .scratch = *scratch_out, .run_id = fn_journal_head_of(s->journal)->id};
-  return fn_mlflow_log_prepare(source, err);
+  return fn_mlflow_log_prepare(&s->model, source, err);
 }
 
 static fn_status put_event(fn_mlflow_sender *s, const fn_track_event *e, const char *path,
@@ -545,7 +556,10 @@ static fn_status send_next_file(fn_mlflow_sent *sent, fn_mlflow_sender *s, fn_er
     return put_back(s, 0, err);
   }
   if (fn_clock_ns() < s->next_file_ns) return tell_file_failure(sent, s, err);
+  const size_t n_so_far = s->model.n_so_far;
   const fn_status status = send_file(s, &s->events[0], &s->file_failure);
+  sent->progress = s->model.n_so_far > n_so_far;
+  if (sent->progress) s->n_file_failures = 0;
   if (status == FN_OK) {
     s->n_file_failures = s->next_file_ns = 0;
     FN_TRY(fn_journal_advance(s->journal, s->bytes[0], 1, err));
@@ -560,7 +574,7 @@ static fn_status send_next_file(fn_mlflow_sent *sent, fn_mlflow_sender *s, fn_er
   *f = *fn_mlflow_last_failure(s->mlflow);
   s->n_file_failures++;
   const double wait =
-      fn_backoff_s(FIRST_WAIT_S, LAST_WAIT_S, (int64_t)s->n_file_failures, fmin(f->retry_after_s, LAST_WAIT_S));
+      fn_mlflow_wait_s(FIRST_WAIT_S, LAST_WAIT_S, s->n_file_failures, fmin(f->retry_after_s, LAST_WAIT_S));
   f->temporary = f->temporary || (status == FN_E_IO && s->gave_way);
   s->next_file_ns = fn_clock_ns() + (uint64_t)(wait * 1e9);
   FN_TRY(put_back(s, 0, err));
@@ -656,6 +670,8 @@ fn_status fn_mlflow_send_some(fn_mlflow_sent *sent, fn_mlflow_sender *s, fn_err 
   FN_TRY(read_events(s, err));
   if (s->n_events == 0) return FN_OK;
   fn_status status = ensure_run(s, err);
+  sent->progress = s->known && !s->was_known;
+  s->was_known = s->was_known || s->known;
   const uint64_t n_waiting = fn_journal_n_unsent(s->journal);
   if (status == FN_OK && are_files(s) && (s->n_events == n_waiting || s->n_put_back >= n_waiting))
     return send_next_file(sent, s, err);

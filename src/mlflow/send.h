@@ -18,6 +18,7 @@ void fn_mlflow_sender_destroy(fn_mlflow_sender *sender);
 /* What an attempt came to. */
 typedef struct fn_mlflow_sent {
   size_t n_events; /* that are done with */
+  bool progress;   /* the run is known, or files of a model arrived, that were not before: no failure in a row */
   bool more;       /* something may be sent at once: call again */
   bool moved;      /* of a failure: a permanent redirect */
   double asked_s;  /* of a failure: how long the server asks to be left alone; 0: it does not say */
@@ -37,6 +38,9 @@ FN_NODISCARD fn_status fn_mlflow_send_some(fn_mlflow_sent *sent_out, fn_mlflow_s
 /* Tells KILLED of a run that the server still takes for running, ended when its journal was written last; for a caller
  * that has sent all the rest and knows that no process works on it. */
 FN_NODISCARD fn_status fn_mlflow_send_killed(bool *told_out, fn_mlflow_sender *sender, fn_err *err);
+/* Seconds until another attempt, as in base/backoff.h; a server that says when (asked_s > 0) is asked then, and not
+ * later because it said so before. */
+double fn_mlflow_wait_s(double first_s, double last_s, uint64_t n_failures, double asked_s);
 /* The next attempt at a file is not waited for. */
 void fn_mlflow_sender_hurry(fn_mlflow_sender *sender);
 /* For the client's tick: whether the file on its way should give place, because it has not moved for still_s seconds

@@ -1,6 +1,5 @@
 #include "mlflow/sink.h"
 
-#include "base/backoff.h"
 #include "base/thread.h"
 #include "mlflow/send.h"
 #include "net/net.h"
@@ -50,7 +49,7 @@ static bool goes_on(void *arg) {
 
 static double wait_after(const mlflow_sink *s, uint64_t n_failures) {
   const double asked = fn_mlflow_last_failure(s->mlflow)->retry_after_s;
-  return fn_backoff_s(FIRST_WAIT_S, LAST_WAIT_S, (int64_t)n_failures, fmin(asked, MAX_ASKED_WAIT_S));
+  return fn_mlflow_wait_s(FIRST_WAIT_S, LAST_WAIT_S, n_failures, fmin(asked, MAX_ASKED_WAIT_S));
 }
 
 /* Sleeps until woken to end, something comes that does not wait for the files that failed, or the time is over; with
@@ -109,7 +108,7 @@ static void *send_all(void *arg) {
     fn_err err = {0};
     const fn_status status = fn_mlflow_send_some(&sent, s->sender, &err);
     pthread_mutex_lock(&s->mutex);
-    if (status == FN_OK && sent.n_events > 0) s->n_failures = s->n_lasting_failures = 0;
+    if (sent.n_events > 0 || sent.progress) s->n_failures = s->n_lasting_failures = 0;
     if (status == FN_OK && sent.more) continue;
     if (status != FN_OK) {
       s->only_files = sent.only_files;

@@ -73,6 +73,8 @@ class FakeMlflow:
                 elif fault == "close":
                     self.close_connection = True
                     self.connection.shutdown(2)
+                elif fault == "twice":  # somebody between repeats it
+                    return "again"
                 elif fault == "lose":  # done, but nobody is told
                     return True
                 elif fault.startswith("slow"):
@@ -99,6 +101,9 @@ class FakeMlflow:
                     goes_on = self.misbehave(fault)
                     if goes_on is False:
                         return
+                    if goes_on == "again":
+                        with owner.lock:
+                            owner.act(self.command, path, query, body)
                     if goes_on is True:
                         with owner.lock:
                             owner.act(self.command, path, query, body)
@@ -231,6 +236,8 @@ class FakeMlflow:
             run["statuses"].append((v["status"], v.get("end_time")))
             return 200, {"run_info": self.info(run)["info"]}
         if path == "runs/outputs" and self.models is not None:
+            if any(m["model_id"] in run.get("outputs", []) for m in v["models"]):
+                return self.error(400, "BAD_REQUEST", "(sqlite3.IntegrityError) UNIQUE constraint failed: inputs.source_type")
             run.setdefault("outputs", []).extend(m["model_id"] for m in v["models"])
             return 200, {}
         if path == "runs/log-inputs":

@@ -130,6 +130,28 @@ def test_a_training_logs_its_model_once(tmp_path, fakenews):
     assert "events: " in said["close"] and "config.json" in said["close"] and not server.models
 
 
+def test_a_model_gets_there_file_by_file(tmp_path, fakenews):
+    """Each of its files fails once, and each that arrived is no failure in a row; its link comes twice; many metrics."""
+    model = tmp_path / "r" / "model"
+    model.mkdir(parents=True)
+    (model / "config.json").write_text("{}")
+    lines = [*events(1, status=None), *(f"m\tmany/{i}\t{i}\t1\t1" for i in range(1100))]
+    lines += [f"a\tmodel/config.json\t{model}/config.json", "s\tFINISHED\t1700000009999"]
+    files = ["model/config.json", "requirements.txt", "python_env.yaml", "MLmodel"]
+    faults = [f"503@artifacts/1/models/m-1/artifacts/{name}" for name in files] + ["twice@runs/outputs"]
+    server = FakeMlflow(["503"], logged_models={})
+    probe(tmp_path / "r", server.url, lines, close_ms=0, check=False)
+    server.faults = list(faults)
+    done = fakenews("runs", "sync", tmp_path / "r", "net.backoff_s=0.01", "net.retries=1")
+    server.close()
+    assert done.code == 0 and not server.faults, (done.stderr, server.faults)
+    made = server.models["m-1"]
+    assert made["info"]["status"] == "LOGGED_MODEL_READY" and sorted(made["files"]) == sorted(files)
+    assert len(made["metrics"]) == 1102
+    assert [path.split("/artifacts/")[1] for method, path in server.requests if method == "PUT" and "/models/" in path] == [
+        name for name in files for _ in range(2)]
+
+
 def test_limits_of_a_batch(tmp_path):
     lines = [f"p\tparam{i}\t{'ü' * 3000}" for i in range(250)] + [f"t\ttag{i}\tv" for i in range(130)] + ["t\ttag0\tagain"]
     lines += ["p\tparam0\t" + "ü" * 3000] + events(2500)
@@ -459,7 +481,11 @@ def test_data_set_and_parent(tmp_path):
                     "t\tfakenews.data.context\tfine-tuning", "t\tfakenews.data.hash\t0123456789abcdef"]
     probe(tmp_path / "halves", server.url, [first, *rest[:3]], check=True, id="f" * 32)
     probe(tmp_path / "halves", server.url, [rest[3], "s\tFINISHED\t9"], check=True, id="f" * 32)
+    probe(tmp_path / "apart", server.url, ["t\tmlflow.parentRunId\t" + "1" * 32], check=True, id="2" * 32)
+    server.make("runs/create", experiment_id="1", start_time=5, tags=[{"key": "fakenews.run_id", "value": "1" * 32}])
+    probe(tmp_path / "apart", server.url, ["s\tFINISHED\t9"], check=True, id="2" * 32)
     server.close()
+    assert server.runs[f"{7:032x}"]["tags"]["mlflow.parentRunId"] == f"{8:032x}"
     inputs = server.runs[f"{6:032x}"]["inputs"]
     assert inputs[0] == {"dataset": {"name": "isot", "digest": "0123456789abcdef", "source_type": "local",
                                      "source": '{"uri":"/data/isot"}', "profile": '{"num_rows": 84}'},

@@ -4,6 +4,7 @@
 #include "../test.h"
 #include "mlflow/environment.h"
 #include "mlflow/internal.h"
+#include "mlflow/logged.h"
 #include "mlflow/send.h"
 #include "mlflow/sink.h"
 #include "net/net.h"
@@ -426,6 +427,33 @@ static void full_disk(void **state) {
   fn_config_destroy(config);
 }
 
+/* A server that says when is asked then, however often it said so before. */
+static void wishes_of_servers_count(void **state) {
+  (void)state;
+  for (uint64_t n = 1; n < 20; n++) assert_true(fn_mlflow_wait_s(0.5, 60, n, 1) == 1);
+  assert_true(fn_mlflow_wait_s(0.5, 60, 20, 0) >= 30);
+}
+
+/* A model's directory is read once, unless a file of it was written since. */
+static void models_are_hashed_once(void **state) {
+  (void)state;
+  fn_err err = {0};
+  char config[128];
+  fn_mlflow_log_progress p = {0};
+  const fn_mlflow_log_source source = {.name = "model", .dir = folder};
+  (void)snprintf(config, sizeof config, "%s/config.json", folder);
+  assert_ok(fn_file_write(config, "{}", 2, &err));
+  assert_ok(fn_mlflow_log_prepare(&p, &source, &err));
+  (void)snprintf(p.hash, sizeof p.hash, "as before");
+  assert_ok(fn_mlflow_log_prepare(&p, &source, &err));
+  assert_string_equal(p.hash, "as before");
+  assert_ok(fn_file_write(config, "{ }", 3, &err));
+  assert_ok(fn_mlflow_log_prepare(&p, &source, &err));
+  assert_int_equal(strlen(p.hash), 32);
+  fn_mlflow_log_progress_deinit(&p);
+  assert_int_equal(unlink(config), 0);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test_setup_teardown(events_survive, set_up, tear_down),
@@ -434,6 +462,8 @@ int main(void) {
       cmocka_unit_test_setup_teardown(what_is_held_is_read, set_up, tear_down),
       cmocka_unit_test_setup_teardown(metrics_are_thinned_and_nothing_else, set_up, tear_down),
       cmocka_unit_test(answers_are_judged),
+      cmocka_unit_test(wishes_of_servers_count),
+      cmocka_unit_test_setup_teardown(models_are_hashed_once, set_up, tear_down),
       cmocka_unit_test(the_environment_is_read),
       cmocka_unit_test(the_place_of_a_run_is_read),
       cmocka_unit_test_setup_teardown(nobody_is_there, set_up, tear_down),
