@@ -1,3 +1,4 @@
+#include "base/sha256.h"
 #include "registry/internal.h"
 #include "track/tracking.h"
 
@@ -32,22 +33,38 @@ static fn_status hold_run(fn_registry *r, const char *run_id, fn_err *err) {
                         run_id, run_id);
 }
 
+/* A model whose row is held until the transaction's end; made when it is new. One statement: between two, PostgreSQL
+ * lets another take away a model whose first version came to nothing. */
+static fn_status hold_model(fn_registry *r, const char *name, int64_t now_ms, fn_err *err) {
+  const fn_sql_value values[] = {fn_sql_text(name), fn_sql_int(now_ms)};
+  int64_t n = 0;
+  FN_TRY(fn_sql_run(r->sql,
+                    "INSERT INTO registry_models (name, created_ms, last_version, last_change) VALUES ($1, $2, 0, 0)"
+                    " ON CONFLICT (name) DO UPDATE SET last_version = registry_models.last_version",
+                    values, 2, NULL, err));
+  FN_TRY(fn_sql_query(r->sql, "SELECT COUNT(*) FROM registry_models WHERE name = $1", values, 1, fn_registry_take_int,
+                      &n, err));
+  return n == 1 ? FN_OK : fn_err_set(err, FN_E_INTERNAL, "%s: the registry did not keep the model", name);
+}
+
+/* Below zero, so that it is no version's number, and by chance, so that no two are the same: what is made a version
+ * under it comes to nothing when it was given up meanwhile. */
+static fn_status make_ticket(int64_t *ticket, fn_err *err) {
+  uint64_t random;
+  FN_TRY(fn_random_bytes(&random, sizeof random, err));
+  *ticket = -1 - (int64_t)(random >> 2);
+  return FN_OK;
+}
+
 static fn_status reserve(int64_t *version, bool *found, fn_registry *r, const char *name, const char *origin,
                          const char *run_id, fn_err *err) {
   const int64_t now = fn_clock_unix_ms();
-  const fn_sql_value model[] = {fn_sql_text(name), fn_sql_int(now)};
-  /* one statement: between two, PostgreSQL lets another take away a model whose first version came to nothing */
-  FN_TRY(fn_sql_run(r->sql,
-                    "INSERT INTO registry_models (name, created_ms, last_version, last_change) VALUES ($1, $2, 1, 0)"
-                    " ON CONFLICT (name) DO UPDATE SET last_version = registry_models.last_version + 1",
-                    model, 2, NULL, err));
+  FN_TRY(hold_model(r, name, now, err));
   FN_TRY(find_origin(version, r, name, origin, err));
   *found = *version > 0;
   if (*found) return FN_OK;
   if (*run_id) FN_TRY(hold_run(r, run_id, err));
-  FN_TRY(fn_sql_query(r->sql, "SELECT last_version FROM registry_models WHERE name = $1", model, 1,
-                      fn_registry_take_int, version, err));
-  if (*version < 1) return fn_err_set(err, FN_E_INTERNAL, "%s: the registry gave out no number", name);
+  FN_TRY(make_ticket(version, err));
   const fn_sql_value row[] = {fn_sql_text(name),    fn_sql_int(*version), fn_sql_text(origin), fn_sql_int(now),
                               fn_sql_text(r->user), fn_sql_text(r->host), fn_sql_text(run_id)};
   return fn_sql_run(r->sql,
@@ -64,7 +81,7 @@ fn_status fn_registry_reserve(int64_t *version_out, bool *found_out, fn_registry
   FN_TRY(fn_sql_begin(r->sql, err));
   fn_status status = reserve(&version, &found, r, name, origin, run_id ? run_id : "", err);
   if (status == FN_OK && found)
-    fn_sql_rollback(r->sql); /* the number was not needed */
+    fn_sql_rollback(r->sql); /* nothing was begun */
   else
     status = end(r, status, err);
   if (status != FN_OK) return status;
@@ -80,41 +97,70 @@ static fn_status take_origin(void *arg, const fn_sql_value *v, size_t n, fn_err 
   return FN_OK;
 }
 
-static fn_status publish(int64_t *version, fn_registry *r, const fn_version_info *info, fn_err *err) {
-  int64_t number = 0, other = 0, n = 0;
+/* The next number: versions count in the order in which they can be seen, and what came to nothing has none. */
+static fn_status next_number(int64_t *version, fn_registry *r, const char *name, fn_err *err) {
+  const fn_sql_value value = fn_sql_text(name);
+  FN_TRY(fn_sql_run(r->sql, "UPDATE registry_models SET last_version = last_version + 1 WHERE name = $1", &value, 1,
+                    NULL, err));
+  FN_TRY(fn_sql_query(r->sql, "SELECT last_version FROM registry_models WHERE name = $1", &value, 1,
+                      fn_registry_take_int, version, err));
+  return *version > 0 ? FN_OK : fn_err_set(err, FN_E_INTERNAL, "%s: the registry gave out no number", name);
+}
+
+static fn_status move_files(fn_registry *r, const char *name, int64_t from, int64_t to, fn_err *err) {
+  fn_version_owner before, after;
+  fn_version_owner_format(before, name, from);
+  fn_version_owner_format(after, name, to);
+  const fn_sql_value values[] = {fn_sql_text(before), fn_sql_text(after)};
+  return fn_sql_run(r->sql, "UPDATE artifacts SET owner = $2 WHERE owner = $1", values, 2, NULL, err);
+}
+
+static fn_status publish(int64_t *version, bool *found, fn_registry *r, const fn_version_info *info, fn_err *err) {
+  int64_t change = 0, number = 0, n = 0;
   char origin[80] = "";
-  FN_TRY(fn_registry_lock(&number, r, info->name, err));
+  FN_TRY(fn_registry_lock(&change, r, info->name, err));
+  const fn_sql_value ticket[] = {fn_sql_text(info->name), fn_sql_int(info->version)};
+  FN_TRY(fn_sql_query(r->sql, "SELECT origin FROM registry_versions WHERE name = $1 AND version = $2", ticket, 2,
+                      take_origin, origin, err));
+  FN_TRY(find_origin(version, r, info->name, origin, err));
+  *found = *version > 0;
+  if (*found) return FN_OK;
+  FN_TRY(next_number(&number, r, info->name, err));
   const fn_sql_value row[] = {fn_sql_text(info->name),
                               fn_sql_int(info->version),
                               fn_sql_text(info->digest),
                               fn_sql_text(info->run_id ? info->run_id : ""),
                               fn_sql_text(info->run_name ? info->run_name : ""),
                               fn_sql_int(fn_clock_unix_ms()),
-                              fn_sql_text(info->card)};
-  FN_TRY(fn_sql_query(r->sql, "SELECT origin FROM registry_versions WHERE name = $1 AND version = $2", row, 2,
-                      take_origin, origin, err));
-  FN_TRY(find_origin(&other, r, info->name, origin, err));
-  if (other > 0) return *version = other, FN_OK;
+                              fn_sql_text(info->card),
+                              fn_sql_int(number)};
   FN_TRY(fn_sql_run(r->sql,
-                    "UPDATE registry_versions SET state = 1, digest = $3, run_id = $4, run_name = $5, created_ms = $6,"
-                    " card = $7 WHERE name = $1 AND version = $2 AND state = 0",
+                    "UPDATE registry_versions SET version = $8, state = 1, digest = $3, run_id = $4, run_name = $5,"
+                    " created_ms = $6, card = $7 WHERE name = $1 AND version = $2 AND state = 0",
                     row, FN_COUNT_OF(row), &n, err));
   if (n != 1)
-    return fn_err_set(
-        err, FN_E_REFUSED,
-        "version %lld of %s was given up before it was whole (it took over a day, or the clock of another "
-        "machine is ahead); nothing was added: add it again",
-        (long long)info->version, info->name);
-  const fn_audit_entry entry = {.name = info->name, .action = "add", .to = info->version};
-  *version = info->version;
-  return fn_registry_record(r, &entry, number, err);
+    return fn_err_set(err, FN_E_REFUSED,
+                      "a version of %s was given up before it was whole (it took over a day, or the clock of another "
+                      "machine is ahead); nothing was added: add it again",
+                      info->name);
+  FN_TRY(move_files(r, info->name, info->version, number, err));
+  const fn_audit_entry entry = {.name = info->name, .action = "add", .to = number};
+  *version = number;
+  return fn_registry_record(r, &entry, change, err);
 }
 
-fn_status fn_registry_publish(int64_t *version_out, fn_registry *r, const fn_version_info *info, fn_err *err) {
+fn_status fn_registry_publish(int64_t *version_out, bool *found_out, fn_registry *r, const fn_version_info *info,
+                              fn_err *err) {
   int64_t version = 0;
+  bool found = false;
   FN_TRY(fn_sql_begin(r->sql, err));
-  FN_TRY(end(r, publish(&version, r, info, err), err));
+  const fn_status status = publish(&version, &found, r, info, err);
+  if (status == FN_OK && found)
+    fn_sql_rollback(r->sql); /* nothing changed */
+  else
+    FN_TRY(end(r, status, err));
   *version_out = version;
+  *found_out = found;
   return FN_OK;
 }
 
@@ -157,15 +203,12 @@ void fn_registry_abandon(fn_registry *r, const char *name, int64_t version) {
   if (fn_sql_begin(r->sql, NULL) != FN_OK) return;
   fn_status status = fn_sql_run(r->sql, "DELETE FROM registry_versions WHERE name = $1 AND version = $2 AND state <= 0",
                                 values, 2, NULL, NULL);
-  if (status == FN_OK) /* when no other was given out since, the number was never seen */
+  if (status == FN_OK) /* a model that never had a version is none */
     status = fn_sql_run(r->sql,
-                        "UPDATE registry_models SET last_version = last_version - 1 WHERE name = $1"
-                        " AND last_version = $2",
-                        values, 2, NULL, NULL);
-  if (status == FN_OK)
-    status = fn_sql_run(r->sql, "DELETE FROM registry_models WHERE name = $1 AND last_version = 0 AND last_change = 0",
+                        "DELETE FROM registry_models WHERE name = $1 AND last_version = 0 AND last_change = 0 AND NOT"
+                        " EXISTS (SELECT 1 FROM registry_versions WHERE registry_versions.name = $1)",
                         values, 1, NULL, NULL);
-  if (end(r, status, NULL) != FN_OK) return; /* a number is lost, no more */
+  if (end(r, status, NULL) != FN_OK) return; /* the next one that sweeps goes on */
 }
 
 /* ---- aliases ---- */

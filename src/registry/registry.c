@@ -2,7 +2,8 @@
 
 #include <stdlib.h>
 
-/* state -1: came to nothing, 0: a number that was given out, 1: a version, 2: retired. */
+/* state -1: came to nothing, 0: being made, 1: a version, 2: retired. The version of the first two is a ticket below 0;
+ * older databases have the number there that it would have had. */
 static const char *const steps[] = {
     "CREATE TABLE registry_models (name TEXT PRIMARY KEY, created_ms BIGINT NOT NULL, last_version BIGINT NOT NULL,"
     " last_change BIGINT NOT NULL);"

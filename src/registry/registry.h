@@ -101,17 +101,20 @@ FN_NODISCARD fn_status fn_registry_previous(int64_t *current_out, int64_t *previ
 
 /* ---- adding a version ---- */
 
-/* Gives out the next number of a model, which is made when it is new. Nobody sees the version yet. origin: 64
- * hexadecimal digits over all that it is made of; when a version in use was made of the same, *found_out is true, and
- * *version_out its number: nothing was given out. run_id: the run of this database that it comes of, which from now on
- * is not purged for a day or as long as the version is there; NULL: none. FN_E_REFUSED: it was removed. */
+/* Begins a version of a model, which is made when it is new. Nobody sees the version yet: *version_out is a ticket
+ * below 0 that stands for it until it is published, and owns its files. origin: 64 hexadecimal digits over all that it
+ * is made of; when a version in use was made of the same, *found_out is true, and *version_out its number: nothing was
+ * begun. run_id: the run of this database that it comes of, which from now on is not purged for a day or as long as the
+ * version is there; NULL: none. FN_E_REFUSED: it was removed. */
 FN_NODISCARD fn_status fn_registry_reserve(int64_t *version_out, bool *found_out, fn_registry *registry,
                                            const char *name, const char *origin, const char *run_id, fn_err *err);
-/* Its files are stored: from now on it is there. info's name, version, run_id, run_name, digest and card are read. When
- * another process was faster with the same origin, *version_out is that one's number. */
-FN_NODISCARD fn_status fn_registry_publish(int64_t *version_out, fn_registry *registry, const fn_version_info *info,
-                                           fn_err *err);
-/* Numbers that were given out before a time and came to nothing, max at most: their process is gone. */
+/* Its files are stored: from now on it is there, with them, by the model's next number, *version_out. info's name,
+ * version (the ticket), run_id, run_name, digest and card are read. When another process was faster with the same
+ * origin, *found_out is true, and *version_out that one's number. The tables of runs (track/tracking.h) are in the same
+ * database. */
+FN_NODISCARD fn_status fn_registry_publish(int64_t *version_out, bool *found_out, fn_registry *registry,
+                                           const fn_version_info *info, fn_err *err);
+/* Tickets that were given out before a time and came to nothing, max at most: their process is gone. */
 FN_NODISCARD fn_status fn_registry_unfinished(int64_t *versions_out, size_t *n_out, size_t max, fn_registry *registry,
                                               const char *name, int64_t before_ms, fn_err *err);
 /* Says that it comes to nothing: from now on it cannot be published, and what is stored of it may be dropped. False in

@@ -87,8 +87,9 @@ static fn_status name_source(fn_err *err, fn_status status, const char *copy, co
   return fn_err_set(err, status, "%.*s%s%s", (int)(at - why.message), why.message, source, at + strlen(copy));
 }
 
-static fn_status fill(int64_t *version, fn_registry *registry, fn_tracking *tracking, const fn_version_source *s,
-                      const char *owner, const char *origin, const char *folder, fn_err *err) {
+static fn_status fill(int64_t *version, bool *found, fn_registry *registry, fn_tracking *tracking,
+                      const fn_version_source *s, const char *owner, const char *origin, const char *folder,
+                      fn_err *err) {
   char digest[65];
   fn_version_source own = *s;
   FN_AUTO_FREE char *model = NULL;
@@ -107,7 +108,7 @@ static fn_status fill(int64_t *version, fn_registry *registry, fn_tracking *trac
                                 .run_name = s->run_name,
                                 .digest = digest,
                                 .card = card.data};
-  return fn_registry_publish(version, registry, &info, err);
+  return fn_registry_publish(version, found, registry, &info, err);
 }
 
 enum { MAX_UNFINISHED = 100 };
@@ -143,20 +144,20 @@ fn_status fn_version_add(int64_t *version_out, bool *found_out, fn_registry *reg
   FN_TRY(fn_registry_reserve(&version, &found, registry, s->name, origin, s->run_id, err));
   if (found) return *version_out = version, *found_out = true, FN_OK;
   sweep(registry, tracking, s->name);
-  const int64_t number = version;
-  fn_version_owner_format(owner, s->name, number);
+  const int64_t ticket = version;
+  fn_version_owner_format(owner, s->name, ticket);
   FN_AUTO_FREE char *place = fn_path_join(scratch, "version");
   fn_status status = place ? fn_dir_create_beside(&folder, place, err) : fn_err_no_memory(err, "a path");
   /* the folder's name becomes part of the model's id, which stands in the card */
   FN_AUTO_FREE char *named = status == FN_OK ? fn_path_join(folder, s->name) : NULL;
   if (status == FN_OK) status = named ? fn_dir_create(named, err) : fn_err_no_memory(err, "a path");
-  if (status == FN_OK) status = fill(&version, registry, tracking, s, owner, origin, named, err);
+  if (status == FN_OK) status = fill(&version, &found, registry, tracking, s, owner, origin, named, err);
   if (folder != NULL && fn_dir_remove(folder, NULL) != FN_OK && status == FN_OK)
     status = fn_err_set(err, FN_E_IO, "%s: cannot be removed", folder);
-  if (status != FN_OK || version != number) drop(registry, tracking, s->name, number);
+  if (status != FN_OK || found) drop(registry, tracking, s->name, ticket);
   FN_TRY(status);
   *version_out = version;
-  *found_out = version != number;
+  *found_out = found;
   return FN_OK;
 }
 

@@ -16,9 +16,9 @@ static fn_status refuse(const char *id, const char *model, int64_t version, bool
         "run %.12s: version %lld of the model %s comes of it; retire that first (`fakenews registry rm %s/%lld`)", id,
         (long long)version, model, model, (long long)version);
   return fn_err_set(err, FN_E_REFUSED,
-                    "run %.12s: `registry add` is making version %lld of the model %s of it; try again when it has "
+                    "run %.12s: `registry add` is making a version of the model %s of it; try again when it has "
                     "ended, or, should it have been killed, in a day",
-                    id, (long long)version, model);
+                    id, model);
 }
 
 static fn_status take_version(void *arg, const fn_sql_value *v, size_t n, fn_err *err) {

@@ -506,7 +506,7 @@ def test_killed_in_the_middle(place):
         for version in listed[3:]:
             place.registry("download", f"fake-news/{version}", "--out", f"v{version}")
     added = place.json("add", "bert", "eval.baselines=false")
-    assert added["version"] >= 4
+    assert added["version"] == max(4, len(listed))  # what was killed has no number
     place.registry("download", f"fake-news/{added['version']}", "--out", "whole")
     assert files(place.folder / "whole") == LAYOUT
     assert any(scratch.iterdir())  # of those that were killed

@@ -52,17 +52,18 @@ static void add(int64_t expected) {
   fn_err err = {0};
   int64_t version = 0;
   bool found = false;
-  char text[32], owner[64], origin[16];
+  char text[32], origin[16];
+  fn_version_owner owner;
   snprintf(text, sizeof text, "model %d", (int)expected);
   snprintf(origin, sizeof origin, "o%d", (int)expected);
   FN_AUTO_FREE char *file = below("file");
   assert_ok(fn_registry_reserve(&version, &found, registry, "news", origin, NULL, &err));
-  assert_int_equal(version, expected);
   assert_ok(fn_file_write(file, text, strlen(text), &err));
-  snprintf(owner, sizeof owner, "version:news/%d", (int)expected);
+  fn_version_owner_format(owner, "news", version);
   assert_ok(fn_tracking_put(tracking, owner, "fakenews/model.fnm", file, &err));
   const fn_version_info info = {.name = "news", .version = version, .digest = origin, .card = "{}"};
-  assert_ok(fn_registry_publish(&version, registry, &info, &err));
+  assert_ok(fn_registry_publish(&version, &found, registry, &info, &err));
+  assert_int_equal(version, expected);
 }
 
 static void move(int64_t version) {

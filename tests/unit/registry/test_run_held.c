@@ -22,12 +22,12 @@ static void test_run_is_held(void **state) {
   assert_ok(fn_registry_open(&r, fn_tracking_sql(t), NULL, false, &err));
   assert_ok(fn_registry_reserve(&version, &found, r, "news", "o", id, &err));
   assert_status(fn_tracking_purge(t, id, &err), FN_E_REFUSED);
-  assert_contains(err.message, "is making version 1 of the model news");
+  assert_contains(err.message, "is making a version of the model news");
   assert_ok(fn_tracking_get_run(t, id, is_not_hidden, NULL, &err)); /* nothing was hidden */
   assert_ok(fn_sql_run(fn_tracking_sql(t), "UPDATE registry_versions SET created_ms = 1", NULL, 0, NULL, &err));
   assert_ok(fn_tracking_set_deleted(t, id, true, &err)); /* killed, a day ago */
   const fn_version_info info = {.name = "news", .version = version, .run_id = id, .digest = "o", .card = "{}"};
-  assert_status(fn_registry_publish(&version, r, &info, &err), FN_E_REFUSED);
+  assert_status(fn_registry_publish(&version, &found, r, &info, &err), FN_E_REFUSED);
   assert_status(fn_registry_reserve(&other, &found, r, "news", "p", id, &err), FN_E_REFUSED);
   assert_contains(err.message, "was removed");
   fn_registry_close(r);
