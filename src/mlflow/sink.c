@@ -53,10 +53,9 @@ static double wait_after(const mlflow_sink *s, uint64_t n_failures) {
 }
 
 /* Sleeps until woken to end, something comes that does not wait for the files that failed, or the time is over; with
- * the mutex held. */
-static void sleep_locked(mlflow_sink *s, double seconds) {
+ * the mutex held. `was_closing`: as it was when the attempt began, for the end may have begun during it. */
+static void sleep_locked(mlflow_sink *s, double seconds, bool was_closing) {
   const uint64_t end = fn_clock_ns() + (uint64_t)(seconds * 1e9);
-  const bool was_closing = s->closing;
   const uint64_t n_logged = s->n_logged;
   while (!s->stopping && s->closing == was_closing && !(s->only_files && s->n_logged != n_logged) &&
          fn_clock_ns() < end) {
@@ -92,7 +91,7 @@ static void after_failure(mlflow_sink *s, const fn_mlflow_sent *sent, bool was_c
     return;
   }
   pthread_cond_broadcast(&s->idle);
-  sleep_locked(s, sent->only_files ? sent->wait_s : wait_after(s, s->n_failures));
+  sleep_locked(s, sent->only_files ? sent->wait_s : wait_after(s, s->n_failures), was_closing);
 }
 
 static void *send_all(void *arg) {

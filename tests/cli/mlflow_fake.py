@@ -56,7 +56,8 @@ class FakeMlflow:
                     self.send(302, b"", Location="file:///etc/passwd")
                 elif fault == "moved":
                     self.send(301, b"", Location="https://127.0.0.1:9/")
-                elif fault == "later":
+                elif fault in ("later", "later, told late"):
+                    time.sleep(0.3 if fault == "later, told late" else 0)
                     self.send(503, b"", Retry_After="600")
                 elif fault == "elsewhere":
                     self.send(307, b"", Location="http://127.0.0.1:9/")

@@ -72,10 +72,15 @@ def test_every_fault_passes(tmp_path):
             check_all(server)
 
 
-@pytest.mark.parametrize("fault", ["moved", "later"])
+@pytest.mark.parametrize("fault", ["moved", "later", "later, told late"])
 def test_the_end_does_not_wait_where_that_is_of_no_use(tmp_path, fault):
-    server = FakeMlflow([fault] * 99)
-    said = probe(tmp_path / "r", server.url, events(), check=False)
+    """Nor where the end begins while the server has yet to say so."""
+    server, asked = FakeMlflow([fault] * 99), tmp_path / "asked"
+    with ThreadPoolExecutor(1) as pool:
+        done = pool.submit(probe, tmp_path / "r", server.url, events() + ["", f"await\t{asked}"], check=False)
+        wait_for(lambda: server.requests)
+        asked.touch()
+        said = done.result()
     server.close()
     assert said["close_ms"] < 20000 and "events wait for" in said["close"] and len(server.requests) < 5
 
