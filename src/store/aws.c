@@ -60,6 +60,10 @@ static fn_status keep(fn_aws *aws, fn_aws_found *found, const char *source, fn_e
   aws->secret = found->secret;
   aws->token = found->token;
   aws->expires_ms = found->expires_ms;
+  /* Short-lived ones serve half of their time, so that not every part of a file has them fetched. */
+  const bool ends = found->expires_ms != INT64_MAX;
+  const int64_t left_ms = ends ? found->expires_ms - fn_clock_unix_ms() - aws->skew_ms : INT64_MAX;
+  aws->renew_ms = found->expires_ms - (left_ms > 0 && left_ms < 2 * REFRESH_MS ? left_ms / 2 : REFRESH_MS);
   aws->forgotten = false;
   *found = (fn_aws_found){0};
   return FN_OK;
@@ -93,7 +97,7 @@ static fn_status look_up(fn_aws_found *found, fn_buf *source, fn_aws *aws, fn_st
 }
 
 fn_status fn_aws_keys_get(fn_aws_keys *keys_out, fn_aws *aws, fn_store *store, fn_err *err) {
-  if (aws->id && aws->expires_ms != INT64_MAX && fn_clock_unix_ms() > aws->expires_ms - REFRESH_MS) forget(aws);
+  if (aws->id && aws->expires_ms != INT64_MAX && fn_clock_unix_ms() + aws->skew_ms > aws->renew_ms) forget(aws);
   if (!aws->id) {
     FN_AUTO_BUF fn_buf tried, source;
     fn_buf_init(&tried, 4096), fn_buf_init(&source, 1024);

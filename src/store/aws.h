@@ -9,15 +9,18 @@
 typedef struct fn_aws {
   char *id, *secret, *token; /* token "": keys that do not expire */
   int64_t expires_ms;        /* INT64_MAX: never */
+  int64_t renew_ms;          /* when keys that expire are to be had anew */
   char *source; /* where they came from, for messages: "environment", "/home/a/.aws/credentials [default]" */
   fn_buf config, credentials; /* the two files, read once; empty when they are not there */
   bool has_files;             /* they were looked for */
-  bool forgotten;             /* keys that a service called expired, and none came since */
+  int64_t skew_ms; /* of this machine's clock behind the services', once one of them complained; 0: it is right */
+  bool forgotten;  /* keys that a service called expired, and none came since */
 } fn_aws;
 
 void fn_aws_deinit(fn_aws *aws);
 /* Makes *keys_out point at valid keys: environment, web identity, files, container, instance metadata; those that end
- * within five minutes are fetched anew. FN_E_INVALID names what to set and everything that was tried. */
+ * within five minutes, or have less than half of a short life left, are fetched anew. FN_E_INVALID names what to set
+ * and everything that was tried. */
 FN_NODISCARD fn_status fn_aws_keys_get(fn_aws_keys *keys_out, fn_aws *aws, fn_store *store, fn_err *err);
 /* Forgets keys that a service called expired; false when they cannot be had anew. */
 bool fn_aws_keys_forget(fn_aws *aws);

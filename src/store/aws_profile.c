@@ -213,13 +213,13 @@ static fn_status from_role(fn_aws_found *found, walk *w, const char *profile, fn
     return fn_err_set(err, FN_E_INVALID, "profile %.100s has both source_profile and credential_source", profile);
   if (has_value(w->aws, w->store, profile, "mfa_serial"))
     return fn_err_set(err, FN_E_UNSUPPORTED,
-                      "profile %.100s needs a code of a device (mfa_serial), which is not asked for; `aws configure "
-                      "export-credentials` gives keys for the environment",
-                      profile);
+                      "profile %.100s needs a code of a device (mfa_serial), which is not asked for: `aws configure "
+                      "export-credentials --profile %.100s --format env` asks, and gives keys for the environment",
+                      profile, profile);
   fn_aws_found base = {0};
   fn_status status =
       has_profile ? from_source(&base, w, profile, from.data, err) : from_service(&base, w, profile, service.data, err);
-  fn_aws_role role = {.arn = arn.data};
+  fn_aws_role role = {.arn = arn.data, .skew_ms = &w->aws->skew_ms};
   if (VALUE(&session, "role_session_name")) role.session = session.data;
   if (VALUE(&external, "external_id")) role.external_id = external.data;
   if (VALUE(&seconds, "duration_seconds")) role.seconds = seconds.data;

@@ -36,6 +36,15 @@ static fn_status keep(fn_aws_found *found, const char *id, const char *secret, c
   return fn_aws_found_set(found, id, secret, token ? token : "", expires_ms, err);
 }
 
+bool fn_aws_clock_of(int64_t *skew_ms_out, const fn_call_answer *answer) {
+  enum { SAME_MS = 60000 };
+  fn_str date;
+  int64_t there_ms;
+  if (!fn_call_header(&date, answer, "date") || !fn_when_parse_http(&there_ms, date)) return false;
+  *skew_ms_out = there_ms - fn_clock_unix_ms();
+  return *skew_ms_out > SAME_MS || *skew_ms_out < -SAME_MS;
+}
+
 /* ---- STS */
 
 static void append_parameter(fn_buf *body, const char *name, const char *value) {
@@ -98,14 +107,14 @@ fn_status fn_aws_from_web_identity(fn_aws_found *found, fn_store *store, const f
 
 /* Signs a POST of a form as STS wants it, with keys of somebody else. */
 static fn_status sign_form(fn_call_pair headers[2], fn_call_pair secrets[2], fn_buf *authorization, char time[17],
-                           const fn_url *url, const fn_buf *body, const char *region, const fn_aws_found *keys,
+                           const fn_url *url, const fn_buf *body, const fn_aws_role *role, const fn_aws_found *keys,
                            fn_err *err) {
   const bool usual = url->port == (url->scheme == FN_URL_HTTPS ? 443 : 80);
   char host[512];
   fn_sums sums;
   snprintf(host, sizeof host, usual ? "%.400s" : "%.400s:%d", url->host, url->port);
   FN_TRY(fn_sums_bytes(&sums, fn_buf_str(body), FN_SUM_SHA256, err));
-  fn_sigv4_time(time, fn_clock_unix_ms());
+  fn_sigv4_time(time, fn_clock_unix_ms() + *role->skew_ms);
   headers[0] = (fn_call_pair){"Content-Type", "application/x-www-form-urlencoded"};
   headers[1] = (fn_call_pair){"X-Amz-Date", time};
   const fn_call_pair all[] = {
@@ -115,7 +124,7 @@ static fn_status sign_form(fn_call_pair headers[2], fn_call_pair secrets[2], fn_
                       .headers = all,
                       .n_headers = *keys->token ? 4 : 3,
                       .payload_sha256 = sums.sha256,
-                      .region = region,
+                      .region = role->region,
                       .service = "sts",
                       .time = time};
   const fn_aws_keys signer = {keys->id, keys->secret, *keys->token ? keys->token : NULL};
@@ -125,13 +134,30 @@ static fn_status sign_form(fn_call_pair headers[2], fn_call_pair secrets[2], fn_
   return FN_OK;
 }
 
-static fn_status ask_role(fn_aws_found *found, fn_store *store, const fn_url *url, const fn_buf *body,
-                          const char *region, const fn_aws_found *keys, fn_err *err) {
+/* Whether the answer says that the time of the signature is wrong, and what time it is. */
+static bool take_clock(const fn_aws_role *role, const fn_call_answer *answer) {
+  static const char *const codes[] = {"RequestExpired", "RequestTimeTooSkewed", "RequestInTheFuture"};
+  int64_t skew_ms;
+  FN_AUTO_BUF fn_buf code, message;
+  fn_buf_init(&code, MAX_TOKEN), fn_buf_init(&message, MAX_TOKEN);
+  if ((answer->status != 400 && answer->status != 403) || !fn_aws_clock_of(&skew_ms, answer)) return false;
+  (void)fn_xml_find(&code, fn_buf_str(&answer->body), "*/Error/Code");
+  (void)fn_xml_find(&message, fn_buf_str(&answer->body), "*/Error/Message");
+  /* STS: SignatureDoesNotMatch, "Signature expired: …" or "Signature not yet current: …" */
+  const char *said = message.data ? message.data : "";
+  bool late = strstr(said, "Signature expired") || strstr(said, "Signature not yet current");
+  for (size_t i = 0; i < FN_COUNT_OF(codes); i++) late = late || fn_str_is(fn_buf_str(&code), codes[i]);
+  if (late) *role->skew_ms = skew_ms;
+  return late;
+}
+
+static fn_status ask_once(fn_call_answer *answer, fn_store *store, const fn_url *url, const fn_buf *body,
+                          const fn_aws_role *role, const fn_aws_found *keys, bool last, fn_err *err) {
   fn_call_pair headers[2], secrets[2];
   char time[17];
   FN_AUTO_BUF fn_buf authorization;
   fn_buf_init(&authorization, 1 << 14);
-  FN_TRY(sign_form(headers, secrets, &authorization, time, url, body, region, keys, err));
+  FN_TRY(sign_form(headers, secrets, &authorization, time, url, body, role, keys, err));
   const fn_call_request request = {.method = "POST",
                                    .url = url->text,
                                    .headers = headers,
@@ -139,9 +165,15 @@ static fn_status ask_role(fn_aws_found *found, fn_store *store, const fn_url *ur
                                    .secret_headers = secrets,
                                    .n_secret_headers = *keys->token ? 2 : 1,
                                    .body = fn_buf_str(body)};
+  FN_TRY(fn_store_ask(answer, store, &request, err));
+  return !last && take_clock(role, answer) ? FN_OK : fn_call_check(answer, &request, err);
+}
+
+static fn_status ask_role(fn_aws_found *found, fn_store *store, const fn_url *url, const fn_buf *body,
+                          const fn_aws_role *role, const fn_aws_found *keys, fn_err *err) {
   FN_AUTO_ANSWER fn_call_answer answer = {0};
-  FN_TRY(fn_store_ask(&answer, store, &request, err));
-  FN_TRY(fn_call_check(&answer, &request, err));
+  FN_TRY(ask_once(&answer, store, url, body, role, keys, false, err));
+  if (answer.status != 200) FN_TRY(ask_once(&answer, store, url, body, role, keys, true, err)); /* by its clock */
   return read_sts(found, fn_buf_str(&answer.body), answer.url, err);
 }
 
@@ -159,7 +191,7 @@ fn_status fn_aws_from_role(fn_aws_found *found, fn_store *store, const fn_aws_ro
   FN_TRY(fn_buf_check(&body, "a request", err));
   fn_url url;
   FN_TRY(fn_url_parse(&url, text.data, err));
-  const fn_status status = ask_role(found, store, &url, &body, role->region, keys, err);
+  const fn_status status = ask_role(found, store, &url, &body, role, keys, err);
   fn_url_deinit(&url);
   return status;
 }

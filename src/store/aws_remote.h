@@ -18,9 +18,14 @@ FN_NODISCARD fn_status fn_aws_found_set(fn_aws_found *found, const char *id, con
 FN_NODISCARD fn_status fn_aws_service_url(fn_buf *url, const fn_store *store, const char *name, const char *host,
                                           const char *region, fn_err *err);
 
+/* How far this machine's clock is behind that of an answer (its Date); false: by less than a minute, or it says none.
+ */
+bool fn_aws_clock_of(int64_t *skew_ms_out, const fn_call_answer *answer);
+
 typedef struct fn_aws_role {
   const char *arn, *region;
   const char *session, *external_id, *seconds; /* NULL: fakenews, none, what the service takes */
+  int64_t *skew_ms; /* of this machine's clock: signed with, and set when the service complains of it */
 } fn_aws_role;
 /* Keys of a role (AssumeRole), asked for with those of somebody who may have it. */
 FN_NODISCARD fn_status fn_aws_from_role(fn_aws_found *found, fn_store *store, const fn_aws_role *role,

@@ -46,8 +46,9 @@ typedef struct fn_store_driver {
   fn_status (*call)(fn_call_answer *answer, fn_store *store, const fn_store_call *call, fn_err *err);
   /* The error that an answer other than 2xx means; key NULL: the bucket. */
   fn_status (*explain)(const fn_store *store, const fn_call_answer *answer, const char *key, fn_err *err);
-  /* Whether the answer says that credentials expired which can be had anew; they are then forgotten. */
-  bool (*renew)(fn_store *store, const fn_call_answer *answer);
+  /* What was learnt from a refusal that lets the same request succeed: a bit for each cause (keys that expired are
+   * forgotten, and had anew), 0: nothing. The request is repeated once for each. */
+  unsigned (*renew)(fn_store *store, const fn_call_answer *answer);
   /* What a GET's headers say of the whole file's checksums. */
   void (*sums)(fn_sums *sums_out, const fn_call_answer *answer);
   bool has_ranges; /* a GET can be one of a few bytes, and many may run at once */

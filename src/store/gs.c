@@ -98,9 +98,9 @@ static fn_status gs_explain(const fn_store *store, const fn_call_answer *answer,
   return fn_err_set(err, status, "%.500s: HTTP %d%.220s", where, http, detail);
 }
 
-static bool gs_renew(fn_store *store, const fn_call_answer *answer) {
+static unsigned gs_renew(fn_store *store, const fn_call_answer *answer) {
   fn_gs *gs = store->state;
-  if (answer->status != 401) return false;
+  if (answer->status != 401) return 0;
   fn_store_lock_keys(store);
   const bool renews = fn_google_token_forget(&gs->google);
   fn_store_unlock_keys(store);

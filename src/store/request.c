@@ -64,14 +64,16 @@ fn_status fn_store_perform(fn_call_answer *answer, fn_store *store, const fn_sto
 
 fn_status fn_store_run(fn_call_answer *answer, fn_store *store, const fn_store_call *call, fn_err *err) {
   fn_err reason = {0};
-  bool renewed = false;
+  unsigned learnt = 0;
   context c = {.store = store};
   const fn_call_request waiting = {.url = store->uri, .tick = on_tick, .on_retry = on_retry, .arg = &c};
   for (int64_t n_failures = 1;; n_failures++) {
     reason.message[0] = 0;
     const fn_status status = store->driver->call(answer, store, call, &reason);
-    if (status == FN_OK && !renewed && store->driver->renew(store, answer)) {
-      renewed = true;
+    const unsigned more = status == FN_OK ? store->driver->renew(store, answer) & ~learnt : 0;
+    learnt |= more;
+    if (more) {
+      n_failures--; /* no failure of the service's */
       continue;
     }
     const bool sunk = call->sink && answer->n_received && answer->status >= 200 && answer->status < 300;

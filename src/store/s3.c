@@ -1,5 +1,6 @@
-/* Amazon S3 and what speaks its protocol: addresses, signatures, single objects. */
+/* Amazon S3 and what speaks its protocol: signatures, single objects. */
 #include "store/s3.h"
+#include "store/aws_remote.h"
 
 #include "store/when.h"
 
@@ -10,75 +11,6 @@
 #include <unistd.h>
 
 static const char EMPTY_SHA256[] = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
-
-/* ---- where the bucket is */
-
-/* "host" or "host:port", as libcurl will write it. */
-static char *host_of(const fn_url *url) {
-  const bool usual = url->port == (url->scheme == FN_URL_HTTPS ? 443 : 80);
-  char text[512];
-  snprintf(text, sizeof text, usual ? "%.400s" : "%.400s:%d", url->host, url->port);
-  return fn_str_dup(fn_str_from(text));
-}
-
-/* All or nothing: `base` says that the bucket was found. */
-static fn_status keep_base(fn_s3 *s3, const fn_url *url, fn_str base, fn_err *err) {
-  char *host = host_of(url), *path = fn_str_dup(fn_str_from(strcmp(url->path, "/") == 0 ? "" : url->path));
-  char *copy = fn_str_dup(base);
-  if (!host || !path || !copy) {
-    free(host), free(path), free(copy);
-    return fn_err_no_memory(err, "an address");
-  }
-  free(s3->host), free(s3->path), free(s3->base);
-  s3->host = host, s3->path = path, s3->base = copy;
-  return FN_OK;
-}
-
-static fn_status set_base(fn_s3 *s3, const char *base, bool in_path, fn_err *err) {
-  FN_AUTO_BUF fn_buf text;
-  fn_url url;
-  fn_buf_init(&text, FN_URL_MAX);
-  fn_buf_append_str(&text, base);
-  while (text.length && text.data[text.length - 1] == '/') text.data[--text.length] = 0;
-  if (in_path) fn_buf_printf(&text, "/%s", s3->bucket);
-  FN_TRY(fn_buf_check(&text, "an address", err));
-  FN_TRY(fn_url_parse(&url, text.data, err));
-  const bool plain = url.scheme != FN_URL_FILE && !url.user && !strpbrk(text.data, "?#");
-  fn_status status = FN_OK;
-  if (!plain) /* without the bucket, and without a password */
-    status = fn_err_set(err, FN_E_INVALID, "%.*s is no endpoint of S3; https://host[:port] is (store.s3_endpoint)",
-                        (int)(strcspn(url.text, "?#") < 300 ? strcspn(url.text, "?#") : 300), url.text);
-  else
-    status = keep_base(s3, &url, fn_str_from(url.text), err);
-  fn_url_deinit(&url);
-  return status;
-}
-
-/* Names with dots do not fit the certificate of *.s3.REGION.amazonaws.com. */
-static fn_status find_bucket(fn_store *store, fn_err *err) {
-  fn_s3 *s3 = store->state;
-  if (s3->base) return FN_OK;
-  FN_AUTO_BUF fn_buf region, profiled, text;
-  fn_buf_init(&region, 256), fn_buf_init(&profiled, FN_URL_MAX), fn_buf_init(&text, FN_URL_MAX);
-  fn_aws_region(&region, &s3->aws, store);
-  FN_TRY(fn_buf_check(&region, "a region", err));
-  if (strspn(region.data, "abcdefghijklmnopqrstuvwxyz0123456789-") != region.length)
-    return fn_err_set(err, FN_E_INVALID, "\"%.100s\" is no region; eu-central-1 is (store.s3_region, AWS_REGION)",
-                      region.data);
-  free(s3->region);
-  s3->region = fn_str_dup(fn_buf_str(&region));
-  if (!s3->region) return fn_err_no_memory(err, "a region");
-  const char *endpoint = store->buckets.s3_endpoint;
-  if (!endpoint) endpoint = fn_store_variable(store, "AWS_ENDPOINT_URL_S3");
-  if (!endpoint) endpoint = fn_store_variable(store, "AWS_ENDPOINT_URL");
-  if (!endpoint && fn_aws_profile_find(&profiled, &s3->aws, store, "endpoint_url")) endpoint = profiled.data;
-  if (endpoint) return set_base(s3, endpoint, true, err);
-  const bool dotted = strchr(s3->bucket, '.') != NULL;
-  fn_buf_printf(&text, "https://%s%ss3.%s.amazonaws.com%s", dotted ? "" : s3->bucket, dotted ? "" : ".", region.data,
-                strncmp(region.data, "cn-", 3) == 0 ? ".cn" : "");
-  FN_TRY(fn_buf_check(&text, "an address", err));
-  return set_base(s3, text.data, dotted, err);
-}
 
 /* ---- one attempt */
 
@@ -105,32 +37,35 @@ static fn_status sign(signing *s, fn_buf *authorization, const fn_sigv4 *request
   return FN_OK;
 }
 
-/* Signs with keys that may be fetched first; token: a copy of theirs, as other threads may have the keys renewed. */
-static fn_status authorize(signing *s, fn_buf *authorization, fn_buf *token, const fn_sigv4 *request, fn_store *store,
-                           fn_err *err) {
+/* A copy, as other threads may have the keys renewed. Before the time is taken: who gives keys may correct the clock.
+ */
+static fn_status copy_keys(fn_aws_found *out, int64_t *skew_ms_out, fn_store *store, fn_err *err) {
   fn_s3 *s3 = store->state;
-  fn_aws_keys keys = {0};
+  fn_aws_keys keys;
   fn_store_lock_keys(store);
   fn_status status = fn_aws_keys_get(&keys, &s3->aws, store, err);
-  if (status == FN_OK && keys.token) {
-    fn_buf_append_str(token, keys.token);
-    status = fn_buf_check(token, "a token", err);
-    if (status == FN_OK && !add(s, "x-amz-security-token", token->data))
-      status = fn_err_set(err, FN_E_LIMIT, "a signed request has at most %d headers", FN_SIGV4_PAIRS);
-    if (status == FN_OK) s->secret[s->n_secret++] = s->all[s->n - 1];
-  }
-  if (status == FN_OK) status = sign(s, authorization, request, &keys, err);
+  if (status == FN_OK) status = fn_aws_found_set(out, keys.id, keys.secret, keys.token ? keys.token : "", 0, err);
+  *skew_ms_out = s3->aws.skew_ms;
   fn_store_unlock_keys(store);
   return status;
 }
 
-static fn_status s3_call(fn_call_answer *answer, fn_store *store, const fn_store_call *call, fn_err *err) {
-  fn_call_answer_deinit(answer);
-  FN_TRY(find_bucket(store, err));
+static fn_status authorize(signing *s, fn_buf *authorization, const fn_sigv4 *request, const fn_aws_found *held,
+                           fn_err *err) {
+  const fn_aws_keys keys = {held->id, held->secret, *held->token ? held->token : NULL};
+  if (keys.token && !add(s, "x-amz-security-token", keys.token))
+    return fn_err_set(err, FN_E_LIMIT, "a signed request has at most %d headers", FN_SIGV4_PAIRS);
+  if (keys.token) s->secret[s->n_secret++] = s->all[s->n - 1];
+  return sign(s, authorization, request, &keys, err);
+}
+
+/* keys->id NULL: unsigned. */
+static fn_status call_with(fn_call_answer *answer, fn_store *store, const fn_store_call *call, const fn_aws_found *keys,
+                           int64_t skew_ms, fn_err *err) {
   fn_s3 *s3 = store->state;
-  FN_AUTO_BUF fn_buf path, url, query, authorization, token;
+  FN_AUTO_BUF fn_buf path, url, query, authorization;
   fn_buf_init(&path, FN_URL_MAX), fn_buf_init(&url, FN_URL_MAX), fn_buf_init(&query, FN_URL_MAX);
-  fn_buf_init(&authorization, 1 << 14), fn_buf_init(&token, 1 << 16);
+  fn_buf_init(&authorization, 1 << 14);
   fn_buf_printf(&path, "%s/", s3->path);
   if (call->key) fn_url_encode(&path, fn_str_from(s3->prefix), "/");
   if (call->key) fn_url_encode(&path, fn_str_from(call->key), "/");
@@ -138,7 +73,7 @@ static fn_status s3_call(fn_call_answer *answer, fn_store *store, const fn_store
   char time[17], computed[65];
   fn_sums body_sums;
   const fn_s3_learnt learnt = fn_s3_learnt_of(store);
-  fn_sigv4_time(time, fn_clock_unix_ms() + learnt.skew_ms);
+  fn_sigv4_time(time, fn_clock_unix_ms() + skew_ms);
   const char *digest = call->body_sha256;
   if (!digest && call->body.length) {
     FN_TRY(fn_sums_bytes(&body_sums, call->body, FN_SUM_SHA256, err));
@@ -161,7 +96,7 @@ static fn_status s3_call(fn_call_answer *answer, fn_store *store, const fn_store
                                      .region = s3->region,
                                      .service = "s3",
                                      .time = time};
-  if (!store->buckets.anonymous) FN_TRY(authorize(&s, &authorization, &token, &unsigned_request, store, err));
+  if (keys->id) FN_TRY(authorize(&s, &authorization, &unsigned_request, keys, err));
   fn_sigv4_query(&query, &unsigned_request);
   fn_buf_printf(&url, "%s%s%s%s", s3->base, path.data + strlen(s3->path), query.length ? "?" : "",
                 query.length ? query.data : "");
@@ -170,10 +105,22 @@ static fn_status s3_call(fn_call_answer *answer, fn_store *store, const fn_store
                              .headers = s.all + 1,
                              .n_headers = n_plain - 1,
                              .secret_headers = s.secret,
-                             .n_secret_headers = s.n_secret};
+                             .n_secret_headers = s.n_secret,
+                             .redirects = FN_CALL_TAKE};
   FN_TRY(fn_store_perform(answer, store, call, &request, err));
   fn_s3_mark_passing(answer, call);
   return fn_s3_check_speaker(answer, store, call, err);
+}
+
+static fn_status s3_call(fn_call_answer *answer, fn_store *store, const fn_store_call *call, fn_err *err) {
+  fn_aws_found keys = {0};
+  int64_t skew_ms = 0;
+  fn_call_answer_deinit(answer);
+  FN_TRY(fn_s3_find(store, err));
+  if (!store->buckets.anonymous) FN_TRY(copy_keys(&keys, &skew_ms, store, err));
+  const fn_status status = call_with(answer, store, call, &keys, skew_ms, err);
+  fn_aws_found_deinit(&keys);
+  return status;
 }
 
 /* ---- single objects */
@@ -294,6 +241,7 @@ static void s3_close(fn_store *store) {
   free(s3->host);
   free(s3->path);
   free(s3->region);
+  free(s3->told_region);
   free(s3);
 }
 

@@ -5,9 +5,10 @@
 #include "store/aws.h"
 #include "store/driver.h"
 
+enum { FN_S3_SHOWN = 200 }; /* bytes of a server's text that a message quotes */
+
 /* What answers have taught of the service. */
 typedef struct fn_s3_learnt {
-  int64_t skew_ms;   /* of this machine's clock behind the server's, once that complained */
   bool no_checksums; /* the service refuses their headers */
 } fn_s3_learnt;
 
@@ -18,6 +19,8 @@ typedef struct fn_s3 {
   char *host; /* header Host of it */
   char *path; /* its path, encoded: "" or "/bucket" */
   char *region;
+  char *told_region;   /* the bucket's, as an answer told it; NULL: none did */
+  bool is_amazon;      /* no other endpoint was given */
   fn_s3_learnt learnt; /* of the threads of a crew together: under fn_store_lock_keys */
 } fn_s3;
 
@@ -28,6 +31,16 @@ static inline fn_s3_learnt fn_s3_learnt_of(const fn_store *store) {
   return learnt;
 }
 
+/* ---- s3_place.c */
+
+/* Finds region and address, once. */
+FN_NODISCARD fn_status fn_s3_find(fn_store *store, fn_err *err);
+/* The region that an answer names; "" when it names none. */
+void fn_s3_answered_region(char out[FN_S3_SHOWN + 1], const fn_call_answer *answer);
+/* Takes the bucket's region from an answer that it is elsewhere, once for a store and only while one thread uses it;
+ * false: nothing was learnt. */
+bool fn_s3_learn_region(fn_store *store, const fn_call_answer *answer);
+
 /* Puts a file that is longer than a part (s3_upload.c). sums: SHA-256 of the whole. */
 FN_NODISCARD fn_status fn_s3_upload(fn_store *store, const char *key, const char *from_path, int fd, uint64_t length,
                                     const fn_sums *sums, fn_err *err);
@@ -35,11 +48,10 @@ FN_NODISCARD fn_status fn_s3_upload(fn_store *store, const char *key, const char
 void fn_s3_drop_upload(fn_store *store, const char *key);
 /* ---- s3_answer.c: what answers mean; explain, renew and sums are the driver's */
 
-enum { FN_S3_SHOWN = 200 };
 /* Text of an element of the error ("Error/Code"), on one line; "" when it is not there. */
 void fn_s3_error_part(char out[FN_S3_SHOWN + 1], const fn_call_answer *answer, const char *path);
 FN_NODISCARD fn_status fn_s3_explain(const fn_store *store, const fn_call_answer *answer, const char *key, fn_err *err);
-bool fn_s3_renew(fn_store *store, const fn_call_answer *answer);
+unsigned fn_s3_renew(fn_store *store, const fn_call_answer *answer);
 void fn_s3_sums(fn_sums *sums, const fn_call_answer *answer);
 /* Marks what may pass though its status does not say so: a body that came too slowly (RequestTimeout) or damaged
  * (BadDigest), as botocore has it, and a failure that came after the head of a good answer had left: a 500 then. */

@@ -1,6 +1,6 @@
 /* What S3's answers mean. */
+#include "store/aws_remote.h"
 #include "store/s3.h"
-#include "store/when.h"
 #include "store/xml.h"
 
 fn_status fn_s3_no_speaker(const fn_store *store, fn_err *err) {
@@ -31,15 +31,23 @@ void fn_s3_error_part(char out[FN_S3_SHOWN + 1], const fn_call_answer *answer, c
   fn_str_clean(out, FN_S3_SHOWN + 1, fn_buf_str(&text));
 }
 
+/* No address of an answer is followed: only a region is taken from one (s3_place.c). */
+static fn_status led_elsewhere(const char *where, int http, fn_str location, fn_err *err) {
+  char to[FN_URL_MAX], shown[301];
+  const char *query = memchr(location.data, '?', location.length);
+  fn_str_clean(to, sizeof to, fn_str_make(location.data, query ? (size_t)(query - location.data) : location.length));
+  return fn_err_set(err, FN_E_INVALID,
+                    "%.500s: HTTP %d redirects to %.250s: not followed; store.s3_endpoint is to be the final address",
+                    where, http, fn_url_show(shown, to));
+}
+
 fn_status fn_s3_explain(const fn_store *store, const fn_call_answer *answer, const char *key, fn_err *err) {
   const fn_s3 *s3 = store->state;
   char code[FN_S3_SHOWN + 1], message[FN_S3_SHOWN + 1], region[FN_S3_SHOWN + 1], where[FN_URL_MAX], source[500] = "";
   fn_str header;
   fn_s3_error_part(code, answer, "Error/Code");
   fn_s3_error_part(message, answer, "Error/Message");
-  fn_s3_error_part(region, answer, "Error/Region");
-  if (!region[0] && fn_call_header(&header, answer, "x-amz-bucket-region") && header.length < FN_S3_SHOWN)
-    snprintf(region, sizeof region, "%.*s", (int)header.length, header.data);
+  fn_s3_answered_region(region, answer);
   snprintf(where, sizeof where, "%.300s%s%.400s", store->uri, key ? "/" : "", key ? key : "");
   fn_store_lock_keys(store);
   if (s3->aws.source) snprintf(source, sizeof source, "; keys are from %.300s", s3->aws.source);
@@ -49,6 +57,8 @@ fn_status fn_s3_explain(const fn_store *store, const fn_call_answer *answer, con
     return fn_err_set(err, FN_E_INVALID,
                       "%.500s: the bucket is in region %.60s, not in %.60s: set AWS_REGION=%.60s or store.s3_region",
                       where, region, s3->region, region);
+  if (http >= 300 && http < 400 && fn_call_header(&header, answer, "location"))
+    return led_elsewhere(where, http, header, err);
   if (strcmp(code, "RequestTimeTooSkewed") == 0)
     return fn_err_set(err, FN_E_INVALID, "%.500s: the clock of this machine differs too much from the server's", where);
   if (http == 404 && strcmp(code, "NoSuchBucket") == 0)
@@ -65,15 +75,12 @@ fn_status fn_s3_explain(const fn_store *store, const fn_call_answer *answer, con
 
 /* The server's clock counts: one that was set wrong, or slept, may be hours off. */
 static bool take_clock(fn_store *store, const fn_call_answer *answer) {
-  enum { SAME_MS = 60000 };
-  fn_str date;
-  int64_t there_ms;
-  if (!fn_call_header(&date, answer, "date") || !fn_when_parse_http(&there_ms, date)) return false;
-  const int64_t skew_ms = there_ms - fn_clock_unix_ms();
+  int64_t skew_ms;
+  if (!fn_aws_clock_of(&skew_ms, answer)) return false;
   fn_store_lock_keys(store);
-  ((fn_s3 *)store->state)->learnt.skew_ms = skew_ms;
+  ((fn_s3 *)store->state)->aws.skew_ms = skew_ms;
   fn_store_unlock_keys(store);
-  return skew_ms > SAME_MS || skew_ms < -SAME_MS;
+  return true;
 }
 
 /* Services that came before S3's checksums refuse their headers. What is sent is still compared: with the SHA-256 that
@@ -89,19 +96,23 @@ static bool leave_checksums(fn_store *store, const fn_call_answer *answer, const
   return true;
 }
 
-bool fn_s3_renew(fn_store *store, const fn_call_answer *answer) {
+/* What may be learnt from a refusal, once each for a request. */
+enum { KEYS = 1, CLOCK = 2, CHECKSUMS = 4, REGION = 8 };
+
+unsigned fn_s3_renew(fn_store *store, const fn_call_answer *answer) {
   fn_s3 *s3 = store->state;
   char code[FN_S3_SHOWN + 1];
   const int http = answer->status;
-  if (http != 400 && http != 401 && http != 403 && http != 501) return false;
+  if (fn_s3_learn_region(store, answer)) return REGION;
+  if (http != 400 && http != 401 && http != 403 && http != 501) return 0;
   fn_s3_error_part(code, answer, "Error/Code");
-  if (strcmp(code, "RequestTimeTooSkewed") == 0) return take_clock(store, answer);
-  if (leave_checksums(store, answer, code)) return true;
-  if (strcmp(code, "ExpiredToken") != 0 && strcmp(code, "TokenRefreshRequired") != 0) return false;
+  if (strcmp(code, "RequestTimeTooSkewed") == 0) return take_clock(store, answer) ? CLOCK : 0;
+  if (leave_checksums(store, answer, code)) return CHECKSUMS;
+  if (strcmp(code, "ExpiredToken") != 0 && strcmp(code, "TokenRefreshRequired") != 0) return 0;
   fn_store_lock_keys(store);
   const bool renews = fn_aws_keys_forget(&s3->aws);
   fn_store_unlock_keys(store);
-  return renews;
+  return renews ? KEYS : 0;
 }
 
 void fn_s3_mark_passing(fn_call_answer *answer, const fn_store_call *call) {

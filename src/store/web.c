@@ -28,9 +28,9 @@ static fn_status web_explain(const fn_store *store, const fn_call_answer *answer
   return fn_call_check(answer, &request, err);
 }
 
-static bool web_renew(fn_store *store, const fn_call_answer *answer) {
+static unsigned web_renew(fn_store *store, const fn_call_answer *answer) {
   (void)store, (void)answer;
-  return false;
+  return 0;
 }
 
 static void web_sums(fn_sums *sums, const fn_call_answer *answer) {
