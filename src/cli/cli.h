@@ -51,7 +51,7 @@ const char *const *fn_cli_get_all(const fn_cli_args *args, const char *flag, siz
 /* A verb. run returns a status: its exit code is the program's; on failure main prints err to stderr. */
 typedef struct fn_verb {
   const char *name, *sub;   /* "data", "prepare"; sub NULL when there is none */
-  const char *summary;      /* one line */
+  const char *summary;      /* one line; up to its first ";" the gist, for the list of all verbs: 59 columns at most */
   const char *usage;        /* "--input [LABEL:]FILE … --out DIR [--tokenizer DIR] [key=value …]" */
   const fn_cli_flag *flags; /* ends with name = NULL */
   const char *options;      /* groups of settings it reads, for help: "data. train." */

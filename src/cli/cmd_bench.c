@@ -133,7 +133,7 @@ static const fn_cli_flag flags[] = {
 
 const fn_verb fn_verb_bench = {
     .name = "bench",
-    .summary = "how long one article takes on this machine, by length, and how near that is to the processor's ceiling",
+    .summary = "how long one article takes on this machine, by length; and how near that is to the processor's ceiling",
     .usage = "[--model FILE|DIR] [--tokens 16,128,256,512] [--threads N] [--json] [key=value …]",
     .flags = flags,
     .options = "infer.part infer.text device.",

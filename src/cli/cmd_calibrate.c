@@ -286,7 +286,8 @@ static const fn_cli_flag flags[] = {
 
 const fn_verb fn_verb_calibrate = {
     .name = "calibrate",
-    .summary = "temperature, weights of a model's halves and the threshold of `unsure`, judged by leaving groups out",
+    .summary = "make probabilities honest, find when to say `unsure`; temperature, weights of a model's halves and the "
+               "threshold, judged by leaving groups out",
     .usage = "--model FILE|DIR [--data DIR|FILE] [--predictions FILE] --out FILE [key=value …]",
     .flags = flags,
     .options = "calibrate. infer.text infer.long infer.max data.format data.encoding data.delimiter data.columns. "

@@ -117,7 +117,7 @@ static const fn_cli_flag prepare_flags[] = {
 const fn_verb fn_verb_data_prepare = {
     .name = "data",
     .sub = "prepare",
-    .summary = "clean, deduplicate and split files of articles into a dataset",
+    .summary = "clean, deduplicate and split articles into a dataset",
     .usage = "--input [LABEL:]FILE … --out DIR [--tokenizer DIR] [--replace] [key=value …]",
     .flags = prepare_flags,
     .options = "data. !data.leave_out audit. device.threads",
@@ -173,7 +173,7 @@ static const fn_cli_flag stats_flags[] = {
 const fn_verb fn_verb_data_stats = {
     .name = "data",
     .sub = "stats",
-    .summary = "counts, lengths, duplicates and sources of a prepared dataset",
+    .summary = "counts, lengths, duplicates and sources of a dataset",
     .usage = "DIR [--json | --table]",
     .flags = stats_flags,
     .takes_rest = true,

@@ -72,7 +72,7 @@ static const fn_cli_flag flags[] = {
 const fn_verb fn_verb_data_audit = {
     .name = "data",
     .sub = "audit",
-    .summary = "what gives the label away in a prepared dataset: words, style, publishers, shared rows",
+    .summary = "what gives the label away in a dataset; words, style, publishers, shared rows",
     .usage = "DIR [--json FILE] [--table] [--fail-above X] [key=value …]",
     .flags = flags,
     .takes_rest = true,

@@ -177,7 +177,7 @@ static const fn_cli_flag flags[] = {
 
 const fn_verb fn_verb_evaluate = {
     .name = "evaluate",
-    .summary = "figures of a model on labelled rows, with intervals, beside the majority class and the linear family",
+    .summary = "figures of a model on labelled rows, with intervals; beside the majority class and the linear family",
     .usage = "[--model FILE|DIR] --data DIR|FILE [--split test] [--train DIR] [--json FILE] [key=value …]",
     .flags = flags,
     .options = "eval. infer. linear. data.format data.encoding data.delimiter data.columns. !data.columns.split "

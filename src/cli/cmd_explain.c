@@ -318,7 +318,7 @@ static const fn_cli_flag flags[] = {
 
 const fn_verb fn_verb_explain = {
     .name = "explain",
-    .summary = "which sentences carry an answer: what changes when each is left out",
+    .summary = "which sentences carry an answer; what changes when each is left out",
     .usage = "[--model FILE|DIR] [--text TEXT] [--title TEXT] [FILE …] [--format text|jsonl] [key=value …]",
     .flags = flags,
     .options = "explain. infer. data.format data.encoding data.delimiter data.columns.title data.columns.text device.",

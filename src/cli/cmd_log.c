@@ -364,7 +364,7 @@ static const fn_cli_flag list_flags[] = {
 const fn_verb fn_verb_log_list = {
     .name = "log",
     .sub = "list",
-    .summary = "the latest predictions of the log, or those that are disputed",
+    .summary = "the latest predictions of the log, or the disputed ones",
     .usage = "[--limit N] [--since TIME] [--until TIME] [--disputed] [--format text|jsonl] [key=value …]",
     .flags = list_flags,
     .options = "predictions.url",
@@ -404,7 +404,7 @@ static const fn_cli_flag export_flags[] = {
 const fn_verb fn_verb_log_export = {
     .name = "log",
     .sub = "export",
-    .summary = "predictions as JSON lines or CSV, or as labelled rows to train on",
+    .summary = "predictions as JSON lines or CSV; or as labelled rows to train on",
     .usage =
         "[--format jsonl|csv] [--out FILE] [--since TIME] [--until TIME] [--with-feedback] [--labels real-fake|all] "
         "[key=value …]",

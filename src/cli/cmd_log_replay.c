@@ -74,7 +74,7 @@ static const fn_cli_flag flags[] = {
 const fn_verb fn_verb_log_replay = {
     .name = "log",
     .sub = "replay",
-    .summary = "answer a stored prediction again, and prove the same bits or say what differs",
+    .summary = "answer a stored prediction again; prove the same bits, or say what differs",
     .usage = "ID [--model MODEL] [key=value …]",
     .flags = flags,
     .options = "predictions.url infer. device.",

@@ -238,7 +238,7 @@ static const fn_cli_flag flags[] = {{.name = "--json", .help = "everything as on
 const fn_verb fn_verb_model_info = {
     .name = "model",
     .sub = "info",
-    .summary = "what a model is: architecture, size, labels, provenance, figures, calibration; checks its checksums",
+    .summary = "architecture, size, labels, provenance, figures of a model; its checksums are checked",
     .usage = "[FILE|DIR] [--json]",
     .flags = flags,
     .takes_rest = true,

@@ -243,7 +243,7 @@ static const fn_cli_flag flags[] = {
 
 const fn_verb fn_verb_predict = {
     .name = "predict",
-    .summary = "classify articles: CSV, JSON lines, text files or standard input; one answer a row, in order",
+    .summary = "classify articles, one answer a row, in order; CSV, JSON lines, text files or standard input",
     .usage = "[--model FILE|DIR] [--text TEXT] [--title TEXT] [FILE …|-] [--format table|jsonl|csv] [--on-error "
              "record|null|fail] [-o FILE] [key=value …]",
     .flags = flags,

@@ -269,7 +269,7 @@ static const fn_cli_flag flags[] = {
 
 const fn_verb fn_verb_quantize = {
     .name = "quantize",
-    .summary = "pack a model into one file that starts at once and runs in int8; report what that costs",
+    .summary = "pack a model into one file that starts at once, in int8; report what that costs",
     .usage = "--model DIR [--linear DIR] --out FILE [--data DIR] [--name NAME] [--card FILE] [dtype=int8|f32]",
     .flags = flags,
     .options = "dtype infer.text infer.max_tokens infer.long device.",

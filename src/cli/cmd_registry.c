@@ -57,7 +57,7 @@ static const fn_cli_flag alias_flags[] = {
 const fn_verb fn_verb_registry_alias = {
     .name = "registry",
     .sub = "alias",
-    .summary = "point an alias at a version, without asking the gates (promote asks them)",
+    .summary = "point an alias at a version, without asking the gates; promote asks them",
     .usage = "NAME@ALIAS VERSION | NAME@ALIAS --delete [--reason TEXT] [key=value …]",
     .flags = alias_flags,
     .options = "registry.mirror track.url track.artifacts",
@@ -80,15 +80,11 @@ static fn_status roll(fn_cli_registry *r, const fn_cli_version_name *v, const ch
 }
 
 static fn_status rollback(const fn_cli *cli, const fn_cli_args *args, fn_err *err) {
-  const char *given = fn_cli_get(args, "--alias");
   fn_cli_version_name v;
   fn_cli_registry r;
-  FN_TRY(fn_cli_one_version(&v, args, "registry rollback takes one NAME@ALIAS, or NAME and --alias", err));
-  if (given) {
-    FN_TRY(fn_registry_check_alias(given, err));
-    snprintf(v.alias, sizeof v.alias, "%s", given);
-  }
-  if (!v.alias[0]) return fn_err_set(err, FN_E_INVALID, "which alias? NAME@ALIAS, or --alias ALIAS, is expected");
+  if (args->n_rest != 1)
+    return fn_err_set(err, FN_E_INVALID, "registry rollback takes one NAME@ALIAS, or NAME and --alias");
+  FN_TRY(fn_cli_parse_alias(&v, args, err));
   fn_status status = fn_cli_open_registry(&r, cli, FN_CLI_OPEN_CHANGE, err);
   if (status == FN_OK) status = roll(&r, &v, fn_cli_get(args, "--reason"), err);
   fn_cli_close_registry(&r);
@@ -104,7 +100,7 @@ static const fn_cli_flag rollback_flags[] = {
 const fn_verb fn_verb_registry_rollback = {
     .name = "registry",
     .sub = "rollback",
-    .summary = "put an alias back to the version where it stood before, by the record of changes",
+    .summary = "put an alias back to the version where it stood before; by the record of changes",
     .usage = "NAME@ALIAS | NAME --alias ALIAS [--reason TEXT] [key=value …]",
     .flags = rollback_flags,
     .options = "registry.mirror track.url track.artifacts",
@@ -150,7 +146,7 @@ static const fn_cli_flag rm_flags[] = {
 const fn_verb fn_verb_registry_rm = {
     .name = "registry",
     .sub = "rm",
-    .summary = "retire a version: it is found no more, its number and record stay; refused while an alias points at it",
+    .summary = "retire a version; it is found no more, its number and record stay; refused while an alias points at it",
     .usage = "NAME/VERSION [--purge] [--reason TEXT] [key=value …]",
     .flags = rm_flags,
     .options = "registry.mirror track.url track.artifacts",
@@ -185,7 +181,7 @@ static const fn_cli_flag tag_flags[] = {
 const fn_verb fn_verb_registry_tag = {
     .name = "registry",
     .sub = "tag",
-    .summary = "tags of a version: the one thing of it that may change",
+    .summary = "tags of a version; the one thing of it that may change",
     .usage = "NAME/VERSION --key KEY --value TEXT | --delete [key=value …]",
     .flags = tag_flags,
     .options = "registry.mirror track.url track.artifacts",
@@ -228,7 +224,7 @@ static const fn_cli_flag download_flags[] = {
 const fn_verb fn_verb_registry_download = {
     .name = "registry",
     .sub = "download",
-    .summary = "all files of a version into a folder, each one's SHA-256 checked",
+    .summary = "all files of a version into a folder; each one's SHA-256 is checked",
     .usage = "NAME[@ALIAS|/VERSION] --out DIR [key=value …]",
     .flags = download_flags,
     .options = "track.url track.artifacts",

@@ -76,7 +76,8 @@ static const fn_cli_flag flags[] = {
 const fn_verb fn_verb_registry_add = {
     .name = "registry",
     .sub = "add",
-    .summary = "a version of a run: packed, calibrated, measured, with card and gates; what is there already is kept",
+    .summary =
+        "make a version of a run; packed, calibrated, measured, with card and gates; what is there already is kept",
     .usage = "RUN [--name NAME] [--data DIR] [--json] [key=value …]",
     .flags = flags,
     .options = "dtype registry.gate_ registry.mirror track.url track.artifacts calibrate. device.threads",

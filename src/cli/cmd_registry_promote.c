@@ -9,6 +9,7 @@ enum { MAX_REASON = FN_REGISTRY_MAX_TEXT - 400 };
 
 typedef struct promote {
   fn_cli_registry r;
+  fn_cli_version_name place; /* what name and alias lie in */
   const char *name, *alias, *metric, *filter;
   bool dry, force, json;
   /* the candidate */
@@ -252,7 +253,6 @@ static fn_status check(promote *p, const fn_cli *cli, const fn_cli_args *args, f
   fn_tracking *there = NULL;
   p->metric = fn_cli_get(args, "--metric");
   p->filter = fn_cli_get(args, "--filter");
-  p->alias = fn_cli_get(args, "--alias");
   p->dry = fn_cli_get(args, "--dry-run") != NULL;
   p->force = fn_cli_get(args, "--force") != NULL;
   p->json = fn_cli_get(args, "--json") != NULL;
@@ -268,9 +268,9 @@ static fn_status check(promote *p, const fn_cli *cli, const fn_cli_args *args, f
   if (reason && strlen(reason) > MAX_REASON)
     return fn_err_set(err, FN_E_INVALID, "--reason: %zu bytes; %d at most are kept", strlen(reason), MAX_REASON);
   if (p->metric == NULL) p->metric = "val/f1_weighted";
-  p->name = args->rest[0];
-  FN_TRY(fn_registry_check_name(p->name, err));
-  FN_TRY(fn_registry_check_alias(p->alias, err));
+  FN_TRY(fn_cli_parse_alias(&p->place, args, err));
+  p->name = p->place.name;
+  p->alias = p->place.alias;
   FN_TRY(fn_cli_check_metric(p->metric, err));
   FN_TRY(fn_cli_open_tracking(&there, cli, NULL, FN_CLI_OPEN_READ, err)); /* no file is made for a mistake */
   fn_tracking_close(there);
@@ -302,8 +302,7 @@ static fn_status run(const fn_cli *cli, const fn_cli_args *args, fn_err *err) {
 static const fn_cli_flag flags[] = {
     {.name = "--alias",
      .value = "ALIAS",
-     .help = "that shall point at it: best, staging, production …",
-     .required = true},
+     .help = "that shall point at it: best, staging, production …; or written behind the name"},
     {.name = "--metric",
      .value = "NAME",
      .help =
@@ -323,15 +322,16 @@ static const fn_cli_flag flags[] = {
 const fn_verb fn_verb_registry_promote = {
     .name = "registry",
     .sub = "promote",
-    .summary =
-        "point an alias at the best version or run, or at a named one, if it passes its gates; exit code 4 if not",
-    .usage = "NAME [RUN|VERSION] --alias ALIAS [--metric NAME] [--filter F] [--dry-run] [--force --reason TEXT] "
-             "[--json] [key=value …]",
+    .summary = "point an alias at the best version, if it passes its gates; the best of versions and runs, or one that "
+               "is named; exit code 4 if it does not pass",
+    .usage =
+        "NAME@ALIAS|NAME --alias ALIAS [RUN|VERSION] [--metric NAME] [--filter F] [--dry-run] [--force --reason TEXT] "
+        "[--json] [key=value …]",
     .flags = flags,
     .options = "registry.gate_ registry.mirror track.url track.artifacts",
     .more = "dtype calibrate. eval. linear. infer. device. net. store.",
     .takes_rest = true,
-    .examples = "  fakenews registry promote fake-news --alias best\n"
-                "  fakenews registry promote fake-news 3 --alias staging registry.gate_max_mb=20\n",
+    .examples = "  fakenews registry promote fake-news@best\n"
+                "  fakenews registry promote fake-news@staging 3 registry.gate_max_mb=20\n",
     .run = run,
 };

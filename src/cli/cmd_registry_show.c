@@ -158,7 +158,7 @@ static const fn_cli_flag list_flags[] = {
 const fn_verb fn_verb_registry_list = {
     .name = "registry",
     .sub = "list",
-    .summary = "versions of models: aliases, figures, sizes; exit code 3 if one is damaged",
+    .summary = "versions with aliases, figures, sizes; exit code 3 if one is damaged",
     .usage = "[NAME] [--retired] [--json] [key=value …]",
     .flags = list_flags,
     .options = "track.url track.artifacts",
@@ -449,7 +449,7 @@ static const fn_cli_flag show_flags[] = {
 const fn_verb fn_verb_registry_show = {
     .name = "registry",
     .sub = "show",
-    .summary = "a model with all that was changed, or one version: lineage, figures, limits, changes",
+    .summary = "a model with all changes, or one version; lineage, figures, limits, changes",
     .usage = "NAME[@ALIAS|/VERSION] [--json] [key=value …]",
     .flags = show_flags,
     .options = "track.url track.artifacts",

@@ -32,7 +32,11 @@ static fn_status sync_all(fn_cli_registry *r, const models *m, bool all, fn_err 
     if (status == FN_E_INVALID || fn_cli_stop_requested()) return fn_err_set(err, status, "%s", why.message);
     if (n_failed++ == 0) first = why;
   }
-  if (n_failed == 0) return FN_OK;
+  if (n_failed == 0) {
+    fn_cli_note(r->cli, "the mirror has every %s of %zu model%s", all ? "version in use" : "alias and its version",
+                m->n, m->n == 1 ? "" : "s");
+    return FN_OK;
+  }
   return fn_err_set(err, FN_E_PARTIAL, "%zu of %zu models did not arrive as they are here: %s", n_failed, m->n,
                     first.message);
 }
@@ -69,7 +73,7 @@ const fn_verb fn_verb_registry_sync = {
     .name = "registry",
     .sub = "sync",
     .summary =
-        "bring the mirror what it lacks: versions with an alias, aliases, tags; exit code 3 if some did not arrive",
+        "bring the mirror what it lacks; versions with an alias, aliases, tags; exit code 3 if some did not arrive",
     .usage = "[NAME] [--all] [key=value …]",
     .flags = flags,
     .options = "registry.mirror track.url track.artifacts",

@@ -14,6 +14,7 @@ enum { NARROW = 60 };
 
 typedef struct listing {
   bool json, narrow; /* narrow: a run's whole name does not fit */
+  bool of_experiment;
   fn_buf out;
   fn_arena arena;
   fn_table table;
@@ -151,7 +152,9 @@ static fn_status print(listing *l, const fn_cli *cli, int64_t max, fn_err *err) 
   FN_TRY(fn_buf_check(&l->out, "runs", err));
   FN_TRY(fn_cli_print(fn_buf_str(&l->out), err));
   if (l->n == 0)
-    fn_cli_note(cli, "no run fits; `fakenews runs show latest` shows how metrics, parameters and tags are named");
+    fn_cli_note(cli, "no run fits; %s",
+                l->of_experiment ? "`fakenews runs list --columns experiment` shows which experiments there are"
+                                 : "`fakenews runs show latest` shows how metrics, parameters and tags are named");
   if (max && l->n == (size_t)max) fn_cli_note(cli, "the first %lld runs; --max N shows more", (long long)max);
   return FN_OK;
 }
@@ -162,7 +165,8 @@ static fn_status list(const fn_cli *cli, const fn_cli_args *args, fn_err *err) {
   if (given && (!fn_str_to_int64(&max, fn_str_from(given)) || max < 0 || max > 1000000))
     return fn_err_set(err, FN_E_INVALID, "--max takes a number of runs up to 1000000 (0: all), not \"%.40s\"", given);
   listing l = {.json = fn_cli_get(args, "--json") != NULL || !cli->tty_out,
-               .narrow = fn_cli_width(STDOUT_FILENO) < NARROW};
+               .narrow = fn_cli_width(STDOUT_FILENO) < NARROW,
+               .of_experiment = fn_cli_get(args, "--experiment") != NULL};
   fn_buf_init(&l.out, 0);
   fn_arena_init(&l.arena);
   fn_status status = read_columns(&l, args, err);
@@ -198,7 +202,7 @@ static const fn_cli_flag list_flags[] = {
 const fn_verb fn_verb_runs_list = {
     .name = "runs",
     .sub = "list",
-    .summary = "trainings that were tracked, filtered and sorted by parameters and metrics",
+    .summary = "trainings, filtered and sorted by parameters and metrics",
     .usage = "[--filter F] [--order-by FIELD …] [--experiment NAME …] [--columns FIELD,…] [--max N] [key=value …]",
     .flags = list_flags,
     .options = "track.url track.artifacts",

@@ -296,7 +296,7 @@ static const fn_cli_flag compare_flags[] = {
 const fn_verb fn_verb_runs_compare = {
     .name = "runs",
     .sub = "compare",
-    .summary = "runs side by side: parameters that differ, metrics, the best of each marked",
+    .summary = "runs side by side; parameters that differ, metrics, the best of each marked",
     .usage = "RUN RUN … [--all] [--json] [key=value …]",
     .flags = compare_flags,
     .options = "track.url track.artifacts",

@@ -183,7 +183,7 @@ static const fn_cli_flag export_flags[] = {
 const fn_verb fn_verb_runs_export = {
     .name = "runs",
     .sub = "export",
-    .summary = "a run as files: JSON, every point of its metrics, its artifacts",
+    .summary = "a run as files; JSON, every point of its metrics, its artifacts",
     .usage = "RUN --out DIR|FILE|- [--format all|csv|jsonl] [key=value …]",
     .flags = export_flags,
     .options = "track.url track.artifacts",

@@ -160,7 +160,7 @@ static const fn_cli_flag flags[] = {
 const fn_verb fn_verb_runs_report = {
     .name = "runs",
     .sub = "report",
-    .summary = "runs as a page in one file: curves, differences, test, files",
+    .summary = "runs as a page in one file; curves, differences, test, files",
     .usage = "[RUN …] --out FILE|- [--metric KEY] [--filter TEXT] [key=value …]",
     .flags = flags,
     .options = "track.url track.artifacts",

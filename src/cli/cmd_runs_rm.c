@@ -37,7 +37,7 @@ static fn_status rm(const fn_cli *cli, const fn_cli_args *args, fn_err *err) {
   const bool leave = fn_cli_get(args, "--leave-files") != NULL;
   if (args->n_rest == 0 || (purge && restore) || (leave && !purge))
     return fn_err_set(err, FN_E_INVALID,
-                      "runs rm takes runs (ids or their first digits, names, folders) and one of "
+                      "runs rm takes runs (ids or their first digits, names, folders), and at most one of "
                       "--purge (with or without --leave-files) and --restore");
   fn_cli_runs runs;
   size_t n = 0;

@@ -219,7 +219,7 @@ static const fn_cli_flag show_flags[] = {
 const fn_verb fn_verb_runs_show = {
     .name = "runs",
     .sub = "show",
-    .summary = "one run: metrics, parameters, tags, files, and what it was made of",
+    .summary = "one run: metrics, parameters, tags, files and lineage",
     .usage = "RUN [--json] [key=value …]",
     .flags = show_flags,
     .options = "track.url track.artifacts",

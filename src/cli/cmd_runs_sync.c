@@ -128,9 +128,10 @@ static bool wait_a_while(const fn_net_options *net, int64_t n_failures, const fn
                           still_waits, NULL);
 }
 
-/* Whether another attempt is made after a failure; each file that waits has one at least. */
-static bool is_tried_again(fn_mlflow_sender *sender, const fn_mlflow_sent *sent, int64_t *n_failures,
-                           uint64_t *n_files_failed, uint64_t n_waiting, const fn_mlflow *mlflow,
+/* Whether another attempt is made after a failure, of which the first is told: what follows may take a minute, without
+ * a word. Each file that waits has one attempt at least. */
+static bool is_tried_again(const fn_cli *cli, const fn_err *why, fn_mlflow_sender *sender, const fn_mlflow_sent *sent,
+                           int64_t *n_failures, uint64_t *n_files_failed, uint64_t n_waiting, const fn_mlflow *mlflow,
                            const fn_net_options *net) {
   if (fn_cli_stop_requested()) return false;
   if (sent->only_files && !sent->temporary) {
@@ -138,7 +139,7 @@ static bool is_tried_again(fn_mlflow_sender *sender, const fn_mlflow_sent *sent,
     return ++*n_files_failed < n_waiting;
   }
   if (!sent->temporary || *n_failures >= net->retries) return false;
-  ++*n_failures;
+  if (++*n_failures == 1 && why) fn_cli_note(cli, "%s; %lld further attempts", why->message, (long long)net->retries);
   fn_mlflow_sender_hurry(sender);
   return wait_a_while(net, *n_failures, fn_mlflow_last_failure(mlflow));
 }
@@ -161,8 +162,8 @@ static fn_status send_all(outcome *o, const sync_job *job, fn_journal *journal, 
     o->n_sent += sent.n_events;
     more = sent.more;
     if (sent.n_events > 0 || sent.progress) n_failures = 0, n_files_failed = 0;
-    if (status != FN_OK &&
-        is_tried_again(sender, &sent, &n_failures, &n_files_failed, fn_journal_n_waiting(journal), mlflow, net)) {
+    if (status != FN_OK && is_tried_again(job->cli, err, sender, &sent, &n_failures, &n_files_failed,
+                                          fn_journal_n_waiting(journal), mlflow, net)) {
       status = FN_OK;
       more = true;
     }
@@ -341,7 +342,7 @@ static const fn_cli_flag sync_flags[] = {
 const fn_verb fn_verb_runs_sync = {
     .name = "runs",
     .sub = "sync",
-    .summary = "brings what the store of runs or an MLflow server missed of trainings to it",
+    .summary = "bring a store or an MLflow server what it missed of runs",
     .usage = "[RUN …] [key=value …]",
     .flags = sync_flags,
     .options = "track. net. store.",

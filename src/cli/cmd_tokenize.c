@@ -148,7 +148,7 @@ static const fn_cli_flag flags[] = {
 
 const fn_verb fn_verb_tokenize = {
     .name = "tokenize",
-    .summary = "texts (one a line) to ids, tokens and byte offsets, as JSON lines",
+    .summary = "texts to ids, tokens and byte offsets; one text a line, answers as JSON lines",
     .usage = "--tokenizer DIR [--json] [--text] [FILE|-]",
     .flags = flags,
     .takes_rest = true,

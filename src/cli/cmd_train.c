@@ -89,7 +89,7 @@ static const fn_cli_flag flags[] = {
 
 const fn_verb fn_verb_train = {
     .name = "train",
-    .summary = "fine-tunes a transformer, or trains the linear family, on a prepared dataset",
+    .summary = "fine-tune a transformer, or train the linear family",
     .usage = "--data DIR [--init DIR|NAME|scratch] [--out RUN] [--resume latest|RUN] [key=value …]",
     .flags = flags,
     .options = "family name train. data.leave_out data.text model. linear. device. track.",

@@ -43,18 +43,28 @@ static void print(FILE *file, const fn_buf *text) {
   if (text->length) fwrite(text->data, 1, text->length, file);
 }
 
-/* The verbs, or those of one group (group NULL: all). */
+/* A group of verbs begins at i, or ends before it: `runs list` behind `tokenize`. */
+static bool is_parted(size_t i) {
+  const fn_verb *const *v = fn_cli_verbs + i;
+  if (i == 0 || strcmp(v[-1]->name, v[0]->name) == 0) return false;
+  return (v[1] && strcmp(v[0]->name, v[1]->name) == 0) || (i > 1 && strcmp(v[-2]->name, v[-1]->name) == 0);
+}
+
+/* All verbs with the gist of each, or those of one group with all of their summaries. */
 static void append_verbs(fn_buf *out, const char *group) {
-  char name[40];
+  char name[40], gist[120];
   size_t widest = 0;
   for (int pass = 0; pass < 2; pass++)
     for (size_t i = 0; fn_cli_verbs[i]; i++) {
       if (group && strcmp(fn_cli_verbs[i]->name, group) != 0) continue;
       const size_t n = strlen(verb_name(name, fn_cli_verbs[i]));
-      if (pass == 0)
+      if (pass == 0) {
         widest = n > widest ? n : widest;
-      else
-        entry(out, name, widest + 1, fn_cli_verbs[i]->summary);
+        continue;
+      }
+      if (!group && is_parted(i)) fn_buf_append_char(out, '\n');
+      snprintf(gist, sizeof gist, "%.*s", (int)strcspn(fn_cli_verbs[i]->summary, ";"), fn_cli_verbs[i]->summary);
+      entry(out, name, widest + 1, group ? fn_cli_verbs[i]->summary : gist);
     }
 }
 
@@ -106,7 +116,8 @@ static void append_settings(fn_buf *out, const fn_verb *verb, const fn_config *c
     fn_buf_append_wrapped(out, more, 0, 0, fn_cli_help_width());
     fn_buf_append_char(out, '\n');
   }
-  fn_cli_format_groups(out, config);
+  /* a preset is a recipe to make a dataset and to train on it: of no use to a verb that does neither */
+  if (fn_config_is_asked("data.text", verb->options)) fn_cli_format_groups(out, config);
 }
 
 void fn_cli_help_verb(FILE *file, const fn_verb *verb, const fn_config *config) {

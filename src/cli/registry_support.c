@@ -37,6 +37,20 @@ fn_status fn_cli_one_version(fn_cli_version_name *out, const fn_cli_args *args, 
   return fn_cli_parse_version(out, args->rest[0], err);
 }
 
+fn_status fn_cli_parse_alias(fn_cli_version_name *out, const fn_cli_args *args, fn_err *err) {
+  const char *given = fn_cli_get(args, "--alias"), *text = args->rest[0];
+  fn_cli_version_name v;
+  FN_TRY(fn_cli_parse_version(&v, text, err));
+  if (v.version > 0) return fn_err_set(err, FN_E_INVALID, "%s: no version, NAME@ALIAS is expected here", text);
+  if (given && v.alias[0] && strcmp(given, v.alias) != 0)
+    return fn_err_set(err, FN_E_INVALID, "%s and --alias %s: leave out one of them", text, given);
+  if (given) FN_TRY(fn_registry_check_alias(given, err));
+  if (given) snprintf(v.alias, sizeof v.alias, "%s", given);
+  if (!v.alias[0]) return fn_err_set(err, FN_E_INVALID, "which alias? %s@ALIAS, or --alias ALIAS, is expected", v.name);
+  *out = v;
+  return FN_OK;
+}
+
 fn_status fn_cli_parse_card(json_t **card_out, const fn_version_info *v, fn_err *err) {
   char name[300];
   snprintf(name, sizeof name, "%.255s/%lld, its card", v->name, (long long)v->version);

@@ -33,6 +33,10 @@ FN_NODISCARD fn_status fn_cli_parse_version(fn_cli_version_name *out, const char
 FN_NODISCARD fn_status fn_cli_one_version(fn_cli_version_name *out, const fn_cli_args *args, const char *usage,
                                           fn_err *err);
 
+/* NAME@ALIAS, or NAME and --alias ALIAS, where n_rest > 0; that is no version's name, and both aliases, where
+ * both are given, are the same. */
+FN_NODISCARD fn_status fn_cli_parse_alias(fn_cli_version_name *out, const fn_cli_args *args, fn_err *err);
+
 /* The card of a version as JSON; what is wrong with it names the version. */
 FN_NODISCARD fn_status fn_cli_load_card(json_t **card_out, const fn_cli_registry *registry, const char *name,
                                         int64_t version, fn_err *err);

@@ -105,10 +105,10 @@ static fn_status miss(const hub_name *n, const char *hub_cache, const char *prob
   bool main = fn_str_is(n->revision, "main");
   return fn_err_set(err, FN_E_NOT_FOUND,
                     "%.*s: %s (looked in %s); download it with\n  hf download %.*s%s%.*s config.json model.safetensors "
-                    "tokenizer.json",
+                    "tokenizer.json%s",
                     (int)n->repository.length, n->repository.data, problem, hub_cache, (int)n->repository.length,
                     n->repository.data, main ? "" : " --revision ", main ? 0 : (int)n->revision.length,
-                    n->revision.data);
+                    n->revision.data, main ? "" : "\n(a model of the registry is models:/NAME@ALIAS)");
 }
 
 fn_status fn_hub_resolve(char **dir_out, const char *name, const char *hub_cache, fn_err *err) {

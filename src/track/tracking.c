@@ -112,7 +112,11 @@ static fn_status open_database(fn_tracking *t, const fn_tracking_options *o, fn_
   if (!o->read_only) FN_TRY(make_folder(o->url, err));
   const fn_status status = fn_sql_open(&t->sql, o->url, &options, err);
   if (status == FN_E_NOT_FOUND)
-    return fn_err_set(err, status, "%s: no runs and no registry are kept here (track.url)", o->url);
+    return fn_err_set(
+        err, status,
+        "%s: no runs and no registry are kept here; give the command in the folder of the trainings, or name "
+        "their database: track.url=PATH",
+        o->url);
   FN_TRY(status);
   if (fn_sql_get_kind(t->sql) == FN_SQL_SQLITE) find_folder(t, o->url);
   enum { VERSION = FN_COUNT_OF(steps_sqlite) };

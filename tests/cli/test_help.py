@@ -33,6 +33,13 @@ def test_help_shows_what_a_verb_reads(fakenews):
     assert "data.columns.label" not in fakenews("predict", "--help").stdout
     text = fakenews("train", "--help").stdout
     assert "preset=headline" in text and "preset=detector" in text
+    assert "preset=" not in fakenews("registry", "list", "--help").stdout  # presets make data and trainings
+
+
+def test_the_list_of_verbs_has_a_line_for_each(fakenews):
+    lines = fakenews("--help").stdout.splitlines()
+    shown = [line for line in lines if line.startswith("  ")]
+    assert len(shown) > 40 and all(re.match(r"  [a-z]+( [a-z]+)?  +\S", line) and len(line) <= 80 for line in shown), shown
 
 
 @pytest.mark.parametrize("columns", [40, 70, 100, 200])

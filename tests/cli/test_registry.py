@@ -286,7 +286,7 @@ def test_figures_of_other_rows_are_not_compared(place):
 
 
 def test_dry_run_and_force(place):
-    place.registry("promote", "fake-news", 1, "--alias", "best", "--dry-run")
+    place.registry("promote", "fake-news@best", 1, "--dry-run")
     assert place.alias() is None
     strict = "registry.gate_max_mb=0.001"
     place.registry("promote", "fake-news", 1, "--alias", "best", strict, "--dry-run", code=4)
@@ -359,6 +359,10 @@ def test_rollback_alias_tag_and_retire(place):
     (["alias", "fake-news@best", "0"], "a number from 1"),
     (["alias", "fake-news/1", "1"], "NAME@ALIAS"),
     (["promote", "news", "--alias", "best"], "has fake-news"),
+    (["promote", "news@best"], "has fake-news"),
+    (["promote", "fake-news"], "which alias? fake-news@ALIAS"),
+    (["promote", "fake-news@best", "--alias", "other"], "leave out one of them"),
+    (["rollback", "fake-news@best", "--alias", "other"], "leave out one of them"),
     (["promote", "fake-news", "nothing", "--alias", "best"], "a version's number or a run is expected"),
     (["promote", "fake-news", "1", "--alias", "best", "--metric", "val/loss"], "leave out one of them"),
     (["promote", "fake-news", "--alias", "best", "--filter", "metrics.x >"], "filter"),
