@@ -13,6 +13,7 @@ static char *host_of(const fn_url *url) {
 
 /* All or nothing: `base` says that the bucket was found. */
 static fn_status keep_base(fn_s3 *s3, const fn_url *url, fn_str base, fn_err *err) {
+  while (base.length && base.data[base.length - 1] == '/') base.length--; /* a path is added */
   char *host = host_of(url), *path = fn_str_dup(fn_str_from(strcmp(url->path, "/") == 0 ? "" : url->path));
   char *copy = fn_str_dup(base);
   if (!host || !path || !copy) {

@@ -451,6 +451,7 @@ def test_s3_bucket_in_another_region_is_asked_there(serve, s3, tmp_path):
         settings = {"net.https_proxy": amazon.url, "net.ca_file": amazon.ca}
         keys = {"AWS_ACCESS_KEY_ID": "AKID", "AWS_SECRET_ACCESS_KEY": "s"}
         done = probe(tmp_path, verb, uri, *(["k"] if verb != "list" else []), env=keys, **settings)
+        assert all(head.split()[1] in ("/k", "/My_Bucket/k") for _, head in amazon.seen), amazon.seen
         return done, [(host.removesuffix(".amazonaws.com:443"), head.split("/s3/aws4")[0].rpartition("/")[2]) for host, head in amazon.seen]
 
     here, there = ("bucket.s3.us-east-1", "us-east-1"), ("bucket.s3.eu-west-3", "eu-west-3")
