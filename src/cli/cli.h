@@ -109,6 +109,8 @@ bool fn_cli_stop_requested(void);
 int fn_cli_stop_signal(void);
 /* A signal that asks to stop and that no thread has taken yet; 0: none. */
 int fn_cli_untaken_signal(void);
+/* A SIGHUP that came before serve took signals itself, and without a terminal, ends nothing. */
+void fn_cli_forget_hangup(void);
 /* From now on a thread ends the program when such a signal waits for three seconds: whoever should take it is stuck in
  * the kernel. For verbs that use folders which may lie on a network. */
 void fn_cli_watch_stuck(void);

@@ -20,8 +20,11 @@ static fn_status move(fn_cli_registry *r, const fn_cli_version_name *v, int64_t 
   const fn_alias_move m = {
       .name = v->name, .alias = v->alias, .version = to, .expected = from, .action = "alias", .reason = reason};
   if (from != to || to == 0) { /* nothing is recorded of what changes nothing */
+    char damage[FN_TRACKING_DAMAGE] = "";
     FN_TRY(fn_registry_move_alias(r->registry, &m, err));
     FN_TRY(tell_move(v, from, to, err));
+    if (to > 0) FN_TRY(fn_cli_check_files(damage, r, v->name, to, err));
+    if (damage[0]) fn_cli_warn(r->cli, "%s/%lld is damaged, and cannot be loaded: %s", v->name, (long long)to, damage);
   } else {
     fn_version there;
     FN_TRY(fn_registry_get(&there, r->registry, v->name, to, NULL, err));
@@ -71,7 +74,14 @@ const fn_verb fn_verb_registry_alias = {
 
 static fn_status roll(fn_cli_registry *r, const fn_cli_version_name *v, const char *reason, fn_err *err) {
   int64_t from, to;
+  char damage[FN_TRACKING_DAMAGE];
   FN_TRY(fn_registry_previous(&from, &to, r->registry, v->name, v->alias, err));
+  FN_TRY(fn_cli_check_files(damage, r, v->name, to, err));
+  if (damage[0])
+    return fn_err_set(err, FN_E_REFUSED,
+                      "%s@%s stood at version %lld before, which is damaged (%s); it was not moved: `fakenews registry "
+                      "alias %s@%s VERSION` moves it to another one",
+                      v->name, v->alias, (long long)to, damage, v->name, v->alias);
   const fn_alias_move m = {
       .name = v->name, .alias = v->alias, .version = to, .expected = from, .action = "rollback", .reason = reason};
   FN_TRY(fn_registry_move_alias(r->registry, &m, err));

@@ -16,6 +16,7 @@ typedef struct promote {
   int64_t version, holder; /* version 0: a run that would become one */
   bool chosen, made;       /* by a metric; just now */
   fn_cli_choice choice;
+  char unfit[FN_TRACKING_DAMAGE + 160]; /* what no gate asks and is wrong; "": nothing */
   char run_id[FN_RUN_ID_LENGTH], run[FN_CLI_RUN_NAME], why[320];
   json_t *card, *holder_card;
   const char *wanted; /* run, while its versions are looked for */
@@ -39,7 +40,9 @@ static fn_status take_of_run(void *arg, const fn_version_info *v, fn_err *err) {
 
 static fn_status take_number(promote *p, int64_t version, fn_err *err) {
   fn_version v;
-  FN_TRY(fn_registry_get(&v, p->r.registry, p->name, version < 1 ? INT64_MAX : version, NULL, err));
+  if (version < 1)
+    return fn_err_set(err, FN_E_NOT_FOUND, "%s has no version %lld: they count from 1", p->name, (long long)version);
+  FN_TRY(fn_registry_get(&v, p->r.registry, p->name, version, NULL, err));
   take(p, &v.info);
   fn_version_deinit(&v);
   return FN_OK;
@@ -77,7 +80,8 @@ static fn_status choose_best(promote *p, fn_err *err) {
 /* A run that is no version yet becomes one, as `registry add` does it. */
 static fn_status make_version(promote *p, fn_err *err) {
   bool found = false;
-  if (p->version > 0 || p->dry) return FN_OK;
+  if (p->version > 0) return FN_OK;
+  if (p->dry) return fn_cli_check_run(&p->r, p->run_id, err);
   fn_cli_note(p->r.cli, "run %s is no version of %s yet: it is packed, calibrated and measured", p->run, p->name);
   FN_TRY(fn_cli_add_version(&p->version, &found, &p->r, p->run_id, p->name, NULL, err));
   p->made = !found;
@@ -94,16 +98,61 @@ static fn_status find_holder(promote *p, fn_err *err) {
   fn_err why = {0};
   const fn_status status = fn_cli_load_card(&p->holder_card, &p->r, p->name, p->holder, &why);
   if (status == FN_OK || status == FN_E_NOT_FOUND) return FN_OK; /* an alias whose version is gone can be moved */
+  if (status == FN_E_INVALID) {                                  /* and one whose card is damaged */
+    fn_cli_warn(p->r.cli, "%s: nothing is compared with it", why.message);
+    return FN_OK;
+  }
   return fn_err_set(err, status, "%s", why.message);
+}
+
+/* ---- what no limit is set for ---- */
+
+static bool has_label(const json_t *labels, const char *label) {
+  for (size_t i = 0; i < json_array_size(labels); i++) {
+    const char *own = json_string_value(json_array_get(labels, i));
+    if (own && strcmp(own, label) == 0) return true;
+  }
+  return false;
+}
+
+static const json_t *labels_of(const json_t *card) {
+  return json_object_get(json_object_get(card, "model"), "labels");
+}
+
+/* Whoever asks reads the labels of the version that has the alias now. */
+static void check_labels(promote *p) {
+  const json_t *labels = labels_of(p->card), *known = labels_of(p->holder_card);
+  if (json_array_size(known) == 0) return;
+  for (size_t i = 0; i < json_array_size(labels); i++) {
+    const char *label = json_string_value(json_array_get(labels, i));
+    if (label && !has_label(known, label)) {
+      snprintf(p->unfit, sizeof p->unfit,
+               "it answers \"%.60s\", a label that version %lld, which has the alias, has not", label,
+               (long long)p->holder);
+      return;
+    }
+  }
+}
+
+static fn_status check_fit(promote *p, fn_err *err) {
+  char damage[FN_TRACKING_DAMAGE];
+  if (p->made) return FN_OK; /* just now */
+  FN_TRY(fn_cli_check_files(damage, &p->r, p->name, p->version, err));
+  if (damage[0]) snprintf(p->unfit, sizeof p->unfit, "it is damaged: %s", damage);
+  return FN_OK;
 }
 
 /* ---- what is said ---- */
 
 static const char *outcome(const promote *p, const fn_gates *gates) {
   if (p->version == 0) return "dry run";
-  if (!gates->pass && !p->force) return "refused";
+  if ((!gates->pass || p->unfit[0]) && !p->force) return "refused";
   if (p->holder == p->version) return "stands there already";
   return p->dry ? "dry run" : "promoted";
+}
+
+static bool is_forced(const promote *p, const fn_gates *gates) {
+  return p->card && p->force && (!gates->pass || p->unfit[0]);
 }
 
 static void append_choice(fn_json_writer *w, const promote *p) {
@@ -141,7 +190,8 @@ static void append_json(fn_buf *out, const promote *p, const fn_gates *gates) {
     fn_gates_format(&w, "gates", gates);
   else
     fn_json_null(&w, "gates");
-  fn_json_bool(&w, "forced", p->card && p->force && !gates->pass);
+  fn_json_bool(&w, "forced", is_forced(p, gates));
+  fn_json_text(&w, "unfit", p->unfit[0] ? p->unfit : NULL);
   fn_json_text(&w, "outcome", outcome(p, gates));
   fn_json_end(&w);
   fn_buf_append_char(out, '\n');
@@ -161,6 +211,11 @@ static void append_text(fn_buf *out, const promote *p, const fn_gates *gates) {
     fn_cli_print_gates(out, p->r.cli, gates);
   else
     fn_buf_append_str(out, "the gates are asked when it is made a version: without --dry-run, or by `registry add`\n");
+  if (p->unfit[0]) {
+    fn_buf_append_char(out, '\n');
+    fn_buf_append_wrapped(out, p->unfit, 0, 2, fn_cli_help_width());
+    fn_buf_append_char(out, '\n');
+  }
   fn_buf_printf(out, "\n%s@%s: ", p->name, p->alias);
   if (p->holder > 0)
     fn_buf_printf(out, "%lld -> ", (long long)p->holder);
@@ -170,7 +225,7 @@ static void append_text(fn_buf *out, const promote *p, const fn_gates *gates) {
     fn_buf_printf(out, "%lld", (long long)p->version);
   else
     fn_buf_append_str(out, "a new version");
-  fn_buf_printf(out, " (%s%s)\n", outcome(p, gates), p->card && p->force && !gates->pass ? ", forced" : "");
+  fn_buf_printf(out, " (%s%s)\n", outcome(p, gates), is_forced(p, gates) ? ", forced" : "");
 }
 
 static fn_status say(const promote *p, const fn_gates *gates, fn_err *err) {
@@ -202,23 +257,25 @@ static fn_status move(promote *p, const fn_gates *gates, const char *reason, fn_
                            .action = "promote",
                            .reason = text,
                            .details = details.data,
-                           .forced = !gates->pass};
+                           .forced = !gates->pass || p->unfit[0]};
   return fn_registry_move_alias(p->r.registry, &m, err);
 }
 
 /* Which gates said no, and why: a log of CI has no table. */
 static fn_status refuse(const promote *p, const fn_gates *gates, fn_err *err) {
-  char failed[640] = "";
-  size_t n = 0;
+  char failed[FN_TRACKING_DAMAGE + 800] = "";
+  size_t n = (size_t)snprintf(failed, sizeof failed, "%s", p->unfit);
   for (size_t i = 0; i < gates->n && n < sizeof failed; i++) {
     const fn_gate *g = &gates->items[i];
+    char value[32], limit[32];
     if (g->verdict != FN_GATE_FAIL) continue;
+    fn_cli_format_gate(value, limit, g);
     n += (size_t)snprintf(failed + n, sizeof failed - n, "%s%s ", n ? "; " : "", g->name);
     if (n < sizeof failed && isnan(g->value))
       n += (size_t)snprintf(failed + n, sizeof failed - n, "was not measured");
     else if (n < sizeof failed)
-      n += (size_t)snprintf(failed + n, sizeof failed - n, "%.4g%s%s, %s %.4g", g->value, g->unit[0] ? " " : "",
-                            g->unit, g->at_least ? "at least" : "at most", g->limit);
+      n += (size_t)snprintf(failed + n, sizeof failed - n, "%s, %s %s", value, g->at_least ? "at least" : "at most",
+                            limit);
   }
   return fn_err_set(err, FN_E_REFUSED,
                     "%s/%lld does not pass (%s); %s@%s was not moved (--force --reason TEXT promotes it all the same)",
@@ -231,7 +288,9 @@ static fn_status decide(promote *p, const char *reason, fn_err *err) {
   FN_TRY(find_holder(p, err));
   if (p->card == NULL) return say(p, NULL, err);
   fn_gates_check(&gates, p->card, p->holder == p->version ? NULL : p->holder_card, &p->r.options);
-  const bool refused = !gates.pass && !p->force;
+  check_labels(p);
+  if (!p->unfit[0]) FN_TRY(check_fit(p, err));
+  const bool refused = (!gates.pass || p->unfit[0]) && !p->force;
   const bool moves = !p->dry && p->holder != p->version && !refused;
   if (moves) FN_TRY(move(p, &gates, reason, err)); /* nothing is said of what did not happen */
   FN_TRY(say(p, &gates, err));

@@ -205,6 +205,7 @@ static fn_status run(const fn_cli *cli, const fn_cli_args *args, fn_err *err) {
   sigset_t set;
   if (fn_cli_get(args, "--routes") != NULL) return print_routes(err);
   block_signals(&set);
+  fn_cli_forget_hangup();
   if (fn_cli_stop_requested()) return fn_err_set(err, FN_E_CANCELLED, "stopped"); /* the handler has taken it already */
   FN_TRY(fill(&s, err));
   FN_TRY(take_environment(&s, err));

@@ -25,14 +25,19 @@ extern const fn_embedded fn_embedded_config[];
 static atomic_int stop_signal;
 static bool stop_is_told; /* set before the handler is */
 
-/* One that waits because the verb has blocked signals (serve takes them itself, once it answers). */
+/* One that waits because the verb has blocked signals (serve takes them itself, once it answers). SIGHUP without a
+ * terminal asks serve for its model anew: that waits. */
 int fn_cli_untaken_signal(void) {
   static const int all[] = {SIGINT, SIGTERM, SIGHUP};
   sigset_t set;
   if (sigpending(&set) != 0) return 0;
   for (size_t i = 0; i < FN_COUNT_OF(all); i++)
-    if (sigismember(&set, all[i]) == 1) return all[i];
+    if (sigismember(&set, all[i]) == 1 && (all[i] != SIGHUP || isatty(STDERR_FILENO) == 1)) return all[i];
   return 0;
+}
+
+void fn_cli_forget_hangup(void) {
+  if (stop_signal == SIGHUP && isatty(STDERR_FILENO) != 1) stop_signal = 0;
 }
 
 bool fn_cli_stop_requested(void) {

@@ -64,7 +64,45 @@ static bool is_run_folder(const char *path) {
   return record != NULL && fn_path_exists(record);
 }
 
-/* Its folder is gone: what was stored of it. */
+static bool has_model(const char *folder) {
+  FN_AUTO_FREE char *model = folder ? fn_path_join(folder, "model") : NULL;
+  return model != NULL && fn_path_is_dir(model);
+}
+
+static fn_status count_file(void *arg, const fn_artifact *artifact, fn_err *err) {
+  (void)artifact, (void)err;
+  ++*(size_t *)arg;
+  return FN_OK;
+}
+
+static fn_status is_stored(bool *stored, const fn_cli_registry *r, const char *id, fn_err *err) {
+  char owner[64];
+  size_t n = 0;
+  snprintf(owner, sizeof owner, "run:%s", id);
+  FN_TRY(fn_tracking_list(r->tracking, owner, "model", count_file, &n, err));
+  *stored = n > 0;
+  return FN_OK;
+}
+
+static fn_status no_model(const char *name, fn_err *err) {
+  return fn_err_set(err, FN_E_NOT_FOUND, "%s: the run has no model (it did not end, or track.log_model was off)", name);
+}
+
+static fn_status check_here(void *arg, const fn_run_view *run, fn_err *err) {
+  const char *folder = run->info.folder;
+  (void)err;
+  *(bool *)arg = folder && fn_cli_is_folder_of(folder, run->info.id) && has_model(folder);
+  return FN_OK;
+}
+
+fn_status fn_cli_check_run(const fn_cli_registry *r, const char *id, fn_err *err) {
+  bool here = false;
+  FN_TRY(fn_tracking_get_run(r->tracking, id, check_here, &here, err));
+  if (!here) FN_TRY(is_stored(&here, r, id, err));
+  return here ? FN_OK : no_model(id, err);
+}
+
+/* Its folder is gone, or its model from it: what was stored of it. */
 static fn_status fetch_run(add *a, fn_err *err) {
   char owner[64];
   snprintf(owner, sizeof owner, "run:%s", a->run_id);
@@ -109,7 +147,10 @@ static fn_status find_run(add *a, const char *name, fn_err *err) {
         name);
   FN_TRY(status);
   FN_TRY(fn_tracking_get_run(a->r->tracking, a->run_id, keep_run, a, err));
-  return a->folder && fn_cli_is_folder_of(a->folder, a->run_id) ? FN_OK : fetch_run(a, err);
+  if (!a->folder || !fn_cli_is_folder_of(a->folder, a->run_id)) return fetch_run(a, err);
+  bool stored = false;
+  if (!has_model(a->folder)) FN_TRY(is_stored(&stored, a->r, a->run_id, err));
+  return stored ? fetch_run(a, err) : FN_OK;
 }
 
 /* A folder with a packed file and no model is meant for its file. */
@@ -140,10 +181,7 @@ static fn_status find_model(add *a, fn_err *err) {
   }
   FN_AUTO_FREE char *path = fn_path_join(a->folder, "model");
   if (path == NULL) return fn_err_no_memory(err, "a path");
-  if (!fn_path_is_dir(path))
-    return fn_err_set(err, FN_E_NOT_FOUND, "%s: the run has no model (it did not end, or track.log_model was off)",
-                      path);
-  return fn_path_real(&a->model, path, err);
+  return fn_path_is_dir(path) ? fn_path_real(&a->model, path, err) : no_model(path, err);
 }
 
 /* ---- data ---- */
@@ -230,6 +268,17 @@ static fn_status make(add *a, const char *name, fn_device *device, int64_t *vers
 
 /* ---- */
 
+/* One that is there already, and nobody can use. */
+static fn_status check_found(const add *a, const char *name, int64_t version, fn_err *err) {
+  char damage[FN_TRACKING_DAMAGE];
+  FN_TRY(fn_cli_check_files(damage, a->r, name, version, err));
+  if (!damage[0]) return FN_OK;
+  return fn_err_set(err, FN_E_IO,
+                    "%s/%lld is this model, and damaged (%s): retire it (`fakenews registry rm %s/%lld`), then add the "
+                    "model again",
+                    name, (long long)version, damage, name, (long long)version);
+}
+
 static fn_status add_version(int64_t *version, bool *found, add *a, const char *run, const char *name, const char *data,
                              fn_err *err) {
   fn_tensor_options tensor;
@@ -244,7 +293,7 @@ static fn_status add_version(int64_t *version, bool *found, add *a, const char *
   FN_TRY(fn_device_create(&device, &options, err));
   const fn_status status = make(a, name, device, version, found, err);
   fn_device_destroy(device);
-  return status;
+  return status == FN_OK && *found ? check_found(a, name, *version, err) : status;
 }
 
 fn_status fn_cli_add_version(int64_t *version_out, bool *found_out, fn_cli_registry *r, const char *run,

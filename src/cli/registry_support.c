@@ -66,15 +66,36 @@ fn_status fn_cli_load_card(json_t **card_out, const fn_cli_registry *r, const ch
   return status;
 }
 
-/* "0.8552", "2.00 %", "-"; returns out. */
-static const char *figure(char out[32], double value, const char *unit) {
+fn_status fn_cli_check_files(char damage_out[FN_TRACKING_DAMAGE], const fn_cli_registry *r, const char *name,
+                             int64_t version, fn_err *err) {
+  fn_version_owner owner;
+  fn_err why = {0};
+  fn_version_owner_format(owner, name, version);
+  const fn_status status = fn_tracking_check_files(damage_out, r->tracking, owner, &why);
+  if (status == FN_E_NO_MEMORY || status == FN_E_CANCELLED) return fn_err_set(err, status, "%s", why.message);
+  if (status != FN_OK) {
+    fn_cli_warn(r->cli, "whether the files of %s/%lld are whole cannot be told: %s", name, (long long)version,
+                why.message);
+    damage_out[0] = '\0';
+  }
+  return FN_OK;
+}
+
+/* "0.8552", "2.00 %", "-" */
+static void format_figure(char out[32], double value, int digits, const char *unit) {
   if (isnan(value))
     snprintf(out, 32, "-");
-  else if (unit[0] == '\0')
-    snprintf(out, 32, "%.4f", value);
   else
-    snprintf(out, 32, "%.2f %s", value, unit);
-  return out;
+    snprintf(out, 32, "%.*f%s%s", digits, value, unit[0] ? " " : "", unit);
+}
+
+void fn_cli_format_gate(char value_out[32], char limit_out[32], const fn_gate *g) {
+  enum { MAX_DIGITS = 13 };
+  int digits = g->unit[0] ? 2 : 4;
+  do {
+    format_figure(value_out, g->value, digits, g->unit);
+    format_figure(limit_out, g->limit, digits, g->unit);
+  } while (g->verdict == FN_GATE_FAIL && strcmp(value_out, limit_out) == 0 && digits++ < MAX_DIGITS);
 }
 
 static void append_verdict(fn_buf *out, const fn_gate *g, bool color) {
@@ -102,9 +123,9 @@ static void append_narrow(fn_buf *out, const fn_gate *g, size_t width, bool colo
   const int column = width > 40 ? 32 : 26;
   fn_buf_printf(out, "%-*s", column, g->name);
   append_verdict(out, g, color);
-  if (!isnan(g->value) || !isnan(g->limit)) fn_buf_printf(out, "  %s", figure(value, g->value, g->unit));
-  if (!isnan(g->limit))
-    fn_buf_printf(out, ", %s %s", g->at_least ? "at least" : "at most", figure(limit, g->limit, g->unit));
+  fn_cli_format_gate(value, limit, g);
+  if (!isnan(g->value) || !isnan(g->limit)) fn_buf_printf(out, "  %s", value);
+  if (!isnan(g->limit)) fn_buf_printf(out, ", %s %s", g->at_least ? "at least" : "at most", limit);
   if (!isnan(g->value) || !isnan(g->limit)) fn_buf_append_char(out, '\n');
   append_remark(out, g, "  ", width);
 }
@@ -121,8 +142,8 @@ void fn_cli_print_gates(fn_buf *out, const fn_cli *cli, const fn_gates *gates) {
       append_narrow(out, g, width, color);
       continue;
     }
-    fn_buf_printf(out, "%-28s%12s  %-9s%12s  ", g->name, figure(value, g->value, g->unit),
-                  g->at_least ? "at least" : "at most", figure(limit, g->limit, g->unit));
+    fn_cli_format_gate(value, limit, g);
+    fn_buf_printf(out, "%-28s%12s  %-9s%12s  ", g->name, value, g->at_least ? "at least" : "at most", limit);
     append_verdict(out, g, color);
     append_remark(out, g, "    ", width);
   }

@@ -41,6 +41,12 @@ FN_NODISCARD fn_status fn_cli_parse_alias(fn_cli_version_name *out, const fn_cli
 FN_NODISCARD fn_status fn_cli_load_card(json_t **card_out, const fn_cli_registry *registry, const char *name,
                                         int64_t version, fn_err *err);
 FN_NODISCARD fn_status fn_cli_parse_card(json_t **card_out, const fn_version_info *version, fn_err *err);
+/* What is wrong with the stored files of a version, "" for nothing. A store that cannot be asked is a warning: who asks
+ * for the version next may reach it. */
+FN_NODISCARD fn_status fn_cli_check_files(char damage_out[FN_TRACKING_DAMAGE], const fn_cli_registry *registry,
+                                          const char *name, int64_t version, fn_err *err);
+/* Value and limit of a gate as texts: of one that fails, with as many digits as tell them apart. "-" for NaN. */
+void fn_cli_format_gate(char value_out[32], char limit_out[32], const fn_gate *gate);
 /* A table of gates as wide as the terminal of stdout has room for; on it, what fails stands out in colour. */
 void fn_cli_print_gates(fn_buf *out, const fn_cli *cli, const fn_gates *gates);
 

@@ -32,6 +32,9 @@ static fn_status get_run(char **path, fn_tracking *tracking, const fn_model_uri 
     FN_TRY(fn_tracking_get_run(tracking, id, keep_folder, &folder, err));
     FN_AUTO_FREE char *local = folder && *folder ? fn_path_join(folder, u->path) : NULL;
     if (local && fn_path_exists(local)) return *path = FN_STEAL(local), FN_OK;
+    if (folder && fn_path_is_dir(folder))
+      return fn_err_set(err, FN_E_NOT_FOUND, "run %s has no artifact %.200s, and nor has its folder %.400s", id,
+                        u->path, folder);
     return fn_err_set(
         err, FN_E_NOT_FOUND,
         "run %s has no artifact %.200s, and its folder is not here; track.log_model=true stores the model", id,

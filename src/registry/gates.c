@@ -30,6 +30,12 @@ double fn_card_metric(const json_t *card, const char *metric, double *low_out, d
   return json_is_number(value) ? json_number_value(value) : (double)NAN;
 }
 
+/* A drop of 0.85 to 0.84 is 0.01, though the difference of the doubles is more. */
+static bool holds(const fn_gate *g) {
+  const double slack = 1e-12 * (1.0 + fabs(g->limit));
+  return g->at_least ? g->value >= g->limit - slack : g->value <= g->limit + slack;
+}
+
 static void add(fn_gates *g, fn_gate gate) {
   if (isnan(gate.limit)) {
     gate.verdict = FN_GATE_SKIPPED;
@@ -38,7 +44,7 @@ static void add(fn_gates *g, fn_gate gate) {
     gate.verdict = FN_GATE_FAIL;
     snprintf(gate.remark, sizeof gate.remark, "not measured");
   } else {
-    gate.verdict = (gate.at_least ? gate.value >= gate.limit : gate.value <= gate.limit) ? FN_GATE_PASS : FN_GATE_FAIL;
+    gate.verdict = holds(&gate) ? FN_GATE_PASS : FN_GATE_FAIL;
   }
   if (gate.verdict == FN_GATE_FAIL) g->pass = false;
   g->items[g->n++] = gate;

@@ -166,7 +166,12 @@ fn_status fn_version_purge(fn_registry *registry, fn_tracking *tracking, const c
   fn_version_owner owner;
   bool retired = false;
   FN_TRY(fn_registry_is_retired(&retired, registry, name, version, err));
-  if (!retired) FN_TRY(fn_registry_retire(registry, name, version, reason, err));
+  if (!retired) {
+    fn_err why = {0};
+    const fn_status status = fn_registry_retire(registry, name, version, reason, &why);
+    if (status != FN_OK && (fn_registry_is_retired(&retired, registry, name, version, NULL) != FN_OK || !retired))
+      return fn_err_set(err, status, "%s", why.message); /* nobody else was faster */
+  }
   fn_version_owner_format(owner, name, version);
   FN_TRY(fn_tracking_drop_owner(tracking, owner, err));
   return fn_registry_note_purge(registry, name, version, reason, err);

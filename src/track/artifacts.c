@@ -282,6 +282,53 @@ fn_status fn_tracking_get(fn_tracking *t, const char *owner, const char *prefix,
   return status;
 }
 
+/* ---- checking ---- */
+
+static fn_status check_bytes(char *damage, const fn_store *store, const fn_artifact *a, const char *key, fn_err *err) {
+  fn_artifact stored = {.path = key};
+  FN_AUTO_FREE char *path = fn_path_join(fn_store_uri(store), key);
+  if (!path) return fn_err_no_memory(err, "a path");
+  FN_TRY(fn_file_sha256(stored.sha256, &stored.n_bytes, path, err));
+  if (strcmp(stored.sha256, a->sha256) != 0)
+    snprintf(damage, FN_TRACKING_DAMAGE, "artifact %.200s: the SHA-256 of %.200s is another", a->path, path);
+  return FN_OK;
+}
+
+static fn_status check_one(char *damage, fn_tracking *t, const fn_artifact *a, fn_err *err) {
+  char key[96];
+  fn_store_entry entry;
+  FN_AUTO_FREE char *place = NULL;
+  FN_TRY(fn_tracking_open_store(t, err));
+  content_key(key, a->sha256);
+  const fn_status status = fn_store_stat(&entry, t->store, key, err);
+  if (status == FN_E_NOT_FOUND) {
+    FN_TRY(fn_tracking_elsewhere(&place, t, a, err));
+    if (place) return fn_err_prefix(err, FN_E_NOT_FOUND, "artifact %s was put into %s", a->path, place);
+    if (err) *err = (fn_err){0};
+    snprintf(damage, FN_TRACKING_DAMAGE, "artifact %.200s is not in %.200s any more", a->path, fn_store_uri(t->store));
+    return FN_OK;
+  }
+  FN_TRY(status);
+  const bool is_other = entry.sha256[0] && strcmp(entry.sha256, a->sha256) != 0;
+  if (is_other || entry.size_bytes != (uint64_t)a->n_bytes)
+    snprintf(damage, FN_TRACKING_DAMAGE, "artifact %.200s is another file in %.200s, or cut off", a->path,
+             fn_store_uri(t->store));
+  else if (!entry.sha256[0] && !fn_store_is_uri(fn_store_uri(t->store)))
+    FN_TRY(check_bytes(damage, t->store, a, key, err));
+  return FN_OK;
+}
+
+fn_status fn_tracking_check_files(char damage_out[FN_TRACKING_DAMAGE], fn_tracking *t, const char *owner, fn_err *err) {
+  listing l = {.n = 0};
+  damage_out[0] = '\0';
+  fn_status status = load(&l, t, owner, "", err);
+  if (status == FN_OK && l.n == 0) snprintf(damage_out, FN_TRACKING_DAMAGE, "it has no files");
+  for (size_t i = 0; i < l.n && status == FN_OK && !damage_out[0]; i++)
+    status = check_one(damage_out, t, &l.list[i], err);
+  listing_deinit(&l);
+  return status;
+}
+
 /* ---- dropping ---- */
 
 static fn_status take_count(void *arg, const fn_sql_value *v, size_t n, fn_err *err) {

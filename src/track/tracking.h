@@ -122,6 +122,7 @@ FN_NODISCARD fn_status fn_tracking_put(fn_tracking *tracking, const char *owner,
 /* Another owner's files under the same paths: nothing is copied. */
 FN_NODISCARD fn_status fn_tracking_link(fn_tracking *tracking, const char *owner, const char *path,
                                         const fn_artifact *artifact, fn_err *err);
+enum { FN_TRACKING_DAMAGE = 512 };
 typedef fn_status (*fn_artifact_emit)(void *arg, const fn_artifact *artifact, fn_err *err);
 /* In order of path; prefix "" for all, else a file or a folder of the owner. */
 FN_NODISCARD fn_status fn_tracking_list(fn_tracking *tracking, const char *owner, const char *prefix,
@@ -130,6 +131,11 @@ FN_NODISCARD fn_status fn_tracking_list(fn_tracking *tracking, const char *owner
  * checked: FN_E_IO names one that is damaged. FN_E_NOT_FOUND. */
 FN_NODISCARD fn_status fn_tracking_get(fn_tracking *tracking, const char *owner, const char *prefix, const char *target,
                                        fn_err *err);
+/* Looks whether all files of an owner are in the store as they were put, without fetching them: by their SHA-256 where
+ * the store is a folder or keeps one, else by their lengths. What is wrong with the first that is not stands in
+ * damage_out; "": nothing. An error says that it could not be looked. */
+FN_NODISCARD fn_status fn_tracking_check_files(char damage_out[FN_TRACKING_DAMAGE], fn_tracking *tracking,
+                                               const char *owner, fn_err *err);
 
 /* ---- reading ---- */
 

@@ -265,12 +265,23 @@ def test_each_gate_can_refuse(place):
     done = place.registry("promote", "fake-news", 1, "--alias", "best", "--json", code=4)
     verdicts = {g["name"]: g["verdict"] for g in json.loads(done.stdout)["gates"]["gates"]}
     said = done.stderr.partition("does not pass (")[2].partition(");")[0].split("; ")  # for whom only the log is kept
-    assert len(said) == 5 and said[0] == "test f1_weighted 0.5, at least 0.6" and said[3] == "labels changed by packing 3 %, at most 2"
+    assert len(said) == 5 and said[0] == "test f1_weighted 0.5000, at least 0.6000"
+    assert said[3] == "labels changed by packing 3.00 %, at most 2.00 %"
     assert verdicts == {"test f1_weighted": "FAIL", "drop of f1_weighted": "FAIL", "calibration error": "FAIL",
                         "labels changed by packing": "FAIL", "ROC AUC lost by packing": "FAIL", "packed file": "skipped",
                         "95 of 100 answers within": "skipped"}
     off = [f"registry.gate_{g}=null" for g in ("min", "max_drop", "max_ece", "max_flips", "max_auc_loss")]
+    n_bytes = card["sizes"]["packed_bytes"]
+    at_limit = ["promote", "fake-news", 1, "--alias", "best", "--dry-run", *off]
+    place.registry(*at_limit, f"registry.gate_max_mb={n_bytes / 1e6:.6f}")
+    said = place.registry(*at_limit, f"registry.gate_max_mb={(n_bytes - 1) / 1e6:.6f}", code=4)
+    assert f"{n_bytes / 1e6:.6f} MB  at most   {(n_bytes - 1) / 1e6:.6f} MB  FAIL" in said.stdout  # digits that tell them apart
+    card["model"]["labels"] = ["REAL", "FAKE"]
+    place.database("UPDATE registry_versions SET card = ? WHERE version = 1", json.dumps(card))
+    assert 'it answers "REAL", a label that version 2' in place.registry(*at_limit, code=4).stderr
     assert changes(place) == before and place.alias() == 2
+    card["model"]["labels"] = ["real", "fake"]
+    place.database("UPDATE registry_versions SET card = ? WHERE version = 1", json.dumps(card))
     place.registry("promote", "fake-news", 1, "--alias", "best", *off)
     assert place.alias() == 1
 
@@ -364,6 +375,7 @@ def test_rollback_alias_tag_and_retire(place):
     (["promote", "fake-news@best", "--alias", "other"], "leave out one of them"),
     (["rollback", "fake-news@best", "--alias", "other"], "leave out one of them"),
     (["promote", "fake-news", "nothing", "--alias", "best"], "a version's number or a run is expected"),
+    (["promote", "fake-news", "0", "--alias", "best"], "they count from 1"),
     (["promote", "fake-news", "1", "--alias", "best", "--metric", "val/loss"], "leave out one of them"),
     (["promote", "fake-news", "--alias", "best", "--filter", "metrics.x >"], "filter"),
     (["promote", "fake-news", "--alias", "best", "--metric", "val/nothing"], "neither a version of fake-news nor a finished"),
@@ -391,6 +403,19 @@ def test_a_damaged_file_is_named_and_nothing_appears(place):
     done = place.registry("download", "fake-news/1", "--out", "one", code=1)
     assert "fakenews/card.json" in done.stderr and "SHA-256" in done.stderr
     assert not (place.folder / "one").exists()
+    for version in (1, 2):
+        said = place.registry("alias", "fake-news@best", version).stderr
+        assert ("fake-news/1 is damaged" in said) == (version == 1)
+    for damage in ("the SHA-256", "is not in"):
+        said = place.registry("rollback", "fake-news@best", code=4).stderr
+        assert "version 1 before, which is damaged (artifact fakenews/card.json" in said and damage in said
+        assert "it is damaged" in place.registry("promote", "fake-news", 1, "--alias", "best", code=4).stderr
+        assert "damaged" in place.registry("add", "bert", code=1).stderr
+        path.unlink(missing_ok=True)
+    assert place.alias() == 2
+    place.registry("promote", "fake-news", 1, "--alias", "best", "--force", "--reason", "it is mended elsewhere")
+    place.database("UPDATE registry_versions SET card = '{' WHERE version = 1")
+    assert "nothing is compared with it" in place.registry("promote", "fake-news", 2, "--alias", "best").stderr
 
 
 def test_no_registry_and_a_newer_one(place, program, tmp_path):

@@ -1,5 +1,6 @@
 /* Models, versions, aliases, the record. */
 #include "../test.h"
+#include "registry/gates.h"
 #include "registry/registry.h"
 
 #include <pthread.h>
@@ -348,9 +349,35 @@ static void test_many_promote_at_once(void **state) {
   assert_int_equal(at("best"), c.at);
 }
 
+/* Figures are differences of doubles. */
+static void test_a_gate_at_its_limit(void **state) {
+  (void)state;
+  const double limits[] = {0.01, 0.0099};
+  fn_err err = {0};
+  json_t *cards[2];
+  for (int i = 0; i < 2; i++) {
+    char text[200];
+    snprintf(text, sizeof text,
+             "{\"figures\":{\"data\":{\"hash\":\"a\"},\"systems\":[{\"name\":\"model\",\"metrics\":"
+             "{\"f1_weighted\":%s}}]}}",
+             i ? "0.85" : "0.84");
+    assert_ok(fn_json_parse(&cards[i], fn_str_from(text), "card", &err));
+  }
+  for (int i = 0; i < 2; i++) {
+    fn_gates gates;
+    const fn_registry_options options = {.gate_min = 0.84, .gate_max_drop = limits[i]};
+    fn_gates_check(&gates, cards[0], cards[1], &options);
+    assert_int_equal(gates.items[0].verdict, FN_GATE_PASS);
+    assert_int_equal(gates.items[1].verdict, i == 0 ? FN_GATE_PASS : FN_GATE_FAIL);
+  }
+  json_decref(cards[0]);
+  json_decref(cards[1]);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_names),
+      cmocka_unit_test(test_a_gate_at_its_limit),
       cmocka_unit_test_setup_teardown(test_versions_count, begin, end),
       cmocka_unit_test_setup_teardown(test_a_version_has_a_number, begin, end),
       cmocka_unit_test_setup_teardown(test_same_origin_at_once, begin, end),
