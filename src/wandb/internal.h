@@ -31,7 +31,8 @@ typedef struct fn_wandb_sink {
   fn_arena arena;
   fn_wandb_run run;
   const char *dir, *version, *model_name;
-  const char *folder; /* NULL: not begun */
+  const char *run_id, *run_folder; /* of the run here; folder NULL: none */
+  const char *folder;              /* NULL: not begun */
   fn_wandb_log *log;
   int64_t num; /* of the latest record */
   int n_calls;
@@ -74,6 +75,14 @@ FN_NODISCARD fn_status fn_wandb_settings(fn_wandb_item **items_out, size_t *n_ou
                                          bool changed_only, fn_err *err);
 FN_NODISCARD fn_status fn_wandb_summary(fn_wandb_item **items_out, size_t *n_out, fn_wandb_sink *sink, fn_arena *arena,
                                         fn_err *err);
+
+/* A value of the row that is open. */
+FN_NODISCARD fn_status fn_wandb_row_add(fn_wandb_sink *sink, const char *key, double value, fn_err *err);
+/* open_row.c: the row that is open, kept beside the run until the sink is closed; and that of a process that was
+ * killed, when it is of no later step than the one that the training goes on after. */
+void fn_wandb_keep_row(const fn_wandb_sink *sink);
+void fn_wandb_drop_row(const fn_wandb_sink *sink);
+FN_NODISCARD fn_status fn_wandb_take_up_row(fn_wandb_sink *sink, int64_t resume_step, fn_err *err);
 
 /* Of the options, or of the run's experiment, or "fakenews". */
 const char *fn_wandb_project(const fn_wandb_sink_options *options);

@@ -155,13 +155,8 @@ static void add_output(fn_wandb_sink *s, const fn_track_event *e) {
   fn_buf_append(&s->output, line.data, line.length);
 }
 
-static fn_status take_metric(fn_wandb_sink *s, const fn_track_event *e, fn_err *err) {
-  if (e->step > s->row_step) {
-    FN_TRY(write_row(s, err));
-    s->row_step = e->step;
-    s->row_ms = 0;
-  }
-  fn_wandb_entry *entry = fn_wandb_find(&s->metrics, &s->arena, e->key);
+fn_status fn_wandb_row_add(fn_wandb_sink *s, const char *key, double value, fn_err *err) {
+  fn_wandb_entry *entry = fn_wandb_find(&s->metrics, &s->arena, key);
   if (!entry) return fn_err_no_memory(err, "metrics for W&B");
   const size_t index = (size_t)(entry - s->metrics.entries);
   if (!entry->in_row) {
@@ -170,7 +165,17 @@ static fn_status take_metric(fn_wandb_sink *s, const fn_track_event *e, fn_err *
     s->row[s->n_row++] = index;
     entry->in_row = true;
   }
-  entry->value = e->number;
+  entry->value = value;
+  return FN_OK;
+}
+
+static fn_status take_metric(fn_wandb_sink *s, const fn_track_event *e, fn_err *err) {
+  if (e->step > s->row_step) {
+    FN_TRY(write_row(s, err));
+    s->row_step = e->step;
+    s->row_ms = 0;
+  }
+  FN_TRY(fn_wandb_row_add(s, e->key, e->number, err));
   if (e->time_ms > s->row_ms) s->row_ms = e->time_ms;
   if (e->time_ms > s->last_ms) s->last_ms = e->time_ms;
   add_output(s, e);
@@ -212,7 +217,7 @@ static const char *stats_name(fn_arena *arena, const char *key) {
 }
 
 static fn_status take_stats(fn_wandb_sink *s, const fn_track_event *e, fn_err *err) {
-  if (e->time_ms != s->stats_ms) write_stats(s);
+  if (e->time_ms != s->stats_ms && s->log) write_stats(s);
   s->stats_ms = e->time_ms;
   FN_TRY(fn_mem_grow((void **)&s->stats, &s->stats_capacity, s->n_stats + 1, sizeof *s->stats, FN_WANDB_MAX_KEYS,
                      "system metrics", err));
@@ -297,7 +302,8 @@ static fn_status take(fn_wandb_sink *s, const fn_track_event *e, fn_err *err) {
 static fn_status sink_log(void *self, const fn_track_event *events, size_t n, fn_err *err) {
   fn_wandb_sink *s = self;
   if (n > 0) s->n_calls++;
-  bool needed = s->n_calls > 2;
+  bool needed = s->n_calls > 2 || s->n_stats > 0;
+  int64_t look_ms = 0;
   fn_status status = FN_OK;
   fn_err first = {0};
   for (size_t i = 0; i < n && status == FN_OK; i++) {
@@ -306,9 +312,16 @@ static fn_status sink_log(void *self, const fn_track_event *events, size_t n, fn
     else
       needed = needed ||
                events[i].kind == FN_TRACK_ARTIFACT || /* the machine's first look may come before parameters */
-               (events[i].kind == FN_TRACK_METRIC && strncmp(events[i].key, "system/", 7) != 0);
+               (events[i].kind == FN_TRACK_METRIC &&
+                (strncmp(events[i].key, "system/", 7) != 0 || (look_ms && events[i].time_ms != look_ms)));
+    if (events[i].kind == FN_TRACK_METRIC) look_ms = events[i].time_ms;
   }
-  if (status != FN_OK || (!needed && !s->log)) return status;
+  if (status != FN_OK) return status;
+  if (!needed && !s->log) { /* what the machine's first look saw waits, too */
+    for (size_t i = 0; i < n; i++)
+      if (events[i].kind == FN_TRACK_METRIC) FN_TRY(take_stats(s, &events[i], err));
+    return FN_OK;
+  }
   FN_TRY(begin(s, err));
   FN_TRY(write_settings(s, err));
   /* one event that cannot be told must not hide those after it */
@@ -321,6 +334,7 @@ static fn_status sink_log(void *self, const fn_track_event *events, size_t n, fn
     FN_TRY(write_summary(s, err));
   }
   FN_TRY(fn_wandb_log_flush(s->log, err));
+  fn_wandb_keep_row(s);
   return status == FN_OK ? FN_OK : fn_err_set(err, status, "%s", first.message);
 }
 
@@ -353,6 +367,7 @@ static fn_status sink_close(void *self, uint64_t deadline_ns, fn_err *err) {
   fn_wandb_log *log = s->log;
   s->log = NULL;
   FN_TRY(fn_wandb_log_close(log, err));
+  fn_wandb_drop_row(s);
   return status == FN_OK ? FN_OK : fn_err_set(err, status, "the model is not told to W&B: %s", model.message);
 }
 
@@ -381,6 +396,8 @@ static fn_status fill(fn_wandb_sink *s, const fn_wandb_sink_options *o, fn_err *
   s->dir = keep(s, o->dir);
   s->version = keep(s, o->version ? o->version : "0");
   s->model_name = artifact_name(s, o->run->name);
+  s->run_id = keep(s, o->run->id);
+  s->run_folder = keep(s, o->run->folder);
   s->run = (fn_wandb_run){.id = keep(s, o->id ? o->id : id),
                           .entity = keep(s, o->entity),
                           .project = keep(s, fn_wandb_project(o)),
@@ -399,7 +416,7 @@ static fn_status fill(fn_wandb_sink *s, const fn_wandb_sink_options *o, fn_err *
   s->row_step = -1;
   s->last_ms = o->run->start_ms;
   s->summary_at_ms = (int64_t)(fn_clock_ns() / 1000000);
-  return FN_OK;
+  return o->resume_step >= 0 && s->run_id ? fn_wandb_take_up_row(s, o->resume_step, err) : FN_OK;
 }
 
 fn_status fn_wandb_sink_create(fn_sink *sink_out, const fn_wandb_sink_options *options, fn_err *err) {

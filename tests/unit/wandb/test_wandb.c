@@ -3,7 +3,9 @@
 #include "../test.h"
 #include "wandb/log.h"
 #include "wandb/records.h"
+#include "wandb/wandb.h"
 
+#include <math.h>
 #include <unistd.h>
 #include <zlib.h>
 
@@ -92,7 +94,78 @@ static void test_history(void **state) {
   fn_buf_deinit(&out);
 }
 
+/* ---- the sink ---- */
+
+static fn_sink begin_sink(const char *dir, int64_t resume_step) {
+  fn_err err = {0};
+  fn_sink sink;
+  fn_run_info run = {.name = "probe", .start_ms = 5, .folder = dir};
+  fn_run_id_make(run.id, (const unsigned char *)"0123456789abcdef");
+  const fn_wandb_sink_options options = {.run = &run, .dir = dir, .id = "unit", .resume_step = resume_step};
+  assert_ok(fn_wandb_sink_create(&sink, &options, &err));
+  return sink;
+}
+
+static void tell(const fn_sink *sink, const fn_track_event *event) {
+  fn_err err = {0};
+  assert_ok(sink->log(sink->self, event, 1, &err));
+}
+
+static void tell_metric(const fn_sink *sink, const char *key, double value, int64_t step) {
+  const fn_track_event e = {.kind = FN_TRACK_METRIC, .key = key, .number = value, .step = step, .time_ms = 1000 + step};
+  tell(sink, &e);
+}
+
+/* Whether the file of the latest folder holds a text. */
+static bool holds(const char *dir, const char *text) {
+  fn_err err = {0};
+  char file[128];
+  fn_buf bytes;
+  fn_buf_init(&bytes, 0);
+  (void)snprintf(file, sizeof file, "%s/wandb/latest-run/run-unit.wandb", dir);
+  assert_ok(fn_file_read(&bytes, file, 1 << 20, &err));
+  bool found = false;
+  for (size_t i = 0; i + strlen(text) <= bytes.length && !found; i++)
+    found = memcmp(bytes.data + i, text, strlen(text)) == 0;
+  fn_buf_deinit(&bytes);
+  return found;
+}
+
+/* The first look at the machine comes before all else; the last row stands in no file when the process is killed. */
+static void test_nothing_is_lost(void **state) {
+  (void)state;
+  fn_err err = {0};
+  char dir[] = "/tmp/fn-wandb-XXXXXX", row[64];
+  assert_non_null(mkdtemp(dir));
+  (void)snprintf(row, sizeof row, "%s/track", dir);
+  assert_ok(fn_dir_create(row, &err));
+  (void)snprintf(row, sizeof row, "%s/track/wandb.row", dir);
+  fn_sink sink = begin_sink(dir, -1);
+  const fn_track_event parameter = {.kind = FN_TRACK_PARAM, .key = "lr", .value = "0.25"};
+  tell_metric(&sink, "system/cpu_utilization_percentage", 77.125, 0);
+  tell(&sink, &parameter);
+  tell_metric(&sink, "train/loss", 0.5, 7);
+  tell_metric(&sink, "train/loss", 0.625, 8);
+  tell_metric(&sink, "train/odd", (double)NAN, 8);
+  sink.destroy(sink.self); /* as if it were killed: never closed */
+  assert_true(holds(dir, "77.125") && holds(dir, "0.5") && !holds(dir, "0.625"));
+
+  sink = begin_sink(dir, 7); /* from a checkpoint before it: the step comes again */
+  tell_metric(&sink, "train/loss", 0.75, 8);
+  tell_metric(&sink, "train/loss", 0.875, 9);
+  assert_true(holds(dir, "0.75") && !holds(dir, "0.625"));
+  sink.destroy(sink.self);
+  sink = begin_sink(dir, 9);
+  tell_metric(&sink, "train/loss", 0.9375, 10);
+  assert_true(holds(dir, "0.875") && !holds(dir, "0.9375"));
+  assert_ok(sink.close(sink.self, UINT64_MAX, &err));
+  sink.destroy(sink.self);
+  assert_true(holds(dir, "0.9375") && !fn_path_exists(row));
+  assert_ok(fn_dir_remove(dir, &err));
+}
+
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(test_frames), cmocka_unit_test(test_history)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(test_frames), cmocka_unit_test(test_history),
+                                     cmocka_unit_test(test_nothing_is_lost)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
