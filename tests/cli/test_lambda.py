@@ -212,17 +212,20 @@ def test_many_events_keep_one_connection_and_memory(api):
 
 def test_cold_start(program, tmp_path):
     """From the start of the process to the arrival of its first answer, the event waiting already."""
-    times = []
+    times, processor = [], []
     for _ in range(5):
+        before = os.times()
         with Runtime() as api:
             id = api.offer(event("http"))
             with Function(program, tmp_path, api) as function:
                 assert api.outcome(id).json["statusCode"] == 200
                 times.append((api.first_next - function.started, api.arrived[id] - function.started))
                 assert function.stop() == 0
+        after = os.times()
+        processor.append(after.children_user + after.children_system - before.children_user - before.children_system)
     ready, answered = (sorted(t[i] for t in times)[2] * 1000 for i in (0, 1))
     print(f"\ncold start, median of 5: first event asked for after {ready:.1f} ms, first answer after {answered:.1f} ms")
-    assert answered < 5000
+    assert 0 < min(processor) < 5  # of processors: others on the machine take none of it
 
 
 def test_start_that_fails_is_reported(program, tmp_path):

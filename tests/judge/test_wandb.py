@@ -142,7 +142,7 @@ def test_wandb_reads_back_everything(run, tmp_path):
     assert tags["team"] == "desk" and all(ours["tags"][k] == v for k, v in tags.items())
 
     rows, latest = {}, {}
-    for p in sorted((p for p in points if not p["key"].startswith("system/")), key=lambda p: p["time_ms"]):
+    for p in sorted((p for p in points if not p["key"].startswith("system/")), key=lambda p: (p["time_ms"], p["step"])):
         step = max(p["step"], max(rows, default=0))  # W&B's steps only grow
         rows.setdefault(step, {})[p["key"]] = p["value"]
         latest[p["key"]] = p["value"]
