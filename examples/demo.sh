@@ -38,6 +38,7 @@ cat <<END
 That was the whole job. Now one of your own:
 
   build/release/fakenews predict --model $out/linear --text "Scientists admit that the moon is rented"
+  build/release/fakenews runs list # the trainings, with their figures; how one is promoted and served: docs/registry.md
   build/release/fakenews serve     # the bundled model, with a page at http://127.0.0.1:8080/ and an API (docs/api.md)
 
 Take none of these figures for a result: some twenty test rows by one author prove nothing (one row more or less moves the

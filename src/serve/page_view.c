@@ -316,7 +316,8 @@ void fn_page_view_card(fn_json_writer *w, const json_t *model) {
   fn_json_text(w, "checksum", text_of(model, "checksum"));
   fn_json_text(w, "family", text_of(model, "family"));
   fn_json_text(w, "reads", text_of(model, "reads"));
-  write_plain(w, "max_tokens", json_object_get(model, "max_tokens"));
+  const json_t *limit = json_object_get(model, "max_tokens"); /* 0: the linear family reads all of a text */
+  if (json_integer_value(limit) > 0) write_plain(w, "max_tokens", limit);
   write_time(w, "loaded_at", text_of(model, "loaded_at"));
   fn_json_text(w, "summary", text_of(card, "summary"));
   fn_json_array(w, "labels");
