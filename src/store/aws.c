@@ -48,6 +48,39 @@ void fn_aws_region(fn_buf *out, fn_aws *aws, const fn_store *store) {
   if (!given && !fn_aws_profile_find(out, aws, store, "region")) fn_buf_append_str(out, "us-east-1");
 }
 
+/* ---- addresses of services */
+
+const fn_aws_service fn_aws_sts = {"AWS_ENDPOINT_URL_STS", "sts", "sts"};
+
+static bool says_true(const char *text) {
+  return text && fn_str_equal_nocase(fn_str_from(text), fn_str_from("true"));
+}
+
+bool fn_aws_endpoint(fn_buf *url, fn_aws *aws, const fn_store *store, const fn_aws_service *service) {
+  FN_AUTO_BUF fn_buf ignores, services;
+  char section[300];
+  fn_buf_init(&ignores, 64), fn_buf_init(&services, 256);
+  const char *given = fn_store_variable(store, "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS");
+  if (!given && fn_aws_profile_find(&ignores, aws, store, "ignore_configured_endpoint_urls")) given = ignores.data;
+  if (says_true(given)) return false;
+  given = fn_store_variable(store, service->variable);
+  if (!given) given = fn_store_variable(store, "AWS_ENDPOINT_URL");
+  if (given) return fn_buf_append_str(url, given), true;
+  if (fn_aws_profile_find(&services, aws, store, "services")) {
+    snprintf(section, sizeof section, "services %.250s", services.data ? services.data : "");
+    if (fn_aws_config_value(url, aws, store, section, service->name, "endpoint_url")) return true;
+  }
+  return fn_aws_profile_find(url, aws, store, "endpoint_url");
+}
+
+fn_status fn_aws_service_url(fn_buf *url, fn_aws *aws, const fn_store *store, const fn_aws_service *service,
+                             const char *region, fn_err *err) {
+  if (!fn_aws_endpoint(url, aws, store, service))
+    fn_buf_printf(url, "https://%s.%s.amazonaws.com%s/", service->host, region,
+                  strncmp(region, "cn-", 3) == 0 ? ".cn" : "");
+  return fn_buf_check(url, "an address", err);
+}
+
 /* ---- where keys are looked for; each says in `tried` why it has none */
 
 /* Moves *found, if there is something in it. */

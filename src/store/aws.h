@@ -26,6 +26,19 @@ FN_NODISCARD fn_status fn_aws_keys_get(fn_aws_keys *keys_out, fn_aws *aws, fn_st
 bool fn_aws_keys_forget(fn_aws *aws);
 /* A setting of the profile in use (region, endpoint_url), appended; false when there is none. */
 bool fn_aws_profile_find(fn_buf *out, fn_aws *aws, const fn_store *store, const char *key);
+/* A service of AWS: the variable that names another address, its name in a section [services …], the front of its host.
+ */
+typedef struct fn_aws_service {
+  const char *variable, *name, *host;
+} fn_aws_service;
+extern const fn_aws_service fn_aws_sts;
+
+/* An address that the user names for a service, appended, where botocore looks for it: the service's variable,
+ * AWS_ENDPOINT_URL, the profile's `services`, its endpoint_url. False: none, or they are to be ignored. */
+bool fn_aws_endpoint(fn_buf *url, fn_aws *aws, const fn_store *store, const fn_aws_service *service);
+/* That, else https://HOST.REGION.amazonaws.com/. */
+FN_NODISCARD fn_status fn_aws_service_url(fn_buf *url, fn_aws *aws, const fn_store *store,
+                                          const fn_aws_service *service, const char *region, fn_err *err);
 /* Region for requests: store.s3_region, AWS_REGION, AWS_DEFAULT_REGION, the profile; else "us-east-1". Appended. */
 void fn_aws_region(fn_buf *out, fn_aws *aws, const fn_store *store);
 

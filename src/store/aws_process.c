@@ -13,6 +13,12 @@ static bool go_on(void *arg) {
   return fn_store_tell(store, event, NULL) == FN_OK;
 }
 
+/* "" where there is none, or null; NULL: no text. */
+static const char *text_of(const json_t *value, const char *key) {
+  const json_t *found = json_object_get(value, key);
+  return !found || json_is_null(found) ? "" : json_string_value(found);
+}
+
 /* No message quotes what it printed. */
 static fn_status read_keys(fn_aws_found *found, fn_str text, const char *name, fn_err *err) {
   FN_AUTO_JSON json_t *value = NULL;
@@ -24,10 +30,9 @@ static fn_status read_keys(fn_aws_found *found, fn_str text, const char *name, f
     return fn_err_set(err, FN_E_IO, "%.200s: prints no JSON object", name);
   if (fn_json_get_int(&version, value, "Version", INT64_MIN, INT64_MAX, &none, name, NULL) != FN_OK || version != 1)
     return fn_err_set(err, FN_E_IO, "%.200s: prints no \"Version\": 1, which is the one that is known", name);
-  if (fn_json_get_string(&id, value, "AccessKeyId", "", name, NULL) != FN_OK ||
-      fn_json_get_string(&secret, value, "SecretAccessKey", "", name, NULL) != FN_OK ||
-      fn_json_get_string(&token, value, "SessionToken", "", name, NULL) != FN_OK ||
-      fn_json_get_string(&expires, value, "Expiration", "", name, NULL) != FN_OK || !*id || !*secret)
+  id = text_of(value, "AccessKeyId"), secret = text_of(value, "SecretAccessKey");
+  token = text_of(value, "SessionToken"), expires = text_of(value, "Expiration");
+  if (!id || !secret || !token || !expires || !*id || !*secret)
     return fn_err_set(err, FN_E_IO, "%.200s: prints no AccessKeyId and SecretAccessKey", name);
   int64_t expires_ms = INT64_MAX;
   if (*expires && !fn_when_parse(&expires_ms, expires))

@@ -50,9 +50,10 @@ static void config_section(char out[300], const fn_aws *aws, const char *profile
     memcpy(out, "default", sizeof "default");
 }
 
-bool fn_aws_config_value(fn_buf *out, fn_aws *aws, const fn_store *store, const char *section, const char *key) {
+bool fn_aws_config_value(fn_buf *out, fn_aws *aws, const fn_store *store, const char *section, const char *outer,
+                         const char *key) {
   read_files(aws, store);
-  return fn_ini_find(out, fn_buf_str(&aws->config), section, key);
+  return fn_ini_find_below(out, fn_buf_str(&aws->config), section, outer, key);
 }
 
 bool fn_aws_profile_value(fn_buf *out, fn_aws *aws, const fn_store *store, const char *profile, const char *key) {
@@ -137,9 +138,9 @@ static fn_status from_config(fn_aws_found *found, walk *w, const char *profile, 
 
 /* The variables belong to the profile in use, not to those that it leads to. */
 static fn_status from_web_identity(fn_aws_found *found, walk *w, const char *profile, fn_err *err) {
-  FN_AUTO_BUF fn_buf file, role, session, region;
+  FN_AUTO_BUF fn_buf file, role, session, region, url;
   fn_buf_init(&file, MAX_FILE), fn_buf_init(&role, MAX_FILE), fn_buf_init(&session, MAX_FILE);
-  fn_buf_init(&region, MAX_FILE);
+  fn_buf_init(&region, MAX_FILE), fn_buf_init(&url, FN_URL_MAX);
   const bool own = w->n == 1;
   const char *from_file = own ? fn_store_variable(w->store, "AWS_WEB_IDENTITY_TOKEN_FILE") : NULL;
   const char *arn = own ? fn_store_variable(w->store, "AWS_ROLE_ARN") : NULL;
@@ -153,7 +154,8 @@ static fn_status from_web_identity(fn_aws_found *found, walk *w, const char *pro
   if (!arn) return fn_buf_append_str(w->tried, ", web identity (AWS_ROLE_ARN is not set)"), FN_OK;
   fn_aws_region(&region, w->aws, w->store);
   FN_TRY(fn_buf_check(&region, "a region", err));
-  const fn_aws_identity identity = {.file = from_file, .role = arn, .session = name, .region = region.data};
+  FN_TRY(fn_aws_service_url(&url, w->aws, w->store, &fn_aws_sts, region.data, err));
+  const fn_aws_identity identity = {.file = from_file, .role = arn, .session = name, .url = url.data};
   FN_TRY(fn_aws_from_web_identity(found, w->store, &identity, err));
   fn_buf_reset(w->source);
   fn_buf_append_str(w->source, "web identity");
@@ -202,8 +204,8 @@ static fn_status from_service(fn_aws_found *found, walk *w, const char *profile,
 }
 
 static fn_status from_role(fn_aws_found *found, walk *w, const char *profile, fn_err *err) {
-  FN_AUTO_BUF fn_buf arn, from, service, session, external, seconds, region;
-  fn_buf *const all[] = {&arn, &from, &service, &session, &external, &seconds, &region};
+  FN_AUTO_BUF fn_buf arn, from, service, session, external, seconds, region, url;
+  fn_buf *const all[] = {&arn, &from, &service, &session, &external, &seconds, &region, &url};
   for (size_t i = 0; i < FN_COUNT_OF(all); i++) fn_buf_init(all[i], MAX_VALUE);
 #define VALUE(out, key) fn_aws_profile_value(out, w->aws, w->store, profile, key)
   if (!VALUE(&arn, "role_arn")) return FN_OK;
@@ -226,7 +228,9 @@ static fn_status from_role(fn_aws_found *found, walk *w, const char *profile, fn
 #undef VALUE
   fn_aws_region(&region, w->aws, w->store);
   if (status == FN_OK) status = fn_buf_check(&region, "a region", err);
+  if (status == FN_OK) status = fn_aws_service_url(&url, w->aws, w->store, &fn_aws_sts, region.data, err);
   role.region = region.data;
+  role.url = url.data;
   if (status == FN_OK) status = fn_aws_from_role(found, w->store, &role, &base, err);
   fn_aws_found_deinit(&base);
   if (status != FN_OK) return status;

@@ -7,8 +7,9 @@
 
 /* A setting of a profile, appended: ~/.aws/credentials first, then ~/.aws/config. False when it has none. */
 bool fn_aws_profile_value(fn_buf *out, fn_aws *aws, const fn_store *store, const char *profile, const char *key);
-/* A setting of another section of ~/.aws/config ("sso-session corp"). */
-bool fn_aws_config_value(fn_buf *out, fn_aws *aws, const fn_store *store, const char *section, const char *key);
+/* A setting of another section of ~/.aws/config ("sso-session corp"); outer: of which it is one, NULL: of none. */
+bool fn_aws_config_value(fn_buf *out, fn_aws *aws, const fn_store *store, const char *section, const char *outer,
+                         const char *key);
 /* Forgets both files, so that they are read again. */
 void fn_aws_profile_forget(fn_aws *aws);
 

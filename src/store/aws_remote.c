@@ -45,22 +45,16 @@ bool fn_aws_clock_of(int64_t *skew_ms_out, const fn_call_answer *answer) {
   return *skew_ms_out > SAME_MS || *skew_ms_out < -SAME_MS;
 }
 
+/* What editors put behind a token. */
+static void trim_end(fn_buf *text) {
+  while (text->length && strchr("\r\n\t ", text->data[text->length - 1])) text->data[--text->length] = 0;
+}
+
 /* ---- STS */
 
 static void append_parameter(fn_buf *body, const char *name, const char *value) {
   fn_buf_printf(body, "%s%s=", body->length ? "&" : "", name);
   fn_url_encode(body, fn_str_from(value), "");
-}
-
-fn_status fn_aws_service_url(fn_buf *url, const fn_store *store, const char *name, const char *host, const char *region,
-                             fn_err *err) {
-  const char *given = fn_store_variable(store, name);
-  if (!given) given = fn_store_variable(store, "AWS_ENDPOINT_URL");
-  if (given)
-    fn_buf_append_str(url, given);
-  else
-    fn_buf_printf(url, "https://%s.%s.amazonaws.com%s/", host, region, strncmp(region, "cn-", 3) == 0 ? ".cn" : "");
-  return fn_buf_check(url, "an address", err);
 }
 
 static fn_status read_sts(fn_aws_found *found, fn_str xml, const char *who, fn_err *err) {
@@ -77,15 +71,13 @@ static fn_status read_sts(fn_aws_found *found, fn_str xml, const char *who, fn_e
 }
 
 fn_status fn_aws_from_web_identity(fn_aws_found *found, fn_store *store, const fn_aws_identity *identity, fn_err *err) {
-  FN_AUTO_BUF fn_buf token, url, body;
-  fn_buf_init(&token, MAX_TOKEN), fn_buf_init(&url, FN_URL_MAX), fn_buf_init(&body, 4 * MAX_TOKEN);
+  FN_AUTO_BUF fn_buf token, body;
+  fn_buf_init(&token, MAX_TOKEN), fn_buf_init(&body, 4 * MAX_TOKEN);
   fn_status status = fn_file_read(&token, identity->file, MAX_TOKEN - 1, err);
   if (status != FN_OK) return fn_err_prefix(err, status, "AWS_WEB_IDENTITY_TOKEN_FILE");
-  while (token.length && (token.data[token.length - 1] == '\n' || token.data[token.length - 1] == ' '))
-    token.data[--token.length] = 0;
+  trim_end(&token);
   if (token.length == 0)
     return fn_err_set(err, FN_E_INVALID, "AWS_WEB_IDENTITY_TOKEN_FILE: %.300s is empty", identity->file);
-  FN_TRY(fn_aws_service_url(&url, store, "AWS_ENDPOINT_URL_STS", "sts", identity->region, err));
   append_parameter(&body, "Action", "AssumeRoleWithWebIdentity");
   append_parameter(&body, "Version", "2011-06-15");
   append_parameter(&body, "RoleArn", identity->role);
@@ -94,7 +86,7 @@ fn_status fn_aws_from_web_identity(fn_aws_found *found, fn_store *store, const f
   FN_TRY(fn_buf_check(&body, "a request", err));
   static const fn_call_pair headers[] = {{"Content-Type", "application/x-www-form-urlencoded"}};
   const fn_call_request request = {.method = "POST",
-                                   .url = url.data,
+                                   .url = identity->url,
                                    .headers = headers,
                                    .n_headers = 1,
                                    .body = fn_buf_str(&body),
@@ -179,9 +171,8 @@ static fn_status ask_role(fn_aws_found *found, fn_store *store, const fn_url *ur
 
 fn_status fn_aws_from_role(fn_aws_found *found, fn_store *store, const fn_aws_role *role, const fn_aws_found *keys,
                            fn_err *err) {
-  FN_AUTO_BUF fn_buf text, body;
-  fn_buf_init(&text, FN_URL_MAX), fn_buf_init(&body, MAX_TOKEN);
-  FN_TRY(fn_aws_service_url(&text, store, "AWS_ENDPOINT_URL_STS", "sts", role->region, err));
+  FN_AUTO_BUF fn_buf body;
+  fn_buf_init(&body, MAX_TOKEN);
   append_parameter(&body, "Action", "AssumeRole");
   append_parameter(&body, "Version", "2011-06-15");
   append_parameter(&body, "RoleArn", role->arn);
@@ -190,7 +181,7 @@ fn_status fn_aws_from_role(fn_aws_found *found, fn_store *store, const fn_aws_ro
   if (role->seconds) append_parameter(&body, "DurationSeconds", role->seconds);
   FN_TRY(fn_buf_check(&body, "a request", err));
   fn_url url;
-  FN_TRY(fn_url_parse(&url, text.data, err));
+  FN_TRY(fn_url_parse(&url, role->url, err));
   const fn_status status = ask_role(found, store, &url, &body, role, keys, err);
   fn_url_deinit(&url);
   return status;
@@ -250,8 +241,7 @@ fn_status fn_aws_from_container(fn_aws_found *found, fn_store *store, fn_buf *tr
                       url.data);
   if (file) {
     FN_TRY(fn_file_read(&held, file, MAX_TOKEN - 1, err));
-    while (held.length && (held.data[held.length - 1] == '\n' || held.data[held.length - 1] == ' '))
-      held.data[--held.length] = 0;
+    trim_end(&held);
     token = held.length ? held.data : NULL;
   }
   const fn_call_pair secret = {"Authorization", token ? token : ""};
@@ -275,7 +265,9 @@ fn_status fn_aws_from_instance(fn_aws_found *found, fn_store *store, fn_buf *tri
     return fn_buf_append_str(tried, ", instance metadata (AWS_EC2_METADATA_DISABLED)"), FN_OK;
   FN_AUTO_BUF fn_buf base, url, role;
   fn_buf_init(&base, FN_URL_MAX), fn_buf_init(&url, FN_URL_MAX), fn_buf_init(&role, 1024);
-  fn_buf_append_str(&base, given ? given : "http://169.254.169.254");
+  const char *mode = fn_store_variable(store, "AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE");
+  const bool v6 = mode && fn_str_equal_nocase(fn_str_from(mode), fn_str_from("ipv6"));
+  fn_buf_append_str(&base, given ? given : v6 ? "http://[fd00:ec2::254]" : "http://169.254.169.254");
   while (base.length && base.data[base.length - 1] == '/') base.data[--base.length] = 0;
   fn_buf_printf(&url, "%s/latest/api/token", base.data);
   FN_TRY(fn_buf_check(&url, "an address", err));

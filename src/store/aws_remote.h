@@ -14,16 +14,12 @@ void fn_aws_found_deinit(fn_aws_found *found);
 FN_NODISCARD fn_status fn_aws_found_set(fn_aws_found *found, const char *id, const char *secret, const char *token,
                                         int64_t expires_ms, fn_err *err);
 
-/* Address of a service: what variable `name` says, AWS_ENDPOINT_URL, else https://HOST.REGION.amazonaws.com/. */
-FN_NODISCARD fn_status fn_aws_service_url(fn_buf *url, const fn_store *store, const char *name, const char *host,
-                                          const char *region, fn_err *err);
-
 /* How far this machine's clock is behind that of an answer (its Date); false: by less than a minute, or it says none.
  */
 bool fn_aws_clock_of(int64_t *skew_ms_out, const fn_call_answer *answer);
 
 typedef struct fn_aws_role {
-  const char *arn, *region;
+  const char *arn, *region, *url;              /* url: of STS */
   const char *session, *external_id, *seconds; /* NULL: fakenews, none, what the service takes */
   int64_t *skew_ms; /* of this machine's clock: signed with, and set when the service complains of it */
 } fn_aws_role;
@@ -32,8 +28,8 @@ FN_NODISCARD fn_status fn_aws_from_role(fn_aws_found *found, fn_store *store, co
                                         const fn_aws_found *keys, fn_err *err);
 
 typedef struct fn_aws_identity {
-  const char *file;                    /* holds the token of the identity */
-  const char *role, *session, *region; /* session NULL: fakenews */
+  const char *file;                 /* holds the token of the identity */
+  const char *role, *session, *url; /* session NULL: fakenews; url: of STS */
 } fn_aws_identity;
 
 FN_NODISCARD fn_status fn_aws_from_web_identity(fn_aws_found *found, fn_store *store, const fn_aws_identity *identity,

@@ -6,7 +6,11 @@
 enum { MAX_CACHE = 1 << 18, MAX_VALUE = 4096, MAX_SECONDS = 366 * 86400 };
 static const int64_t WINDOW_MS = 900000; /* a token that ends sooner is refreshed: as botocore does it */
 
+static const fn_aws_service oidc = {"AWS_ENDPOINT_URL_SSO_OIDC", "sso_oidc", "oidc"},
+                            portal = {"AWS_ENDPOINT_URL_SSO", "sso", "portal.sso"};
+
 typedef struct sso {
+  fn_aws *aws;
   const char *profile;
   fn_buf session, url, region, account, role; /* session: "" in the older form */
 } sso;
@@ -25,8 +29,8 @@ static fn_status read_settings(bool *used_out, sso *s, fn_aws *aws, fn_store *st
   if (fn_aws_profile_value(&s->session, aws, store, s->profile, "sso_session")) {
     char section[300];
     snprintf(section, sizeof section, "sso-session %.250s", s->session.data);
-    there = fn_aws_config_value(&s->url, aws, store, section, "sso_start_url") &&
-            fn_aws_config_value(&s->region, aws, store, section, "sso_region");
+    there = fn_aws_config_value(&s->url, aws, store, section, NULL, "sso_start_url") &&
+            fn_aws_config_value(&s->region, aws, store, section, NULL, "sso_region");
     if (!there)
       return fn_err_set(err, FN_E_INVALID, "[%.100s] of ~/.aws/config needs sso_start_url and sso_region", section);
   } else {
@@ -116,7 +120,7 @@ static fn_status ask_refresh(fn_call_answer *answer, const sso_token *t, const s
   FN_AUTO_BUF fn_buf url, body;
   fn_buf_init(&url, FN_URL_MAX), fn_buf_init(&body, 2 * MAX_CACHE);
   fn_json_writer w;
-  FN_TRY(fn_aws_service_url(&url, store, "AWS_ENDPOINT_URL_SSO_OIDC", "oidc", s->region.data, err));
+  FN_TRY(fn_aws_service_url(&url, s->aws, store, &oidc, s->region.data, err));
   while (url.length && url.data[url.length - 1] == '/') url.data[--url.length] = 0;
   fn_buf_append_str(&url, "/token");
   fn_json_begin(&w, &body, 0);
@@ -217,7 +221,7 @@ static fn_status ask(fn_aws_found *found, const sso *s, fn_store *store, fn_err 
   FN_AUTO_BUF fn_buf url;
   fn_buf_init(&url, FN_URL_MAX);
   FN_TRY(get_token(&t, s, store, err));
-  FN_TRY(fn_aws_service_url(&url, store, "AWS_ENDPOINT_URL_SSO", "portal.sso", s->region.data, err));
+  FN_TRY(fn_aws_service_url(&url, s->aws, store, &portal, s->region.data, err));
   while (url.length && url.data[url.length - 1] == '/') url.data[--url.length] = 0;
   fn_buf_append_str(&url, "/federation/credentials");
   FN_TRY(fn_buf_check(&url, "an address", err));
@@ -234,7 +238,7 @@ static fn_status ask(fn_aws_found *found, const sso *s, fn_store *store, fn_err 
 
 fn_status fn_aws_from_sso(bool *used_out, fn_aws_found *found, fn_aws *aws, fn_store *store, const char *profile,
                           fn_err *err) {
-  sso s = {.profile = profile};
+  sso s = {.aws = aws, .profile = profile};
   fn_buf *const all[] = {&s.session, &s.url, &s.region, &s.account, &s.role};
   for (size_t i = 0; i < FN_COUNT_OF(all); i++) fn_buf_init(all[i], MAX_VALUE);
   fn_status status = read_settings(used_out, &s, aws, store, err);

@@ -9,6 +9,8 @@
  * have no letter case. A section "[profile  \"a b\"]" is called "profile a b". Whatever else a line holds is passed
  * over. False when there is no such value, or an empty one. */
 bool fn_ini_find(fn_buf *out, fn_str text, const char *section, const char *key);
+/* The same among the indented lines of a setting ("s3 ="), whose name is outer; NULL: fn_ini_find. */
+bool fn_ini_find_below(fn_buf *out, fn_str text, const char *section, const char *outer, const char *key);
 bool fn_ini_has_section(fn_str text, const char *section);
 
 #endif

@@ -85,12 +85,14 @@ fn_status fn_s3_find(fn_store *store, fn_err *err) {
   fn_s3 *s3 = store->state;
   if (s3->base) return FN_OK;
   FN_TRY(find_region(s3, store, err));
-  FN_AUTO_BUF fn_buf profiled, text;
-  fn_buf_init(&profiled, FN_URL_MAX), fn_buf_init(&text, FN_URL_MAX);
+  static const fn_aws_service s3_service = {"AWS_ENDPOINT_URL_S3", "s3", "s3"};
+  FN_AUTO_BUF fn_buf given, text;
+  fn_buf_init(&given, FN_URL_MAX), fn_buf_init(&text, FN_URL_MAX);
   const char *endpoint = store->buckets.s3_endpoint;
-  if (!endpoint) endpoint = fn_store_variable(store, "AWS_ENDPOINT_URL_S3");
-  if (!endpoint) endpoint = fn_store_variable(store, "AWS_ENDPOINT_URL");
-  if (!endpoint && fn_aws_profile_find(&profiled, &s3->aws, store, "endpoint_url")) endpoint = profiled.data;
+  if (!endpoint && fn_aws_endpoint(&given, &s3->aws, store, &s3_service)) {
+    FN_TRY(fn_buf_check(&given, "an address", err));
+    endpoint = given.data;
+  }
   s3->is_amazon = !endpoint;
   if (endpoint) return set_base(s3, endpoint, true, err);
   const bool in_host = is_host_part(s3->bucket);

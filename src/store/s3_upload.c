@@ -238,6 +238,10 @@ static fn_status run(upload *u, fn_err *err) {
     const fn_status listed = list_parts(&goes_on, u, err);
     /* Who may not list parts can begin anew. */
     if (listed != FN_OK && listed != FN_E_INVALID) return listed;
+    if (listed == FN_OK && !goes_on && is_stored(u)) { /* it was completed, and the answer lost */
+      fn_upload_forget(u->store, &u->memory);
+      return FN_OK;
+    }
     goes_on = goes_on && listed == FN_OK;
     if (listed != FN_OK) abort_upload(u->store, u->key, u->id);
   }

@@ -63,6 +63,8 @@ sso_region = eu-west-1
 {sessions}
 [profile process]
 credential_process = {shlex.quote(sys.executable)} -I "{program}" 'PRO CESS'
+[profile nulls]
+credential_process = /bin/echo '{{"Version": 1, "AccessKeyId": "NULLS", "SecretAccessKey": "s", "SessionToken": null, "Expiration": null}}'
 [profile role]
 role_arn = arn:aws:iam::1:role/ROLE
 source_profile = base
@@ -107,7 +109,7 @@ role_arn = arn:aws:iam::1:role/A
 source_profile = base
 mfa_serial = arn:aws:iam::1:mfa/me
 """)
-    return {"old": "AKIAOLDofSOURCE", "sso": "AKIA123Reader", "legacy": "AKIA123Reader", "process": "PRO CESS",
+    return {"old": "AKIAOLDofSOURCE", "sso": "AKIA123Reader", "legacy": "AKIA123Reader", "process": "PRO CESS", "nulls": "NULLS",
             "role": "AKIAROLEext900ofSOURCE", "chain": "AKIACHAINofAKIAROLEext900ofSOURCE", "of-sso": "AKIAOFSSOofAKIA123Reader",
             "of-container": "AKIAOFAGENTofAKIACONTAINER", "self": "AKIASELFofSOURCE", "web": "AKIAWEB", "base": "SOURCE",
             "stale": "AKIA123Reader", "ending": "AKIA123Reader", "still": "AKIA123Reader", "used": None, "unknown": None,

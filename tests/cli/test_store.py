@@ -304,6 +304,20 @@ def test_aws_keys_from_everywhere(serve, cloud, tmp_path):
         assert done["output"] == "xx" and cloud.paths().count("GET /container") == asked
 
 
+def test_addresses_of_services_in_a_profile(serve, cloud, tmp_path):
+    """Where botocore looks for them; a variable goes before the profile, and both can be ignored."""
+    server, other = serve(whole(b"x")), serve(whole(b"y"))
+    (tmp_path / ".aws").mkdir()
+    (tmp_path / "identity").write_text("identity-secret\r\n")
+    (tmp_path / ".aws/config").write_text(f"\ufeff[default]\nservices = mine\nendpoint_url = {other.url}\nrole_arn = arn:x/WEB\n"
+                                          f"web_identity_token_file = {tmp_path / 'identity'}\n"
+                                          f"[services mine]\ns3 =\n  endpoint_url = {server.url}\nsts =\n  endpoint_url = {cloud.url}\n")
+    run = lambda **env: probe(tmp_path, "read", "s3://bucket", "k", env=env, **{"net.https_proxy": "http://127.0.0.1:9", "net.retries": 0})
+    assert run()["output"] == "x" and signed_by(server) == [("AKIAWEB", "token-of-WEB")]
+    assert run(AWS_ENDPOINT_URL_S3=other.url)["output"] == "y"
+    assert "https://sts.us-east-1.amazonaws.com" in run(AWS_IGNORE_CONFIGURED_ENDPOINT_URLS="true", AWS_ENDPOINT_URL=other.url)["message"]
+
+
 SECRETS = ("sso-secret", "other-secret", "source-secret", "process-secret", "out-secret", "container-secret", "token-of-", "subject-secret",
            "ask-secret", "client-secret", "refresh-secret")  # fmt: skip
 

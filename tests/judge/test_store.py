@@ -306,6 +306,12 @@ def test_upload_that_broke_off_goes_on(s3, spoiled, tmp_path, moto):
     assert done["outcome"] == "ok" and list(state.iterdir()) == []
     assert [path.split("&")[0] for method, path, _ in proxy.seen if method == "PUT"] == ["/bucket/broken?partNumber=3"]
     assert moto.s3.get_object(Bucket="bucket", Key="broken")["Body"].read() == BIG
+    # One that was completed, though nobody was told, is not sent again.
+    proxy.spoil = lambda method, path, n: "lost" if method == "POST" and "uploadId" in path else None
+    assert s3("put", "told", tmp_path / "source", "state", state, env=env, **{"net.retries": 0})["outcome"] == "io"
+    proxy.seen[:] = []
+    assert s3("put", "told", tmp_path / "source", "state", state, env=env)["outcome"] == "ok" and list(state.iterdir()) == []
+    assert [method for method, path, _ in proxy.seen] == ["GET", "HEAD"]
     # Another file, other parts or a short file do not go on with it, nor leave it behind.
     for name, size, settings in (("broken", len(BIG), {}), ("other", len(BIG), {"store.part_mb": 6}), ("short", 9, {})):
         proxy.spoil = lambda method, path, n: 503 if "partNumber=3" in path else None

@@ -193,9 +193,10 @@ static void test_xml_refused(void **state) {
 
 /* ---- INI */
 
-static const char ini[] = "# comment\n[default]\naws_access_key_id = AKID\naws_secret_access_key=sec=ret#1\n"
-                          "  nested = 1\n; other\n[profile  \"a b\"]\r\nRegion =  eu-west-1 \r\nregion = eu-west-2\r\n"
-                          "empty =\n[ work ]\nregion=x\n[broken\nregion=y\nno equals\n=z";
+static const char ini[] =
+    "\xEF\xBB\xBF[first]\nregion = f\n# comment\n[default]\naws_access_key_id = AKID\naws_secret_access_key=sec=ret#1\n"
+    "  nested = 1\n; other\n[profile  \"a b\"]\r\nRegion =  eu-west-1 \r\nregion = eu-west-2\r\n"
+    "empty =\n[ work ]\nregion=x\n[broken\nregion=y\nno equals\n=z";
 
 static void expect_ini(const char *section, const char *key, const char *value) {
   fn_buf out;
@@ -215,6 +216,29 @@ static void test_ini(void **state) {
   expect_ini("profile a b", "empty", NULL);
   expect_ini("work", "region", "x");
   expect_ini("nobody", "region", NULL);
+  expect_ini("first", "region", "f"); /* behind the mark that Notepad writes */
+  static const char below[] =
+      "[services a]\ns3 =\n  url = 1\n\n  ; no\n  other = 2\nsts =\n url = 3\nurl = 4\n[b]\n url = 5\n";
+  static const struct {
+    const char *section, *outer, *key, *value;
+  } cases[] = {{"services a", "s3", "url", "1"},
+               {"services a", "S3", "other", "2"},
+               {"services a", "sts", "url", "3"},
+               {"services a", NULL, "url", "4"},
+               {"services a", "sts", "other", ""},
+               {"services a", "url", "url", ""},
+               {"services a", NULL, "other", ""},
+               {"b", "s3", "url", ""},
+               {"b", NULL, "url", "5"}};
+  for (size_t i = 0; i < FN_COUNT_OF(cases); i++) {
+    fn_buf out;
+    fn_buf_init(&out, 0);
+    const bool found = fn_ini_find_below(&out, fn_str_from(below), cases[i].section, cases[i].outer, cases[i].key);
+    assert_int_equal(found, cases[i].value[0] != 0);
+    assert_string_equal(found ? out.data : "", cases[i].value);
+    fn_buf_deinit(&out);
+  }
+  assert_true(fn_ini_has_section(fn_str_from(ini), "first"));
   assert_true(fn_ini_has_section(fn_str_from(ini), "work") && fn_ini_has_section(fn_str_from(ini), "profile a b"));
   assert_false(fn_ini_has_section(fn_str_from(ini), "broken") || fn_ini_has_section(fn_str_from(""), "x"));
 }
