@@ -32,7 +32,9 @@ static fn_status replace(char **text, const char *value, fn_err *err) {
 
 fn_status fn_google_set_token(fn_google *g, const char *token, int64_t expires_ms, fn_err *err) {
   FN_TRY(replace(&g->token, token, err));
-  g->expires_ms = expires_ms;
+  /* One of a short life serves half of it: the metadata server hands out what it has, for minutes at times. */
+  const int64_t left_ms = expires_ms - fn_clock_unix_ms();
+  g->renew_ms = expires_ms - (left_ms > 0 && left_ms < 2 * REFRESH_MS ? left_ms / 2 : REFRESH_MS);
   g->forgotten = false;
   return FN_OK;
 }
@@ -174,9 +176,11 @@ static fn_status from_json(fn_google *g, fn_store *store, const json_t *file, co
   if (strcmp(kind, "authorized_user") == 0) return from_user(g, store, file, path, err);
   if (strcmp(kind, "external_account") == 0) return fn_google_from_external(g, store, file, scope, path, err);
   if (strcmp(kind, "impersonated_service_account") == 0) return from_impersonation(g, store, file, path, scope, err);
+  if (strcmp(kind, "external_account_authorized_user") == 0)
+    return fn_google_from_workforce_user(g, store, file, path, err);
   return fn_err_set(err, FN_E_INVALID,
-                    "%.300s: credentials of type \"%.60s\"; service_account, authorized_user, external_account and "
-                    "impersonated_service_account are known",
+                    "%.300s: credentials of type \"%.60s\"; service_account, authorized_user, external_account, "
+                    "external_account_authorized_user and impersonated_service_account are known",
                     path, kind);
 }
 
@@ -257,7 +261,7 @@ static fn_status look_up(fn_google *g, fn_store *store, const char *scope, fn_bu
 }
 
 fn_status fn_google_token_get(fn_google *g, fn_store *store, const char *scope, fn_err *err) {
-  if (g->token && fn_clock_unix_ms() > g->expires_ms - REFRESH_MS) forget(g);
+  if (g->token && fn_clock_unix_ms() > g->renew_ms) forget(g);
   if (g->token) return FN_OK;
   FN_AUTO_BUF fn_buf tried;
   fn_buf_init(&tried, 4096);

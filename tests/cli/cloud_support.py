@@ -136,6 +136,12 @@ class Cloud:
             return self.refresh_sso(h)
         if path == "/v1/token":
             return self.exchange(h)
+        if path == "/v1/oauthtoken":
+            form, asker = dict(urllib.parse.parse_qsl(h.data.decode())), h.headers.get("Authorization", "")
+            if form != {"grant_type": "refresh_token", "refresh_token": "refresh-secret"} or asker != "Basic " + b64(b"id:client-secret"):
+                return h.json(400, {"error": "invalid_grant", "sent": form, "by": asker})
+            self.tokens.add("ya29.workforce")
+            return h.json(200, {"access_token": "ya29.workforce", "expires_in": self.lifetime, "token_type": "Bearer"})
         if path == "/subject":
             good = h.headers.get("X-Ask") == "ask-secret"
             return h.json(200, {"id_token": "subject-secret"}) if good else h.json(403, {})
