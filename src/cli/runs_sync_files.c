@@ -20,6 +20,11 @@ static fn_status check_run(fn_tracking *tracking, const fn_file_listing *l, cons
   return fn_err_set(err, FN_E_REFUSED, "%s: the training goes on and stores its files itself", s->folder);
 }
 
+/* What was changed since the training told of it is not the run's any more. */
+static void leave_out(fn_cli_files_sync *s, const char *path, const char *why) {
+  if (s->n_left_out++ == 0) snprintf(s->left_out, sizeof s->left_out, "%.900s %s", path, why);
+}
+
 /* Files that are stored leave the list; what failed first is told. */
 static fn_status store_all(fn_cli_files_sync *s, fn_tracking *tracking, fn_file_listing *l, fn_err *err) {
   char owner[64];
@@ -29,8 +34,12 @@ static fn_status store_all(fn_cli_files_sync *s, fn_tracking *tracking, fn_file_
   for (size_t i = 0; i < l->n; i++) {
     fn_err why = {0};
     const bool stopped = fn_cli_stop_requested() || first == FN_E_IO;
+    if (!stopped && fn_listed_file_is_changed(&l->list[i])) {
+      leave_out(s, l->list[i].path, "was changed since the training told of it");
+      continue;
+    }
     const fn_status status =
-        stopped ? FN_E_CANCELLED : fn_tracking_put(tracking, owner, l->list[i].key, l->list[i].value, &why);
+        stopped ? FN_E_CANCELLED : fn_tracking_put(tracking, owner, l->list[i].key, l->list[i].path, &why);
     if (status == FN_OK)
       s->n_stored++;
     else
@@ -39,6 +48,8 @@ static fn_status store_all(fn_cli_files_sync *s, fn_tracking *tracking, fn_file_
       first = stopped ? fn_err_set(err, FN_E_CANCELLED, "stopped") : fn_err_set(err, status, "%s", why.message);
   }
   s->n_waiting = n_left;
+  if (l->n_gone) leave_out(s, l->gone, "is not there any more");
+  if (l->n_gone) s->n_left_out += l->n_gone - 1;
   fn_err why = {0};
   const fn_status saved = fn_file_listing_save(s->folder, l->run, l->artifacts, l->list, n_left, &why);
   return first == FN_OK && saved != FN_OK ? fn_err_set(err, saved, "%s", why.message) : first;
@@ -73,7 +84,9 @@ fn_status fn_cli_sync_files(fn_cli_files_sync *s, fn_err *err) {
 
 void fn_cli_sync_files_show(fn_buf *out, const fn_cli_files_sync *s, bool json, const char *failure) {
   if (!json) {
-    fn_buf_printf(out, "%s: %zu files stored in %s, %zu wait\n", s->folder, s->n_stored, s->artifacts, s->n_waiting);
+    fn_buf_printf(out, "%s: %zu files stored in %s, %zu wait", s->folder, s->n_stored, s->artifacts, s->n_waiting);
+    if (s->n_left_out) fn_buf_printf(out, ", %zu left out: %s", s->n_left_out, s->left_out);
+    fn_buf_append_char(out, '\n');
     return;
   }
   fn_json_writer w;
@@ -83,6 +96,8 @@ void fn_cli_sync_files_show(fn_buf *out, const fn_cli_files_sync *s, bool json, 
   fn_json_text(&w, "artifacts", s->artifacts);
   fn_json_int(&w, "stored", (int64_t)s->n_stored);
   fn_json_int(&w, "waiting", (int64_t)s->n_waiting);
+  if (s->n_left_out) fn_json_int(&w, "left_out", (int64_t)s->n_left_out);
+  if (s->n_left_out) fn_json_text(&w, "reason", s->left_out);
   if (failure) fn_json_text(&w, "error", failure);
   fn_json_end(&w);
   fn_buf_append_char(out, '\n');

@@ -11,6 +11,8 @@ typedef struct fn_cli_files_sync {
   const fn_track_options *options;
   const char *folder; /* of the run */
   size_t n_stored, n_waiting;
+  size_t n_left_out;      /* changed since, or not there any more */
+  char left_out[1024];    /* the first of them, and why */
   fn_cli_place artifacts; /* where they belong */
 } fn_cli_files_sync;
 

@@ -1,6 +1,8 @@
 /* RUN/track/files.jsonl: files of a run that are not in the store yet. */
 #include "track/file_queue.h"
 
+#include "base/hash.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -27,21 +29,48 @@ static bool is_allowed(const char *key, const char *real, const char *folder) {
          (strcmp(key, "data/prepare.json") == 0 && strcmp(fn_path_base(real), "prepare.json") == 0);
 }
 
+void fn_listed_file_hash(char out[33], const char *path) {
+  fn_hash128 hash;
+  out[0] = '\0';
+  if (fn_hash_file(&hash, path, NULL) == FN_OK) fn_hash_format(out, hash);
+}
+
+bool fn_listed_file_is_changed(const fn_listed_file *file) {
+  char now[33] = "";
+  if (file->hash[0]) fn_listed_file_hash(now, file->path);
+  return now[0] && strcmp(now, file->hash) != 0;
+}
+
+static fn_status leave_out(fn_file_listing *l, const char *path, fn_err *err) {
+  if (l->n_gone++ > 0) return FN_OK;
+  l->gone = fn_arena_strndup(&l->arena, path, strlen(path));
+  return l->gone ? FN_OK : fn_err_no_memory(err, "files");
+}
+
 static fn_status take_file(fn_file_listing *l, size_t *capacity, const json_t *line, const char *folder, fn_err *err) {
   const char *key = json_string_value(json_object_get(line, "key"));
   const char *path = json_string_value(json_object_get(line, "path"));
+  const char *hash = json_string_value(json_object_get(line, "hash"));
   if (!key || !*key || !path || !*path) return FN_OK;
   FN_AUTO_FREE char *joined = fn_path_join(folder, path);
   FN_AUTO_FREE char *real = NULL;
   if (!joined) return fn_err_no_memory(err, "a path");
-  if (fn_path_real(&real, joined, NULL) != FN_OK || !is_allowed(key, real, folder)) return FN_OK;
+  if (fn_path_real(&real, joined, NULL) != FN_OK || !is_allowed(key, real, folder)) return leave_out(l, joined, err);
   void *list = l->list;
   FN_TRY(fn_mem_grow(&list, capacity, l->n + 1, sizeof *l->list, MAX_FILES, "files", err));
-  l->files = l->list = list;
-  l->list[l->n] =
-      (fn_track_pair){fn_arena_strndup(&l->arena, key, strlen(key)), fn_arena_strndup(&l->arena, real, strlen(real))};
-  if (!l->list[l->n].key || !l->list[l->n].value) return fn_err_no_memory(err, "files");
-  l->n++;
+  l->list = list;
+  fn_listed_file f = {.key = fn_arena_strndup(&l->arena, key, strlen(key)),
+                      .path = fn_arena_strndup(&l->arena, real, strlen(real))};
+  if (!f.key || !f.path) return fn_err_no_memory(err, "files");
+  if (hash && strlen(hash) == sizeof f.hash - 1 && strspn(hash, "0123456789abcdef") == sizeof f.hash - 1)
+    memcpy(f.hash, hash, sizeof f.hash);
+  const json_t *number = json_object_get(l->numbers, key);
+  if (number) { /* told of again: the latest counts */
+    l->list[json_integer_value(number)] = f;
+    return FN_OK;
+  }
+  if (json_object_set_new(l->numbers, key, json_integer((json_int_t)l->n)) != 0) return fn_err_no_memory(err, "files");
+  l->list[l->n++] = f;
   return FN_OK;
 }
 
@@ -88,7 +117,10 @@ static fn_status load(fn_file_listing *l, const char *folder, fn_err *err) {
 fn_status fn_file_listing_load(fn_file_listing *out, const char *folder, fn_err *err) {
   *out = (fn_file_listing){.n = 0};
   fn_arena_init(&out->arena);
-  const fn_status status = load(out, folder, err);
+  out->numbers = json_object();
+  const fn_status status = out->numbers ? load(out, folder, err) : fn_err_no_memory(err, "files");
+  json_decref(out->numbers);
+  out->numbers = NULL;
   if (status != FN_OK) fn_file_listing_deinit(out);
   return status;
 }
@@ -100,12 +132,13 @@ void fn_file_listing_deinit(fn_file_listing *l) {
   fn_arena_init(&l->arena);
 }
 
-static void append_file(fn_buf *text, const char *folder, const fn_track_pair *file) {
-  const char *path = is_below(file->value, folder) ? file->value + strlen(folder) + 1 : file->value;
+static void append_file(fn_buf *text, const char *folder, const fn_listed_file *file) {
+  const char *path = is_below(file->path, folder) ? file->path + strlen(folder) + 1 : file->path;
   fn_buf_append_str(text, "{\"key\": ");
   fn_buf_append_json(text, fn_str_from(file->key));
   fn_buf_append_str(text, ", \"path\": ");
   fn_buf_append_json(text, fn_str_from(path));
+  if (file->hash[0]) fn_buf_printf(text, ", \"hash\": \"%s\"", file->hash);
   fn_buf_append_str(text, "}\n");
 }
 
@@ -115,7 +148,7 @@ static void append_head(fn_buf *text, const char *run, const char *artifacts) {
   fn_buf_append_str(text, "}\n");
 }
 
-fn_status fn_file_listing_save(const char *folder, const char *run, const char *artifacts, const fn_track_pair *files,
+fn_status fn_file_listing_save(const char *folder, const char *run, const char *artifacts, const fn_listed_file *files,
                                size_t n, fn_err *err) {
   FN_AUTO_FREE char *path = listing_path(folder);
   FN_AUTO_BUF fn_buf text;
@@ -128,7 +161,7 @@ fn_status fn_file_listing_save(const char *folder, const char *run, const char *
   return fn_file_write(path, text.data, text.length, err);
 }
 
-fn_status fn_file_listing_append(const char *folder, const char *run, const char *artifacts, const fn_track_pair *file,
+fn_status fn_file_listing_append(const char *folder, const char *run, const char *artifacts, const fn_listed_file *file,
                                  fn_err *err) {
   FN_AUTO_FREE char *path = listing_path(folder);
   FN_AUTO_FREE char *parent = fn_path_join(folder, "track");

@@ -1,10 +1,12 @@
 #include "track/file_queue.h"
 
+#include "base/hash.h"
 #include "track/tracking_internal.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <time.h>
 
 enum { RETRY_S = 10, MAX_FILES = 1 << 20, MAX_IN_A_ROW = 2 };
@@ -16,7 +18,8 @@ typedef enum item_state { ITEM_WAITS, ITEM_STORED, ITEM_NAMED, ITEM_KEPT, ITEM_G
 
 typedef struct item {
   item_state state;
-  fn_track_pair file;   /* key, absolute path */
+  fn_listed_file file;
+  uint64_t stamp;       /* of the file when it was hashed; 0: not known */
   uint64_t retry_ns;    /* the next attempt; UINT64_MAX: at the end, or never again */
   fn_artifact artifact; /* from ITEM_STORED on */
 } item;
@@ -38,6 +41,7 @@ struct fn_file_queue {
   fn_arena arena;
   bool ending, ended; /* no more is added; the thread does no more */
   fn_err why;         /* the first failure since something was stored */
+  fn_err gone;        /* the first file that never will be */
 };
 
 /* With the lock. */
@@ -84,17 +88,32 @@ static size_t pick(uint64_t *when, const fn_file_queue *q) {
   return SIZE_MAX;
 }
 
-static fn_status store_one(fn_artifact *artifact, fn_store **store, const fn_file_queue *q, const char *path,
-                           bool named, fn_err *err) {
+/* Another one when the file was written since; 0: it cannot be told. */
+static uint64_t stamp_of(const char *path) {
+  struct stat st;
+  if (stat(path, &st) != 0) return 0;
+  const int64_t facts[] = {st.st_size,        st.st_mtim.tv_sec,  st.st_mtim.tv_nsec,
+                           st.st_ctim.tv_sec, st.st_ctim.tv_nsec, (int64_t)st.st_ino};
+  return fn_hash64(facts, sizeof facts, 0);
+}
+
+/* *changed: it is not what was told of any more. */
+static fn_status store_one(fn_artifact *artifact, bool *changed, fn_store **store, const fn_file_queue *q,
+                           const item *it, fn_err *err) {
+  const char *path = it->file.path;
   if (!*store) FN_TRY(fn_store_open(store, q->artifacts, &q->store_options, err));
-  return named ? fn_content_keep(artifact, *store, path, err) : fn_content_put(artifact, *store, path, err);
+  if (it->state == ITEM_NAMED) return fn_content_keep(artifact, *store, path, err);
+  *changed = (it->stamp == 0 || it->stamp != stamp_of(path)) && fn_listed_file_is_changed(&it->file);
+  if (*changed) return fn_err_set(err, FN_E_INVALID, "%s was changed since the training told of it", path);
+  return fn_content_put(artifact, *store, path, err);
 }
 
 /* What was tried and failed: later again, at the end once more. With the lock. */
-static void put_off(fn_file_queue *q, item *it, fn_status status, const fn_err *err) {
+static void put_off(fn_file_queue *q, item *it, bool changed, fn_status status, const fn_err *err) {
   if (q->why.status == FN_OK) q->why = *err;
-  if (it->state == ITEM_WAITS && !fn_path_exists(it->file.value)) { /* checkpoints come and go */
+  if (changed || (it->state == ITEM_WAITS && !fn_path_exists(it->file.path))) { /* checkpoints come and go */
     it->state = ITEM_GONE;
+    if (q->gone.status == FN_OK) q->gone = *err;
     return;
   }
   const bool may_pass = status == FN_E_IO || status == FN_E_NO_MEMORY;
@@ -126,22 +145,24 @@ static void *work(void *arg) {
       continue;
     }
     fn_err err = {0};
-    const char *path = q->items[i].file.value;
-    const bool named = q->items[i].state == ITEM_NAMED;
-    fn_artifact artifact = named ? q->items[i].artifact : (fn_artifact){.path = q->items[i].file.key};
+    const item before = q->items[i];
+    const bool named = before.state == ITEM_NAMED;
+    bool changed = false;
+    fn_artifact artifact = named ? before.artifact : (fn_artifact){.path = before.file.key};
     pthread_mutex_unlock(&q->mutex);
-    const fn_status status = store_one(&artifact, &store, q, path, named, &err);
+    const fn_status status = store_one(&artifact, &changed, &store, q, &before, &err);
     pthread_mutex_lock(&q->mutex);
-    item *it = &q->items[i]; /* they may have moved */
-    n_in_a_row = status == FN_OK ? 0 : n_in_a_row + 1;
+    item *it = &q->items[i];                                               /* they may have moved */
+    if (changed && strcmp(it->file.hash, before.file.hash) != 0) continue; /* it was told of again */
+    n_in_a_row = status == FN_OK || changed ? 0 : n_in_a_row + 1;
     if (status == FN_OK) {
       it->artifact = artifact;
       it->state = named ? ITEM_KEPT : ITEM_STORED;
       q->why = (fn_err){0};
       pthread_cond_broadcast(&q->done);
     } else {
-      put_off(q, it, status, &err);
-      if (is_hopeless(q, status, n_in_a_row)) break;
+      put_off(q, it, changed, status, &err);
+      if (!changed && is_hopeless(q, status, n_in_a_row)) break;
     }
   }
   q->ended = true;
@@ -163,28 +184,35 @@ static fn_status start(fn_file_queue *q, fn_err *err) {
 }
 
 /* With the lock. */
-static fn_status push(fn_file_queue *q, const char *key, const char *path, fn_err *err) {
+static fn_status push(fn_file_queue *q, const fn_listed_file *file, uint64_t stamp, fn_err *err) {
   void *list = q->items;
-  for (size_t i = 0; i < q->n; i++) /* a training that is resumed tells of what the folder listed */
-    if (q->items[i].state == ITEM_WAITS && strcmp(q->items[i].file.key, key) == 0 &&
-        strcmp(q->items[i].file.value, path) == 0)
-      return FN_OK;
+  for (size_t i = 0; i < q->n; i++) { /* a training that is resumed tells of what the folder listed */
+    item *it = &q->items[i];
+    if (it->state != ITEM_WAITS || strcmp(it->file.key, file->key) != 0 || strcmp(it->file.path, file->path) != 0)
+      continue;
+    memcpy(it->file.hash, file->hash, sizeof it->file.hash);
+    it->stamp = stamp;
+    return FN_OK;
+  }
   FN_TRY(fn_mem_grow(&list, &q->capacity, q->n + 1, sizeof *q->items, MAX_FILES, "files", err));
   q->items = list;
-  const fn_track_pair file = {fn_arena_strndup(&q->arena, key, strlen(key)),
-                              fn_arena_strndup(&q->arena, path, strlen(path))};
-  if (!file.key || !file.value) return fn_err_no_memory(err, "files");
-  q->items[q->n++] = (item){.state = ITEM_WAITS, .file = file};
+  fn_listed_file copy = *file;
+  copy.key = fn_arena_strndup(&q->arena, file->key, strlen(file->key));
+  copy.path = fn_arena_strndup(&q->arena, file->path, strlen(file->path));
+  if (!copy.key || !copy.path) return fn_err_no_memory(err, "files");
+  q->items[q->n++] = (item){.state = ITEM_WAITS, .file = copy, .stamp = stamp};
   return FN_OK;
 }
 
 fn_status fn_file_queue_add(fn_file_queue *q, const char *key, const char *path, fn_err *err) {
-  const fn_track_pair file = {key, path};
+  fn_listed_file file = {.key = key, .path = path};
+  const uint64_t stamp = stamp_of(path);
+  fn_listed_file_hash(file.hash, path);
   /* A disk that cannot take the line now may take it at the end (fn_file_queue_settle). */
   if (*q->folder && fn_file_listing_append(q->folder, q->run, q->place, &file, NULL) == FN_E_NO_MEMORY)
     return fn_err_no_memory(err, "files");
   pthread_mutex_lock(&q->mutex);
-  fn_status status = push(q, key, path, err);
+  fn_status status = push(q, &file, stamp, err);
   if (status == FN_OK) status = start(q, err);
   pthread_cond_broadcast(&q->wake);
   pthread_mutex_unlock(&q->mutex);
@@ -238,17 +266,24 @@ static void end_thread(fn_file_queue *q) {
   q->started = false;
 }
 
+/* A file that was told of again later, with other bytes, is missed by nobody. */
+static bool is_superseded(const fn_file_queue *q, size_t i) {
+  for (size_t k = i + 1; k < q->n; k++)
+    if (strcmp(q->items[k].file.key, q->items[i].file.key) == 0) return true;
+  return false;
+}
+
 fn_status fn_file_queue_settle(size_t *n_missing_out, fn_err *why, fn_file_queue *q, fn_err *err) {
   end_thread(q);
   size_t n = 0, n_gone = 0;
-  FN_AUTO_FREE fn_track_pair *left = fn_mem_alloc(q->n + 1, sizeof *left);
+  FN_AUTO_FREE fn_listed_file *left = fn_mem_alloc(q->n + 1, sizeof *left);
   if (!left) return fn_err_no_memory(err, "files");
   for (size_t i = 0; i < q->n; i++) {
     if (q->items[i].state < ITEM_KEPT) left[n++] = q->items[i].file;
-    n_gone += q->items[i].state == ITEM_GONE;
+    n_gone += q->items[i].state == ITEM_GONE && !is_superseded(q, i);
   }
   *n_missing_out = n + n_gone;
-  *why = q->why;
+  *why = q->why.message[0] || n_gone == 0 ? q->why : q->gone;
   return *q->folder ? fn_file_listing_save(q->folder, q->run, q->place, left, n, err) : FN_OK;
 }
 
@@ -276,8 +311,8 @@ static fn_status take_up(fn_file_queue *q, fn_err *err) {
   if (status == FN_E_NO_MEMORY) return fn_err_no_memory(err, "files");
   if (status != FN_OK) return fn_file_listing_save(q->folder, q->run, q->place, NULL, 0, err);
   const size_t n = strcmp(l.run, q->run) == 0 ? l.n : 0;
-  for (size_t i = 0; i < n && status == FN_OK; i++) status = push(q, l.files[i].key, l.files[i].value, err);
-  if (status == FN_OK) status = fn_file_listing_save(q->folder, q->run, q->place, l.files, n, err);
+  for (size_t i = 0; i < n && status == FN_OK; i++) status = push(q, &l.list[i], 0, err);
+  if (status == FN_OK) status = fn_file_listing_save(q->folder, q->run, q->place, l.list, n, err);
   fn_file_listing_deinit(&l);
   return status;
 }

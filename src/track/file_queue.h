@@ -4,7 +4,9 @@
  *
  * RUN/track/files.jsonl lists what is not both stored and named: a line {"format": 1, "run": ID, "artifacts": URI},
  * then
- * {"key": "model/config.json", "path": "model/config.json"} a file, its path below the run folder where it lies there.
+ * {"key": "model/config.json", "path": "model/config.json", "hash": …} a file, its path below the run folder where it
+ * lies there, and XXH3-128 of its bytes: one that is changed by the time it is stored is not the run's any more, and is
+ * left out.
  * It is gone when nothing is missing; `fakenews runs sync RUN` stores what it lists, and so does a training that is
  * resumed. */
 #ifndef FN_TRACK_FILE_QUEUE_H
@@ -46,14 +48,24 @@ FN_NODISCARD fn_status fn_file_queue_settle(size_t *n_missing_out, fn_err *why, 
 
 /* ---- what a run folder lists, for whoever stores it later ---- */
 
+typedef struct fn_listed_file {
+  const char *key, *path; /* path: absolute */
+  char hash[33];          /* of its bytes when it was told of; "": not known */
+} fn_listed_file;
 typedef struct fn_file_listing {
   char run[FN_RUN_ID_LENGTH];
-  const char *artifacts;      /* where they were to go */
-  const fn_track_pair *files; /* [n] key, path (absolute) */
-  size_t n;
+  const char *artifacts;  /* where they were to go */
+  fn_listed_file *list;   /* [n] */
+  size_t n, n_gone;       /* n_gone: lines that are left out, for what they name is not there, or not the run's */
+  const char *gone;       /* the path of the first of these; NULL: none */
+  struct json_t *numbers; /* of keys in the list, while it is read */
   fn_arena arena;
-  fn_track_pair *list;
 } fn_file_listing;
+
+/* Hash of a file's bytes as a listing has it; "" when it cannot be read. */
+void fn_listed_file_hash(char out[33], const char *path);
+/* Whether it is there and has not the bytes any more that were told of. */
+bool fn_listed_file_is_changed(const fn_listed_file *file);
 
 bool fn_file_listing_exists(const char *folder);
 /* n = 0 when there is none. Paths lead below the folder, or to the prepare.json of a dataset: other lines are left out.
@@ -61,10 +73,10 @@ bool fn_file_listing_exists(const char *folder);
 FN_NODISCARD fn_status fn_file_listing_load(fn_file_listing *out, const char *folder, fn_err *err);
 /* Replaces it by the files [n]; without any it is removed. */
 FN_NODISCARD fn_status fn_file_listing_save(const char *folder, const char *run, const char *artifacts,
-                                            const fn_track_pair *files, size_t n, fn_err *err);
+                                            const fn_listed_file *files, size_t n, fn_err *err);
 /* One more file, without waiting for the disk. */
 FN_NODISCARD fn_status fn_file_listing_append(const char *folder, const char *run, const char *artifacts,
-                                              const fn_track_pair *file, fn_err *err);
+                                              const fn_listed_file *file, fn_err *err);
 void fn_file_listing_deinit(fn_file_listing *listing);
 
 #endif

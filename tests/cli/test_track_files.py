@@ -165,6 +165,7 @@ def test_a_store_that_is_in_the_way(program, data, tmp_path):
     done = run(program, tmp_path, "train", "--resume", "run", "train.max_steps=12")
     assert done.returncode == 0, done.stderr
     status, points, files = state(tmp_path)
+    assert "not in the local store" not in done.stderr  # files that were told of twice are whole
     assert (status, points) == (2, 12) and {"run.json", "result.json", "model/model.safetensors"} <= set(files), done.stderr
     assert not (tmp_path / "run/track/files.jsonl").exists()
 
@@ -178,10 +179,13 @@ def test_a_foreign_list_gets_at_no_other_file(program, data, tmp_path):
             "artifacts": str(tmp_path / "runs/artifacts")}
     (tmp_path / "run/link").symlink_to(secret)
     wanted = [str(secret), "../secret", "link", "result.json"]
-    lines = [head, *({"key": f"got{i}", "path": path} for i, path in enumerate(wanted))]
+    lines = [head, {"key": "changed", "path": "config.yaml", "hash": "0" * 32}, {"key": "gone", "path": "no.such"},
+             *({"key": f"got{i}", "path": path} for i, path in enumerate(wanted))]
     (tmp_path / "run/track/files.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines) + '{"key": "torn')
     done = run(program, tmp_path, "runs", "sync", "run")
-    assert done.returncode == 0 and json.loads(done.stdout)["stored"] == 1, done
+    told = json.loads(done.stdout)
+    assert done.returncode == 0 and (told["stored"], told["left_out"], told["waiting"]) == (1, 5, 0), done
+    assert told["reason"].endswith("config.yaml was changed since the training told of it")
     assert state(tmp_path)[2] == sorted([*before, "got3"])
     head["run"] = "0" * 32
     (tmp_path / "run/track/files.jsonl").write_text(json.dumps(head) + "\n" + json.dumps(lines[-1]) + "\n")

@@ -124,12 +124,12 @@ static void listing(fn_str text) {
   if (fn_file_listing_load(&first, folder, NULL) != FN_OK) return;
   const size_t n = strlen(folder);
   for (size_t i = 0; i < first.n; i++) {
-    const fn_track_pair *file = &first.files[i];
-    FUZZ_CHECK((strncmp(file->value, folder, n) == 0 && file->value[n] == '/') ||
-               strcmp(fn_path_base(file->value), "prepare.json") == 0);
+    const fn_listed_file *file = &first.list[i];
+    FUZZ_CHECK((strncmp(file->path, folder, n) == 0 && file->path[n] == '/') ||
+               strcmp(fn_path_base(file->path), "prepare.json") == 0);
   }
   if (first.n > 0) {
-    FUZZ_CHECK(fn_file_listing_save(folder, first.run, first.artifacts, first.files, first.n, NULL) == FN_OK);
+    FUZZ_CHECK(fn_file_listing_save(folder, first.run, first.artifacts, first.list, first.n, NULL) == FN_OK);
     FUZZ_CHECK(fn_file_listing_load(&again, folder, NULL) == FN_OK && again.n == first.n);
     fn_file_listing_deinit(&again);
   }

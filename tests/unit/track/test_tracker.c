@@ -1,5 +1,6 @@
 /* The tracker: events reach every sink in order, a sink that fails is told of once, nothing waits. */
 #include "store.h"
+#include "track/file_queue.h"
 #include "track/journal.h"
 #include "track/sink_local.h"
 #include "track/system_metrics.h"
@@ -424,6 +425,55 @@ static void test_local_sink_takes_over(void **state) {
   assert_stored("1,2,3,4,5,;FINISHED");
 }
 
+static void write_file(const char *name, const char *text) {
+  fn_err err = {0};
+  char path[200];
+  snprintf(path, sizeof path, "%s/%s", store_folder, name);
+  assert_ok(fn_file_write(path, text, strlen(text), &err));
+}
+
+/* Of a file that waits and is changed meanwhile the run's bytes are gone: it is left out, unless it is told of again.
+ */
+static void test_changed_before_stored(void **state) {
+  (void)state;
+  fn_err err = {0}, why = {0};
+  char path[200], other[200], in_the_way[208];
+  size_t n_missing = 9;
+  fn_file_queue *queue = NULL;
+  fn_artifact artifact;
+  fn_tracking_close(store_open(false));
+  write_file("a", "abc");
+  write_file("blocked", "");
+  snprintf(path, sizeof path, "%s/a", store_folder);
+  snprintf(other, sizeof other, "%s/blocked", store_folder);
+  snprintf(in_the_way, sizeof in_the_way, "%s/x", other);
+  fn_file_queue_options options = {.artifacts = in_the_way, .folder = store_folder, .run = ID_A};
+  for (int again = 0; again < 2; again++) {
+    options.artifacts = in_the_way;
+    assert_ok(fn_file_queue_create(&queue, &options, &err));
+    assert_ok(fn_file_queue_add(queue, "a", path, &err));
+    assert_false(fn_file_queue_wait(queue));
+    assert_ok(fn_file_queue_settle(&n_missing, &why, queue, &err));
+    assert_int_equal(n_missing, 1);
+    fn_file_queue_destroy(queue);
+    write_file("a", again ? "third" : "second");
+
+    options.artifacts = store_files;
+    assert_ok(fn_file_queue_create(&queue, &options, &err));
+    assert_ok(fn_file_queue_add(queue, again ? "a" : "b", again ? path : other, &err));
+    assert_true(fn_file_queue_wait(queue));
+    assert_true(fn_file_queue_next(&artifact, queue));
+    assert_string_equal(artifact.path, again ? "a" : "b");
+    fn_file_queue_named(queue);
+    assert_false(fn_file_queue_wait(queue));
+    assert_ok(fn_file_queue_settle(&n_missing, &why, queue, &err));
+    assert_int_equal(n_missing, !again);
+    assert_int_equal(strstr(why.message, "was changed since") != NULL, !again);
+    assert_false(fn_file_listing_exists(store_folder));
+    fn_file_queue_destroy(queue);
+  }
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, store_begin, store_end)
 
 int main(void) {
@@ -438,6 +488,7 @@ int main(void) {
       TEST(test_refused_values),
       TEST(test_local_sink_waits_for_its_store),
       TEST(test_local_sink_takes_over),
+      TEST(test_changed_before_stored),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
