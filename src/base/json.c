@@ -55,6 +55,11 @@ fn_status fn_json_get_int(int64_t *out, const json_t *object, const char *key, i
   return FN_OK;
 }
 
+double fn_json_number(const json_t *object, const char *key) {
+  const json_t *value = json_object_get(object, key);
+  return json_is_number(value) ? json_number_value(value) : (double)NAN;
+}
+
 fn_status fn_json_get_double(double *out, const json_t *object, const char *key, double min, double max,
                              const double *fallback, const char *name, fn_err *err) {
   const json_t *value = json_object_get(object, key);

@@ -36,6 +36,9 @@ FN_NODISCARD fn_status fn_json_get_bool(bool *out, const json_t *object, const c
 FN_NODISCARD fn_status fn_json_get_string(const char **out, const json_t *object, const char *key, const char *fallback,
                                           const char *name, fn_err *err);
 
+/* For showing: NaN where it is not there or no number. */
+double fn_json_number(const json_t *object, const char *key);
+
 #define FN_AUTO_JSON FN_CLEANUP(fn_cleanup_json_)
 static inline void fn_cleanup_json_(json_t **value) {
   json_decref(*value);

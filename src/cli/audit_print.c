@@ -239,7 +239,7 @@ void fn_print_audit(fn_buf *out, const fn_audit_report *r, int columns, bool col
   print_overlap(out, r, width);
 }
 
-void fn_print_audit_brief(fn_buf *out, const fn_audit_report *r, const char *dir, int columns, bool color) {
+static void print_brief(fn_buf *out, const fn_audit_report *r, const char *dir, int columns, bool color) {
   size_t width = columns < 80 ? 80 : columns > 120 ? 120 : (size_t)columns;
   const fn_audit_probe *chosen[MAX_PROBES];
   size_t n = choose(chosen, r, MAX_BRIEF_PROBES);
@@ -273,7 +273,7 @@ fn_status fn_cli_audit_brief(fn_buf *out, const fn_cli *cli, const char *dir, fn
     fn_buf_printf(out, "Audit       not done: %s\n", why.message);
     return FN_OK;
   }
-  fn_print_audit_brief(out, fn_audit_get_report(audit), dir, fn_cli_width(STDOUT_FILENO), cli->color && cli->tty_out);
+  print_brief(out, fn_audit_get_report(audit), dir, fn_cli_width(STDOUT_FILENO), cli->color && cli->tty_out);
   fn_audit_destroy(audit);
   return FN_OK;
 }

@@ -3,6 +3,7 @@
 #ifndef FN_CLI_CLI_H
 #define FN_CLI_CLI_H
 
+#include "base/json.h"
 #include "config/config.h"
 
 #include <stdio.h>
@@ -100,11 +101,15 @@ void fn_cli_format_groups(fn_buf *out, const fn_config *config);
 void fn_print_count(fn_buf *out, uint64_t n);
 /* One line of at most max columns: white space made one space, control characters left out, "…" where it was cut. */
 void fn_print_line(fn_buf *out, fn_str text, size_t max);
+/* A time in UTC, null for 0. */
+void fn_cli_json_time(fn_json_writer *w, const char *key, int64_t ms);
 /* Writes to stdout; FN_E_IO when that fails (closed pipe, full disk). */
 FN_NODISCARD fn_status fn_cli_print(fn_str text, fn_err *err);
 /* Set by SIGINT/SIGTERM, also while they are blocked: long verbs stop at the next safe point and return FN_E_CANCELLED.
  */
 bool fn_cli_stop_requested(void);
+/* The opposite, for those who ask whether to go on; arg is not looked at. */
+bool fn_cli_goes_on(void *arg);
 /* Signal number that asked to stop (exit code 128 + n), 0 when none. */
 int fn_cli_stop_signal(void);
 /* A signal that asks to stop and that no thread has taken yet; 0: none. */

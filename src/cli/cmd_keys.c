@@ -27,12 +27,6 @@ typedef struct listing {
   size_t n;
 } listing;
 
-static void append_time(fn_json_writer *w, const char *key, int64_t ms) {
-  char time[21];
-  fn_clock_format(time, ms);
-  fn_json_text(w, key, ms ? time : NULL);
-}
-
 static fn_status list_key(void *arg, const fn_key_info *info, fn_err *err) {
   listing *l = arg;
   char created[21], revoked[21];
@@ -45,8 +39,8 @@ static fn_status list_key(void *arg, const fn_key_info *info, fn_err *err) {
     fn_json_text(&w, "id", info->id);
     fn_json_text(&w, "role", fn_key_role_names[info->role]);
     fn_json_text(&w, "name", info->name);
-    append_time(&w, "created", info->created_ms);
-    append_time(&w, "revoked", info->revoked_ms);
+    fn_cli_json_time(&w, "created", info->created_ms);
+    fn_cli_json_time(&w, "revoked", info->revoked_ms);
     fn_json_end(&w);
     fn_buf_append_char(&l->out, '\n');
     return FN_OK;

@@ -2,7 +2,6 @@
 #include "cli/loading.h"
 #include "infer/packed.h"
 
-#include <math.h>
 #include <sys/stat.h>
 
 enum { MAX_TEXT = 1 << 22 };
@@ -129,11 +128,6 @@ static void show_value(fn_buf *out, const char *key, const json_t *value, int de
   fn_buf_append_char(out, '\n');
 }
 
-static double number_of(const json_t *object, const char *key) {
-  const json_t *value = json_object_get(object, key);
-  return json_is_number(value) ? json_number_value(value) : (double)NAN;
-}
-
 static const char *text_of(const json_t *object, const char *key) {
   const char *text = json_string_value(json_object_get(object, key));
   return text ? text : "-";
@@ -149,8 +143,8 @@ static void show_calibration(fn_buf *out, const json_t *calibration) {
   for (size_t i = 0; i < json_array_size(sets); i++) {
     const json_t *s = json_array_get(sets, i);
     fn_buf_printf(out, "  %-9.9s%-10.10s%13.3f%9.0f%%%7.0f%%%8.3f%10s\n", text_of(s, "part"), text_of(s, "input"),
-                  number_of(s, "unsure_below"), 100.0 * number_of(s, "coverage"), 100.0 * number_of(s, "accuracy"),
-                  number_of(json_object_get(s, "after"), "ece"),
+                  fn_json_number(s, "unsure_below"), 100.0 * fn_json_number(s, "coverage"),
+                  100.0 * fn_json_number(s, "accuracy"), fn_json_number(json_object_get(s, "after"), "ece"),
                   json_is_true(json_object_get(s, "target_reached")) ? "reached" : "missed");
   }
 }
@@ -163,8 +157,8 @@ static void show_packing(fn_buf *out, const json_t *packing) {
     const json_t *all = json_object_get(json_object_get(packing, parts[i]), "all");
     const json_t *accuracy = json_object_get(all, "accuracy"), *auc = json_object_get(all, "roc_auc");
     if (all == NULL) continue;
-    fn_buf_printf(out, "  %-9s%8.0f%9.0f     %.4f to %.4f    %.4f to %.4f\n", parts[i], number_of(all, "n"),
-                  number_of(all, "flipped"), json_number_value(json_array_get(accuracy, 0)),
+    fn_buf_printf(out, "  %-9s%8.0f%9.0f     %.4f to %.4f    %.4f to %.4f\n", parts[i], fn_json_number(all, "n"),
+                  fn_json_number(all, "flipped"), json_number_value(json_array_get(accuracy, 0)),
                   json_number_value(json_array_get(accuracy, 1)), json_number_value(json_array_get(auc, 0)),
                   json_number_value(json_array_get(auc, 1)));
   }

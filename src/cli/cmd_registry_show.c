@@ -22,12 +22,6 @@ static const char *figure(char out[16], double value, int digits) {
   return out;
 }
 
-static void append_time(fn_json_writer *w, const char *key, int64_t ms) {
-  char time[21];
-  fn_clock_format(time, ms);
-  fn_json_text(w, key, ms ? time : NULL);
-}
-
 /* "best, production": a list. */
 static void write_aliases(fn_json_writer *w, const char *aliases) {
   fn_json_array(w, "aliases");
@@ -61,8 +55,8 @@ static fn_status write_version(fn_json_writer *w, const fn_version_info *v, cons
   write_aliases(w, v->aliases);
   fn_json_text(w, "run_id", v->run_id[0] ? v->run_id : NULL);
   fn_json_text(w, "run_name", v->run_name[0] ? v->run_name : NULL);
-  append_time(w, "added", v->created_ms);
-  append_time(w, "retired", v->retired_ms);
+  fn_cli_json_time(w, "added", v->created_ms);
+  fn_cli_json_time(w, "retired", v->retired_ms);
   fn_json_text(w, "user", v->user);
   fn_json_text(w, "host", v->host);
   fn_json_text(w, "digest", v->digest);

@@ -104,11 +104,6 @@ static fn_status add_all(sync_job *job, fn_err *err) {
 
 /* ---- sending ---- */
 
-static bool goes_on(void *arg) {
-  (void)arg;
-  return !fn_cli_stop_requested();
-}
-
 typedef struct outcome {
   uint64_t n_sent, n_waiting;
   bool killed; /* the server was told that the run is */
@@ -207,7 +202,7 @@ static fn_status sync_run(outcome *o, const sync_job *job, const char *folder, f
   if (!is_given && fn_mlflow_from_folder(&server, known ? known : fn_journal_head_of(journal)->uri) && *server.uri)
     fn_cli_note(job->cli, "%s is named by %s alone, and gets no credentials; set MLFLOW_TRACKING_URI", server.uri,
                 folder);
-  server.tick = goes_on;
+  server.tick = fn_cli_goes_on;
   server.once = true; /* further attempts begin with looking at what is there */
   fn_status status = *server.uri ? fn_mlflow_open(&mlflow, &server, err)
                                  : fn_err_set(err, FN_E_INVALID,

@@ -43,6 +43,10 @@ void fn_cli_forget_hangup(void) {
 bool fn_cli_stop_requested(void) {
   return fn_cli_stop_signal() != 0;
 }
+bool fn_cli_goes_on(void *arg) {
+  (void)arg;
+  return !fn_cli_stop_requested();
+}
 int fn_cli_stop_signal(void) {
   return stop_signal ? stop_signal : fn_cli_untaken_signal();
 }

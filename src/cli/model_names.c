@@ -2,12 +2,6 @@
 
 #include <stdlib.h>
 
-/* Ctrl-C ends a request that gets no answer. */
-static bool go_on(void *arg) {
-  (void)arg;
-  return !fn_cli_stop_requested();
-}
-
 static void on_note(void *arg, const char *text) {
   fn_cli_warn(arg, "%s", text);
 }
@@ -33,7 +27,7 @@ static fn_status init(fn_cli_model_source *s, const fn_cli *cli, bool registry, 
         "registry of a database is named by track.url");
   if (is_server) {
     FN_TRY(fn_cli_mlflow_options(&s->mlflow, uri, &s->track, &s->stores, err));
-    s->mlflow.tick = go_on;
+    s->mlflow.tick = fn_cli_goes_on;
   }
   if (cli->cache) {
     s->cache = fn_path_join(cli->cache, "models");

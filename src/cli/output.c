@@ -1,5 +1,7 @@
 #include "cli/cli.h"
 
+#include "base/clock.h"
+
 #include <errno.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -124,6 +126,12 @@ void fn_print_count(fn_buf *out, uint64_t n) {
   } else {
     fn_buf_printf(out, "%d", (int)n);
   }
+}
+
+void fn_cli_json_time(fn_json_writer *w, const char *key, int64_t ms) {
+  char time[21];
+  fn_clock_format(time, ms);
+  fn_json_text(w, key, ms ? time : NULL);
 }
 
 void fn_print_line(fn_buf *out, fn_str text, size_t max) {

@@ -65,11 +65,6 @@ static bool is_better(const chooser *c, double value, double than) {
   return c->best.smallest ? value < than : value > than;
 }
 
-static double number_of(const json_t *object, const char *key) {
-  const json_t *value = json_object_get(object, key);
-  return json_is_number(value) ? json_number_value(value) : (double)NAN;
-}
-
 /* ---- who is there ---- */
 
 static fn_status add(chooser *c, const candidate *x, fn_err *err) {
@@ -139,7 +134,7 @@ static fn_status take_version(void *arg, const fn_version_info *v, fn_err *err) 
   if (c->split->card) {
     const json_t *figures = json_object_get(card, c->split->card);
     hash = json_string_value(json_object_get(json_object_get(json_object_get(card, "lineage"), "data"), "trained_on"));
-    x.value = number_of(figures, key);
+    x.value = fn_json_number(figures, key);
     snprintf(x.rows, sizeof x.rows, "%.32s/%lld", hash ? hash : "",
              (long long)json_integer_value(json_object_get(figures, "n")));
   } else {
@@ -271,7 +266,7 @@ static fn_status weigh_run(chooser *c, const candidate *x, fn_err *err) {
   if (c->any && !is_better(c, x->value, c->best.value)) return FN_OK;
   FN_TRY(try_result(&result, c, x, err));
   if (!result) return FN_OK;
-  const double value = number_of(json_object_get(result, c->split->result), c->metric + strlen(c->split->prefix));
+  const double value = fn_json_number(json_object_get(result, c->split->result), c->metric + strlen(c->split->prefix));
   if (!isnan(value) && (!c->any || is_better(c, value, c->best.value))) take(c, x, value);
   return FN_OK;
 }

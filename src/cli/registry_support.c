@@ -160,11 +160,6 @@ fn_status fn_cli_make_scratch(char **path_out, fn_err *err) {
 
 /* ---- the mirror ---- */
 
-static bool go_on(void *arg) {
-  (void)arg;
-  return !fn_cli_stop_requested();
-}
-
 /* How the mirror is reached. */
 typedef struct mirror_place {
   const char *uri; /* NULL: there is none */
@@ -190,7 +185,7 @@ static fn_status find_mirror(mirror_place *m, const fn_cli_registry *r, fn_err *
   const bool is_set = fn_config_layer_of(r->cli->config, "track.experiment") != FN_CONFIG_DEFAULT;
   FN_TRY(fn_mlflow_place_from_environment(&m->place, m->track.experiment, is_set, &r->stores.environment, err));
   FN_TRY(fn_cli_mlflow_options(&m->options, m->uri, &m->track, &r->stores, err));
-  m->options.tick = go_on;
+  m->options.tick = fn_cli_goes_on;
   return FN_OK;
 }
 
@@ -211,7 +206,7 @@ static fn_status mirror(fn_cli_registry *r, const mirror_place *place, const fn_
                  .experiment_id = place->place.experiment_id,
                  .scratch = scratch,
                  .note = on_note,
-                 .may_go_on = go_on,
+                 .may_go_on = fn_cli_goes_on,
                  .arg = r};
   fn_status status = fn_mlflow_open(&m.mlflow, &place->options, err);
   if (status == FN_OK) status = fn_mirror_bring(&m, change, err);

@@ -133,12 +133,6 @@ const char *fn_runs_pair(const fn_track_pair *pairs, size_t n, const char *key) 
 
 /* ---- JSON ---- */
 
-static void append_time(fn_json_writer *w, const char *key, int64_t ms) {
-  char time[21];
-  fn_clock_format(time, ms);
-  fn_json_text(w, key, ms ? time : NULL);
-}
-
 static void append_pairs(fn_json_writer *w, const char *key, const fn_track_pair *pairs, size_t n) {
   fn_json_object(w, key);
   for (size_t i = 0; i < n; i++) fn_json_text(w, pairs[i].key, pairs[i].value);
@@ -152,8 +146,8 @@ void fn_runs_json(fn_json_writer *w, const char *key, const fn_run_view *run) {
   fn_json_text(w, "name", info->name);
   fn_json_text(w, "experiment", info->experiment_name);
   fn_json_text(w, "status", fn_run_status_names[info->status]);
-  append_time(w, "started", info->start_ms);
-  append_time(w, "ended", info->end_ms);
+  fn_cli_json_time(w, "started", info->start_ms);
+  fn_cli_json_time(w, "ended", info->end_ms);
   fn_json_int(w, "start_ms", info->start_ms);
   fn_json_int(w, "end_ms", info->end_ms);
   fn_json_text(w, "user", info->user);

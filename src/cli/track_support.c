@@ -11,12 +11,12 @@ static const char *get_variable(void *arg, const char *name) {
 
 extern char **environ; /* POSIX: no header has it */
 
-fn_environment fn_cli_environment(void) {
+static fn_environment environment(void) {
   return (fn_environment){.get = get_variable, .home = getenv("HOME"), .variables = environ};
 }
 
 fn_status fn_cli_stores_init(fn_cli_stores *s, const fn_cli *cli, fn_err *err) {
-  *s = (fn_cli_stores){.environment = fn_cli_environment()};
+  *s = (fn_cli_stores){.environment = environment()};
   fn_cli_watch_stuck();
   FN_TRY(fn_config_fill(&s->net, cli->config, &fn_net_option_table, err));
   FN_TRY(fn_config_fill(&s->buckets, cli->config, &fn_bucket_option_table, err));

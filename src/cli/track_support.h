@@ -26,8 +26,6 @@ FN_NODISCARD fn_status fn_cli_stores_init(fn_cli_stores *stores_out, const fn_cl
 /* What is fetched and put is shown on stderr, and stops when the user asks for it: for verbs that wait for it, not for
  * the end of a training, which is kept whatever happens. */
 void fn_cli_stores_show(fn_cli_stores *stores, const fn_cli *cli);
-/* The variables of this process. */
-fn_environment fn_cli_environment(void);
 
 typedef enum fn_cli_open_mode {
   FN_CLI_OPEN_READ,   /* what is there: FN_E_NOT_FOUND when nothing is; written when it may be, to mark dead runs */

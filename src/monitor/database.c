@@ -106,18 +106,12 @@ static fn_status purge(int64_t *n, fn_sql *sql, int64_t before_ms, int64_t max_r
   return fn_sql_commit(sql, err);
 }
 
-static fn_status take_count(void *arg, const fn_sql_value *values, size_t n, fn_err *err) {
-  (void)err;
-  if (n == 1) *(int64_t *)arg = values[0].integer;
-  return FN_OK;
-}
-
 fn_status fn_database_purge(size_t *n_out, fn_sql *sql, int64_t before_ms, int64_t max_rows, fn_err *err) {
   /* Mostly there is nothing, and then nothing is locked. */
   static const char any[] = "SELECT count(*) FROM (SELECT 1 FROM predictions WHERE time_ms < $1 LIMIT 1) AS found";
   const fn_sql_value value = fn_sql_int(before_ms);
   int64_t n = 0;
-  FN_TRY(fn_sql_query(sql, any, &value, 1, take_count, &n, err));
+  FN_TRY(fn_sql_query(sql, any, &value, 1, fn_sql_take_int, &n, err));
   if (n > 0) {
     const fn_status status = purge(&n, sql, before_ms, max_rows, err);
     fn_sql_rollback(sql);

@@ -42,16 +42,10 @@ static fn_status take_id(void *arg, const fn_sql_value *v, size_t n, fn_err *err
   return FN_OK;
 }
 
-static fn_status take_count(void *arg, const fn_sql_value *v, size_t n, fn_err *err) {
-  (void)err;
-  if (n == 1) *(int64_t *)arg = v[0].integer;
-  return FN_OK;
-}
-
 static fn_status count(int64_t *n_out, fn_sql *sql, fn_str prediction_id, fn_err *err) {
   static const char select[] = "SELECT count(*) FROM feedback WHERE prediction_id = $1";
   const fn_sql_value value = text_of(prediction_id);
-  return fn_sql_query(sql, select, &value, 1, take_count, n_out, err);
+  return fn_sql_query(sql, select, &value, 1, fn_sql_take_int, n_out, err);
 }
 
 static fn_status find_before(before *b, fn_sql *sql, const fn_feedback *f, fn_err *err) {

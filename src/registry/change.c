@@ -17,7 +17,7 @@ static fn_status find_origin(int64_t *version_out, fn_registry *r, const char *n
   return fn_sql_query(r->sql,
                       "SELECT version FROM registry_versions WHERE name = $1 AND origin = $2 AND state = 1"
                       " ORDER BY version LIMIT 1",
-                      values, 2, fn_registry_take_int, version_out, err);
+                      values, 2, fn_sql_take_int, version_out, err);
 }
 
 /* Holds the run's row until the transaction's end: whoever purges it waits, and then sees the version that comes of it
@@ -42,8 +42,8 @@ static fn_status hold_model(fn_registry *r, const char *name, int64_t now_ms, fn
                     "INSERT INTO registry_models (name, created_ms, last_version, last_change) VALUES ($1, $2, 0, 0)"
                     " ON CONFLICT (name) DO UPDATE SET last_version = registry_models.last_version",
                     values, 2, NULL, err));
-  FN_TRY(fn_sql_query(r->sql, "SELECT COUNT(*) FROM registry_models WHERE name = $1", values, 1, fn_registry_take_int,
-                      &n, err));
+  FN_TRY(fn_sql_query(r->sql, "SELECT COUNT(*) FROM registry_models WHERE name = $1", values, 1, fn_sql_take_int, &n,
+                      err));
   return n == 1 ? FN_OK : fn_err_set(err, FN_E_INTERNAL, "%s: the registry did not keep the model", name);
 }
 
@@ -102,8 +102,8 @@ static fn_status next_number(int64_t *version, fn_registry *r, const char *name,
   const fn_sql_value value = fn_sql_text(name);
   FN_TRY(fn_sql_run(r->sql, "UPDATE registry_models SET last_version = last_version + 1 WHERE name = $1", &value, 1,
                     NULL, err));
-  FN_TRY(fn_sql_query(r->sql, "SELECT last_version FROM registry_models WHERE name = $1", &value, 1,
-                      fn_registry_take_int, version, err));
+  FN_TRY(fn_sql_query(r->sql, "SELECT last_version FROM registry_models WHERE name = $1", &value, 1, fn_sql_take_int,
+                      version, err));
   return *version > 0 ? FN_OK : fn_err_set(err, FN_E_INTERNAL, "%s: the registry gave out no number", name);
 }
 

@@ -16,8 +16,6 @@ static inline const char *fn_registry_text(fn_arena *arena, const fn_sql_value *
   return copy ? copy : "";
 }
 
-/* One number of an answer; *(int64_t *)arg is left alone when there is no row. */
-fn_status fn_registry_take_int(void *arg, const fn_sql_value *v, size_t n, fn_err *err);
 /* Holds the model's row until the transaction's end, so that its changes come one after the other, and counts one more
  * change: *number_out. FN_E_NOT_FOUND names the models that there are. */
 fn_status fn_registry_lock(int64_t *number_out, fn_registry *r, const char *name, fn_err *err);

@@ -153,8 +153,8 @@ static void free_rows(rows *x) {
 static fn_status check_model(fn_registry *r, const char *name, fn_err *err) {
   const fn_sql_value values[] = {fn_sql_text(name)};
   int64_t n = 0;
-  FN_TRY(fn_sql_query(r->sql, "SELECT COUNT(*) FROM registry_models WHERE name = $1", values, 1, fn_registry_take_int,
-                      &n, err));
+  FN_TRY(fn_sql_query(r->sql, "SELECT COUNT(*) FROM registry_models WHERE name = $1", values, 1, fn_sql_take_int, &n,
+                      err));
   return n > 0 ? FN_OK : fn_registry_no_model(r, name, err);
 }
 
@@ -207,7 +207,7 @@ static fn_status resolve(int64_t *version_out, fn_registry *r, const char *name,
     FN_TRY(fn_sql_query(r->sql,
                         "SELECT version FROM registry_versions WHERE name = $1 AND state = 1 AND" NUMBERED
                         " ORDER BY version DESC LIMIT 1",
-                        values, 1, fn_registry_take_int, version_out, err));
+                        values, 1, fn_sql_take_int, version_out, err));
     if (*version_out == 0) return fn_err_set(err, FN_E_NOT_FOUND, "%s has no version", name);
     return FN_OK;
   }

@@ -84,12 +84,6 @@ void fn_version_owner_format(fn_version_owner out, const char *name, int64_t ver
 
 /* ---- what the other parts share ---- */
 
-fn_status fn_registry_take_int(void *arg, const fn_sql_value *v, size_t n, fn_err *err) {
-  (void)err;
-  if (n > 0 && v[0].type == FN_SQL_INT) *(int64_t *)arg = v[0].integer;
-  return FN_OK;
-}
-
 typedef struct nearest {
   const char *name;
   fn_buf list;
@@ -126,8 +120,8 @@ fn_status fn_registry_lock(int64_t *number_out, fn_registry *r, const char *name
   FN_TRY(fn_sql_run(r->sql, "UPDATE registry_models SET last_change = last_change + 1 WHERE name = $1", values, 1, &n,
                     err));
   if (n == 0) return fn_registry_no_model(r, name, err);
-  return fn_sql_query(r->sql, "SELECT last_change FROM registry_models WHERE name = $1", values, 1,
-                      fn_registry_take_int, number_out, err);
+  return fn_sql_query(r->sql, "SELECT last_change FROM registry_models WHERE name = $1", values, 1, fn_sql_take_int,
+                      number_out, err);
 }
 
 fn_status fn_registry_record(fn_registry *r, const fn_audit_entry *e, int64_t number, fn_err *err) {
@@ -156,7 +150,7 @@ fn_status fn_registry_is_retired(bool *retired_out, fn_registry *r, const char *
   const fn_sql_value values[] = {fn_sql_text(name), fn_sql_int(version)};
   int64_t state = 0;
   FN_TRY(fn_sql_query(r->sql, "SELECT state FROM registry_versions WHERE name = $1 AND version = $2", values, 2,
-                      fn_registry_take_int, &state, err));
+                      fn_sql_take_int, &state, err));
   *retired_out = state == 2;
   return *retired_out ? FN_OK : fn_registry_check_version(r, name, version, err);
 }
@@ -165,13 +159,13 @@ fn_status fn_registry_check_version(fn_registry *r, const char *name, int64_t ve
   const fn_sql_value values[] = {fn_sql_text(name), fn_sql_int(version)};
   int64_t state = 0, last = 0;
   FN_TRY(fn_sql_query(r->sql, "SELECT state FROM registry_versions WHERE name = $1 AND version = $2", values, 2,
-                      fn_registry_take_int, &state, err));
+                      fn_sql_take_int, &state, err));
   if (state == 1) return FN_OK;
   if (state == 2) return fn_err_set(err, FN_E_NOT_FOUND, "version %lld of %s was retired", (long long)version, name);
   FN_TRY(fn_sql_query(r->sql,
                       "SELECT version FROM registry_versions WHERE name = $1 AND state = 1 ORDER BY version DESC"
                       " LIMIT 1",
-                      values, 1, fn_registry_take_int, &last, err));
+                      values, 1, fn_sql_take_int, &last, err));
   if (last == 0) return fn_err_set(err, FN_E_NOT_FOUND, "%s has no version %lld", name, (long long)version);
   return fn_err_set(err, FN_E_NOT_FOUND, "%s has no version %lld; its newest is %lld", name, (long long)version,
                     (long long)last);
@@ -182,5 +176,5 @@ fn_status fn_registry_alias_version(int64_t *version_out, fn_registry *r, const 
   const fn_sql_value values[] = {fn_sql_text(name), fn_sql_text(alias)};
   *version_out = 0;
   return fn_sql_query(r->sql, "SELECT version FROM registry_aliases WHERE name = $1 AND alias = $2", values, 2,
-                      fn_registry_take_int, version_out, err);
+                      fn_sql_take_int, version_out, err);
 }

@@ -14,13 +14,9 @@ static void append_tenths(fn_buf *out, long tenths, bool first) {
   if (size % 10) fn_buf_printf(out, ".%ld", size % 10);
 }
 
-void fn_pen_lift(fn_pen *pen) {
-  pen->down = false;
-}
-
 void fn_pen_to(fn_pen *pen, double x, double y) {
   if (!isfinite(x) || !isfinite(y)) {
-    fn_pen_lift(pen);
+    pen->down = false;
     return;
   }
   const long X = lround(x * 10), Y = lround(y * 10);

@@ -18,7 +18,6 @@ typedef struct fn_pen {
 void fn_pen_init(fn_pen *pen, fn_buf *out);
 /* To (x, y): a line when the pen is down, then it is down. Not finite coordinates lift it. */
 void fn_pen_to(fn_pen *pen, double x, double y);
-void fn_pen_lift(fn_pen *pen);
 
 /* <text class="cls" x y>, escaped, cut after max code points. anchor: "start", "middle" or "end". */
 void fn_svg_text(fn_buf *out, const char *cls, double x, double y, const char *anchor, const char *text, size_t max);

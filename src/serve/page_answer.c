@@ -21,11 +21,6 @@ typedef struct view {
   bool headline_only;
 } view;
 
-static double number(const json_t *object, const char *key) {
-  const json_t *value = json_object_get(object, key);
-  return json_is_number(value) ? json_number_value(value) : (double)NAN;
-}
-
 static const char *text_of(const json_t *object, const char *key) {
   const char *text = json_string_value(json_object_get(object, key));
   return text != NULL ? text : "";
@@ -134,7 +129,7 @@ static fn_str slice(fn_str text, double begin, double end, size_t most, bool *is
 
 static fn_str slice_of_part(const view *v, const json_t *part, size_t most, bool *is_cut) {
   fn_str whole = strcmp(text_of(part, "of"), "title") == 0 ? v->title : v->text;
-  return slice(whole, number(part, "begin"), number(part, "end"), most, is_cut);
+  return slice(whole, fn_json_number(part, "begin"), fn_json_number(part, "end"), most, is_cut);
 }
 
 /* The part that pushes hardest towards the label among those that push less than `below`; NULL: none does clearly. */
@@ -143,7 +138,7 @@ static const json_t *find_push(const json_t *parts, bool towards_fake, double be
   double most = levels[1];
   for (size_t i = 0; i < json_array_size(parts); i++) {
     const json_t *part = json_array_get(parts, i);
-    const double c = number(part, "contribution"), push = fabs(c);
+    const double c = fn_json_number(part, "contribution"), push = fabs(c);
     if (isnan(c) || (c > 0) != towards_fake || push < most || push >= below) continue;
     most = push;
     best = part;
@@ -160,7 +155,7 @@ static int write_turns(view *v) {
   fn_json_array(v->w, "turns");
   while (is_known && n < MAX_TURNS && (part = find_push(parts, v->p >= 0.5, below)) != NULL) {
     bool is_cut = false;
-    const double c = number(part, "contribution");
+    const double c = fn_json_number(part, "contribution");
     below = fabs(c);
     fn_json_object(v->w, NULL);
     fn_json_str(v->w, "quote", slice_of_part(v, part, QUOTE_BYTES, &is_cut));
@@ -176,7 +171,7 @@ static int write_turns(view *v) {
 }
 
 static int compare_parts(const void *a, const void *b) {
-  double x = number(*(const json_t *const *)a, "begin"), y = number(*(const json_t *const *)b, "begin");
+  double x = fn_json_number(*(const json_t *const *)a, "begin"), y = fn_json_number(*(const json_t *const *)b, "begin");
   return (x > y) - (x < y);
 }
 
@@ -236,7 +231,7 @@ static void write_span(view *v, size_t from, size_t to, double contribution, siz
 }
 
 static size_t place(const json_t *part, const char *key, size_t from, size_t to) {
-  double value = number(part, key);
+  double value = fn_json_number(part, key);
   if (!(value > (double)from)) return from;
   return value < (double)to ? (size_t)value : to;
 }
@@ -253,7 +248,7 @@ static const json_t **sort_parts(size_t *n_out, const json_t *parts) {
 
 static void write_pieces(view *v) {
   const json_t *parts = json_object_get(v->explanation, "parts");
-  double read_bytes = number(v->answer, "read_bytes");
+  double read_bytes = fn_json_number(v->answer, "read_bytes");
   size_t read = v->text.length, at = 0, n = 0;
   if (is_set(v->answer, "truncated") && read_bytes >= 0 && read_bytes < (double)read) read = (size_t)read_bytes;
   const json_t **sorted = sort_parts(&n, parts);
@@ -261,7 +256,7 @@ static void write_pieces(view *v) {
   for (size_t i = 0; i < n; i++) {
     size_t begin = place(sorted[i], "begin", at, v->text.length), end = place(sorted[i], "end", begin, v->text.length);
     write_span(v, at, begin, (double)NAN, read);
-    write_span(v, begin, end, number(sorted[i], "contribution"), read);
+    write_span(v, begin, end, fn_json_number(sorted[i], "contribution"), read);
     at = end;
   }
   write_span(v, at, v->text.length, (double)NAN, read);
@@ -274,7 +269,7 @@ static void write_title(view *v) {
   double contribution = (double)NAN;
   for (size_t i = 0; i < json_array_size(parts); i++)
     if (strcmp(text_of(json_array_get(parts, i), "of"), "title") == 0)
-      contribution = number(json_array_get(parts, i), "contribution");
+      contribution = fn_json_number(json_array_get(parts, i), "contribution");
   fn_json_array(v->w, "title_pieces");
   write_piece(v, v->title, contribution, false);
   fn_json_end(v->w);
@@ -285,7 +280,7 @@ static void write_words(view *v) {
   fn_json_array(v->w, "words");
   for (size_t i = 0; i < json_array_size(ngrams) && i < MAX_WORDS; i++) {
     const json_t *ngram = json_array_get(ngrams, i);
-    double c = number(ngram, "contribution");
+    double c = fn_json_number(ngram, "contribution");
     bool is_cut = false;
     fn_json_object(v->w, NULL);
     fn_json_str(v->w, "text", slice_of_part(v, ngram, QUOTE_BYTES, &is_cut));
@@ -302,11 +297,12 @@ static void write_windows(view *v) {
   const json_t *windows = json_object_get(v->answer, "windows");
   size_t n = json_array_size(windows);
   double length = (double)v->text.length;
-  for (size_t i = 0; i < n; i++) length = fmax(length, number(json_array_get(windows, i), "end"));
+  for (size_t i = 0; i < n; i++) length = fmax(length, fn_json_number(json_array_get(windows, i), "end"));
   fn_json_array(v->w, "windows");
   for (size_t i = 0; i < n && n > 1 && length > 0; i++) {
     const json_t *window = json_array_get(windows, i);
-    double begin = number(window, "begin"), end = number(window, "end"), share = number(window, "share");
+    double begin = fn_json_number(window, "begin"), end = fn_json_number(window, "end"),
+           share = fn_json_number(window, "share");
     bool is_cut = false;
     char places[2][16];
     snprintf(places[0], sizeof places[0], "%.1f", 100 * begin / length);
@@ -331,13 +327,14 @@ void fn_page_view_record(fn_json_writer *w, const json_t *model, const char *par
   bool is_known = false;
   for (size_t i = 0; i < json_array_size(sets) && !is_known; i++) {
     const json_t *set = json_array_get(sets, i);
-    double coverage = number(set, "coverage"), right = number(set, "accuracy"), groups = number(set, "groups");
+    double coverage = fn_json_number(set, "coverage"), right = fn_json_number(set, "accuracy"),
+           groups = fn_json_number(set, "groups");
     if (strcmp(text_of(set, "part"), part) != 0 || strcmp(text_of(set, "input"), input) != 0) continue;
     if (isnan(coverage) || isnan(right) || isnan(groups)) continue;
     is_known = true;
     write_grouped(w, "covered", lround(100 * coverage));
     write_grouped(w, "right", lround(100 * right));
-    write_grouped(w, "rows", lround(number(set, "rows")));
+    write_grouped(w, "rows", lround(fn_json_number(set, "rows")));
     write_grouped(w, "groups", lround(groups));
     fn_json_text(w, "group", text_of(calibration, "grouped_by"));
     fn_json_text(w, "input", input);
@@ -397,12 +394,12 @@ static void write_numbers(view *v) {
 }
 
 static void write_extent(view *v) {
-  double read = number(v->answer, "read_bytes"), tokens = number(v->answer, "n_tokens");
-  double took = number(v->answer, "took_ms");
+  double read = fn_json_number(v->answer, "read_bytes"), tokens = fn_json_number(v->answer, "n_tokens");
+  double took = fn_json_number(v->answer, "took_ms");
   bool is_cut = false;
   fn_json_bool(v->w, "truncated", is_set(v->answer, "truncated"));
   write_grouped(v->w, "n_tokens", isnan(tokens) ? 0 : lround(tokens));
-  write_grouped(v->w, "max_tokens", lround(fmax(0, number(v->answer, "max_tokens"))));
+  write_grouped(v->w, "max_tokens", lround(fmax(0, fn_json_number(v->answer, "max_tokens"))));
   write_grouped(v->w, "n_characters", (long)count_characters(v->text));
   write_grouped(v->w, "read_characters",
                 (long)count_characters(slice(v->text, 0, isnan(read) ? 0 : read, SIZE_MAX, &is_cut)));
@@ -416,10 +413,10 @@ void fn_page_view_answer(fn_json_writer *w, const json_t *answer, fn_str title, 
       .w = w, .answer = answer, .title = title, .text = text, .explanation = json_object_get(answer, "explanation")};
   if (title.data == NULL) v.title = fn_str_from(""); /* not kept, or not given */
   if (text.data == NULL) v.text = fn_str_from("");
-  v.p = number(json_object_get(answer, "probabilities"), "fake");
-  v.logit = number(answer, "logit");
-  v.threshold = number(answer, "threshold");
-  v.prior = number(answer, "prior");
+  v.p = fn_json_number(json_object_get(answer, "probabilities"), "fake");
+  v.logit = fn_json_number(answer, "logit");
+  v.threshold = fn_json_number(answer, "threshold");
+  v.prior = fn_json_number(answer, "prior");
   v.verdict = text_of(answer, "verdict");
   v.label = text_of(answer, "label");
   if (isnan(v.logit) && is_set(answer, "calibrated") && v.p > 0 && v.p < 1) v.logit = log_odds(v.p);

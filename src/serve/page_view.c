@@ -4,11 +4,6 @@
 
 #include <math.h>
 
-static double number(const json_t *object, const char *key) {
-  const json_t *value = json_object_get(object, key);
-  return json_is_number(value) ? json_number_value(value) : (double)NAN;
-}
-
 static const char *text_of(const json_t *object, const char *key) {
   const char *text = json_string_value(json_object_get(object, key));
   return text != NULL ? text : "";
@@ -84,7 +79,7 @@ static void write_privacy(fn_json_writer *w, const json_t *model) {
   const json_t *log = json_object_get(model, "log");
   const char *kept = text_of(log, "text");
   bool is_kept = json_is_true(json_object_get(log, "enabled"));
-  double days = number(log, "keep_days");
+  double days = fn_json_number(log, "keep_days");
   char term[64] = "for as long as the operator wants";
   if (days > 0) snprintf(term, sizeof term, "for %.0f day%s", days, days > 1.5 ? "s" : "");
   fn_json_object(w, "privacy");
@@ -110,7 +105,7 @@ static void write_files(fn_json_writer *w) {
 }
 
 double fn_page_prior(const json_t *model) {
-  return number(json_object_get(model, "calibration"), "prior");
+  return fn_json_number(json_object_get(model, "calibration"), "prior");
 }
 
 void fn_page_view_frame(fn_json_writer *w, const fn_page_frame *frame) {
@@ -287,11 +282,11 @@ static void write_calibration(fn_json_writer *w, const json_t *calibration) {
     fn_json_text(w, "part", text_of(set, "part"));
     fn_json_text(w, "input", text_of(set, "input"));
     write_plain(w, "rows", json_object_get(set, "rows"));
-    write_percent(w, "from", number(set, "unsure_below"));
-    write_percent(w, "coverage", number(set, "coverage"));
-    write_percent(w, "right", number(set, "accuracy"));
-    write_percent(w, "error", number(json_object_get(set, "after"), "ece"));
-    write_percent(w, "target", number(set, "target"));
+    write_percent(w, "from", fn_json_number(set, "unsure_below"));
+    write_percent(w, "coverage", fn_json_number(set, "coverage"));
+    write_percent(w, "right", fn_json_number(set, "accuracy"));
+    write_percent(w, "error", fn_json_number(json_object_get(set, "after"), "ece"));
+    write_percent(w, "target", fn_json_number(set, "target"));
     fn_json_text(w, "reached", json_is_true(reached) ? "reached" : json_is_false(reached) ? "missed" : "–");
     fn_json_end(w);
   }

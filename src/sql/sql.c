@@ -74,6 +74,12 @@ fn_status fn_sql_query(fn_sql *sql, const char *text, const fn_sql_value *values
   return sql->driver->query(sql->handle, text, values, n, row, arg, err);
 }
 
+fn_status fn_sql_take_int(void *arg, const fn_sql_value *values, size_t n, fn_err *err) {
+  (void)err;
+  if (n > 0 && values[0].type == FN_SQL_INT) *(int64_t *)arg = values[0].integer;
+  return FN_OK;
+}
+
 fn_status fn_sql_begin(fn_sql *sql, fn_err *err) {
   FN_TRY(sql->driver->begin(sql->handle, err));
   sql->in_transaction = true;
@@ -98,18 +104,13 @@ fn_status fn_sql_compact(fn_sql *sql, fn_err *err) {
   return status == FN_E_IO ? FN_OK : status;
 }
 
-static fn_status take_version(void *arg, const fn_sql_value *values, size_t n, fn_err *err) {
-  (void)err;
-  if (n == 1) *(int64_t *)arg = values[0].integer;
-  return FN_OK;
-}
-
 static const char create_versions[] =
     "CREATE TABLE IF NOT EXISTS schema_version (name TEXT PRIMARY KEY, version BIGINT NOT NULL)";
 
 static fn_status find_version(int64_t *version, fn_sql *sql, const char *name, fn_err *err) {
   const fn_sql_value value = fn_sql_text(name);
-  return fn_sql_query(sql, "SELECT version FROM schema_version WHERE name = $1", &value, 1, take_version, version, err);
+  return fn_sql_query(sql, "SELECT version FROM schema_version WHERE name = $1", &value, 1, fn_sql_take_int, version,
+                      err);
 }
 
 static fn_status check_version(int64_t version, const char *name, size_t n_steps, fn_err *err) {

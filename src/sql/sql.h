@@ -104,6 +104,8 @@ typedef fn_status (*fn_sql_row)(void *arg, const fn_sql_value *values, size_t n,
  * row. */
 FN_NODISCARD fn_status fn_sql_query(fn_sql *sql, const char *text, const fn_sql_value *values, size_t n, fn_sql_row row,
                                     void *arg, fn_err *err);
+/* A row for one number: arg is an int64_t, left alone when there is no row or no integer stands first in it. */
+fn_status fn_sql_take_int(void *arg, const fn_sql_value *values, size_t n, fn_err *err);
 
 /* One transaction at a time. SQLite: takes the lock for writing at once. After a failed statement roll back. */
 FN_NODISCARD fn_status fn_sql_begin(fn_sql *sql, fn_err *err);

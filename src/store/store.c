@@ -105,10 +105,6 @@ const char *fn_store_uri(const fn_store *store) {
   return store->uri;
 }
 
-bool fn_store_is_writable(const fn_store *store) {
-  return store->driver->put != NULL;
-}
-
 /* ---- what all kinds share */
 
 static fn_status check_key(const fn_store *store, const char *key, fn_err *err) {

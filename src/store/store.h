@@ -58,8 +58,6 @@ FN_NODISCARD fn_status fn_store_open(fn_store **store_out, const char *uri, cons
 void fn_store_close(fn_store *store);
 /* The address, without credentials and without a '/' at the end: "s3://bucket/prefix", "/path/to/folder". */
 const char *fn_store_uri(const fn_store *store);
-/* Whether the kind of store can take files at all. */
-bool fn_store_is_writable(const fn_store *store);
 
 /* Fetches a file to a path; folders on the way to it are made. Bytes gather in PATH.part; what breaks off goes on there
  * next time. sha256: 64 hexadecimal digits that the bytes must have, NULL: not known. A file that is there is

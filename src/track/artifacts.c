@@ -331,12 +331,6 @@ fn_status fn_tracking_check_files(char damage_out[FN_TRACKING_DAMAGE], fn_tracki
 
 /* ---- dropping ---- */
 
-static fn_status take_count(void *arg, const fn_sql_value *v, size_t n, fn_err *err) {
-  (void)err;
-  if (n == 1) *(int64_t *)arg = v[0].integer;
-  return FN_OK;
-}
-
 typedef struct dropping {
   const char *owner;
   const fn_artifact *artifact;
@@ -354,7 +348,8 @@ static fn_status drop_one(fn_tracking *t, void *arg, fn_err *err) {
   if (fn_sql_get_kind(t->sql) == FN_SQL_POSTGRESQL)
     FN_TRY(fn_sql_run(t->sql, "LOCK TABLE artifacts IN SHARE ROW EXCLUSIVE MODE", NULL, 0, NULL, err));
   FN_TRY(fn_sql_run(t->sql, "DELETE FROM artifacts WHERE owner = $1 AND path = $2", values, 2, NULL, err));
-  FN_TRY(fn_sql_query(t->sql, "SELECT count(*) FROM artifacts WHERE sha256 = $1", &content, 1, take_count, &n, err));
+  FN_TRY(
+      fn_sql_query(t->sql, "SELECT count(*) FROM artifacts WHERE sha256 = $1", &content, 1, fn_sql_take_int, &n, err));
   if (n > 0) return FN_OK;
   content_key(key, d->artifact->sha256);
   return fn_tracking_remove_content(t, d->artifact, key, err);

@@ -65,7 +65,7 @@ static fn_status save_locked(fn_journal *j, fn_err *err) {
   return fn_file_write(j->sent_path, text.data, text.length, err);
 }
 
-fn_status fn_journal_save(fn_journal *j, fn_err *err) {
+static fn_status save(fn_journal *j, fn_err *err) {
   pthread_mutex_lock(&j->mutex);
   const fn_status status = save_locked(j, err);
   j->unsaved = status != FN_OK;
@@ -74,11 +74,11 @@ fn_status fn_journal_save(fn_journal *j, fn_err *err) {
 }
 
 void fn_journal_note(fn_journal *j) {
-  (void)!fn_journal_save(j, NULL);
+  (void)!save(j, NULL);
 }
 
 fn_status fn_journal_save_rest(fn_journal *j, fn_err *err) {
-  return j->unsaved ? fn_journal_save(j, err) : FN_OK;
+  return j->unsaved ? save(j, err) : FN_OK;
 }
 
 static fn_status keep(char **out, const json_t *object, const char *key, const char *path, fn_err *err) {

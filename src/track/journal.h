@@ -80,10 +80,9 @@ FN_NODISCARD fn_status fn_journal_uri(char **uri_out, const char *folder, const 
 char *fn_journal_run_of(const char *folder, const char *name);
 
 const fn_journal_head *fn_journal_head_of(const fn_journal *journal);
-/* To be changed by the reading thread only, then saved. */
+/* To be changed by the reading thread only, then noted. */
 fn_journal_remote *fn_journal_remote_of(fn_journal *journal);
-FN_NODISCARD fn_status fn_journal_save(fn_journal *journal, fn_err *err);
-/* The same, when the disk may take it or not: it is tried again with whatever is saved later. */
+/* Saves it. What the disk does not take is tried again with whatever is saved later. */
 void fn_journal_note(fn_journal *journal);
 /* Saves what could not be noted. */
 FN_NODISCARD fn_status fn_journal_save_rest(fn_journal *journal, fn_err *err);

@@ -18,12 +18,6 @@ fn_status fn_track_place(char **out, const char *artifacts, fn_err *err) {
   return *out ? FN_OK : fn_err_no_memory(err, "a path");
 }
 
-static fn_status take_id(void *arg, const fn_sql_value *v, size_t n, fn_err *err) {
-  (void)err;
-  if (n == 1) *(int64_t *)arg = v[0].integer;
-  return FN_OK;
-}
-
 /* A bucket is the same from everywhere, and a folder below that of the SQLite file moves and is copied with it: "./…".
  * Other paths are those of this machine. */
 static fn_status find_name(char **out, bool *is_local, fn_tracking *t, fn_err *err) {
@@ -45,11 +39,11 @@ fn_status fn_tracking_place_id(int64_t *id_out, fn_tracking *t, fn_err *err) {
   FN_TRY(find_name(&uri, &is_local, t, err));
   if (!fn_utf8_valid(fn_str_from(uri), NULL)) return *id_out = 0, FN_OK; /* no database takes it: not known */
   const fn_sql_value values[] = {fn_sql_text(is_local ? t->self.host : ""), fn_sql_text(uri)};
-  FN_TRY(fn_sql_query(t->sql, select, values, 2, take_id, &id, err));
+  FN_TRY(fn_sql_query(t->sql, select, values, 2, fn_sql_take_int, &id, err));
   if (id == 0) {
     FN_TRY(fn_sql_run(t->sql, "INSERT INTO places (host, uri) VALUES ($1, $2) ON CONFLICT (host, uri) DO NOTHING",
                       values, 2, NULL, err));
-    FN_TRY(fn_sql_query(t->sql, select, values, 2, take_id, &id, err));
+    FN_TRY(fn_sql_query(t->sql, select, values, 2, fn_sql_take_int, &id, err));
   }
   *id_out = t->place_id = id;
   return FN_OK;

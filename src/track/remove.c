@@ -32,17 +32,11 @@ static fn_status take_version(void *arg, const fn_sql_value *v, size_t n, fn_err
   return is_made ? w->emit(w->arg, name, v[1].integer, err) : FN_OK;
 }
 
-static fn_status take_count(void *arg, const fn_sql_value *v, size_t n, fn_err *err) {
-  (void)err;
-  if (n == 1) *(int64_t *)arg = v[0].integer;
-  return FN_OK;
-}
-
 /* False: no model was registered here yet. */
 static fn_status has_registry(bool *has, fn_tracking *t, fn_err *err) {
   int64_t n = 0;
-  FN_TRY(fn_sql_query(t->sql, "SELECT count(*) FROM schema_version WHERE name = 'registry'", NULL, 0, take_count, &n,
-                      err));
+  FN_TRY(fn_sql_query(t->sql, "SELECT count(*) FROM schema_version WHERE name = 'registry'", NULL, 0, fn_sql_take_int,
+                      &n, err));
   *has = n > 0;
   return FN_OK;
 }

@@ -221,12 +221,6 @@ fn_status fn_track_check_key(const char *key, const char *what, fn_err *err) {
 
 /* ---- experiments ---- */
 
-static fn_status take_int(void *arg, const fn_sql_value *values, size_t n, fn_err *err) {
-  (void)err;
-  if (n == 1) *(int64_t *)arg = values[0].integer;
-  return FN_OK;
-}
-
 fn_status fn_track_check_experiment(const char *name, fn_err *err) {
   const size_t length = strlen(name);
   bool fine = length > 0 && length <= 500 && fn_utf8_valid(fn_str_from(name), NULL);
@@ -241,12 +235,12 @@ fn_status fn_tracking_experiment(int64_t *id_out, fn_tracking *t, const char *na
   const fn_sql_value values[] = {fn_sql_text(name), fn_sql_int(fn_clock_unix_ms())};
   int64_t id = -1;
   FN_TRY(fn_track_check_experiment(name, err));
-  FN_TRY(fn_sql_query(t->sql, select, values, 1, take_int, &id, err));
+  FN_TRY(fn_sql_query(t->sql, select, values, 1, fn_sql_take_int, &id, err));
   if (id < 0 && create) {
     FN_TRY(fn_sql_run(t->sql,
                       "INSERT INTO experiments (name, created_ms) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING",
                       values, 2, NULL, err));
-    FN_TRY(fn_sql_query(t->sql, select, values, 1, take_int, &id, err));
+    FN_TRY(fn_sql_query(t->sql, select, values, 1, fn_sql_take_int, &id, err));
   }
   if (id < 0) return fn_err_set(err, FN_E_NOT_FOUND, "no experiment \"%.200s\"", name);
   *id_out = id;

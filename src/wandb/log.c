@@ -66,10 +66,6 @@ fn_status fn_wandb_log_flush(fn_wandb_log *log, fn_err *err) {
   return FN_OK;
 }
 
-uint64_t fn_wandb_log_size(const fn_wandb_log *log) {
-  return log->size;
-}
-
 fn_status fn_wandb_log_create(fn_wandb_log **log_out, const char *path, fn_err *err) {
   fn_wandb_log *log = fn_mem_calloc(1, sizeof *log);
   if (!log) return fn_err_no_memory(err, "a file for W&B");

@@ -18,8 +18,6 @@ FN_NODISCARD fn_status fn_wandb_log_create(fn_wandb_log **log_out, const char *p
 void fn_wandb_log_add(fn_wandb_log *log, fn_str record);
 /* Writes what was added. FN_E_IO: none of it counts, and the next flush tries all of it again. */
 FN_NODISCARD fn_status fn_wandb_log_flush(fn_wandb_log *log, fn_err *err);
-/* Bytes that were flushed. */
-uint64_t fn_wandb_log_size(const fn_wandb_log *log);
 /* Flushes to the disk itself and closes. NULL is fine. */
 FN_NODISCARD fn_status fn_wandb_log_close(fn_wandb_log *log, fn_err *err);
 
