@@ -250,20 +250,35 @@ static const char *text_at(const json_t *object, const char *key) {
   return text ? text : "-";
 }
 
-/* "  label                 text", the text as one clean line. */
-static void append_text(fn_buf *out, const char *label, const char *text, size_t max) {
+/* "  label                 text" in as many lines as the terminal asks for. */
+static void append_row(fn_buf *out, const char *label, const fn_buf *text) {
+  enum { COLUMN = 24, NARROW = 64 };
+  const size_t width = fn_cli_help_width();
   fn_buf_printf(out, "  %-22s", label);
-  fn_print_line(out, fn_str_from(text), max);
+  if (text->failed || text->length == 0)
+    out->failed = out->failed || text->failed;
+  else
+    fn_buf_append_wrapped(out, text->data, COLUMN, width < NARROW ? 4 : COLUMN, width);
   fn_buf_append_char(out, '\n');
+}
+
+/* The text as one clean line. */
+static void append_text(fn_buf *out, const char *label, const char *text, size_t max) {
+  FN_AUTO_BUF fn_buf line;
+  fn_buf_init(&line, 4096);
+  fn_print_line(&line, fn_str_from(text), max);
+  append_row(out, label, &line);
 }
 
 static void append_metric(fn_buf *out, const json_t *card, const char *label, const char *metric) {
   double low, high;
   char cells[3][16];
+  FN_AUTO_BUF fn_buf line;
+  fn_buf_init(&line, 4096);
   const double value = fn_card_metric(card, metric, &low, &high);
-  fn_buf_printf(out, "  %-22s%s", label, figure(cells[0], value, 4));
-  if (!isnan(low)) fn_buf_printf(out, "  [%s, %s]", figure(cells[1], low, 4), figure(cells[2], high, 4));
-  fn_buf_append_char(out, '\n');
+  fn_buf_append_str(&line, figure(cells[0], value, 4));
+  if (!isnan(low)) fn_buf_printf(&line, "  [%s, %s]", figure(cells[1], low, 4), figure(cells[2], high, 4));
+  append_row(out, label, &line);
 }
 
 /* A figure never stands without what it is measured against. */
@@ -296,10 +311,13 @@ static void append_figures(fn_buf *out, const json_t *card) {
     fn_buf_printf(out, "  %-22s%s %%\n", "labels changed", figure(cells[0], fn_card_number(card, flips), 2));
   }
   fn_buf_printf(out, "  %-22s%s MB\n", "packed file", figure(cells[0], fn_card_number(card, size_path) / 1e6, 1));
-  fn_buf_printf(out, "  %-22sp50 %s ms, p95 %s ms (", "one answer", figure(cells[0], fn_card_number(card, p50), 2),
+  FN_AUTO_BUF fn_buf line;
+  fn_buf_init(&line, 4096);
+  fn_buf_printf(&line, "p50 %s ms, p95 %s ms (", figure(cells[0], fn_card_number(card, p50), 2),
                 figure(cells[1], fn_card_number(card, p95), 2));
-  fn_print_line(out, fn_str_from(text_at(json_object_get(card, "speed"), "machine")), 40);
-  fn_buf_append_str(out, ")\n");
+  fn_print_line(&line, fn_str_from(text_at(json_object_get(card, "speed"), "machine")), 40);
+  fn_buf_append_char(&line, ')');
+  append_row(out, "one answer", &line);
 }
 
 /* Files that the data was prepared of. */
@@ -308,11 +326,12 @@ static void append_inputs(fn_buf *out, const json_t *inputs) {
   const size_t n = json_array_size(inputs);
   for (size_t i = 0; i < n && i < SHOWN; i++) {
     const json_t *input = json_array_get(inputs, i);
-    fn_buf_printf(out, "  %-22s", i ? "" : "made of");
-    fn_print_line(out, fn_str_from(text_at(input, "file")), 28);
-    fn_buf_append_str(out, ", licence ");
-    fn_print_line(out, fn_str_from(text_at(input, "license")), 16);
-    fn_buf_append_char(out, '\n');
+    FN_AUTO_BUF fn_buf line;
+    fn_buf_init(&line, 4096);
+    fn_print_line(&line, fn_str_from(text_at(input, "file")), 28);
+    fn_buf_append_str(&line, ", licence ");
+    fn_print_line(&line, fn_str_from(text_at(input, "license")), 16);
+    append_row(out, i ? "" : "made of", &line);
   }
   if (n > SHOWN) fn_buf_printf(out, "  %-22s… %zu more (--json)\n", "", n - SHOWN);
 }
@@ -321,9 +340,11 @@ static void append_lineage(fn_buf *out, const fn_version_info *v, const json_t *
   const json_t *lineage = json_object_get(card, "lineage"), *data = json_object_get(lineage, "data");
   fn_buf_append_str(out, "\nlineage\n");
   append_text(out, "model", text_at(lineage, "model"), 54);
-  fn_buf_printf(out, "  %-22s", "run");
-  fn_print_line(out, fn_str_from(v->run_name[0] ? v->run_name : "-"), 40);
-  fn_buf_printf(out, "%s%.12s\n", v->run_id[0] ? "  " : "", v->run_id);
+  FN_AUTO_BUF fn_buf run;
+  fn_buf_init(&run, 4096);
+  fn_print_line(&run, fn_str_from(v->run_name[0] ? v->run_name : "-"), 40);
+  fn_buf_printf(&run, "%s%.12s", v->run_id[0] ? "  " : "", v->run_id);
+  append_row(out, "run", &run);
   append_text(out, "configuration", text_at(json_object_get(lineage, "configuration"), "sha256"), 13);
   append_text(out, "trained on", text_at(data, "trained_on"), 13);
   append_text(out, "measured on", text_at(data, "measured_on"), 13);
@@ -354,9 +375,12 @@ static fn_status append_version(fn_buf *out, const fn_version_info *v, const fn_
   fn_clock_format(time, v->created_ms);
   fn_buf_printf(out, "%s/%lld%s%s%s\n", v->name, (long long)v->version, v->aliases[0] ? "  (" : "", v->aliases,
                 v->aliases[0] ? ")" : "");
-  fn_buf_printf(out, "  %-22s%s by ", "added", time);
-  append_who(out, v->user, v->host);
-  fn_buf_printf(out, "\n  %-22s%.12s\n", "digest", v->digest); /* the JSON has all of it */
+  FN_AUTO_BUF fn_buf added;
+  fn_buf_init(&added, 4096);
+  fn_buf_printf(&added, "%s by ", time);
+  append_who(&added, v->user, v->host);
+  append_row(out, "added", &added);
+  fn_buf_printf(out, "  %-22s%.12s\n", "digest", v->digest); /* the JSON has all of it */
   append_lineage(out, v, card);
   fn_buf_append_str(out, "\nfigures\n");
   append_figures(out, card);

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { MAX_COMPARED = 32, KEY_WIDTH = 38, VALUE_WIDTH = 14, MIN_VALUES = 1 };
+enum { MAX_COMPARED = 500, KEY_WIDTH = 38, VALUE_WIDTH = 14, MIN_VALUES = 1 };
 
 /* Copies of the views, for all are needed at once. */
 typedef struct comparison {
@@ -296,7 +296,7 @@ static const fn_cli_flag compare_flags[] = {
 const fn_verb fn_verb_runs_compare = {
     .name = "runs",
     .sub = "compare",
-    .summary = "runs side by side; parameters that differ, metrics, the best of each marked",
+    .summary = "up to 500 runs side by side; parameters that differ, metrics, the best of each marked",
     .usage = "RUN RUN … [--all] [--json] [key=value …]",
     .flags = compare_flags,
     .options = "track.url track.artifacts",

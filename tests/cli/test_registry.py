@@ -296,6 +296,20 @@ def test_figures_of_other_rows_are_not_compared(place):
     assert gate["verdict"] == "skipped" and "other rows" in gate["remark"]
 
 
+def test_a_run_whose_model_is_gone(place):
+    """Its folder has lost it: what was stored is taken; where nothing was, no dry run says yes."""
+    shutil.copytree(place.folder / "bert", place.folder / "bare", symlinks=True)
+    (place.folder / "bare/model").unlink()
+    place.database("UPDATE runs SET folder = ? WHERE name = 'bert'", str(place.folder / "bare"))
+    promote = ["promote", "other", "bert", "--alias", "best"]
+    place.registry("add", "linear", "--name", "other", "eval.baselines=false")
+    assert place.json(*promote, "--dry-run")["outcome"] == "dry run"
+    assert place.json("add", "bert", "--name", "third", "eval.baselines=false")["added"]
+    place.database("DELETE FROM artifacts WHERE owner LIKE 'run:%' AND path LIKE 'model/%'")
+    for dry in (["--dry-run"], []):
+        assert "the run has no model" in place.registry(*promote, *dry, code=2).stderr
+
+
 def test_dry_run_and_force(place):
     place.registry("promote", "fake-news@best", 1, "--dry-run")
     assert place.alias() is None
@@ -604,6 +618,9 @@ def test_tables_fit_a_terminal(place):
         code, text = on_terminal([place.program, "registry", *arguments], place.folder)
         assert code == 0 and "{" not in text
         assert all(len(line) <= 80 for line in text.replace("\r", "").splitlines()), text
+    _, text = on_terminal([place.program, "registry", "show", "fake-news/1"], place.folder, columns=40)
+    head = text.replace("\r", "").partition("\nchanges")[0]
+    assert "made of" in head and all(len(re.sub("\033\\[[0-9;]*m", "", line)) <= 40 for line in head.splitlines()), head
     for alias in ("canary", "staging"):
         place.registry("alias", f"fake-news@{alias}", 1)
     long = "a-model-whose-name-is-longer-than-twenty"

@@ -222,7 +222,7 @@ def test_tables_fit_the_terminal(program, tracked, width):
 
 
 @pytest.mark.parametrize("arguments, part", [
-    (["compare", "one"], "runs compare takes 2 to 32 runs"),
+    (["compare", "one"], "runs compare takes 2 to 500 runs"),
     (["rm"], "runs rm takes runs"),
     (["export", "one"], "--out"),
     (["export", "one", "--out", "-", "--format", "xml"], "--format takes all, csv or jsonl"),
@@ -233,7 +233,7 @@ def test_tables_fit_the_terminal(program, tracked, width):
     (["list", "track.url=mysql://h/d"], "accepted are a path, sqlite:PATH and postgresql://"),
     (["list", "track.url=nowhere.db"], "nowhere.db: no runs are kept here (track.url)"),
     (["list", "--columns", "val/loss"], "metrics.val/loss, params.val/loss or tags.val/loss is meant"),
-    (["show", "nothing"], "no run \"nothing\": accepted are an id or its first digits, a name, a run folder, or latest"),
+    (["show", "nothing"], "no run \"nothing\": accepted are an id or its first digits, a name, a run folder, or latest (which began last)"),
     (["show"], "runs show takes one run"),
 ])
 def test_refusals(runs, arguments, part):
