@@ -349,6 +349,15 @@ static fn_status note_alias(void *arg, const fn_alias_info *a, fn_err *err) {
   return remember(j->aliases, a->alias, err);
 }
 
+/* What this change is not about: somebody may have moved it there by hand, or an earlier change did not arrive. */
+static void tell_put_back(const job *j, const char *alias, int64_t there, int64_t at) {
+  char text[700], to[40] = "is taken away";
+  if (at > 0) snprintf(to, sizeof to, "is put to version %lld", (long long)at);
+  snprintf(text, sizeof text, "%s@%s stood at the mirror's version %lld, and %s, as here", j->change->name, alias,
+           (long long)there, to);
+  if (j->m->note) j->m->note(j->m->arg, false, text);
+}
+
 /* To where it stands now, which may be another place than where this change put it: of two that move it at once, the
  * one whose request comes last must not win on the server alone. */
 static fn_status bring_alias(job *j, const char *alias, bool anyway, fn_err *err) {
@@ -364,6 +373,7 @@ static fn_status bring_alias(job *j, const char *alias, bool anyway, fn_err *err
     if (at > 0 && number == 0)
       return fn_err_set(err, FN_E_NOT_FOUND, "version %lld, where it stands, is not there", (long long)at);
     if (number == there && !anyway) return FN_OK;
+    if (there > 0 && !anyway) tell_put_back(j, alias, there, at);
     if (number > 0)
       FN_TRY(fn_mlflow_alias_set(j->m->mlflow, name, alias, number, err));
     else if (there > 0)

@@ -159,6 +159,10 @@ def test_each_change_arrives_once(place, server, client):
     place.registry("tag", "fake-news/2", "--key", "team", "--value", "north", mirror)
     assert client.get_model_version_by_alias("fake-news", "canary").tags["team"] == "north"
     client.set_model_version_tag("fake-news", "2", "theirs", "stays")
+    client.set_registered_model_alias("fake-news", "best", "2")  # by hand: the next change puts it back, and says so
+    said = place.registry("tag", "fake-news/2", "--key", "team", "--value", "south", mirror).stderr
+    assert "fake-news@best stood at the mirror's version 2, and is put to version 1, as here" in said
+    assert client.get_model_version_by_alias("fake-news", "best").version == "1"
     place.registry("tag", "fake-news/2", "--key", "team", "--delete")  # the mirror is away, so it gets none of these
     place.registry("alias", "fake-news@canary", "--delete")
     place.registry("add", "linear", "eval.baselines=false")
