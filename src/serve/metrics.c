@@ -249,8 +249,9 @@ static void format_origin(fn_buf *out, const fn_server *server) {
   const double age = (double)(fn_clock_ns() - origin.asked_ns) * 1e-9;
   format_one(out, "fakenews_registry_version", "gauge", "Version of the registry's model that answers.",
              (double)origin.version);
-  format_one(out, "fakenews_registry_age_seconds", "gauge",
-             "Time since the registry last said where the alias stands; since the start when it never did.", age);
+  if (origin.alias[0]) /* a version by its number is not asked for again, and grows no older */
+    format_one(out, "fakenews_registry_age_seconds", "gauge",
+               "Time since the registry last said where the alias stands; since the start when it never did.", age);
   format_one(out, "fakenews_registry_failures_total", "counter",
              "Questions to the registry in vain, and versions that could not be fetched or were refused.",
              (double)origin.n_failures);

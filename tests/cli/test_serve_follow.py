@@ -185,6 +185,9 @@ def test_killed_and_started_without_a_registry(place):
     place.registry("alias", "fake-news@best", "--delete")
     done = place.run("serve", "--check", "--model", NAME, "predictions.url=none", code=2)
     assert "best" in done.stderr
+    with Served(place.program, place.folder, "predictions.url=none", model="models:/fake-news/1") as server:
+        assert metric(server, "fakenews_registry_version") == 1
+        assert metric(server, "fakenews_registry_age_seconds") is None  # nothing is followed: no alert of its age
     shutil.rmtree(place.folder / "runs")
     done = place.run("serve", "--check", "--model", NAME, "predictions.url=none", code=2)
     assert "runs/tracking.db" in done.stderr
