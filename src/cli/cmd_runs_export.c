@@ -156,8 +156,9 @@ static fn_status export_run(const fn_cli *cli, const fn_cli_args *args, fn_err *
   char id[FN_RUN_ID_LENGTH];
   fn_cli_runs runs;
   if (args->n_rest != 1)
-    return fn_err_set(err, FN_E_INVALID,
-                      "runs export takes one run: an id or its first digits, a name, a folder, or latest (which began last)");
+    return fn_err_set(
+        err, FN_E_INVALID,
+        "runs export takes one run: an id or its first digits, a name, a folder, or latest (which began last)");
   FN_TRY(fn_cli_parse_choice(&format, "--format", fn_cli_get(args, "--format"), formats, 3, err));
   FN_TRY(fn_cli_runs_open(&runs, cli, FN_CLI_OPEN_READ, err));
   const char *out = fn_cli_get(args, "--out");

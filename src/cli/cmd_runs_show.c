@@ -196,8 +196,9 @@ static fn_status show(const fn_cli *cli, const fn_cli_args *args, fn_err *err) {
   char id[FN_RUN_ID_LENGTH];
   fn_cli_runs runs;
   if (args->n_rest != 1)
-    return fn_err_set(err, FN_E_INVALID,
-                      "runs show takes one run: an id or its first digits, a name, a folder, or latest (which began last)");
+    return fn_err_set(
+        err, FN_E_INVALID,
+        "runs show takes one run: an id or its first digits, a name, a folder, or latest (which began last)");
   FN_TRY(fn_cli_runs_open(&runs, cli, FN_CLI_OPEN_READ, err));
   page p = {
       .cli = cli, .tracking = runs.tracking, .json = fn_cli_get(args, "--json") != NULL, .text_curves = cli->tty_out};
@@ -219,7 +220,8 @@ static const fn_cli_flag show_flags[] = {
 const fn_verb fn_verb_runs_show = {
     .name = "runs",
     .sub = "show",
-    .summary = "one run (by an id, a name, a folder, or latest: which began last): metrics, parameters, tags, files, lineage",
+    .summary =
+        "one run (by an id, a name, a folder, or latest: which began last): metrics, parameters, tags, files, lineage",
     .usage = "RUN [--json] [key=value …]",
     .flags = show_flags,
     .options = "track.url track.artifacts",

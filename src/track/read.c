@@ -159,9 +159,10 @@ fn_status fn_tracking_find(char id_out[FN_RUN_ID_LENGTH], fn_tracking *t, const 
   fn_buf_init(&f.names, 4096);
   fn_status status = find(&f, t, name, err);
   if (status == FN_OK && f.n == 0)
-    status =
-        fn_err_set(err, FN_E_NOT_FOUND,
-                   "no run \"%.100s\": accepted are an id or its first digits, a name, a run folder, or latest (which began last)", name);
+    status = fn_err_set(
+        err, FN_E_NOT_FOUND,
+        "no run \"%.100s\": accepted are an id or its first digits, a name, a run folder, or latest (which began last)",
+        name);
   if (status == FN_OK && f.n > 1)
     status = fn_err_set(err, FN_E_INVALID, "\"%.100s\" fits several runs: %s%s; give more of the id", name,
                         f.names.data, f.n == MAX_CANDIDATES ? ", …" : "");
