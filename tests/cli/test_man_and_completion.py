@@ -76,7 +76,7 @@ VALUES = [("fakenews data prepare data.encoding=", {"auto", "utf-8", "utf-16", "
 
 
 def offered_by_bash(scripts, folder, line):
-    code = f"""source {scripts}/bash
+    code = f"""source {shlex.quote(str(scripts))}/bash
 COMP_LINE={shlex.quote(line)} COMP_POINT={len(line)}
 _fakenews
 printf '%s\\n' "${{COMPREPLY[@]}}" """
@@ -88,7 +88,7 @@ printf '%s\\n' "${{COMPREPLY[@]}}" """
 def offered_by_zsh(scripts, folder, line):
     """The function itself, with the builtins that only exist inside the line editor replaced by ones that print."""
     code = f"""compdef() {{ : }}
-source {scripts}/zsh
+source {shlex.quote(str(scripts))}/zsh
 prefix=
 compset() {{ prefix=yes }}
 _files() {{ [[ $1 = -/ ]] && print -l -- *(N/) || print -l -- *(N) }}
@@ -103,7 +103,7 @@ _fakenews"""
 
 
 def offered_by_fish(scripts, folder, line):
-    code = f"source {scripts}/fish; complete -C {shlex.quote(line)}"
+    code = f"source {shlex.quote(str(scripts))}/fish; complete -C {shlex.quote(line)}"
     done = subprocess.run(["fish", "--no-config", "-c", code], capture_output=True, text=True, cwd=folder,
                           env={"PATH": "/usr/bin:/bin", "HOME": str(folder)})
     assert done.returncode == 0 and done.stderr == "", done.stderr

@@ -82,14 +82,14 @@ def client(server):
 
 def train(program, folder, data, server, *settings, **env):
     """Begins a training; what it says goes into the file `said`."""
-    command = [program, "train", "--data", data, "--init", "scratch", *TINY, "track.sinks=[local,mlflow]", *settings]
+    command = [program, "train", "--data", data, "--init", "scratch", *TINY, "track.sinks=[local,mlflow]", "track.close_timeout_s=300", *settings]
     with open(folder / "said", "w") as said:
         return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=said, cwd=folder,
                                 env=bare_environment(folder, MLFLOW_TRACKING_URI=server.url, **env))
 
 
 def finish(process, folder):
-    assert process.wait(timeout=300) == 0, (folder / "said").read_text()
+    assert process.wait(timeout=600) == 0, (folder / "said").read_text()
     return (folder / "said").read_text()
 
 
@@ -197,7 +197,7 @@ def test_a_training_told_live(request, program, data, tmp_path, backend):
 
 def test_a_server_killed_in_mid_training(program, data, tmp_path, sqlite):
     """Killed while it is told, back before the end: all is there, once. Killed again and back after the end: `runs sync`."""
-    process = train(program, tmp_path, data, sqlite, "train.epochs=30", "track.flush_ms=50", "track.system_metrics=false", "track.close_timeout_s=200")
+    process = train(program, tmp_path, data, sqlite, "train.epochs=30", "track.flush_ms=50", "track.system_metrics=false")
     wait_for(lambda: process.poll() is not None or next((tmp_path / "runs").glob("2*/track/mlflow.jsonl"), None))
     hold_when(process, lambda: n_sent(tmp_path) > 8000)
     assert not list((tmp_path / "runs").glob("2*/result.json")), "the training was over before the server could be killed"

@@ -136,7 +136,7 @@ def test_the_server_has_versions_tags_alias_and_the_run(place, client):
 
 def test_a_version_leads_to_the_run_that_the_server_was_told_of(place, server, client):
     place.run("train", "--data", "data", "family=linear", "linear.features=word", "linear.hash_bits=10", "linear.c_grid=[2]", "name=told",
-              "track.sinks=[local,mlflow]", f"track.uri={server.url}", "track.experiment=trainings")
+              "track.sinks=[local,mlflow]", f"track.uri={server.url}", "track.experiment=trainings", "track.close_timeout_s=300")
     place.registry("add", "told", "--name", "told", f"registry.mirror={server.url}")  # another experiment: Default
     version = client.get_model_version("told", "1")
     run = client.get_run(version.run_id)

@@ -158,7 +158,7 @@ int main(int argc, char **argv) {
   fn_config *config = NULL;
   const fn_option_table *const tables[] = {&fn_net_option_table};
   if (fn_config_create(&config, tables, FN_COUNT_OF(tables), NULL, &err) != FN_OK || argc < 3) return 64;
-  fn_mlflow_options options = {.uri = argv[1], .once = true, .timeout_s = 30};
+  fn_mlflow_options options = {.uri = argv[1], .once = true, .timeout_s = 120};
   int i = 2;
   fn_status status = FN_OK;
   for (; i + 1 < argc && status == FN_OK; i += 2) {
