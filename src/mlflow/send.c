@@ -377,9 +377,6 @@ static fn_status gather(fn_mlflow_sender *s, size_t from, size_t to, fn_err *err
       b->params[b->n_params++] = (fn_track_pair){e->key, e->value};
     } else if (e->key && !stays_theirs(s, e->key)) {
       const char *value = e->value;
-      const bool is_name =
-          strcmp(e->key, "mlflow.runName") == 0 && strcmp(e->value, fn_path_base(fn_journal_folder(s->journal))) == 0;
-      if (is_name && *fn_journal_head_of(s->journal)->name) value = fn_journal_head_of(s->journal)->name;
       if (strcmp(e->key, "mlflow.parentRunId") == 0) {
         FN_TRY(parent_of(&value, s, e->value, err));
         b->tags[b->n_tags++] = (fn_track_pair){"fakenews.parent_run_id", e->value};

@@ -184,6 +184,16 @@ static fn_status keep_file(char **copy_out, const mlflow_sink *s, const fn_track
   return status;
 }
 
+/* The name that was given, and not that of the folder; now, for the folder may be moved before it is sent. */
+static bool takes_name(fn_track_event *e, const mlflow_sink *s) {
+  const char *name = fn_journal_head_of(s->journal)->name;
+  if (e->kind != FN_TRACK_TAG || !*name || strcmp(e->key, "mlflow.runName") != 0 ||
+      strcmp(e->value, fn_path_base(fn_journal_folder(s->journal))) != 0)
+    return false;
+  e->value = name;
+  return true;
+}
+
 /* A file that cannot be copied is told as it is, and counted where it is sent. */
 static fn_status append(mlflow_sink *s, const fn_track_event *events, size_t n, fn_err *err) {
   size_t from = 0;
@@ -194,7 +204,7 @@ static fn_status append(mlflow_sink *s, const fn_track_event *events, size_t n, 
     fn_track_event e = events[i];
     see_model(s, &e);
     const bool moved = e.kind == FN_TRACK_ARTIFACT && keep_file(&copy, s, &e, NULL) == FN_OK && copy;
-    if (!is_last && !moved) continue;
+    if (!is_last && !moved && !takes_name(&e, s)) continue;
     if (moved) e.value = copy;
     write_or_hold(s, events + from, i - from, &status, err);
     if (is_last) tell_left_out(s, &status, err);

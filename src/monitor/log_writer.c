@@ -84,11 +84,13 @@ static void disconnect(fn_prediction_log *log) {
 
 /* The other way round: the reader lets go of it before the writer opens anew. */
 static fn_status release_reader(fn_prediction_log *log, fn_err *err) {
-  struct timespec until;
-  clock_gettime(CLOCK_REALTIME, &until);
-  until.tv_sec += FN_LOG_BUSY_MS / 1000;
-  if (pthread_mutex_timedlock(&log->reader_mutex, &until) != 0)
-    return fn_err_set(err, FN_E_IO, "the prediction log's readers hold its database");
+  const uint64_t until_ns =
+      fn_clock_ns() + FN_LOG_BUSY_MS * 1000000ull; /* pthread_mutex_timedlock has a clock that is set */
+  while (pthread_mutex_trylock(&log->reader_mutex) != 0) {
+    if (fn_clock_ns() >= until_ns) return fn_err_set(err, FN_E_IO, "the prediction log's readers hold its database");
+    const struct timespec moment = {.tv_nsec = 1000000};
+    nanosleep(&moment, NULL);
+  }
   if (log->reader && !fn_sql_in_place(log->reader)) {
     fn_sql_close(log->reader);
     log->reader = NULL;

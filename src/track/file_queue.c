@@ -1,13 +1,13 @@
 #include "track/file_queue.h"
 
 #include "base/hash.h"
+#include "base/thread.h"
 #include "track/tracking_internal.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/stat.h>
-#include <time.h>
 
 enum { RETRY_S = 10, MAX_FILES = 1 << 20, MAX_IN_A_ROW = 2 };
 #define S 1000000000ull
@@ -60,20 +60,6 @@ static bool goes_on(const fn_file_queue *q) {
 static bool on_event(void *arg, const fn_download_event *event) {
   const fn_file_queue *q = arg;
   return goes_on(q) && (!q->theirs.event || q->theirs.event(q->theirs.arg, event));
-}
-
-static void wait_until(pthread_cond_t *cond, fn_file_queue *q, uint64_t ns) {
-  const uint64_t now = fn_clock_ns();
-  struct timespec at;
-  if (ns == UINT64_MAX) {
-    pthread_cond_wait(cond, &q->mutex);
-    return;
-  }
-  clock_gettime(CLOCK_MONOTONIC, &at);
-  const uint64_t left = (ns > now ? ns - now : 0) + (uint64_t)at.tv_nsec;
-  at.tv_sec += (time_t)(left / S);
-  at.tv_nsec = (long)(left % S);
-  pthread_cond_timedwait(cond, &q->mutex, &at);
 }
 
 /* The next file to store, or SIZE_MAX and when there will be one. */
@@ -141,7 +127,7 @@ static void *work(void *arg) {
     const size_t i = pick(&when, q);
     if (i == SIZE_MAX && q->ending && find_stored(q) == q->n) break;
     if (i == SIZE_MAX) {
-      wait_until(&q->wake, q, when);
+      fn_cond_wait_until(&q->wake, &q->mutex, when);
       continue;
     }
     fn_err err = {0};
@@ -318,14 +304,10 @@ static fn_status take_up(fn_file_queue *q, fn_err *err) {
 }
 
 fn_status fn_file_queue_create(fn_file_queue **queue_out, const fn_file_queue_options *o, fn_err *err) {
-  pthread_condattr_t attributes;
   fn_file_queue *q = fn_mem_calloc(1, sizeof *q);
   if (!q) return fn_err_no_memory(err, "files");
-  pthread_condattr_init(&attributes);
-  pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-  pthread_cond_init(&q->wake, &attributes);
-  pthread_cond_init(&q->done, &attributes);
-  pthread_condattr_destroy(&attributes);
+  fn_cond_init(&q->wake);
+  fn_cond_init(&q->done);
   pthread_mutex_init(&q->mutex, NULL);
   fn_arena_init(&q->arena);
   atomic_store(&q->deadline_ns, UINT64_MAX);

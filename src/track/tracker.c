@@ -6,7 +6,6 @@
 
 #include <pthread.h>
 #include <stdlib.h>
-#include <time.h>
 
 enum { MAX_SINKS = 8, TICK_MS = 20000, MAX_EVENTS = 1 << 26 };
 #define MS 1000000ull
@@ -108,17 +107,6 @@ void fn_tracker_log(fn_tracker *t, const fn_track_event *event) {
 
 /* ---- the tracker's thread ---- */
 
-static void wait_until(fn_tracker *t, pthread_cond_t *cond, uint64_t ns) {
-  const uint64_t now = fn_clock_ns();
-  if (now >= ns) return;
-  struct timespec at;
-  clock_gettime(CLOCK_MONOTONIC, &at);
-  const uint64_t left = (ns - now) + (uint64_t)at.tv_nsec;
-  at.tv_sec += (time_t)(left / 1000000000ull);
-  at.tv_nsec = (long)(left % 1000000000ull);
-  pthread_cond_timedwait(cond, &t->mutex, &at);
-}
-
 /* Sleeps until there is something to do. What waited stands in `taken` then. True: it was the last time. */
 static bool take(fn_tracker *t, uint64_t tick_ns) {
   pthread_mutex_lock(&t->mutex);
@@ -128,7 +116,7 @@ static bool take(fn_tracker *t, uint64_t tick_ns) {
     if (t->waiting.n && t->first_ns + (uint64_t)t->flush_ms * MS < until)
       until = t->first_ns + (uint64_t)t->flush_ms * MS;
     if (t->ending || t->filling || t->flushing || now >= until) break;
-    wait_until(t, &t->wake, until);
+    fn_cond_wait_until(&t->wake, &t->mutex, until);
   }
   const queue other = t->taken;
   t->taken = t->waiting;
@@ -197,7 +185,7 @@ void fn_tracker_flush(fn_tracker *t, int64_t timeout_ms) {
       t->flushing = true;
       pthread_cond_signal(&t->wake);
     }
-    wait_until(t, &t->handed_out, deadline_ns);
+    fn_cond_wait_until(&t->handed_out, &t->mutex, deadline_ns);
   }
   pthread_mutex_unlock(&t->mutex);
 }
@@ -288,12 +276,8 @@ fn_status fn_tracker_create(fn_tracker **tracker_out, const fn_tracker_options *
     for (size_t i = 0; i < o->n_sinks; i++) o->sinks[i].destroy(o->sinks[i].self);
     return fn_err_no_memory(err, "the tracker");
   }
-  pthread_condattr_t attributes;
-  pthread_condattr_init(&attributes);
-  pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-  pthread_cond_init(&t->wake, &attributes);
-  pthread_cond_init(&t->handed_out, &attributes);
-  pthread_condattr_destroy(&attributes);
+  fn_cond_init(&t->wake);
+  fn_cond_init(&t->handed_out);
   pthread_mutex_init(&t->mutex, NULL);
   fn_arena_init(&t->waiting.texts);
   fn_arena_init(&t->taken.texts);

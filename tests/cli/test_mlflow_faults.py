@@ -551,7 +551,8 @@ def test_a_training_with_all_sinks_while_the_server_is_away(program, data, tmp_p
     assert len(list((tmp_path / "wandb").glob("offline-run-*/run-*.wandb"))) == 1
 
     server = FakeMlflow()
-    sync = subprocess.run([program, "runs", "sync", "latest", f"track.uri={server.url}"], capture_output=True, text=True,
+    folder = run.rename(tmp_path / "moved")
+    sync = subprocess.run([program, "runs", "sync", folder, f"track.uri={server.url}"], capture_output=True, text=True,
                           env=bare_environment(tmp_path), cwd=tmp_path)
     server.close()
     assert sync.returncode == 0, sync.stderr
@@ -563,5 +564,4 @@ def test_a_training_with_all_sinks_while_the_server_is_away(program, data, tmp_p
     assert steps == list(range(1, len(steps) + 1)) and run["params"]["train.learning_rate"] == "1e-3"
     assert run["status"] == "FINISHED" and "model/config.json" in run["files"] and run["inputs"]
     assert run["run_name"] == run["tags"]["mlflow.runName"] == "desk"
-    folder = next((tmp_path / "runs").glob("2*"))
     assert run["files"]["model/config.json"] == (folder / "model" / "config.json").read_bytes()
