@@ -4,7 +4,9 @@
 
 enum { BUFFER = 1 << 17 };
 
+/* This machine is asked directly: credentials may go to it over plain http, and would go to the proxy. */
 static const char *proxy_of(const fn_net_options *o, const fn_url *url) {
+  if (url->scheme == FN_URL_HTTP && fn_url_is_here(url)) return "";
   const char *proxy = url->scheme == FN_URL_HTTPS ? o->https_proxy : url->scheme == FN_URL_HTTP ? o->http_proxy : NULL;
   return proxy ? proxy : ""; /* libcurl reads the environment for NULL */
 }

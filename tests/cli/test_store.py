@@ -675,7 +675,7 @@ def test_s3_service_without_checksums(serve, s3, tmp_path, code, refusal):
         sent.clear()
 
 
-def test_s3_plain_http_needs_the_host_to_be_named(tmp_path):
+def test_s3_plain_http_needs_the_host_to_be_named(serve, s3, tmp_path):
     env = {"AWS_ACCESS_KEY_ID": "A", "AWS_SECRET_ACCESS_KEY": "B", "AWS_ENDPOINT_URL": "http://minio.invalid:9000"}
     done = probe(tmp_path, "read", "s3://bucket", "k", env=env)
     assert done["outcome"] == "invalid" and "net.insecure_hosts=[minio.invalid]" in done["message"]
@@ -683,6 +683,8 @@ def test_s3_plain_http_needs_the_host_to_be_named(tmp_path):
     assert "resolve" in done["message"]
     done = probe(tmp_path, "read", "s3://bucket", "k", env=env, **{"store.anonymous": "true"})
     assert "resolve" in done["message"]  # nothing secret is sent
+    proxy = serve(status(502))  # of another machine: what goes to this one unencrypted is none of its business
+    assert s3(serve(whole(b"x")), "read", "k", **{"net.http_proxy": proxy.url})["output"] == "x" and proxy.requests == []
 
 
 # ---- web servers, addresses
