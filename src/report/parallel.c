@@ -6,6 +6,7 @@ enum {
   MIN_BETWEEN = 118,
   MAX_BETWEEN = 200,
   USUAL_WIDTH = 760,
+  TWO_BETWEEN = 150, /* two axes, as of one parameter, fit a phone */
   LEFT = 52,
   RIGHT = 96,
   TOP = 34,
@@ -71,6 +72,7 @@ static double place(const scale *s, const char *value) {
 
 /* Few axes stand further apart. */
 static int between(const fn_parallel *chart) {
+  if (chart->n_axes == 2) return TWO_BETWEEN;
   const int share = USUAL_WIDTH / (int)(chart->n_axes - 1);
   return share < MIN_BETWEEN ? MIN_BETWEEN : share > MAX_BETWEEN ? MAX_BETWEEN : share;
 }

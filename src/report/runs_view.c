@@ -258,9 +258,10 @@ void fn_report_head(fn_buf *out, const fn_report_view *view, size_t run, bool wi
                 run, row->letter);
   fn_svg_swatch(out, row->style);
   fn_html_add(out, "<bdi>%s</bdi>", row->name);
-  if (with_switch) {
+  const char *whole = name_of(&view->report->runs[run]), *given = strchr(row->name, ' ');
+  if (with_switch && !(given && strcmp(given + 1, whole) == 0)) { /* nothing was left out of it */
     fn_buf_append_str(out, "<small><bdi>");
-    fn_html_cut(out, name_of(&view->report->runs[run]), 100);
+    fn_html_cut(out, whole, 100);
     fn_buf_append_str(out, "</bdi></small>");
   }
   fn_buf_append_str(out, "</th>");

@@ -19,7 +19,8 @@ PROBE = Path(os.environ.get("FN_TOOLS", REPO / "build/dev/tests/tools")) / "repo
 DEVICES = {"phone": {"viewport": {"width": 360, "height": 740}, "is_mobile": True, "has_touch": True},
            "desk": {"viewport": {"width": 1280, "height": 900}}}
 # runs, steps, parameters, metrics beyond the usual ones
-PAGES = {"three": (3, 120, 6, 0), "one": (1, 30, 5, 0), "many": (13, 20, 3, 0), "hostile": (4, 60, 4, 1, "hostile")}
+PAGES = {"three": (3, 120, 6, 0), "one": (1, 30, 5, 0), "many": (13, 20, 3, 0), "hostile": (4, 60, 4, 1, "hostile"),
+         "few": (3, 2, 0, 0)}
 
 
 @pytest.fixture(scope="module")
@@ -91,6 +92,16 @@ def test_accessible_and_fits(visit, name, device, scheme):
     assert_fits(page)
     for button in page.locator("button:visible, select:visible, nav a").all():
         assert button.bounding_box()["height"] >= 24, button  # WCAG 2.5.8
+
+
+@pytest.mark.parametrize("device", ["phone", "desk"])
+def test_two_axes_fit(visit, device):
+    """One parameter that differs: neither cut off on a phone nor as large as a desk is wide."""
+    page = visit("few", device)
+    assert page.locator("#parallel-chart .axis-name").count() == 2
+    room, drawn = page.evaluate("""() => { const e = document.querySelector('#parallel-chart .scroll');
+        return [[e.clientWidth, e.clientHeight], [e.scrollWidth, e.scrollHeight]]; }""")
+    assert room == drawn and room[1] <= 400
 
 
 @pytest.mark.parametrize("device", ["phone", "desk"])

@@ -116,6 +116,9 @@ static inline void made_params(made_runs *m, fn_report_run *run, size_t r, const
   fn_report_pair *params = fn_arena_alloc(&m->arena, o->n_params + 5, sizeof *params);
   size_t n = 0;
   params[n++] = (fn_report_pair){"train.learning_rate", made_text(m, "%g", 1e-5 * pow(3, (double)(r % 6)))};
+  run->params = params;
+  run->n_params = n;
+  if (o->n_params == 0) return; /* one that differs, and no other */
   params[n++] = (fn_report_pair){"train.batch_size", made_text(m, "%d", 8 << (r % 3))};
   params[n++] = (fn_report_pair){"model.hidden_dropout_prob", made_text(m, "%g", 0.05 * (double)(1 + r % 4))};
   if (r != 2) params[n++] = (fn_report_pair){"preset", o->hostile ? MADE_HOSTILE : presets[r % 3]};
