@@ -14,26 +14,9 @@ typedef struct calibrate {
   fn_fit_rows rows;
   fn_calibration calibration;
   fn_buf table;
-  size_t n_shown;
-  uint64_t shown_ns;
+  fn_cli_rows shown;
   bool quiet_training; /* the model's own logits decide nothing */
 } calibrate;
-
-static bool on_rows(void *arg, size_t n_done, size_t n_rows) {
-  calibrate *c = arg;
-  uint64_t now = fn_clock_ns();
-  if (now - c->shown_ns > 200 * 1000000ull) {
-    c->shown_ns = now;
-    fn_cli_progress(c->cli, "%zu of %zu rows", n_done, n_rows);
-  }
-  return !fn_cli_stop_requested();
-}
-
-static void on_refused(void *arg, const char *message) {
-  enum { SHOWN = 5 };
-  calibrate *c = arg;
-  if (c->n_shown++ < SHOWN) fn_cli_warn(c->cli, "%s", message);
-}
 
 static void on_skipped(void *arg, const char *why) {
   calibrate *c = arg;
@@ -117,7 +100,8 @@ static void on_fitted(void *arg, const fn_fitted *f) {
 /* ---- rows ---- */
 
 static fn_status take_labelled(calibrate *c, fn_labelled *labelled, fn_err *err) {
-  fn_status status = fn_fit_rows_add_session(&c->rows, c->model.session, c->info, labelled, on_rows, c, err);
+  fn_status status =
+      fn_fit_rows_add_session(&c->rows, c->model.session, c->info, labelled, fn_cli_rows_progress, &c->shown, err);
   fn_labelled_deinit(labelled);
   return status;
 }
@@ -148,8 +132,8 @@ static fn_status take_file(calibrate *c, const char *path, bool is_table, fn_err
   fn_hash_format(c->calibration.data, hash);
   if (is_table) return fn_fit_rows_add_file(&c->rows, path, &c->data_options, err);
   fn_labelled labelled;
-  FN_TRY(
-      fn_labelled_from_file(&labelled, path, fn_session_mode(c->model.session), &c->data_options, on_refused, c, err));
+  FN_TRY(fn_labelled_from_file(&labelled, path, fn_session_mode(c->model.session), &c->data_options,
+                               fn_cli_rows_refused, &c->shown, err));
   return take_labelled(c, &labelled, err);
 }
 
@@ -250,7 +234,7 @@ static fn_status calibrate_all(calibrate *c, const fn_cli_args *args, fn_err *er
 static fn_status run(const fn_cli *cli, const fn_cli_args *args, fn_err *err) {
   calibrate *c = fn_mem_calloc(1, sizeof *c);
   if (c == NULL) return fn_err_no_memory(err, "a calibration");
-  c->cli = cli;
+  c->cli = c->shown.cli = cli;
   fn_arena_init(&c->rows.arena);
   fn_buf_init(&c->table, 0);
   fn_status status = calibrate_all(c, args, err);

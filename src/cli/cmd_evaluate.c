@@ -15,31 +15,13 @@ typedef struct evaluate {
   fn_dataset *training; /* where the baselines are trained: --train, or dataset; NULL: none */
   fn_labelled rows;
   fn_evaluation evaluation;
-  size_t n_shown; /* rows left out that were reported */
-  uint64_t shown_ns;
+  fn_cli_rows shown;
 } evaluate;
-
-static bool on_rows(void *arg, size_t n_done, size_t n_rows) {
-  evaluate *e = arg;
-  uint64_t now = fn_clock_ns();
-  if (now - e->shown_ns > 200 * 1000000ull) {
-    e->shown_ns = now;
-    fn_cli_progress(e->cli, "%zu of %zu rows", n_done, n_rows);
-  }
-  return !fn_cli_stop_requested();
-}
 
 static bool on_trial(void *arg, const fn_linear_trial *trial) {
   evaluate *e = arg;
   fn_cli_progress(e->cli, "linear baseline: %s n-grams, C = %g", trial->family, trial->c);
   return !fn_cli_stop_requested();
-}
-
-/* The first few; their number follows. */
-static void on_refused(void *arg, const char *message) {
-  enum { SHOWN = 5 };
-  evaluate *e = arg;
-  if (e->n_shown++ < SHOWN) fn_cli_warn(e->cli, "%s", message);
 }
 
 static fn_status open_data(evaluate *e, const char *data, fn_split split, bool split_given, const char *train,
@@ -51,8 +33,8 @@ static fn_status open_data(evaluate *e, const char *data, fn_split split, bool s
   } else {
     if (split_given)
       return fn_err_set(err, FN_E_INVALID, "--split: %s is a file; only prepared datasets have splits", data);
-    FN_TRY(
-        fn_labelled_from_file(&e->rows, data, fn_session_mode(e->model.session), &e->data_options, on_refused, e, err));
+    FN_TRY(fn_labelled_from_file(&e->rows, data, fn_session_mode(e->model.session), &e->data_options,
+                                 fn_cli_rows_refused, &e->shown, err));
   }
   if (train != NULL) FN_TRY(fn_dataset_open(&e->training, train, err));
   return FN_OK;
@@ -79,8 +61,8 @@ static void remark(const evaluate *e, fn_split split) {
 }
 
 static fn_status add_model(evaluate *e, fn_err *err) {
-  return fn_evaluation_add_model(&e->evaluation, e->model.session, e->info, fn_device_pool(e->model.device), on_rows, e,
-                                 err);
+  return fn_evaluation_add_model(&e->evaluation, e->model.session, e->info, fn_device_pool(e->model.device),
+                                 fn_cli_rows_progress, &e->shown, err);
 }
 
 static fn_status add_baselines(evaluate *e, fn_err *err) {
@@ -148,7 +130,7 @@ static fn_status evaluate_all(evaluate *e, const fn_cli_args *args, fn_err *err)
 }
 
 static fn_status run(const fn_cli *cli, const fn_cli_args *args, fn_err *err) {
-  evaluate e = {.cli = cli};
+  evaluate e = {.cli = cli, .shown = {.cli = cli}};
   fn_status status = evaluate_all(&e, args, err);
   fn_cli_progress_end(cli);
   fn_evaluation_deinit(&e.evaluation);

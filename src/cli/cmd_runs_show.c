@@ -221,7 +221,8 @@ const fn_verb fn_verb_runs_show = {
     .name = "runs",
     .sub = "show",
     .summary =
-        "one run (by an id, a name, a folder, or latest: which began last): metrics, parameters, tags, files, lineage",
+        "one run: metrics, parameters, tags, files and lineage; named by an id, a name, a folder, or latest (which "
+        "began last)",
     .usage = "RUN [--json] [key=value …]",
     .flags = show_flags,
     .options = "track.url track.artifacts",

@@ -68,3 +68,19 @@ fn_status fn_cli_parse_split(fn_split *split_out, const char *name, fn_err *err)
   }
   return fn_err_set(err, FN_E_INVALID, "--split takes train, validation or test, not \"%.40s\"", name);
 }
+
+bool fn_cli_rows_progress(void *rows, size_t n_done, size_t n_rows) {
+  fn_cli_rows *r = rows;
+  const uint64_t now = fn_clock_ns();
+  if (now - r->shown_ns > 200 * 1000000ull) {
+    r->shown_ns = now;
+    fn_cli_progress(r->cli, "%zu of %zu rows", n_done, n_rows);
+  }
+  return !fn_cli_stop_requested();
+}
+
+void fn_cli_rows_refused(void *rows, const char *message) {
+  enum { SHOWN = 5 };
+  fn_cli_rows *r = rows;
+  if (r->n_refused++ < SHOWN) fn_cli_warn(r->cli, "%s", message);
+}

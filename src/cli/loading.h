@@ -32,6 +32,15 @@ FN_NODISCARD fn_status fn_cli_find_model(char **path_out, const fn_cli *cli, con
 FN_NODISCARD fn_status fn_cli_find_directory(char **path_out, const fn_cli *cli, const char *name, fn_err *err);
 void fn_cli_unload_model(fn_cli_model *model);
 
+/* What is shown of rows while they are read and computed. */
+typedef struct fn_cli_rows {
+  const fn_cli *cli;
+  size_t n_refused;
+  uint64_t shown_ns;
+} fn_cli_rows;
+bool fn_cli_rows_progress(void *rows, size_t n_done, size_t n_rows); /* false: somebody asked to stop */
+void fn_cli_rows_refused(void *rows, const char *message);           /* the first five; the verb tells their number */
+
 /* train, validation or test; FN_E_INVALID otherwise. */
 FN_NODISCARD fn_status fn_cli_parse_split(fn_split *split_out, const char *name, fn_err *err);
 

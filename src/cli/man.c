@@ -20,8 +20,8 @@ static void text(fn_buf *out, const char *s) {
   }
 }
 
-static void heading(fn_buf *out, const char *macro, const char *title) {
-  fn_buf_printf(out, ".%s \"", macro);
+static void heading(fn_buf *out, const char *title) {
+  fn_buf_append_str(out, ".SS \"");
   text(out, title);
   fn_buf_append_str(out, "\"\n");
 }
@@ -54,7 +54,7 @@ static void examples_of(fn_buf *out, const fn_verb *v) {
 static void verb(fn_buf *out, const fn_verb *v) {
   char name[64];
   snprintf(name, sizeof name, "fakenews %s%s%s", v->name, v->sub ? " " : "", v->sub ? v->sub : "");
-  heading(out, "SS", name + sizeof "fakenews");
+  heading(out, name + sizeof "fakenews");
   text(out, v->summary);
   fn_buf_append_str(out, ".\n.PP\n\\fB");
   text(out, name);
@@ -82,7 +82,7 @@ static void settings(fn_buf *out) {
                          "defaults, groups (\\fBpreset\\fR=\\fIname\\fR), \\fB\\-\\-config\\fR \\fIFILE\\fR, "
                          "\\fI.env\\fR, \\fBFAKENEWS_GROUP_KEY\\fR in the environment, the command line.\n");
   for (size_t t = 0; t < fn_cli_n_tables; t++) {
-    heading(out, "SS", fn_cli_tables[t]->title);
+    heading(out, fn_cli_tables[t]->title);
     for (size_t i = 0; i < fn_cli_tables[t]->n_options; i++) setting(out, &fn_cli_tables[t]->options[i]);
   }
 }

@@ -5,10 +5,10 @@
 enum { MAX_HEAD_BYTES = 4096, MAX_PACKED_BYTES = 64 << 20, MAX_LINKS = 5 };
 
 /* First line of FOLDER/NAME, trimmed; false when there is none. */
-static bool read_line(fn_buf *out, const char *folder, const char *name, size_t max_bytes) {
+static bool read_line(fn_buf *out, const char *folder, const char *name) {
   FN_AUTO_FREE char *path = fn_path_join(folder, name);
   fn_buf_reset(out);
-  if (!path || fn_path_is_dir(path) || fn_file_read(out, path, max_bytes, NULL) != FN_OK || out->length == 0)
+  if (!path || fn_path_is_dir(path) || fn_file_read(out, path, MAX_HEAD_BYTES, NULL) != FN_OK || out->length == 0)
     return false;
   out->length = strcspn(out->data, "\r\n");
   out->data[out->length] = '\0';
@@ -53,13 +53,13 @@ static void resolve(fn_source_revision *out, const char *own, const char *shared
   FN_AUTO_BUF fn_buf line;
   char name[400] = "";
   fn_buf_init(&line, MAX_HEAD_BYTES + 16);
-  if (!read_line(&line, own, "HEAD", MAX_HEAD_BYTES)) return;
+  if (!read_line(&line, own, "HEAD")) return;
   for (int i = 0; i < MAX_LINKS; i++) {
     if (take_commit(out, fn_buf_str(&line)) || strncmp(line.data, "ref: ", 5) != 0) return;
     if (!is_plain_reference(line.data + 5)) return;
     snprintf(name, sizeof name, "%s", line.data + 5);
     if (strncmp(name, "refs/heads/", 11) == 0) snprintf(out->branch, sizeof out->branch, "%.200s", name + 11);
-    if (read_line(&line, own, name, MAX_HEAD_BYTES) || read_line(&line, shared, name, MAX_HEAD_BYTES)) continue;
+    if (read_line(&line, own, name) || read_line(&line, shared, name)) continue;
     (void)find_packed(out, shared, name);
     return;
   }
@@ -73,11 +73,11 @@ static void look_at(fn_source_revision *out, const char *folder, const char *pat
     resolve(out, path, path);
     return;
   }
-  if (!read_line(&line, folder, ".git", MAX_HEAD_BYTES) || strncmp(line.data, "gitdir: ", 8) != 0) return;
+  if (!read_line(&line, folder, ".git") || strncmp(line.data, "gitdir: ", 8) != 0) return;
   FN_AUTO_FREE char *own = fn_path_join(folder, line.data + 8);
   if (!own) return;
   FN_AUTO_FREE char *shared =
-      read_line(&line, own, "commondir", MAX_HEAD_BYTES) ? fn_path_join(own, line.data) : fn_str_dup(fn_str_from(own));
+      read_line(&line, own, "commondir") ? fn_path_join(own, line.data) : fn_str_dup(fn_str_from(own));
   if (shared) resolve(out, own, shared);
 }
 
