@@ -273,13 +273,22 @@ fn_status fn_tracking_row_active(fn_run_row *row_out, fn_tracking *t, const char
   return FN_OK;
 }
 
+/* The time by which a run is heard of: the server's, which all machines share, where there is one. */
+static fn_status store_now(int64_t *now_out, fn_tracking *t, fn_err *err) {
+  *now_out = fn_clock_unix_ms();
+  if (fn_sql_get_kind(t->sql) == FN_SQL_SQLITE) return FN_OK;
+  return fn_sql_query(t->sql, "SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)", NULL, 0,
+                      fn_sql_take_int, now_out, err);
+}
+
 static bool is_run_id(const char *id) {
   return strlen(id) == FN_RUN_ID_LENGTH - 1 && strspn(id, "0123456789abcdef") == FN_RUN_ID_LENGTH - 1;
 }
 
 static fn_status begin_run(fn_tracking *t, void *arg, fn_err *err) {
   const fn_run_info *run = arg;
-  const int64_t now = fn_clock_unix_ms();
+  int64_t now = 0;
+  FN_TRY(store_now(&now, t, err));
   const fn_sql_value values[] = {fn_sql_text(run->id),
                                  fn_sql_text(run->parent),
                                  fn_sql_int(run->experiment),
@@ -336,9 +345,12 @@ fn_status fn_tracking_run_end(fn_tracking *t, const char *id, fn_run_status stat
 }
 
 fn_status fn_tracking_beat(fn_tracking *t, const char *id, fn_err *err) {
-  /* The later of the two: neither a clock set back nor one that was wrong at the start makes the run look silent. */
-  const int64_t now = fn_clock_unix_ms(), counted = fn_run_clock_ms(&t->clock);
-  const fn_sql_value values[] = {fn_sql_text(id), fn_sql_int(now > counted ? now : counted), fn_sql_int(FN_RUN_RUNNING),
+  int64_t now = 0;
+  FN_TRY(store_now(&now, t, err));
+  /* Of our own clock the later: neither one set back nor one that was wrong at the start makes the run look silent. */
+  const int64_t counted = fn_run_clock_ms(&t->clock);
+  if (fn_sql_get_kind(t->sql) == FN_SQL_SQLITE && counted > now) now = counted;
+  const fn_sql_value values[] = {fn_sql_text(id), fn_sql_int(now), fn_sql_int(FN_RUN_RUNNING),
                                  fn_sql_int(FN_RUN_INTERRUPTED)};
   /* Somebody on another machine may have taken the run for dead: it is not. */
   return fn_sql_run(t->sql,
@@ -400,10 +412,11 @@ static fn_status end_dead(size_t *n_ended, fn_tracking *t, const reaping *r, fn_
 
 fn_status fn_tracking_reap(int64_t *gone_out, size_t *n_out, size_t max, fn_tracking *t, fn_err *err) {
   const fn_sql_value running = fn_sql_int(FN_RUN_RUNNING);
+  int64_t now = 0;
   *n_out = 0;
+  FN_TRY(store_now(&now, t, err));
   for (size_t n_ended = MAX_REAPED; n_ended == MAX_REAPED;) {
-    reaping r = {
-        .self = &t->self, .now = fn_clock_unix_ms(), .max = t->read_only && max < MAX_REAPED ? max : MAX_REAPED};
+    reaping r = {.self = &t->self, .now = now, .max = t->read_only && max < MAX_REAPED ? max : MAX_REAPED};
     FN_TRY(fn_sql_query(t->sql,
                         "SELECT number, host, space, pid, started, heard_ms FROM runs WHERE status = $1 ORDER BY number"
                         " LIMIT 10000",

@@ -21,6 +21,7 @@ from terminal_support import on_terminal
 from train_support import TINY, bare_environment, metrics, overwrite_tensor, prepare, same_tree, wait_for, write_corpus
 
 UNIT = Path(os.environ.get("FN_TOOLS", "build/dev/tests/tools")).resolve().parent / "unit"
+FAULT = UNIT.parent / "tools/libfault.so"
 TRAIN = ["--init", "scratch", *TINY, "train.save_every=3", "train.evaluate_every=7"]
 
 
@@ -503,6 +504,11 @@ def test_postgresql(fakenews, data, tmp_path):
         assert "val/loss" in fakenews("runs", "show", run["run_id"][:6], env=env).stdout
         done = fakenews("train", "--resume", "run", env=env)
         assert done.code == 0, done
+        # Of another machine nothing was heard for ten minutes by the server's clock; ours is an hour late.
+        cluster.sql("UPDATE runs SET host = 'elsewhere', status = 0, "
+                    "heard_ms = CAST(EXTRACT(EPOCH FROM now()) * 1000 AS BIGINT) - 600000")
+        late = {**env, "LD_PRELOAD": str(FAULT), "FN_FAULT_CLOCK": "1", "ASAN_OPTIONS": "verify_asan_link_order=0"}
+        assert {run["status"] for run in lines(fakenews("runs", "list", env=late))} == {"INTERRUPTED"}
         cluster.stop()
         done = fakenews("train", "--data", data, "--out", "alone", *TRAIN, env=env)
         told = [line for line in done.stderr.splitlines() if line.startswith("warning: ")]

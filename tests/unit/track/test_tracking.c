@@ -399,7 +399,10 @@ static void test_clock_set_back(void **state) {
   store_add(t, ID_A, "back", 5000);
   set_host(t, "elsewhere", now);
   assert_ok(fn_tracking_beat(t, ID_A, &err));
-  assert_true(number_of(t, "SELECT heard_ms FROM runs") >= now + 3600000);
+  if (store_is_sqlite()) /* a server's clock is everybody's */
+    assert_true(number_of(t, "SELECT heard_ms FROM runs") >= now + 3600000);
+  else
+    assert_in_range(number_of(t, "SELECT heard_ms FROM runs"), now, now + 3000000);
   assert_ok(fn_tracking_run_end(t, ID_A, FN_RUN_FINISHED, 4000, &err));
   assert_int_equal(number_of(t, "SELECT end_ms FROM runs"), 5000);
   set_host(t, "elsewhere", 4000);
