@@ -63,6 +63,9 @@ static fn_status fail(const connection *c, int code, fn_err *err) {
     return fn_err_set(err, FN_E_INVALID, "%s: a folder; the name of a database is accepted", c->where);
   if (why != 0 && access(c->path, R_OK) != 0)
     return fn_err_set(err, FN_E_IO, "%s: cannot be read: this user may not (SQLite: %s)", c->where, text);
+  if (code == SQLITE_IOERR_SHMSIZE) /* also to read */
+    return fn_err_set(err, FN_E_IO, "%s: the disk is full: no index of its log can be made beside it (SQLite: %s)",
+                      c->where, text);
   if (why == 0) return fn_err_set(err, status_of(code), "%s: SQLite: %s (%d)", c->where, text, code);
   return fn_err_set(err, FN_E_IO, "%s: cannot be changed: %s (SQLite: %s)", c->where,
                     why == EROFS ? "the file system is read-only" : "this user may not write the file or its folder",
