@@ -140,11 +140,11 @@ static fn_status find_run(add *a, const char *name, fn_err *err) {
   }
   const fn_status status = fn_tracking_find(a->run_id, a->r->tracking, name, err);
   if (status == FN_E_NOT_FOUND)
-    return fn_err_set(
-        err, status,
-        "no run \"%.100s\": accepted are an id or its first digits, a name, a run folder, latest, the Hugging "
-        "Face directory of a model, or a packed file (.fnm)",
-        name);
+    return fn_err_set(err, status,
+                      "no run \"%.100s\": accepted are an id or its first digits, a name, a run folder, latest (which "
+                      "began last), the "
+                      "Hugging Face directory of a model, or a packed file (.fnm)",
+                      name);
   FN_TRY(status);
   FN_TRY(fn_tracking_get_run(a->r->tracking, a->run_id, keep_run, a, err));
   if (!a->folder || !fn_cli_is_folder_of(a->folder, a->run_id)) return fetch_run(a, err);
