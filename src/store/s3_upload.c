@@ -203,12 +203,16 @@ static fn_status complete(upload *u, fn_err *err) {
   return u->store->driver->explain(u->store, &answer, u->key, err);
 }
 
-/* Otherwise its parts are paid for until somebody finds them. */
-static void abort_upload(fn_store *store, const char *key, const char *id) {
+/* Otherwise its parts are paid for until somebody finds them. patient: with attempts, as the service is there. False:
+ * it may still be there. What failed before is what is told. */
+static bool abort_upload(fn_store *store, const char *key, const char *id, bool patient) {
   const fn_call_pair query[] = {{"uploadId", id}};
   const fn_store_call call = {.method = "DELETE", .key = key, .query = query, .n_query = 1, .total = -1};
   FN_AUTO_ANSWER fn_call_answer answer = {0};
-  if (*id) (void)!store->driver->call(&answer, store, &call, NULL); /* what failed before is what is told */
+  if (!*id) return true;
+  const fn_status status =
+      patient ? fn_store_run(&answer, store, &call, NULL) : store->driver->call(&answer, store, &call, NULL);
+  return status == FN_OK && ((answer.status >= 200 && answer.status < 300) || answer.status == 404);
 }
 
 void fn_s3_drop_upload(fn_store *store, const char *key) {
@@ -217,8 +221,7 @@ void fn_s3_drop_upload(fn_store *store, const char *key) {
   fn_upload_claim(&u, store);
   FN_AUTO_FREE char *other = NULL;
   (void)!fn_upload_recall(&other, store, &u); /* no file has no digest */
-  if (other) abort_upload(store, key, other);
-  if (other) fn_upload_forget(store, &u);
+  if (other && abort_upload(store, key, other, true)) fn_upload_forget(store, &u);
   fn_upload_release(&u, store);
 }
 
@@ -232,7 +235,7 @@ static fn_status run(upload *u, fn_err *err) {
   FN_AUTO_FREE char *other = NULL;
   FN_AUTO_FREE char *kept = fn_upload_recall(&other, u->store, &u->memory);
   bool goes_on = false;
-  if (other) abort_upload(u->store, u->key, other); /* of the file that was here before */
+  if (other) (void)abort_upload(u->store, u->key, other, true); /* of the file that was here before */
   if (kept && strlen(kept) < sizeof u->id) {
     memcpy(u->id, kept, strlen(kept) + 1);
     const fn_status listed = list_parts(&goes_on, u, err);
@@ -243,13 +246,14 @@ static fn_status run(upload *u, fn_err *err) {
       return FN_OK;
     }
     goes_on = goes_on && listed == FN_OK;
-    if (listed != FN_OK) abort_upload(u->store, u->key, u->id);
+    if (!goes_on) (void)abort_upload(u->store, u->key, u->id, true);
   }
   if (!goes_on) FN_TRY(create(u, err));
   fn_status status = put_parts(u, err);
   if (status == FN_OK) status = complete(u, err);
   if (status == FN_E_NOT_FOUND && !is_stored(u)) { /* somebody removed the upload in between */
     memset(u->parts, 0, u->n * sizeof *u->parts);
+    (void)abort_upload(u->store, u->key, u->id, true); /* or somebody in between says so */
     FN_TRY(create(u, err));
     status = put_parts(u, err);
     if (status == FN_OK) status = complete(u, err);
@@ -257,10 +261,10 @@ static fn_status run(upload *u, fn_err *err) {
     status = FN_OK;
   }
   /* What may pass, or was stopped, goes on with the same call when there is a memory of it. */
-  const bool keep = u->memory.fd >= 0 && (status == FN_E_IO || status == FN_E_CANCELLED);
-  if (status != FN_OK && !keep) abort_upload(u->store, u->key, u->id);
-  if (!keep) fn_upload_forget(u->store, &u->memory);
-  if (status == FN_OK || !keep || !err) return status;
+  const bool passes = status == FN_E_IO || status == FN_E_CANCELLED, keep = u->memory.fd >= 0 && passes;
+  const bool ended = status == FN_OK || (!keep && abort_upload(u->store, u->key, u->id, !passes));
+  if (ended) fn_upload_forget(u->store, &u->memory); /* else the next call for this key ends it */
+  if (!keep || !err) return status;
   char text[sizeof err->message];
   memcpy(text, err->message, sizeof text);
   return fn_err_set(err, status, "%.850s; the parts that arrived are kept there, the same call goes on with them",

@@ -600,6 +600,16 @@ def test_s3_upload_that_fails_at_the_end_in_a_good_answer(serve, s3, tmp_path):
     server = serve(*begun, late, answer(200, "<R><ETag>x</ETag></R>"))  # it may pass, as a 500 does
     assert s3(server, "put", "k", tmp_path / "source", **PARTS)["outcome"] == "ok"
     assert [r.command for r in server.requests] == ["POST", "PUT", "PUT", "POST", "POST"]
+    # One that cannot succeed is removed there, with more attempts than one; where that fails too the next call does it.
+    denied, one = answer(403, "<Error><Code>AccessDenied</Code></Error>"), {**PARTS, "store.connections": 1}
+    server = serve(begun[0], denied, status(503), status(204))
+    assert s3(server, "put", "k", tmp_path / "source", **one)["outcome"] == "invalid"
+    assert [r.command for r in server.requests] == ["POST", "PUT", "DELETE", "DELETE"]
+    server, state = serve(begun[0], denied, *[status(503)] * 4, status(204), status(200, ETag='"1"')), tmp_path / "state"
+    assert s3(server, "put", "k", tmp_path / "source", "state", state, **one)["outcome"] == "invalid"
+    (tmp_path / "source").write_bytes(b"short")
+    assert s3(server, "put", "k", tmp_path / "source", "state", state, **one)["outcome"] == "ok"
+    assert [r.command for r in server.requests] == ["POST", "PUT", *["DELETE"] * 5, "PUT"] and "uploadId=u1" in server.paths()[-2]
 
 
 def test_s3_failures_that_pass_whatever_their_status(serve, s3, tmp_path):
