@@ -22,9 +22,7 @@ static fn_status check_sinks(bool *any, const fn_cli *cli, const fn_track_option
 }
 
 static fn_status check_parent(const fn_track_options *o, fn_err *err) {
-  if (!o->parent ||
-      (strlen(o->parent) == FN_RUN_ID_LENGTH - 1 && strspn(o->parent, "0123456789abcdef") == FN_RUN_ID_LENGTH - 1))
-    return FN_OK;
+  if (!o->parent || fn_run_id_is_valid(o->parent)) return FN_OK;
   return fn_err_set(err, FN_E_INVALID, "track.parent: \"%.60s\" is not the id of a run (32 hexadecimal digits)",
                     o->parent);
 }

@@ -14,10 +14,6 @@ typedef struct record {
   int64_t start_ms;
 } record;
 
-static bool is_id(const char *text) {
-  return strlen(text) == FN_RUN_ID_LENGTH - 1 && strspn(text, "0123456789abcdef") == FN_RUN_ID_LENGTH - 1;
-}
-
 static fn_status read_record(record *r, const char *path, fn_err *err) {
   FN_TRY(fn_json_load(&r->root, path, MAX_BYTES, err));
   FN_TRY(fn_json_get_string(&r->id, r->root, "id", NULL, path, err));
@@ -26,7 +22,7 @@ static fn_status read_record(record *r, const char *path, fn_err *err) {
   FN_TRY(fn_json_get_string(&r->url, r->root, "url", "", path, err));
   FN_TRY(fn_json_get_string(&r->artifacts, r->root, "artifacts", "", path, err));
   FN_TRY(fn_json_get_int(&r->start_ms, r->root, "start_ms", 0, INT64_MAX, NULL, path, err));
-  if (!is_id(r->id) || (*r->parent && !is_id(r->parent)))
+  if (!fn_run_id_is_valid(r->id) || (*r->parent && !fn_run_id_is_valid(r->parent)))
     return fn_err_set(err, FN_E_INVALID, "%s: the id has 32 hexadecimal digits", path);
   return FN_OK;
 }

@@ -337,7 +337,7 @@ static fn_status find_parent(fn_mlflow_sender *s, const char *id, fn_err *err) {
 /* *out NULL: the server does not have it (yet). */
 static fn_status parent_of(const char **out, fn_mlflow_sender *s, const char *id, fn_err *err) {
   *out = id;
-  if (strspn(id, "0123456789abcdef") != FN_RUN_ID_LENGTH - 1 || strlen(id) != FN_RUN_ID_LENGTH - 1) return FN_OK;
+  if (!fn_run_id_is_valid(id)) return FN_OK;
   if (!s->parent[0]) FN_TRY(find_parent(s, id, err));
   memcpy(s->missing, s->parent[0] ? "" : id, s->parent[0] ? 1 : sizeof s->missing);
   *out = s->parent[0] ? s->parent : NULL;

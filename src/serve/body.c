@@ -31,13 +31,12 @@ fn_progress fn_body_json(json_t **object_out, fn_exchange *x, const char *const 
                             (int)(type.length < 80 ? type.length : 80), type.data);
   if (x->request.body.length == 0) return fn_exchange_fail(x, 400, "no_body", "a JSON object is needed as the body");
   const fn_status status = fn_json_read(&value, x->request.body, FN_JSON_LARGE_AS_REAL | FN_JSON_REFUSE_NUL, &error);
-  if (status == FN_E_NO_MEMORY) return fn_exchange_fail(x, 503, "no_memory", "memory is short; try again later");
+  if (status == FN_E_NO_MEMORY) return fn_exchange_no_memory(x);
   if (status != FN_OK) {
     return fn_exchange_fail(x, 400, "no_json", "the body is no JSON: line %d, column %d: %s", error.line, error.column,
                             error.what);
   }
-  if (!fn_exchange_defer(x, release, value))
-    return fn_exchange_fail(x, 503, "no_memory", "memory is short; try again later");
+  if (!fn_exchange_defer(x, release, value)) return fn_exchange_no_memory(x);
   if (!json_is_object(value)) return fn_exchange_fail(x, 422, "no_object", "the body must be a JSON object");
   if (known != NULL && check_members(x, value, known) == FN_EXCHANGE_DONE) return FN_EXCHANGE_DONE;
   *object_out = value;

@@ -178,12 +178,16 @@ fn_progress fn_exchange_fail(fn_exchange *x, int http_status, const char *code, 
   return FN_EXCHANGE_DONE;
 }
 
+fn_progress fn_exchange_no_memory(fn_exchange *x) {
+  return fn_exchange_fail(x, 503, "no_memory", "memory is short; try again later");
+}
+
 fn_progress fn_exchange_fail_err(fn_exchange *x, const fn_err *err) {
   return fn_exchange_fail(x, fn_status_http(err->status), fn_status_name(err->status), "%s", err->message);
 }
 
 fn_progress fn_exchange_json(fn_exchange *x, int http_status) {
-  if (x->response.body.failed) return fn_exchange_fail(x, 503, "no_memory", "memory is short; try again later");
+  if (x->response.body.failed) return fn_exchange_no_memory(x);
   x->response.status = http_status;
   x->response.content_type = "application/json";
   return FN_EXCHANGE_DONE;

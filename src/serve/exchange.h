@@ -119,6 +119,8 @@ fn_progress fn_exchange_fail(fn_exchange *x, int http_status, const char *code, 
     FN_PRINTF(4, 5);
 /* The same from an error of the library: 4xx for what the client sent, 5xx for ours. */
 fn_progress fn_exchange_fail_err(fn_exchange *x, const fn_err *err);
+/* 503: memory is short. */
+fn_progress fn_exchange_no_memory(fn_exchange *x);
 /* Fills in a JSON response whose body was written to x->response.body. */
 fn_progress fn_exchange_json(fn_exchange *x, int http_status);
 

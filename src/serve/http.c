@@ -333,7 +333,7 @@ static bool read_headers(call *c) {
 static fn_progress look_at_headers(call *c, const char *method, const char *version) {
   fn_exchange *x = &c->exchange;
   c->closes = true; /* when it is refused: whatever body follows is not read */
-  if (!read_headers(c)) return fn_exchange_fail(x, 503, "no_memory", "memory is short; try again later");
+  if (!read_headers(c)) return fn_exchange_no_memory(x);
   read_peer(c);
   fn_http_read_method(&x->request, method);
   fn_http_choose_id(x);

@@ -5,10 +5,6 @@
 
 #include <stdio.h>
 
-static fn_progress out_of_memory(fn_exchange *x) {
-  return fn_exchange_fail(x, 503, "no_memory", "memory is short; try again later");
-}
-
 static void release_json(void *value) {
   json_decref(value);
 }
@@ -38,7 +34,7 @@ fn_progress fn_items_add(fn_items *items, fn_exchange *x, fn_str title, fn_str t
     return fn_exchange_fail(x, 413, "too_many", "more than %zu articles in one request (serve.max_items)", max);
   if (fn_str_trim(title).length == 0 && fn_str_trim(text).length == 0)
     return fn_exchange_fail(x, status, "empty", "%s: article %zu has no words", where, items->n);
-  if (!grow(items, x)) return out_of_memory(x);
+  if (!grow(items, x)) return fn_exchange_no_memory(x);
   items->articles[items->n++] = (fn_article){.title = title, .text = text};
   return FN_EXCHANGE_PENDING;
 }
@@ -153,8 +149,8 @@ static fn_progress add_row(fn_items *items, fn_exchange *x, const fn_input *in, 
   size_t i;
   fn_str title = fn_str_from(""), text = fn_str_from("");
   if (row->status != FN_OK) return fn_exchange_fail(x, status, "invalid", "%s", row->message);
-  if (fn_input_find(&i, in, "title") && !copy(&title, x, row->fields[i])) return out_of_memory(x);
-  if (fn_input_find(&i, in, "text") && !copy(&text, x, row->fields[i])) return out_of_memory(x);
+  if (fn_input_find(&i, in, "title") && !copy(&title, x, row->fields[i])) return fn_exchange_no_memory(x);
+  if (fn_input_find(&i, in, "text") && !copy(&text, x, row->fields[i])) return fn_exchange_no_memory(x);
   return fn_items_add(items, x, title, text, "the body", status);
 }
 
@@ -196,9 +192,9 @@ fn_progress fn_items_read_lines(fn_items *items, fn_exchange *x, fn_str body, in
     char where[32];
     snprintf(where, sizeof where, "line %zu", number);
     const fn_status read = fn_json_read(&value, line, FN_JSON_LARGE_AS_REAL | FN_JSON_REFUSE_NUL, &error);
-    if (read == FN_E_NO_MEMORY) return out_of_memory(x);
+    if (read == FN_E_NO_MEMORY) return fn_exchange_no_memory(x);
     if (read != FN_OK) return fn_exchange_fail(x, status, "no_json", "%s is no JSON: %s", where, error.what);
-    if (!fn_exchange_defer(x, release_json, value)) return out_of_memory(x);
+    if (!fn_exchange_defer(x, release_json, value)) return fn_exchange_no_memory(x);
     if (read_one(items, x, value, where, status) == FN_EXCHANGE_DONE) return FN_EXCHANGE_DONE;
   }
   return FN_EXCHANGE_PENDING;

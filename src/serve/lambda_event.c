@@ -27,10 +27,6 @@ static fn_str member(const json_t *object, const char *key) {
 static const json_t *inside(const json_t *object, const char *a, const char *b) {
   return json_object_get(json_object_get(object, a), b);
 }
-static fn_progress no_memory(fn_exchange *x) {
-  return fn_exchange_fail(x, 503, "no_memory", "memory is short; try again later");
-}
-
 static void release(void *value) {
   json_decref(value);
 }
@@ -95,7 +91,7 @@ static fn_progress add_cookies(fields *f, fn_exchange *x, const json_t *cookies)
   }
   if (all.length == 0) return FN_EXCHANGE_PENDING;
   const char *copy = all.failed ? NULL : fn_arena_strndup(&x->arena, all.data, all.length);
-  if (copy == NULL || f->n == f->capacity) return no_memory(x);
+  if (copy == NULL || f->n == f->capacity) return fn_exchange_no_memory(x);
   f->at[f->n++] = (fn_field){fn_str_from("Cookie"), fn_str_make(copy, all.length)};
   return FN_EXCHANGE_PENDING;
 }
@@ -110,7 +106,7 @@ static bool has(const fields *f, const char *name) {
 static fn_progress read_headers(reading *r, const json_t *object) {
   fn_exchange *x = r->exchange;
   fields f;
-  if (!make_fields(&f, x)) return no_memory(x);
+  if (!make_fields(&f, x)) return fn_exchange_no_memory(x);
   if (add_fields(&f, x, object) == FN_EXCHANGE_DONE) return FN_EXCHANGE_DONE;
   const json_t *cookies = json_object_get(r->root, "cookies");
   if (r->event.kind == FN_LAMBDA_HTTP && json_is_array(cookies) && !has(&f, "Cookie") &&
@@ -135,7 +131,7 @@ static fn_progress read_parameters(reading *r) {
     if (x->request.parameters != NULL) return FN_EXCHANGE_PENDING;
     return fn_exchange_fail(x, 400, "bad_target", "the query has more than 100 parameters");
   }
-  if (!make_fields(&f, x)) return no_memory(x);
+  if (!make_fields(&f, x)) return fn_exchange_no_memory(x);
   const json_t *given = pick(r->root, "multiValueQueryStringParameters", "queryStringParameters");
   if (add_fields(&f, x, given) == FN_EXCHANGE_DONE) return FN_EXCHANGE_DONE;
   for (size_t i = 0; r->event.kind == FN_LAMBDA_BALANCER && i < f.n; i++) {
@@ -202,8 +198,8 @@ static fn_progress read_body(reading *r) {
     fn_buf_init(&bytes, 0);
     const bool decoded = fn_base64_decode(&bytes, text), failed = bytes.failed;
     text = fn_buf_str(&bytes);
-    if (bytes.data != NULL && !fn_exchange_defer(x, release_buffer, bytes.data)) return no_memory(x);
-    if (failed) return no_memory(x);
+    if (bytes.data != NULL && !fn_exchange_defer(x, release_buffer, bytes.data)) return fn_exchange_no_memory(x);
+    if (failed) return fn_exchange_no_memory(x);
     if (!decoded)
       return fn_exchange_fail(x, 400, "bad_base64", "\"body\" is no base64, though isBase64Encoded is true");
   }

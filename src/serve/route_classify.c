@@ -5,17 +5,13 @@
 #include "serve/route_handlers.h"
 #include "serve/serve.h"
 
-static fn_progress out_of_memory(fn_exchange *x) {
-  return fn_exchange_fail(x, 503, "no_memory", "memory is short; try again later");
-}
-
 fn_progress fn_handle_classify(fn_exchange *x) {
   static const char *const known[] = {"title", "text", "explain", "prior", NULL};
   json_t *body = NULL;
   const char *key, *wrong;
   if (fn_body_json(&body, x, known) == FN_EXCHANGE_DONE) return FN_EXCHANGE_DONE;
   fn_article *article = fn_arena_alloc(&x->arena, 1, sizeof *article);
-  if (article == NULL) return out_of_memory(x);
+  if (article == NULL) return fn_exchange_no_memory(x);
   if ((wrong = fn_body_article(article, &key, body)) != NULL)
     return fn_exchange_fail(x, 422, "invalid", "%s %s", key, wrong);
   const json_t *explain = json_object_get(body, "explain");
@@ -66,7 +62,7 @@ static fn_progress read_items(fn_article **articles_out, size_t *n_out, fn_excha
   fn_article *articles = fn_arena_alloc(&x->arena, n, sizeof *articles);
   refusal *refusals = fn_arena_alloc(&x->arena, n, sizeof *refusals);
   bool *refused = fn_arena_alloc(&x->arena, n, sizeof *refused);
-  if (articles == NULL || refusals == NULL || refused == NULL) return out_of_memory(x);
+  if (articles == NULL || refusals == NULL || refused == NULL) return fn_exchange_no_memory(x);
   for (size_t i = 0; i < n; i++) {
     const json_t *item = json_array_get(items, i);
     const char *key = "";
@@ -177,7 +173,7 @@ fn_progress fn_handle_tokens(fn_exchange *x) {
   json_t *body = NULL;
   const char *key;
   fn_article *article = fn_arena_alloc(&x->arena, 1, sizeof *article);
-  if (article == NULL) return out_of_memory(x);
+  if (article == NULL) return fn_exchange_no_memory(x);
   if (fn_body_json(&body, x, known) == FN_EXCHANGE_DONE) return FN_EXCHANGE_DONE;
   const char *wrong = fn_body_article(article, &key, body);
   const json_t *title = json_object_get(body, "title");

@@ -146,7 +146,7 @@ fn_progress fn_handle_feedback(fn_exchange *x) {
   if (fn_body_json(&body, x, known) == FN_EXCHANGE_DONE) return FN_EXCHANGE_DONE;
   if (fn_server_log(x->server) == NULL) return no_log(x);
   fn_feedback *f = fn_arena_alloc(&x->arena, 1, sizeof *f);
-  if (f == NULL) return fn_exchange_fail(x, 503, "no_memory", "memory is short; try again later");
+  if (f == NULL) return fn_exchange_no_memory(x);
   if (!read_string(&f->prediction_id, body, "prediction_id") || f->prediction_id.length == 0)
     return fn_exchange_fail(x, 422, "invalid", "prediction_id must be the id of an answer, \"p_…\"");
   if (!read_string(&label, body, "label") || !fn_feedback_label_parse(&f->label, label))
@@ -200,7 +200,7 @@ static void list(fn_exchange *x) {
 fn_progress fn_handle_disputed(fn_exchange *x) {
   const fn_str given = fn_request_parameter(&x->request, "limit");
   int64_t *limit = fn_arena_alloc(&x->arena, 1, sizeof *limit);
-  if (limit == NULL) return fn_exchange_fail(x, 503, "no_memory", "memory is short; try again later");
+  if (limit == NULL) return fn_exchange_no_memory(x);
   *limit = 100;
   if (given.data != NULL && (!fn_str_to_int64(limit, given) || *limit < 1 || *limit > 1000))
     return fn_exchange_fail(x, 422, "invalid", "limit must be a whole number from 1 to 1000");

@@ -228,7 +228,7 @@ fn_progress fn_handle_v2_infer(fn_exchange *x) {
   if (known == FN_EXCHANGE_DONE) return FN_EXCHANGE_DONE;
   infer_request *r = fn_arena_alloc(&x->arena, 1, sizeof *r);
   const fn_status status = r != NULL ? fn_items_parse(&body, x, &error) : FN_E_NO_MEMORY;
-  if (status == FN_E_NO_MEMORY) return fn_exchange_fail(x, 503, "no_memory", "memory is short; try again later");
+  if (status == FN_E_NO_MEMORY) return fn_exchange_no_memory(x);
   if (status != FN_OK)
     return fn_exchange_fail(x, BAD_REQUEST, "no_json", "the body is no JSON: line %d, column %d: %s", error.line,
                             error.column, error.what);

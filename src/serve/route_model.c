@@ -133,7 +133,7 @@ fn_progress fn_handle_reload(fn_exchange *x) {
     const json_t *path = json_object_get(body, "path");
     if (path != NULL && !json_is_string(path)) return fn_exchange_fail(x, 422, "invalid", "path must be a string");
     if (path != NULL) x->state = fn_arena_strndup(&x->arena, json_string_value(path), json_string_length(path));
-    if (path != NULL && x->state == NULL) return fn_exchange_fail(x, 503, "no_memory", "memory is short");
+    if (path != NULL && x->state == NULL) return fn_exchange_no_memory(x);
   }
   if (!fn_server_claim_reload(x->server))
     return fn_exchange_fail(x, 409, "reload_running", "a model is being loaded already; ask again when it is");

@@ -23,7 +23,7 @@ fn_progress fn_handle_ready(fn_exchange *x) {
 
 fn_progress fn_handle_metrics(fn_exchange *x) {
   fn_counters_format(&x->response.body, x->server);
-  if (x->response.body.failed) return fn_exchange_fail(x, 503, "no_memory", "memory is short; try again later");
+  if (x->response.body.failed) return fn_exchange_no_memory(x);
   x->response.status = 200;
   x->response.content_type = "text/plain; version=0.0.4; charset=utf-8";
   return FN_EXCHANGE_DONE;

@@ -21,10 +21,6 @@ typedef struct check_form {
   bool part; /* page.js asks for the result alone */
 } check_form;
 
-static fn_progress out_of_memory(fn_exchange *x) {
-  return fn_exchange_fail(x, 503, "no_memory", "memory is short; try again later");
-}
-
 void fn_page_headers(fn_response *response) {
   const char *written = response->headers.data;
   if (written != NULL && strstr(written, "Content-Security-Policy:") != NULL) return; /* of a page that this replaces */
@@ -264,7 +260,7 @@ fn_progress fn_handle_page_form(fn_exchange *x) {
   size_t n = 0;
   check_form *form = fn_arena_alloc(&x->arena, 1, sizeof *form);
   fn_field *fields = fn_form_parse(&n, &x->arena, x->request.body);
-  if (form == NULL) return out_of_memory(x);
+  if (form == NULL) return fn_exchange_no_memory(x);
   if (fields == NULL) return fn_exchange_fail(x, 413, "too_many", "the form has more than 100 fields");
   *form = (check_form){
       .article = {.title = fn_str_trim(fn_page_field(fields, n, "title")), .text = fn_page_field(fields, n, "text")},
@@ -364,6 +360,6 @@ fn_progress fn_handle_page_static(fn_exchange *x) {
     r->status = 304;
   else
     fn_buf_append(&r->body, file.data, file.length);
-  if (r->body.failed) return out_of_memory(x);
+  if (r->body.failed) return fn_exchange_no_memory(x);
   return FN_EXCHANGE_DONE;
 }

@@ -33,7 +33,7 @@ static fn_progress read_invocation(fn_items *items, fn_exchange *x) {
   json_t *body = NULL;
   fn_json_error error;
   const fn_status status = fn_items_parse(&body, x, &error);
-  if (status == FN_E_NO_MEMORY) return fn_exchange_fail(x, 503, "no_memory", "memory is short; try again later");
+  if (status == FN_E_NO_MEMORY) return fn_exchange_no_memory(x);
   if (status != FN_OK)
     return fn_exchange_fail(x, BAD_REQUEST, "no_json", "the body is no JSON: line %d, column %d: %s", error.line,
                             error.column, error.what);
@@ -131,7 +131,7 @@ fn_progress fn_handle_huggingface(fn_exchange *x) {
   fn_json_error error;
   fn_items items = {0};
   const fn_status status = fn_items_parse(&body, x, &error);
-  if (status == FN_E_NO_MEMORY) return fn_exchange_fail(x, 503, "no_memory", "memory is short; try again later");
+  if (status == FN_E_NO_MEMORY) return fn_exchange_no_memory(x);
   if (status != FN_OK)
     return fn_exchange_fail(x, BAD_REQUEST, "no_json", "the body is no JSON: line %d, column %d: %s", error.line,
                             error.column, error.what);
@@ -141,7 +141,7 @@ fn_progress fn_handle_huggingface(fn_exchange *x) {
   if (top != NULL && !json_is_null(top) && (!json_is_integer(top) || json_integer_value(top) < 1))
     return fn_exchange_fail(x, BAD_REQUEST, "invalid", "parameters.top_k must be a whole number from 1 up");
   int64_t *top_k = fn_arena_alloc(&x->arena, 1, sizeof *top_k);
-  if (top_k == NULL) return fn_exchange_fail(x, 503, "no_memory", "memory is short; try again later");
+  if (top_k == NULL) return fn_exchange_no_memory(x);
   *top_k = json_is_integer(top) ? json_integer_value(top) : INT64_MAX;
   x->state = top_k;
   if (fn_items_read(&items, x, inputs, "inputs", BAD_REQUEST) == FN_EXCHANGE_DONE) return FN_EXCHANGE_DONE;

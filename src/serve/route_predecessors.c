@@ -12,17 +12,13 @@
 
 enum { REFUSED = 422 };
 
-static fn_progress out_of_memory(fn_exchange *x) {
-  return fn_exchange_fail(x, 503, "no_memory", "memory is short; try again later");
-}
-
 static fn_progress read_body(json_t **value_out, fn_exchange *x) {
   fn_json_error error;
   if (x->request.body.length == 0)
     return fn_validation_fail(
         x, &(fn_validation_error){.kind = FN_VALIDATION_MISSING, .loc = {"body", NULL}, .index = -1});
   const fn_status status = fn_items_parse(value_out, x, &error);
-  if (status == FN_E_NO_MEMORY) return out_of_memory(x);
+  if (status == FN_E_NO_MEMORY) return fn_exchange_no_memory(x);
   if (status == FN_OK) return FN_EXCHANGE_PENDING;
   return fn_validation_fail(
       x, &(fn_validation_error){
@@ -155,7 +151,7 @@ fn_progress fn_handle_info(fn_exchange *x) {
                   (int)max_tokens);
   fn_buf_append_str(&text, " /docs lists the routes.");
   fn_engine_unref(engine);
-  if (text.failed) return out_of_memory(x);
+  if (text.failed) return fn_exchange_no_memory(x);
   fn_buf_append_json(&x->response.body, fn_buf_str(&text));
   return fn_exchange_json(x, 200);
 }

@@ -350,7 +350,7 @@ static void answer(fn_exchange *x) {
   const fn_job *job = x->job;
   for (size_t i = 0; i < job->n; i++) fn_counters_count_prediction(x->server->metrics, &job->predictions[i]);
   if (fn_exchange_render_answers(x, job) != FN_OK)
-    (void)fn_exchange_fail(x, 503, "no_memory", "memory is short; try again later");
+    (void)fn_exchange_no_memory(x);
   else
     x->route->finish(x);
   if (x->response.status == 200)
@@ -388,7 +388,7 @@ fn_progress fn_exchange_classify(fn_exchange *x, const fn_article *articles, siz
   fn_prediction *predictions = fn_arena_alloc(&x->arena, n, sizeof *predictions);
   fn_explanation *explanations = explain ? fn_arena_alloc(&x->arena, n, sizeof *explanations) : NULL;
   if (job == NULL || predictions == NULL || (explain && explanations == NULL)) {
-    return fn_exchange_fail(x, 503, "no_memory", "memory is short; try again later");
+    return fn_exchange_no_memory(x);
   }
   *job = (fn_job){.engine = fn_server_engine(x->server),
                   .articles = articles,

@@ -283,7 +283,7 @@ fn_progress fn_upload_begin(fn_exchange *x, const fn_upload_options *options) {
   fn_upload *u = create(x, options);
   if (u == NULL) {
     leave_place(uploads);
-    return fn_exchange_fail(x, 503, "no_memory", "memory is short; try again later");
+    return fn_exchange_no_memory(x);
   }
   x->state = u;
   u->n_references = 2; /* the exchange's and the thread's */

@@ -31,10 +31,6 @@ struct fn_journal {
   uint32_t seen[N_SLOTS]; /* points of the metrics whose keys share a slot, since they are thinned */
 };
 
-static bool is_id(const char *text) {
-  return strlen(text) == FN_RUN_ID_LENGTH - 1 && strspn(text, "0123456789abcdef") == FN_RUN_ID_LENGTH - 1;
-}
-
 static fn_status check_version(const json_t *object, const char *path, fn_err *err) {
   const json_t *version = json_object_get(object, "version");
   if (!json_is_integer(version) || json_integer_value(version) <= VERSION) return FN_OK;
@@ -133,7 +129,8 @@ static fn_status read_head(fn_journal *j, fn_str line, fn_err *err) {
   FN_TRY(check_version(j->head_json, j->path, err));
   const char *id = NULL;
   FN_TRY(fn_json_get_string(&id, j->head_json, "run", NULL, j->path, err));
-  if (!is_id(id)) return fn_err_set(err, FN_E_INVALID, "%s: \"run\" must be 32 hexadecimal digits", j->path);
+  if (!fn_run_id_is_valid(id))
+    return fn_err_set(err, FN_E_INVALID, "%s: \"run\" must be 32 hexadecimal digits", j->path);
   memcpy(j->head.id, id, FN_RUN_ID_LENGTH);
   FN_TRY(fn_json_get_string(&j->head.name, j->head_json, "name", NULL, j->path, err));
   FN_TRY(fn_json_get_string(&j->head.experiment, j->head_json, "experiment", NULL, j->path, err));
@@ -143,7 +140,7 @@ static fn_status read_head(fn_journal *j, fn_str line, fn_err *err) {
   FN_TRY(fn_json_get_string(&j->head.workspace, j->head_json, "workspace", "", j->path, err));
   FN_TRY(fn_json_get_string(&j->head.run_id, j->head_json, "run_id", "", j->path, err));
   FN_TRY(fn_json_get_string(&j->head.parent, j->head_json, "parent", "", j->path, err));
-  if (*j->head.parent && !is_id(j->head.parent))
+  if (*j->head.parent && !fn_run_id_is_valid(j->head.parent))
     return fn_err_set(err, FN_E_INVALID, "%s: \"parent\" must be 32 hexadecimal digits", j->path);
   FN_TRY(fn_json_get_int(&j->head.start_ms, j->head_json, "start_ms", 0, INT64_MAX, NULL, j->path, err));
   FN_TRY(fn_json_get_int(&generation, j->head_json, "generation", 0, INT64_MAX, NULL, j->path, err));
@@ -214,7 +211,7 @@ static fn_status read_identity(fn_run_info *run, json_t **json_out, const fn_jou
   FN_TRY(fn_json_get_string(&id, *json_out, "id", NULL, path, err));
   FN_TRY(fn_json_get_string(&run->experiment_name, *json_out, "experiment", NULL, path, err));
   FN_TRY(fn_json_get_int(&run->start_ms, *json_out, "start_ms", 0, INT64_MAX, NULL, path, err));
-  if (!is_id(id)) return fn_err_set(err, FN_E_INVALID, "%s: the id has 32 hexadecimal digits", path);
+  if (!fn_run_id_is_valid(id)) return fn_err_set(err, FN_E_INVALID, "%s: the id has 32 hexadecimal digits", path);
   memcpy(run->id, id, sizeof run->id);
   run->name = fn_path_base(j->folder);
   return FN_OK;

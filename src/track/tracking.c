@@ -17,6 +17,10 @@ void fn_run_id_make(char out[FN_RUN_ID_LENGTH], const unsigned char random[16]) 
   out[FN_RUN_ID_LENGTH - 1] = '\0';
 }
 
+bool fn_run_id_is_valid(const char *text) {
+  return strlen(text) == FN_RUN_ID_LENGTH - 1 && strspn(text, "0123456789abcdef") == FN_RUN_ID_LENGTH - 1;
+}
+
 /* ---- schema ---- */
 
 /* Runs have a number beside their id: 8 bytes in every row instead of 32. What a filter asks for stands in an index of
@@ -281,10 +285,6 @@ static fn_status store_now(int64_t *now_out, fn_tracking *t, fn_err *err) {
                       fn_sql_take_int, now_out, err);
 }
 
-static bool is_run_id(const char *id) {
-  return strlen(id) == FN_RUN_ID_LENGTH - 1 && strspn(id, "0123456789abcdef") == FN_RUN_ID_LENGTH - 1;
-}
-
 static fn_status begin_run(fn_tracking *t, void *arg, fn_err *err) {
   const fn_run_info *run = arg;
   int64_t now = 0;
@@ -323,7 +323,7 @@ static fn_status begin_run(fn_tracking *t, void *arg, fn_err *err) {
 
 fn_status fn_tracking_run_begin(fn_tracking *t, const fn_run_info *run, fn_err *err) {
   fn_run_info r = *run;
-  if (!is_run_id(run->id) || (run->parent[0] && !is_run_id(run->parent)))
+  if (!fn_run_id_is_valid(run->id) || (run->parent[0] && !fn_run_id_is_valid(run->parent)))
     return fn_err_set(err, FN_E_INVALID, "the id of a run has 32 lower-case hexadecimal digits");
   if (!r.name) r.name = "";
   if (!r.user) r.user = "";

@@ -85,6 +85,8 @@ FN_NODISCARD fn_status fn_track_check_experiment(const char *name, fn_err *err);
 /* ---- writing a run ---- */
 
 void fn_run_id_make(char out[FN_RUN_ID_LENGTH], const unsigned char random[16]);
+/* 32 hexadecimal digits. */
+bool fn_run_id_is_valid(const char *text);
 /* Inserts the run as RUNNING, or takes it up again when its id is there (a resumed training). The process that calls
  * is remembered, so that its death can be told from a run that goes on. */
 FN_NODISCARD fn_status fn_tracking_run_begin(fn_tracking *tracking, const fn_run_info *run, fn_err *err);
