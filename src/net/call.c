@@ -334,6 +334,8 @@ static fn_status judge(attempt *a, const fn_url *url, CURLcode code, const char 
                       SHOWN_URL(url->text), answer->body.max - 1);
   if (answer->body.failed) return fn_err_no_memory(a->err, url->text);
   if (code == CURLE_OK || a->drained) return FN_OK;
+  if (code == CURLE_OUT_OF_MEMORY && answer->status && !answer->n_received) /* how libcurl says it of one line */
+    return fn_err_set(a->err, FN_E_LIMIT, "%.*s: answers with a header of more than 100 kB", SHOWN_URL(url->text));
   const fn_wire_failure failure = {.code = code,
                                    .detail = detail,
                                    .url = url,

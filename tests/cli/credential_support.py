@@ -146,7 +146,7 @@ def write_google(folder, cloud, private_key):
                      "client_id": "id", "client_secret": "other-secret", "refresh_token": "refresh-secret"}, None),
         "wrong-field": ({**base, "credential_source": {"file": str(folder / "subject.json"),
                                                        "format": {"type": "json", "subject_token_field_name": "no"}}}, None),
-        "missing": ({**base, "credential_source": {"file": "/nope"}}, None),
+        "missing": ({**base, "credential_source": {"file": str(folder / "none")}}, None),
         "aws": ({**base, "credential_source": {"environment_id": "aws1"}}, None),
     }  # fmt: skip
     for name, (value, _) in kinds.items():

@@ -225,6 +225,8 @@ def test_hostile_heads(serve):
     flood = b"HTTP/1.1 200 OK\r\n" + b"".join(b"X-%d: %s\r\n" % (i, b"y" * 1000) for i in range(100)) + b"\r\n"
     answer = call("GET", serve(raw(flood)).url)
     assert answer["outcome"] == "limit" and "bytes of headers" in answer["message"]
+    answer = call("GET", serve(raw(b"HTTP/1.1 200 OK\r\nX-A: " + b"y" * 300_000 + b"\r\n\r\n")).url)
+    assert answer["outcome"] == "limit" and "a header of more than" in answer["message"]
     for data in (b"\x00\x01\x02 garbage\r\n\r\n", b"HTTP/1.1 OK\r\n\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: -5\r\n\r\nabc",
                  b"HTTP/1.1 200 OK\r\nContent-Length: 99999999999999999999999\r\n\r\nabc"):  # fmt: skip
         answer = call("GET", serve(raw(data)).url)

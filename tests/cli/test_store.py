@@ -411,9 +411,9 @@ def test_missing_credentials_are_not_taken_for_a_missing_object(cloud, tmp_path)
     aws = {"AWS_ROLE_ARN": "arn:x/WEB", "AWS_ENDPOINT_URL_STS": cloud.url}
     (tmp_path / "identity").write_text("identity-secret")
     cloud.fault = lambda method, path, n: 404
-    for uri, env in (("s3://bucket", {**aws, "AWS_WEB_IDENTITY_TOKEN_FILE": "/nope"}),
+    for uri, env in (("s3://bucket", {**aws, "AWS_WEB_IDENTITY_TOKEN_FILE": str(tmp_path / "none")}),
                      ("s3://bucket", {**aws, "AWS_WEB_IDENTITY_TOKEN_FILE": str(tmp_path / "identity")}),
-                     ("gs://bucket", {"GOOGLE_APPLICATION_CREDENTIALS": "/nope.json"})):  # fmt: skip
+                     ("gs://bucket", {"GOOGLE_APPLICATION_CREDENTIALS": str(tmp_path / "none.json")})):  # fmt: skip
         for verb in ("remove", "stat", "list"):
             done = probe(tmp_path, verb, uri, "k", env=env)
             assert done["outcome"] == "invalid" and " credentials: " in done["message"], (verb, env, done)
