@@ -45,6 +45,21 @@ typedef struct parser {
   fn_err *err;
 } parser;
 
+/* "--batch-size" where the setting is train.batch_size; NULL: the verb reads none of that name. */
+static const char *setting_like(const fn_verb *verb, const char *flag) {
+  char word[64];
+  snprintf(word, sizeof word, "%s", flag + strspn(flag, "-"));
+  word[strcspn(word, "=")] = '\0';
+  for (char *c = word; *c; c++)
+    if (*c == '-') *c = '_';
+  for (size_t t = 0; verb->options && t < fn_cli_n_tables; t++)
+    for (size_t i = 0; i < fn_cli_tables[t]->n_options; i++) {
+      const char *key = fn_cli_tables[t]->options[i].key, *dot = strrchr(key, '.');
+      if (strcmp(dot ? dot + 1 : key, word) == 0 && fn_config_is_asked(key, verb->options)) return key;
+    }
+  return NULL;
+}
+
 static fn_status unknown_flag(const parser *p, const char *name) {
   const char *best = NULL;
   size_t best_distance = 4;
@@ -61,6 +76,9 @@ static fn_status unknown_flag(const parser *p, const char *name) {
     size_t d = fn_str_distance(name, fn_cli_device_flags[i].flag);
     if (d < best_distance) best_distance = d, best = fn_cli_device_flags[i].flag;
   }
+  const char *setting = best_distance > 1 ? setting_like(p->verb, name) : NULL;
+  if (setting)
+    return fn_err_set(p->err, FN_E_INVALID, "unknown flag %.100s; did you mean the setting %s=…?", name, setting);
   const char *sub = p->verb->sub ? p->verb->sub : "", *space = p->verb->sub ? " " : "";
   if (best) return fn_err_set(p->err, FN_E_INVALID, "unknown flag %.100s; did you mean %s?", name, best);
   return fn_err_set(p->err, FN_E_INVALID, "unknown flag %.100s%s; `fakenews %s%s%s --help` lists what is accepted",

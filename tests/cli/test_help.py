@@ -80,7 +80,10 @@ def test_no_such_verb(fakenews, words, told):
 
 def test_flag_that_is_a_setting(fakenews):
     done = fakenews("serve", "--port", "9000")
-    assert done.code == 2 and "unknown flag --port; settings are written key=value" in done.stderr
+    assert done.code == 2 and "unknown flag --port; did you mean the setting serve.port=…?" in done.stderr
+    for flag in ("--batch-size", "--batch_size=8"):
+        assert "did you mean the setting train.batch_size=…?" in fakenews("train", "--data", "d", flag).stderr
+    assert "unknown flag --frobnicate; settings are written key=value" in fakenews("train", "--frobnicate").stderr
 
 
 def test_version(fakenews):
