@@ -91,8 +91,10 @@ static fn_status log_to(fn_mlflow_log_progress *p, fn_mlflow *m, const fn_mlflow
     status = save_mlmodel(s->scratch, &l, run->id, p->model_class, s->name, err);
     if (status == FN_OK) status = put_files(p, m, &l, s->dir, s->scratch, err);
     if (status == FN_OK) status = check_unchanged(p, m, s, err);
-    if (status == FN_OK) status = fn_mlflow_logged_finish(m, &l, run, err);
   }
+  /* One that is ready is of a training that went on, and kept the model that it had: its metrics are later ones. But a
+   * version stays as it was registered. */
+  if (status == FN_OK && !(l.ready && l.is_version)) status = fn_mlflow_logged_finish(m, &l, run, err);
   fn_mlflow_logged_deinit(&l);
   return status;
 }

@@ -59,6 +59,7 @@ static fn_status on_model(void *arg, json_t *model, fn_err *err) {
       strcmp(tag_of(info, FN_LOGGED_HASH), k->hash) != 0 || (*digest && !is_own) || (k->found.id && !is_own))
     return FN_OK;
   FN_TRY(take(&k->found, k->mlflow, model, err));
+  k->found.is_version = *digest != '\0';
   return is_own ? FN_E_CANCELLED : FN_OK;
 }
 

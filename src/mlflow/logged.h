@@ -11,6 +11,7 @@
 typedef struct fn_mlflow_logged {
   char *id, *root; /* malloc'd; root: an artifact address. NULL: none */
   bool ready;      /* all of it is there */
+  bool is_version; /* a version of the registry took it over */
   json_t *params;  /* keys that it has; borrowed keys are the object's own */
 } fn_mlflow_logged;
 void fn_mlflow_logged_deinit(fn_mlflow_logged *logged);

@@ -148,13 +148,16 @@ def test_a_model_gets_there_file_by_file(tmp_path, fakenews):
     probe(tmp_path / "r", server.url, lines, close_ms=0, check=False)
     server.faults = list(faults)
     done = fakenews("runs", "sync", tmp_path / "r", "net.backoff_s=0.01", "net.retries=1")
-    server.close()
     assert done.code == 0 and not server.faults, (done.stderr, server.faults)
     made = server.models["m-1"]
     assert made["info"]["status"] == "LOGGED_MODEL_READY" and sorted(made["files"]) == sorted(files)
     assert len(made["metrics"]) == 1102
     assert [path.split("/artifacts/")[1] for method, path in server.requests if method == "PUT" and "/models/" in path] == [
         name for name in files for _ in range(2)]
+    # The training goes on and keeps the same model: what was measured meanwhile is the model's, too.
+    probe(tmp_path / "r", server.url, ["m\tmany/7\t0.5\t9\t9", *lines[-2:]], check=True)
+    server.close()
+    assert len(server.models) == 1 and ("many/7", 0.5, 9, 9) in made["metrics"] and only_run(server)["outputs"] == ["m-1"]
 
 
 def test_limits_of_a_batch(tmp_path):
