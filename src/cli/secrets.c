@@ -26,6 +26,18 @@ static char *reference_of(const char *text) {
   return NULL;
 }
 
+/* Whether a value can be what an address is: a password alone, say, would be taken for the path of a database, which
+ * messages show. */
+static bool fits(const char *key, const char *value) {
+  static const char *const addresses[] = {".url", ".uri", ".mirror"};
+  static const char *const begins[] = {"/", "sqlite:", "postgresql://", "postgres://", "http://", "https://"};
+  const char *dot = strrchr(key, '.');
+  bool address = false, good = false;
+  for (size_t i = 0; i < FN_COUNT_OF(addresses); i++) address = address || strcmp(dot, addresses[i]) == 0;
+  for (size_t i = 0; i < FN_COUNT_OF(begins); i++) good = good || strncmp(value, begins[i], strlen(begins[i])) == 0;
+  return good || !address;
+}
+
 static fn_status resolve(const fn_cli *cli, fn_config *config, const fn_option *option, const char *reference,
                          fn_err *err) {
   if (strncmp(option->key, "net.http", 8) == 0)
@@ -37,6 +49,10 @@ static fn_status resolve(const fn_cli *cli, fn_config *config, const fn_option *
   FN_TRY(fn_cli_stores_init(&stores, cli, err));
   const fn_status status = fn_secret_get(&value, reference, &stores.options, err);
   if (status != FN_OK) return fn_err_prefix(err, status, "%s", option->key);
+  if (!fits(option->key, value.data ? value.data : ""))
+    return fn_err_set(err, FN_E_INVALID,
+                      "%s: what %.300s holds is no address: postgresql://…, https://…, sqlite:PATH and /PATH are",
+                      option->key, reference);
   quote(&quoted, fn_buf_str(&value));
   FN_TRY(fn_buf_check(&quoted, option->key, err));
   /* What is wrong with a value quotes it: the message is ours. */

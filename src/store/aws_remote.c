@@ -198,6 +198,15 @@ static fn_status read_json(fn_aws_found *found, const fn_call_answer *answer, fn
   FN_TRY(fn_json_get_string(&secret, value, "SecretAccessKey", "", answer->url, err));
   FN_TRY(fn_json_get_string(&token, value, "Token", "", answer->url, err));
   FN_TRY(fn_json_get_string(&expires, value, "Expiration", "", answer->url, err));
+  /* A role that the machine may not have: {"Code": "AssumeRoleUnauthorizedAccess", "Message": …} */
+  const char *code = json_string_value(json_object_get(value, "Code"));
+  const char *message = json_string_value(json_object_get(value, "Message"));
+  if (!*id && code && strcmp(code, "Success") != 0) {
+    char said[2][201];
+    fn_str_clean(said[0], sizeof said[0], fn_str_from(code));
+    fn_str_clean(said[1], sizeof said[1], fn_str_from(message ? message : ""));
+    return fn_err_set(err, FN_E_INVALID, "%.300s: %s%s%s", answer->url, said[0], *said[1] ? ": " : "", said[1]);
+  }
   return keep(found, id, secret, token, expires, answer->url, err);
 }
 
@@ -234,11 +243,14 @@ fn_status fn_aws_from_container(fn_aws_found *found, fn_store *store, fn_buf *tr
   if (relative) fn_buf_printf(&url, "http://169.254.170.2%s%s", *relative == '/' ? "" : "/", relative);
   if (!relative) fn_buf_append_str(&url, full);
   FN_TRY(fn_buf_check(&url, "an address", err));
-  if (!is_agent(url.data))
+  if (!is_agent(url.data)) {
+    char shown[301];
+    (void)fn_url_show(shown, url.data);
     return fn_err_set(err, FN_E_INVALID,
-                      "AWS_CONTAINER_CREDENTIALS_FULL_URI: %.200s: only https://, this machine and the agents' own "
+                      "AWS_CONTAINER_CREDENTIALS_FULL_URI: %.*s: only https://, this machine and the agents' own "
                       "addresses are asked for credentials",
-                      url.data);
+                      (int)strcspn(shown, "?"), shown);
+  }
   if (file) {
     FN_TRY(fn_file_read(&held, file, MAX_TOKEN - 1, err));
     trim_end(&held);

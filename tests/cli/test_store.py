@@ -401,9 +401,13 @@ def test_aws_services_that_refuse_tell_no_secret(cloud, tmp_path):
     assert done["outcome"] == "invalid" and "InvalidIdentityToken" in done["message"] and "wrong-identity" not in json.dumps(done)
     done = probe(tmp_path, "read", "s3://bucket", "k", env={**web, "AWS_ENDPOINT_URL_STS": "http://sts.invalid/"})
     assert done["outcome"] == "invalid" and "unencrypted" in done["message"]
-    env = {"AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://169.254.170.2@evil.invalid/", "AWS_CONTAINER_AUTHORIZATION_TOKEN": "secret"}
+    env = {"AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://169.254.170.2:pass-word@evil.invalid/?pass-word", "AWS_CONTAINER_AUTHORIZATION_TOKEN": "secret"}
     done = probe(tmp_path, "read", "s3://bucket", "k", env=env)
-    assert done["outcome"] == "invalid" and "only https://" in done["message"]
+    assert done["outcome"] == "invalid" and "only https://" in done["message"] and "pass-word" not in done["message"], done
+    cloud.aws_keys = lambda name: {"Code": "AssumeRoleUnauthorizedAccess", "Message": "EC2 cannot\x1b assume it"}
+    env = {"AWS_EC2_METADATA_DISABLED": "false", "AWS_EC2_METADATA_SERVICE_ENDPOINT": cloud.url}
+    done = probe(tmp_path, "read", "s3://bucket", "k", env=env)
+    assert done["outcome"] == "invalid" and "/my-role: AssumeRoleUnauthorizedAccess: EC2 cannot  assume it" in done["message"], done
 
 
 def test_missing_credentials_are_not_taken_for_a_missing_object(cloud, tmp_path):
@@ -767,11 +771,12 @@ def test_secret_of_google_as_a_setting(fakenews, cloud, key_file, tmp_path):
 
 @pytest.mark.parametrize("reference,code,said", [
     ("secret:gcp/none", 2, "HTTP 404"), ("secret:aws/x", 2, "secret:gcp/NAME"), ("secret:gcp/a/b", 2, "secret:gcp/NAME"),
-    ("secret:gcp/../../x", 2, "secret:gcp/NAME"), ("secret:gcp/nul", 2, "NUL"), ("secret:gcp/flip", 1, "CRC-32C"),
+    ("secret:gcp/../../x", 2, "secret:gcp/NAME"), ("secret:gcp/nul", 2, "NUL"), ("secret:gcp/flip", 1, "CRC-32C"), ("secret:gcp/password", 2, "no address"),
 ])  # fmt: skip
 def test_secrets_that_cannot_be_had(fakenews, cloud, key_file, reference, code, said):
     cloud.secrets["projects/project-1/secrets/nul/versions/latest"] = b"top-secret\0"
-    cloud.secrets["projects/project-1/secrets/flip/versions/latest"] = b"top-secret"
+    for name in ("flip", "password"):
+        cloud.secrets[f"projects/project-1/secrets/{name}/versions/latest"] = b"top-secret"
     cloud.fault = lambda method, path, n: "flip" if "/flip/" in path else None
     env = {"GOOGLE_APPLICATION_CREDENTIALS": str(key_file), "CLOUDSDK_API_ENDPOINT_OVERRIDES_SECRETMANAGER": cloud.url}
     done = fakenews("keys", "list", f"predictions.url={reference}", env=env)
