@@ -27,8 +27,12 @@ struct fn_journal {
   uint64_t n_held;
   bool reads_held; /* what was read last is the beginning of what is held, unless held_round was counted on since */
   uint64_t held_round, read_round;
-  bool unsaved;           /* NAME.sent is behind what has arrived */
-  uint32_t seen[N_SLOTS]; /* points of the metrics whose keys share a slot, since they are thinned */
+  bool unsaved; /* NAME.sent is behind what has arrived */
+  /* Points since they are thinned, of the key that came last of those that share a slot: another one begins anew, for
+   * its first point (test/…, kept/…) may be its only one. */
+  struct {
+    uint32_t key, n;
+  } seen[N_SLOTS];
 };
 
 static fn_status check_version(const json_t *object, const char *path, fn_err *err) {
@@ -482,7 +486,12 @@ const char *fn_journal_folder(const fn_journal *j) {
 static bool is_kept(fn_journal *j, const char *key, uint64_t waiting) {
   const uint64_t quarter = j->max_bytes / 4;
   if (waiting < 2 * quarter) return true;
-  const uint32_t n = j->seen[fn_hash64(key, strlen(key), 0) % N_SLOTS]++;
+  const uint64_t hash = fn_hash64(key, strlen(key), 0);
+  const size_t slot = hash % N_SLOTS;
+  const uint32_t tag = (uint32_t)(hash >> 32);
+  if (j->seen[slot].key != tag) j->seen[slot].n = 0;
+  j->seen[slot].key = tag;
+  const uint32_t n = j->seen[slot].n++;
   return waiting < 3 * quarter ? n % 4 == 0 : waiting < j->max_bytes && n % 16 == 0;
 }
 

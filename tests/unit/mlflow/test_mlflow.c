@@ -213,6 +213,21 @@ static void metrics_are_thinned_and_nothing_else(void **state) {
   fn_journal_close(journal);
 }
 
+/* Metrics that are told once are kept, whatever they share a counter with (of 2,000 keys hundreds share one). */
+static void the_only_point_is_kept(void **state) {
+  (void)state;
+  fn_journal *journal = open_journal(1 << 19);
+  while (fn_journal_n_thinned(journal) == 0) append_metrics(journal, "train/loss", 100); /* over half */
+  const uint64_t n = fn_journal_n_waiting(journal);
+  for (int i = 0; i < 2000; i++) {
+    char key[32];
+    (void)snprintf(key, sizeof key, "kept/%d", i);
+    append_metrics(journal, key, 1);
+  }
+  assert_int_equal(fn_journal_n_waiting(journal), n + 2000);
+  fn_journal_close(journal);
+}
+
 static void answers_are_judged(void **state) {
   (void)state;
   static const struct {
@@ -461,6 +476,7 @@ int main(void) {
       cmocka_unit_test_setup_teardown(a_long_damaged_stretch_is_passed_over, set_up, tear_down),
       cmocka_unit_test_setup_teardown(what_is_held_is_read, set_up, tear_down),
       cmocka_unit_test_setup_teardown(metrics_are_thinned_and_nothing_else, set_up, tear_down),
+      cmocka_unit_test_setup_teardown(the_only_point_is_kept, set_up, tear_down),
       cmocka_unit_test(answers_are_judged),
       cmocka_unit_test(wishes_of_servers_count),
       cmocka_unit_test_setup_teardown(models_are_hashed_once, set_up, tear_down),
