@@ -126,7 +126,7 @@ def test_mlflow_loads_a_version_by_its_path(place, client, capsys):
 
 def test_the_server_has_versions_tags_alias_and_the_run(place, client):
     best = client.get_model_version_by_alias("fake-news", "best")
-    ours = {v["version"]: v for v in map(json.loads, place.registry("list").stdout.splitlines())}
+    ours = {v["version"]: v for v in map(json.loads, place.registry("list", "fake-news").stdout.splitlines())}
     assert best.tags["fakenews.version"] == "1" and best.tags["fakenews.digest"] == ours[1]["digest"]
     assert float(best.tags["fakenews.test.f1_weighted"]) == pytest.approx(ours[1]["test_f1_weighted"], rel=1e-5)
     assert best.status == "READY" and client.get_run(best.run_id).info.status == "FINISHED"
