@@ -26,7 +26,8 @@ static bool next_item(item *out, fn_arena *arena, fn_str *rest, const char *stop
     if (!copy) return false;
     size_t n = 0, i = 1;
     for (; i < rest->length && rest->data[i] != quote; i++) {
-      if (rest->data[i] == '\\' && i + 1 < rest->length) i++;
+      const char next = i + 1 < rest->length ? rest->data[i + 1] : '\0';
+      if (rest->data[i] == '\\' && (next == quote || next == '\\')) i++; /* as Hydra: \t stays what it is */
       copy[n++] = rest->data[i];
     }
     if (i == rest->length) return false;
