@@ -312,7 +312,10 @@ void fn_page_view_card(fn_json_writer *w, const json_t *model) {
   fn_json_text(w, "family", text_of(model, "family"));
   fn_json_text(w, "reads", text_of(model, "reads"));
   const json_t *limit = json_object_get(model, "max_tokens"); /* 0: the linear family reads all of a text */
-  if (json_integer_value(limit) > 0) write_plain(w, "max_tokens", limit);
+  if (json_integer_value(limit) > 0)
+    write_plain(w, "max_tokens", limit);
+  else
+    fn_json_text(w, "max_tokens", ""); /* a template has a value for each of its names */
   write_time(w, "loaded_at", text_of(model, "loaded_at"));
   fn_json_text(w, "summary", text_of(card, "summary"));
   fn_json_array(w, "labels");
