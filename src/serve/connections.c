@@ -1,14 +1,18 @@
+#define _GNU_SOURCE /* POLLRDHUP */
 #include "serve/connections.h"
 
 #include "base/thread.h"
 
+#include <poll.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 struct fn_connection {
   fn_connection *previous, *next;
   int fd;
   bool plain, late;
+  bool seems_gone, is_gone; /* at the last look, with nothing read since; at two of them */
   fn_connection_phase phase;
   uint64_t since_ns, deadline_ns; /* deadline 0: none */
 };
@@ -40,6 +44,23 @@ static void end_connection(fn_connection *c) {
   (void)shutdown(c->fd, SHUT_RDWR);
 }
 
+/* libmicrohttpd may not see that a client left: an end that comes with the last bytes makes no event of its own.
+ * Nothing is to be read any more, and nothing comes. */
+static bool has_left(const fn_connection *c) {
+  struct pollfd p = {.fd = c->fd, .events = POLLRDHUP};
+  int n_unread = 0;
+  return poll(&p, 1, 0) > 0 && (p.revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0 &&
+         ioctl(c->fd, FIONREAD, &n_unread) == 0 && n_unread == 0;
+}
+
+/* Twice, since what was read last may not have come through the library yet. */
+static void look_for_client(fn_connection *c) {
+  const bool gone = has_left(c);
+  c->is_gone = gone && c->seems_gone;
+  c->seems_gone = gone;
+  if (c->is_gone) (void)shutdown(c->fd, SHUT_RDWR); /* an event */
+}
+
 static void *watch(void *arg) {
   fn_connections *all = arg;
   const uint64_t shortest = all->idle_ns < all->request_ns ? all->idle_ns : all->request_ns;
@@ -49,7 +70,10 @@ static void *watch(void *arg) {
     fn_cond_wait_until(&all->wake, &all->lock, fn_clock_ns() + tick);
     const uint64_t now = fn_clock_ns();
     for (fn_connection *c = all->first; c != NULL; c = c->next) {
-      if (!c->late && c->deadline_ns != 0 && now > c->deadline_ns) end_connection(c);
+      if (!c->late && c->deadline_ns != 0 && now > c->deadline_ns)
+        end_connection(c);
+      else if (c->phase == FN_CONNECTION_READS && !c->late && !c->is_gone)
+        look_for_client(c);
     }
   }
   pthread_mutex_unlock(&all->lock);
@@ -118,6 +142,7 @@ void fn_connection_set(fn_connections *all, fn_connection *c, fn_connection_phas
   pthread_mutex_lock(&all->lock);
   if (phase != c->phase) c->since_ns = fn_clock_ns();
   c->phase = phase;
+  c->seems_gone = false;
   const uint64_t more = n_bytes / FN_CONNECTION_RATE * second_ns;
   switch (phase) {
   case FN_CONNECTION_WAITS: c->deadline_ns = c->since_ns + all->idle_ns; break;

@@ -1,5 +1,6 @@
 /* Time limits of connections that libmicrohttpd does not have: its own counts from the last byte, so that a client
- * which sends or takes one byte now and then would hold a connection for ever. Internal to src/serve. */
+ * which sends or takes one byte now and then would hold a connection for ever. And clients that leave in the middle of
+ * a body, which it may miss. Internal to src/serve. */
 #ifndef FN_SERVE_CONNECTIONS_H
 #define FN_SERVE_CONNECTIONS_H
 
