@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <xxhash.h>
 
 enum { PIECE = 1 << 18 };
@@ -78,4 +79,12 @@ fn_status fn_hash_file(fn_hash128 *hash_out, const char *path, fn_err *err) {
   free(piece);
   fclose(file);
   return status;
+}
+
+uint64_t fn_hash_file_stamp(const char *path) {
+  struct stat st;
+  if (stat(path, &st) != 0) return 0;
+  const int64_t facts[] = {st.st_size,        st.st_mtim.tv_sec,  st.st_mtim.tv_nsec,
+                           st.st_ctim.tv_sec, st.st_ctim.tv_nsec, (int64_t)st.st_ino};
+  return fn_hash64(facts, sizeof facts, 0);
 }

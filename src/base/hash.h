@@ -25,5 +25,8 @@ uint64_t fn_hasher_get(const fn_hasher *hasher);
 fn_hash128 fn_hasher_get128(const fn_hasher *hasher);
 /* fn_hash_bytes of a file's bytes, which are read in pieces. */
 FN_NODISCARD fn_status fn_hash_file(fn_hash128 *hash_out, const char *path, fn_err *err);
+/* A number over a file's size, times and inode, without a look at its bytes: another one when it was written since. 0:
+ * it cannot be told. */
+uint64_t fn_hash_file_stamp(const char *path);
 
 #endif

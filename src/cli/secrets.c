@@ -33,7 +33,7 @@ static bool fits(const char *key, const char *value) {
   static const char *const begins[] = {"/", "sqlite:", "postgresql://", "postgres://", "http://", "https://"};
   const char *dot = strrchr(key, '.');
   bool address = false, good = false;
-  for (size_t i = 0; i < FN_COUNT_OF(addresses); i++) address = address || strcmp(dot, addresses[i]) == 0;
+  for (size_t i = 0; i < FN_COUNT_OF(addresses); i++) address = address || (dot && strcmp(dot, addresses[i]) == 0);
   for (size_t i = 0; i < FN_COUNT_OF(begins); i++) good = good || strncmp(value, begins[i], strlen(begins[i])) == 0;
   return good || !address;
 }

@@ -70,12 +70,9 @@ fn_status fn_mlmodel_stamp(uint64_t *stamp_out, const char *dir, fn_err *err) {
   FN_TRY(fn_dir_list(&names, &n, dir, err));
   for (size_t i = 0; i < n; i++) {
     FN_AUTO_FREE char *path = fn_path_join(dir, names[i]);
-    struct stat st;
     if (!path) return fn_err_no_memory(err, "a path");
-    if (!fn_mlmodel_is_plain_file(path) || stat(path, &st) != 0) continue;
-    const int64_t facts[] = {st.st_size,        st.st_mtim.tv_sec,  st.st_mtim.tv_nsec,
-                             st.st_ctim.tv_sec, st.st_ctim.tv_nsec, (int64_t)st.st_ino};
-    stamp = fn_hash64(names[i], strlen(names[i]), fn_hash64(facts, sizeof facts, stamp));
+    const uint64_t one = fn_mlmodel_is_plain_file(path) ? fn_hash_file_stamp(path) : 0;
+    if (one) stamp = fn_hash64(names[i], strlen(names[i]), fn_hash64(&one, sizeof one, stamp));
   }
   *stamp_out = stamp ? stamp : 1;
   return FN_OK;

@@ -57,16 +57,14 @@ void fn_google_parameter(fn_buf *body, const char *name, const char *value) {
   fn_url_encode(body, fn_str_from(value), "");
 }
 
-static fn_status ask_token(fn_google *g, fn_store *store, const char *url, const fn_buf *body, const char *secret,
-                           const char *second, fn_err *err) {
+fn_status fn_google_ask(fn_google *g, fn_store *store, const fn_call_request *form, const fn_buf *body, fn_err *err) {
   static const fn_call_pair headers[] = {{"Content-Type", "application/x-www-form-urlencoded"}};
   FN_TRY(fn_buf_check(body, "a request", err));
-  const fn_call_request request = {.method = "POST",
-                                   .url = url,
-                                   .headers = headers,
-                                   .n_headers = 1,
-                                   .body = fn_buf_str(body),
-                                   .secret_body = {secret, second}};
+  fn_call_request request = *form;
+  request.method = "POST";
+  request.headers = headers;
+  request.n_headers = 1;
+  request.body = fn_buf_str(body);
   FN_AUTO_ANSWER fn_call_answer answer = {0};
   FN_TRY(fn_store_ask(&answer, store, &request, err));
   FN_TRY(fn_call_check(&answer, &request, err));
@@ -133,7 +131,8 @@ static fn_status from_service_account(fn_google *g, fn_store *store, const json_
   FN_TRY(make_claim(&jwt, file, scope, url, path, err));
   fn_google_parameter(&body, "grant_type", "urn:ietf:params:oauth:grant-type:jwt-bearer");
   fn_google_parameter(&body, "assertion", jwt.data);
-  return ask_token(g, store, url, &body, jwt.data, NULL, err);
+  const fn_call_request form = {.url = url, .secret_body = {jwt.data}};
+  return fn_google_ask(g, store, &form, &body, err);
 }
 
 static fn_status from_user(fn_google *g, fn_store *store, const json_t *file, const char *path, fn_err *err) {
@@ -148,7 +147,8 @@ static fn_status from_user(fn_google *g, fn_store *store, const json_t *file, co
   fn_google_parameter(&body, "client_id", id);
   fn_google_parameter(&body, "client_secret", secret);
   fn_google_parameter(&body, "refresh_token", refresh);
-  return ask_token(g, store, url, &body, refresh, secret, err);
+  const fn_call_request form = {.url = url, .secret_body = {refresh, secret}};
+  return fn_google_ask(g, store, &form, &body, err);
 }
 
 static fn_status from_json(fn_google *g, fn_store *store, const json_t *file, const char *path, const char *scope,

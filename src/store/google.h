@@ -30,6 +30,9 @@ bool fn_google_token_forget(fn_google *google);
 FN_NODISCARD fn_status fn_google_set_token(fn_google *google, const char *token, int64_t expires_ms, fn_err *err);
 /* From an answer {"access_token": …, "expires_in": seconds}. */
 FN_NODISCARD fn_status fn_google_take_token(fn_google *google, const fn_call_answer *answer, fn_err *err);
+/* The same from an answer to a form. Of `form`, url, credentials and secret_body are read. */
+FN_NODISCARD fn_status fn_google_ask(fn_google *google, fn_store *store, const fn_call_request *form,
+                                     const fn_buf *body, fn_err *err);
 /* Appends "name=value" of a form. */
 void fn_google_parameter(fn_buf *body, const char *name, const char *value);
 /* A token for that of somebody else, as a file of type external_account describes it. */

@@ -98,19 +98,9 @@ static fn_status exchange(fn_google *g, fn_store *store, const json_t *file, con
     FN_TRY(fn_buf_check(&options, path, err));
     fn_google_parameter(&body, "options", options.data);
   }
-  FN_TRY(fn_buf_check(&body, "a request", err));
-  static const fn_call_pair headers[] = {{"Content-Type", "application/x-www-form-urlencoded"}};
-  fn_call_request request = {.method = "POST",
-                             .url = url,
-                             .headers = headers,
-                             .n_headers = 1,
-                             .body = fn_buf_str(&body),
-                             .secret_body = {subject}};
+  fn_call_request request = {.url = url, .secret_body = {subject}};
   if (*id) request.credentials = (fn_http_credentials){.user = id, .password = secret};
-  FN_AUTO_ANSWER fn_call_answer answer = {0};
-  FN_TRY(fn_store_ask(&answer, store, &request, err));
-  FN_TRY(fn_call_check(&answer, &request, err));
-  return fn_google_take_token(g, &answer, err);
+  return fn_google_ask(g, store, &request, &body, err);
 }
 
 /* A user who signed in by workforce identity federation: `gcloud auth application-default login` with a login
@@ -126,19 +116,9 @@ fn_status fn_google_from_workforce_user(fn_google *g, fn_store *store, const jso
   FN_TRY(fn_json_get_string(&refresh, file, "refresh_token", NULL, path, err));
   fn_google_parameter(&body, "grant_type", "refresh_token");
   fn_google_parameter(&body, "refresh_token", refresh);
-  FN_TRY(fn_buf_check(&body, "a request", err));
-  static const fn_call_pair headers[] = {{"Content-Type", "application/x-www-form-urlencoded"}};
-  const fn_call_request request = {.method = "POST",
-                                   .url = url,
-                                   .headers = headers,
-                                   .n_headers = 1,
-                                   .body = fn_buf_str(&body),
-                                   .credentials = {.user = id, .password = secret},
-                                   .secret_body = {refresh}};
-  FN_AUTO_ANSWER fn_call_answer answer = {0};
-  FN_TRY(fn_store_ask(&answer, store, &request, err));
-  FN_TRY(fn_call_check(&answer, &request, err));
-  return fn_google_take_token(g, &answer, err);
+  const fn_call_request request = {
+      .url = url, .credentials = {.user = id, .password = secret}, .secret_body = {refresh}};
+  return fn_google_ask(g, store, &request, &body, err);
 }
 
 fn_status fn_google_impersonate(fn_google *g, fn_store *store, const json_t *file, const char *scope, const char *path,

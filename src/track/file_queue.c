@@ -7,7 +7,6 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 
 enum { RETRY_S = 10, MAX_FILES = 1 << 20, MAX_IN_A_ROW = 2 };
 #define S 1000000000ull
@@ -74,22 +73,13 @@ static size_t pick(uint64_t *when, const fn_file_queue *q) {
   return SIZE_MAX;
 }
 
-/* Another one when the file was written since; 0: it cannot be told. */
-static uint64_t stamp_of(const char *path) {
-  struct stat st;
-  if (stat(path, &st) != 0) return 0;
-  const int64_t facts[] = {st.st_size,        st.st_mtim.tv_sec,  st.st_mtim.tv_nsec,
-                           st.st_ctim.tv_sec, st.st_ctim.tv_nsec, (int64_t)st.st_ino};
-  return fn_hash64(facts, sizeof facts, 0);
-}
-
 /* *changed: it is not what was told of any more. */
 static fn_status store_one(fn_artifact *artifact, bool *changed, fn_store **store, const fn_file_queue *q,
                            const item *it, fn_err *err) {
   const char *path = it->file.path;
   if (!*store) FN_TRY(fn_store_open(store, q->artifacts, &q->store_options, err));
   if (it->state == ITEM_NAMED) return fn_content_keep(artifact, *store, path, err);
-  *changed = (it->stamp == 0 || it->stamp != stamp_of(path)) && fn_listed_file_is_changed(&it->file);
+  *changed = (it->stamp == 0 || it->stamp != fn_hash_file_stamp(path)) && fn_listed_file_is_changed(&it->file);
   if (*changed) return fn_err_set(err, FN_E_INVALID, "%s was changed since the training told of it", path);
   return fn_content_put(artifact, *store, path, err);
 }
@@ -192,7 +182,7 @@ static fn_status push(fn_file_queue *q, const fn_listed_file *file, uint64_t sta
 
 fn_status fn_file_queue_add(fn_file_queue *q, const char *key, const char *path, fn_err *err) {
   fn_listed_file file = {.key = key, .path = path};
-  const uint64_t stamp = stamp_of(path);
+  const uint64_t stamp = fn_hash_file_stamp(path);
   fn_listed_file_hash(file.hash, path);
   /* A disk that cannot take the line now may take it at the end (fn_file_queue_settle). */
   if (*q->folder && fn_file_listing_append(q->folder, q->run, q->place, &file, NULL) == FN_E_NO_MEMORY)
